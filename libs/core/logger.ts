@@ -1,0 +1,68 @@
+import { type Clock, systemClock } from './clock.ts';
+import { maskSecrets } from './secrets.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type LogFields = Record<string, unknown>;
+
+/** One JSON object a line. Fields named like secrets are masked; an Error is written with its stack. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** The same log with fields that every line carries (service, request id, tenant). */
+  child(fields: LogFields): Logger;
+  readonly level: LogLevel;
+}
+
+const RANK: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 40 };
+
+/** Longest line written: one request must never write more than this at once. */
+export const LOG_LINE_BYTES_MAX = 16 * 1024;
+
+export interface LoggerOptions {
+  level?: LogLevel;
+  /** Receives whole lines with their newline. Default: standard error. */
+  write?: (line: string) => void;
+  clock?: Clock;
+  fields?: LogFields;
+}
+
+export function createLogger(options: LoggerOptions = {}): Logger {
+  const { level = 'info', write = line => void process.stderr.write(line), clock = systemClock } = options;
+  const build = (bound: LogFields): Logger => {
+    const emit = (at: LogLevel, message: string, fields?: LogFields) => {
+      if (RANK[at] < RANK[level]) return;
+      const entry = { time: new Date(clock.now()).toISOString(), level: at, ...bound, message, ...fields };
+      let line = JSON.stringify(maskSecrets(entry), errorAware);
+      if (line.length > LOG_LINE_BYTES_MAX) {
+        line = JSON.stringify({
+          time: entry.time,
+          level: at,
+          message: message.slice(0, 1000),
+          truncated: line.length,
+        });
+      }
+      write(`${line}\n`);
+    };
+    return {
+      level,
+      debug: (message, fields) => emit('debug', message, fields),
+      info: (message, fields) => emit('info', message, fields),
+      warn: (message, fields) => emit('warn', message, fields),
+      error: (message, fields) => emit('error', message, fields),
+      child: fields => build({ ...bound, ...fields }),
+    };
+  };
+  return build(options.fields ?? {});
+}
+
+/** Writes nothing; for tests and for code that is given no log. */
+export const silentLogger: Logger = createLogger({ level: 'error', write: () => {} });
+
+function errorAware(_key: string, value: unknown): unknown {
+  if (value instanceof Error) {
+    return { name: value.name, message: value.message, stack: value.stack?.split('\n').slice(0, 20) };
+  }
+  return typeof value === 'bigint' ? String(value) : value;
+}

@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+
+/** The only source of randomness, so that a seed can replace it. Every method is fit for secrets in production. */
+export interface Random {
+  bytes(count: number): Buffer;
+  /** A version 4 UUID with dashes. */
+  uuid(): string;
+  /** `count` lower-case hexadecimal digits (32 makes a keystone id). */
+  hex(count: number): string;
+  /** A whole number in `[0, below)`. */
+  int(below: number): number;
+  /** A string of `length` characters drawn from `alphabet`. */
+  text(length: number, alphabet: string): string;
+}
+
+export const ALPHANUMERIC = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
+/** Builds every method from one function that yields bytes; a simulation passes a seeded one. */
+export function randomFrom(bytes: (count: number) => Buffer): Random {
+  const int = (below: number): number => {
+    if (below <= 1) return 0;
+    // Rejection sampling keeps every value equally likely.
+    const limit = Math.floor(0x1_0000_0000_0000 / below) * below;
+    for (;;) {
+      const value = bytes(6).readUIntBE(0, 6);
+      if (value < limit) return value % below;
+    }
+  };
+  return {
+    bytes,
+    int,
+    hex: count =>
+      bytes(Math.ceil(count / 2))
+        .toString('hex')
+        .slice(0, count),
+    uuid: () => {
+      const raw = bytes(16);
+      raw[6] = (raw[6]! & 0x0f) | 0x40;
+      raw[8] = (raw[8]! & 0x3f) | 0x80;
+      const hex = raw.toString('hex');
+      return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+    },
+    text: (length, alphabet) => {
+      let out = '';
+      while (out.length < length) out += alphabet[int(alphabet.length)];
+      return out;
+    },
+  };
+}
+
+export const systemRandom: Random = randomFrom(randomBytes);
+
+/** A repeatable source for tests and simulation (xoshiro128**); never for secrets. */
+export function seededRandom(seed: number): Random {
+  const state = new Uint32Array(4);
+  let mix = seed >>> 0;
+  for (let i = 0; i < 4; i++) {
+    mix = (mix + 0x9e3779b9) >>> 0;
+    let z = mix;
+    z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
+    z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
+    state[i] = (z ^ (z >>> 16)) >>> 0;
+  }
+  const rotl = (x: number, k: number) => ((x << k) | (x >>> (32 - k))) >>> 0;
+  const next = (): number => {
+    const result = Math.imul(rotl(Math.imul(state[1]!, 5), 7), 9) >>> 0;
+    const t = state[1]! << 9;
+    state[2]! ^= state[0]!;
+    state[3]! ^= state[1]!;
+    state[1]! ^= state[2]!;
+    state[0]! ^= state[3]!;
+    state[2]! ^= t;
+    state[3] = rotl(state[3]!, 11);
+    return result;
+  };
+  return randomFrom(count => {
+    const out = Buffer.allocUnsafe(count);
+    for (let i = 0; i < count; i++) out[i] = next() & 0xff;
+    return out;
+  });
+}
