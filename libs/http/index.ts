@@ -1,1 +1,3 @@
-export {};
+export * from './app.ts';
+export * from './health.ts';
+export * from './metrics.ts';

@@ -1,0 +1,161 @@
+import { connect } from 'node:net';
+import { createLogger, Fault, silentLogger, systemClock, systemRandom, type World } from '@folsom/core';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type App, createApp } from './index.ts';
+
+const world: World = { clock: systemClock, random: systemRandom, log: silentLogger };
+const apps: App[] = [];
+afterEach(async () => {
+  await Promise.all(apps.splice(0).map(app => app.stop()));
+});
+
+function sample(overrides: Partial<Parameters<typeof createApp>[0]> = {}): App {
+  const app = createApp({
+    name: 'sample',
+    world,
+    bodyLimit: 100,
+    requestIdHeader: 'x-request-id',
+    renderFault: fault => ({
+      status: fault.status,
+      headers: { 'content-type': 'application/json', ...fault.headers },
+      body: JSON.stringify({ fault: fault.name, message: fault.message }),
+    }),
+    ...overrides,
+  });
+  app.server.post('/echo', async request => (request.body as Buffer | undefined)?.toString() ?? 'none');
+  app.server.post('/size', { config: { stream: true } }, async request => {
+    let size = 0;
+    for await (const chunk of request.body as AsyncIterable<Buffer>) size += chunk.length;
+    return { size };
+  });
+  app.server.get('/fault', async () => {
+    throw new Fault('Teapot', 418, 'short and stout', { headers: { 'retry-after': '3' } });
+  });
+  app.server.get('/bug', async () => {
+    throw new TypeError('inner secret text');
+  });
+  app.server.get('/slow', async () => {
+    await systemClock.sleep(200);
+    return 'done';
+  });
+  apps.push(app);
+  return app;
+}
+
+async function start(app: App): Promise<string> {
+  return `http://${await app.listen({ host: '127.0.0.1', port: 0 })}`;
+}
+
+describe('createApp', () => {
+  it('renders faults, unknown paths and unknown methods in the service form, with a request id', async () => {
+    const base = await start(sample());
+    const teapot = await fetch(`${base}/fault`);
+    expect(teapot.status).toBe(418);
+    expect(teapot.headers.get('retry-after')).toBe('3');
+    expect(teapot.headers.get('x-request-id')).toMatch(/^req-/);
+    for (const [method, path] of [
+      ['GET', '/nowhere'],
+      ['PUT', '/echo'],
+    ] as const) {
+      const answer = await fetch(base + path, { method });
+      expect(answer.status).toBe(404);
+      expect(await answer.json()).toMatchObject({ fault: 'RouteNotFound' });
+    }
+  });
+
+  it('turns a bug into a bare 500 whose inner text only the log has', async () => {
+    const lines: string[] = [];
+    const log = createLogger({ write: line => lines.push(line) });
+    const base = await start(sample({ world: { ...world, log } }));
+    const answer = await fetch(`${base}/bug`);
+    expect(answer.status).toBe(500);
+    expect(await answer.text()).not.toContain('inner secret');
+    expect(lines.join('')).toContain('inner secret text');
+  });
+
+  it('hands over bodies of any content type, or none, and refuses larger ones', async () => {
+    const base = await start(sample());
+    for (const headers of [{ 'content-type': 'application/json' }, { 'content-type': 'weird/thing' }]) {
+      const answer = await fetch(`${base}/echo`, { method: 'POST', body: 'hello', headers });
+      expect(await answer.text()).toBe('hello');
+    }
+    const raw = await rawRequest(
+      base,
+      'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello',
+    );
+    expect(raw).toMatch(/hello$/);
+    const large = await fetch(`${base}/echo`, { method: 'POST', body: 'x'.repeat(101) });
+    expect(large.status).toBe(413);
+    const chunked = await rawRequest(
+      base,
+      `POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nff\r\n${'x'.repeat(255)}\r\n0\r\n\r\n`,
+    );
+    expect(chunked).toContain(' 413 ');
+  });
+
+  it('streams where the route says so', async () => {
+    const base = await start(sample());
+    const answer = await fetch(`${base}/size`, { method: 'POST', body: 'x'.repeat(1_000_000) });
+    expect(await answer.json()).toEqual({ size: 1_000_000 });
+  });
+
+  it('bounds the headers and survives nonsense', async () => {
+    const base = await start(sample());
+    expect(
+      await rawRequest(base, `GET / HTTP/1.1\r\nHost: x\r\nX-Big: ${'y'.repeat(20_000)}\r\n\r\n`),
+    ).toContain(' 431 ');
+    expect(await rawRequest(base, 'NONSENSE\r\n\r\n')).toContain(' 400 ');
+    expect(await rawRequest(base, 'GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toMatch(
+      / 40[04] /,
+    );
+    expect((await fetch(`${base}/healthz`)).status).toBe(200);
+  });
+
+  it('finishes what is in flight when it stops', async () => {
+    const app = sample();
+    const base = await start(app);
+    const slow = fetch(`${base}/slow`);
+    await systemClock.sleep(50);
+    await app.stop();
+    expect(await (await slow).text()).toBe('done');
+    await expect(fetch(`${base}/healthz`)).rejects.toThrow();
+  });
+
+  it('says in one sentence that a port is in use', async () => {
+    const first = sample();
+    const base = await start(first);
+    await expect(sample().listen({ host: '127.0.0.1', port: Number(new URL(base).port) })).rejects.toThrow(
+      /port \d+ on 127.0.0.1 is already in use/,
+    );
+  });
+
+  it('tells what is not ready and why', async () => {
+    const base = await start(
+      sample({
+        checks: {
+          database: async () => {},
+          bus: async () => {
+            throw new Error('broker unreachable');
+          },
+        },
+      }),
+    );
+    const answer = await fetch(`${base}/readyz`);
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({ checks: { database: 'ok', bus: 'broker unreachable' } });
+  });
+});
+
+function rawRequest(base: string, text: string): Promise<string> {
+  const { hostname, port } = new URL(base);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname, () => socket.write(text));
+    let out = '';
+    socket.setTimeout(5_000, () => socket.destroy(new Error('no answer')));
+    socket.on('data', chunk => {
+      out += chunk;
+    });
+    socket.on('close', () => resolve(out));
+    socket.on('error', error => (out ? resolve(out) : reject(error)));
+  });
+}

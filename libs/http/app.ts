@@ -1,0 +1,262 @@
+import { createServer } from 'node:http';
+import { Fault, LIMITS, newRequestId, type World } from '@folsom/core';
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type RawServerDefault,
+} from 'fastify';
+import { type HealthCheck, healthRoutes } from './health.ts';
+import { type HttpMetrics, httpMetrics } from './metrics.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** `req-<uuid>`, made at the door; also in the log line and on every RPC message. */
+    requestId: string;
+    /** Tenant named in the log line; set by whoever authenticates the request. */
+    tenantId: string | null;
+    /** Monotonic milliseconds at arrival. */
+    startedAt: number;
+  }
+  interface FastifyContextConfig {
+    /** Leaves the body unread: the handler gets it as a stream in `request.body`. */
+    stream?: boolean;
+    /** The route's name in logs and metrics; default its pattern. */
+    name?: string;
+  }
+}
+
+export interface RenderedFault {
+  status: number;
+  headers: Record<string, string>;
+  body: string | Buffer;
+}
+
+export interface AppOptions {
+  /** Folsom's program name, e.g. `nova-api`; labels logs and metrics. */
+  name: string;
+  world: World;
+  /** Gives a fault its outer shape in this service's own form; also used for unknown paths (`RouteNotFound`). */
+  renderFault(fault: Fault, request: FastifyRequest): RenderedFault;
+  /** Bytes; larger bodies become `Fault('RequestTooLarge', 413)` for renderFault to shape. */
+  bodyLimit?: number;
+  /** Response header that carries the request id; none when absent. */
+  requestIdHeader?: string;
+  /** Parts that must work for /readyz, by name. */
+  checks?: Record<string, HealthCheck>;
+  /** Whether /healthz and /readyz are served by this app; default true. */
+  health?: boolean;
+  metrics?: HttpMetrics;
+  /** Milliseconds a client may take to send its headers. */
+  headersTimeoutMs?: number;
+  /** Milliseconds a client may take to send a whole request; 0 (for uploads) means no limit. */
+  requestTimeoutMs?: number;
+}
+
+export interface RouteInfo {
+  method: string;
+  path: string;
+  name: string;
+}
+
+export interface App {
+  server: FastifyInstance;
+  /** Every declared route, for documentation and generated tests. */
+  routes: readonly RouteInfo[];
+  /** Resolves to `host:port`. Rejects with one clear sentence when the address cannot be had. */
+  listen(at: { host: string; port: number }): Promise<string>;
+  /** Refuses new connections, finishes requests in flight (at most LIMITS.stopGraceMs), then closes. */
+  stop(): Promise<void>;
+}
+
+/** Makes the HTTP application of a service: limits, request ids, fault rendering, one log line a request, health. */
+export function createApp(options: AppOptions): App {
+  const { name, world, requestIdHeader } = options;
+  const log = world.log.child({ service: name });
+  const metrics = options.metrics ?? httpMetrics();
+  const routes: RouteInfo[] = [];
+
+  const server = Fastify({
+    bodyLimit: options.bodyLimit ?? LIMITS.jsonBodyBytesMax,
+    logger: false,
+    exposeHeadRoutes: false,
+    routerOptions: { ignoreTrailingSlash: false, maxParamLength: 4096, caseSensitive: true },
+    return503OnClosing: false,
+    genReqId: () => '',
+    requestTimeout: options.requestTimeoutMs ?? 0,
+    keepAliveTimeout: LIMITS.keepAliveTimeoutMs,
+    clientErrorHandler(error, socket) {
+      // The parser gave up before there was a request: answer in plain HTTP and close.
+      if (!socket.writable) return socket.destroy();
+      const status =
+        error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    },
+    serverFactory: handler => {
+      const http = createServer({ maxHeaderSize: LIMITS.headerBytesMax, noDelay: true }, handler);
+      http.headersTimeout = options.headersTimeoutMs ?? LIMITS.headersTimeoutMs;
+      return http as unknown as RawServerDefault;
+    },
+    frameworkErrors: (error, request, reply) => {
+      // A path that cannot even be decoded never reaches the router.
+      begin(request);
+      send(reply, options.renderFault(new Fault('BadUrl', 400, error.message), request));
+    },
+  });
+
+  server.decorateRequest('requestId', '');
+  server.decorateRequest('tenantId', null);
+  server.decorateRequest('startedAt', 0);
+
+  const begin = (request: FastifyRequest) => {
+    if (request.requestId !== '') return;
+    request.requestId = newRequestId(world.random);
+    request.startedAt = world.clock.monotonic();
+  };
+
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', (request, payload, done) => {
+    if (request.routeOptions.config.stream) return done(null, payload);
+    readBody(payload, options.bodyLimit ?? LIMITS.jsonBodyBytesMax, request.headers['content-length']).then(
+      body => done(null, body),
+      error => done(error as Error),
+    );
+  });
+
+  server.addHook('onRequest', (request, reply, done) => {
+    begin(request);
+    if (requestIdHeader) reply.header(requestIdHeader, request.requestId);
+    done();
+  });
+
+  // A body without a Content-Type skips the parsers; read it all the same.
+  server.addHook('preValidation', async request => {
+    if (request.body !== undefined || request.headers['content-type'] !== undefined) return;
+    const framed =
+      request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > 0;
+    if (!framed) return;
+    request.body = request.routeOptions.config.stream
+      ? request.raw
+      : await readBody(
+          request.raw,
+          options.bodyLimit ?? LIMITS.jsonBodyBytesMax,
+          request.headers['content-length'],
+        );
+  });
+
+  server.addHook('onResponse', (request, reply, done) => {
+    const ms = world.clock.monotonic() - request.startedAt;
+    const route = request.routeOptions.config?.name ?? request.routeOptions.url ?? 'unmatched';
+    metrics.observe(name, request.method, route, reply.statusCode, ms / 1000);
+    log.info('request', {
+      requestId: request.requestId,
+      tenant: request.tenantId,
+      method: request.method,
+      path: request.url.slice(0, 1024),
+      status: reply.statusCode,
+      ms: Math.round(ms * 10) / 10,
+      client: request.ip,
+    });
+    done();
+  });
+
+  server.addHook('onRoute', route => {
+    for (const method of [route.method].flat()) {
+      routes.push({ method, path: route.url, name: route.config?.name ?? route.url });
+    }
+  });
+
+  server.setNotFoundHandler((request, reply) => {
+    const fault = new Fault('RouteNotFound', 404, 'The resource could not be found.');
+    send(reply, options.renderFault(fault, request));
+  });
+
+  server.setErrorHandler((error, request, reply) => {
+    send(reply, options.renderFault(asFault(error, request), request));
+  });
+
+  const asFault = (error: unknown, request: FastifyRequest): Fault => {
+    if (error instanceof Fault) return error;
+    const code = (error as { code?: string }).code;
+    if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+      return new Fault('RequestTooLarge', 413, 'Request is too large.');
+    if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH' || code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+      return new Fault('BadRequest', 400, (error as Error).message);
+    }
+    if (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE') {
+      return new Fault('ClientDisconnected', 400, 'The client closed the connection.', { cause: error });
+    }
+    log.error('unexpected error', { requestId: request.requestId, tenant: request.tenantId, error });
+    return new Fault(
+      'InternalError',
+      500,
+      'The server has either erred or is incapable of performing the requested operation.',
+      {
+        cause: error,
+        values: { requestId: request.requestId },
+      },
+    );
+  };
+
+  if (options.health !== false) healthRoutes(server, options.checks ?? {});
+
+  return {
+    server,
+    routes,
+    listen: async ({ host, port }) => {
+      try {
+        await server.listen({ host, port, backlog: 4096 });
+      } catch (error) {
+        throw explainListen(error, name, host, port);
+      }
+      const address = server.server.address();
+      const actual = typeof address === 'object' && address ? address.port : port;
+      return `${host.includes(':') ? `[${host}]` : host}:${actual}`;
+    },
+    stop: async () => {
+      const { server: http } = server;
+      // A connection becomes idle only once its answer is out, so look again until all are gone.
+      const idle = setInterval(() => http.closeIdleConnections?.(), 20);
+      const force = setTimeout(() => http.closeAllConnections?.(), LIMITS.stopGraceMs);
+      force.unref();
+      await server.close();
+      clearTimeout(force);
+      clearInterval(idle);
+    },
+  };
+}
+
+/** Writes a rendered fault as it is. */
+export function send(reply: FastifyReply, rendered: RenderedFault): void {
+  reply.code(rendered.status);
+  for (const [header, value] of Object.entries(rendered.headers)) reply.header(header, value);
+  reply.send(rendered.body);
+}
+
+/** Turns EADDRINUSE and its like into the sentence an operator needs. */
+export function explainListen(error: unknown, name: string, host: string, port: number): Error {
+  const code = (error as { code?: string }).code;
+  const at = `${host}:${port}`;
+  if (code === 'EADDRINUSE')
+    return new Error(`${name}: port ${port} on ${host} is already in use by another program`);
+  if (code === 'EACCES') return new Error(`${name}: not allowed to listen on ${at}`);
+  if (code === 'EADDRNOTAVAIL') return new Error(`${name}: this machine has no address ${host}`);
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+async function readBody(
+  stream: AsyncIterable<Buffer>,
+  limit: number,
+  declared: string | undefined,
+): Promise<Buffer> {
+  const tooLarge = () => new Fault('RequestTooLarge', 413, 'Request is too large.');
+  if (declared !== undefined && Number(declared) > limit) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    size += chunk.byteLength;
+    if (size > limit) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
+}
