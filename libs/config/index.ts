@@ -1,1 +1,9 @@
-export {};
+export * from './broker.ts';
+export * from './command-line.ts';
+export * from './config.ts';
+export * from './errors.ts';
+export * from './ini.ts';
+export * from './load.ts';
+export * from './options.ts';
+export * from './paste.ts';
+export * from './values.ts';

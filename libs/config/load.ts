@@ -1,0 +1,148 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Logger, silentLogger } from '@folsom/core';
+import { brokerNotice, isForeignBrokerOption } from './broker.ts';
+import { parseCommandLine } from './command-line.ts';
+import { type Assignments, buildConfig, type Config } from './config.ts';
+import { ConfigError, type Origin, showOrigin } from './errors.ts';
+import { type IniFile, readIni } from './ini.ts';
+import type { OptionGroup } from './options.ts';
+
+export interface LoadOptions {
+  /** Program name for `--help`. */
+  program: string;
+  declarations: readonly OptionGroup[];
+  /** Read when the command line names no `--config-file`; those that do not exist are passed over. */
+  files?: readonly string[];
+  /** Read after the files when the command line names no `--config-dir`: every `*.conf`, sorted. */
+  dirs?: readonly string[];
+  /** Arguments without the interpreter and the program. */
+  argv?: readonly string[];
+  /** Defaults only the machine knows, e.g. `{ host: 'node1', my_ip: '192.0.2.2' }`. */
+  facts?: Record<string, string>;
+  /** false: the program's own arguments begin at the first word that is not an option. */
+  interspersed?: boolean;
+  /** `keep`: options the declarations do not know stay in `rest`. */
+  unknownOptions?: 'refuse' | 'keep';
+  /** Options other programs read from the same file: not worth a warning. `group.name`, or `name` of DEFAULT. */
+  expected?: (group: string, name: string) => boolean;
+  log?: Logger;
+}
+
+/**
+ * Reads configuration: defaults < files in order < directories < command line. Throws {@link ConfigError} with
+ * one sentence for anything wrong. Unknown options are kept in `config.unknown` and warned about once each.
+ */
+export function loadConfig(options: LoadOptions): Config {
+  const log = options.log ?? silentLogger;
+  const line = parseCommandLine(options.declarations, options.argv ?? [], options);
+  const given = line.configFiles.length > 0;
+  const files = given ? line.configFiles : (options.files ?? []).filter(file => existsSync(file));
+  const dirs =
+    line.configDirs.length > 0 ? line.configDirs : (options.dirs ?? []).filter(dir => existsSync(dir));
+  // Asking for help must work without readable files.
+  const names = line.wants ? [] : [...files, ...dirs.flatMap(confFilesOf)];
+
+  const assignments: Assignments = new Map();
+  const assign = (group: string, name: string, text: string, origin: Origin) => {
+    const texts = assignments.get(group) ?? new Map();
+    assignments.set(group, texts);
+    texts.set(name, [...(texts.get(name) ?? []), { text, origin }]);
+  };
+  const foreignBroker: string[] = [];
+  for (const ini of names.map(name => readIni(name, 'oslo'))) {
+    collect(ini, assign);
+    const notice = brokerNotice(ini);
+    if (notice) foreignBroker.push(notice);
+  }
+  for (const [key, texts] of line.values) {
+    const [group, name] = key.split('\0') as [string, string];
+    const origin = { file: `command line, --${name}`, line: 0 };
+    for (const text of texts) assign(group, name, text, origin);
+  }
+
+  const config = buildConfig({
+    program: options.program,
+    declarations: options.declarations,
+    assignments,
+    files: names,
+    rest: line.rest,
+    wants: line.wants,
+    ...(options.facts ? { facts: options.facts } : {}),
+  });
+  for (const notice of foreignBroker) log.warn(notice);
+  for (const { group, name, values, origin } of config.unknown) {
+    if (isForeignBrokerOption(name, values.join(' ')) || options.expected?.(group, name)) continue;
+    log.warn(`${showOrigin(origin)}: unknown option ${group === 'DEFAULT' ? name : `[${group}] ${name}`}`);
+  }
+  return config;
+}
+
+type Assign = (group: string, name: string, text: string, origin: Origin) => void;
+
+// All assignments of a multi-valued option add up, over all files; of any other option the last one counts.
+function collect(ini: IniFile, assign: Assign): void {
+  for (const section of ini.sections) {
+    for (const { key, value, line } of section.entries) {
+      assign(section.name, key, value, { file: ini.file, line });
+    }
+  }
+}
+
+function confFilesOf(dir: string): string[] {
+  try {
+    return readdirSync(dir)
+      .filter(name => name.endsWith('.conf'))
+      .sort()
+      .map(name => join(dir, name));
+  } catch (error) {
+    throw new ConfigError(`${dir}: cannot read the configuration directory: ${(error as Error).message}`);
+  }
+}
+
+/** Configuration from plain values, for tests and compositions: `{ DEFAULT: { my_ip: '192.0.2.2' } }`. */
+export function configFrom(
+  declarations: readonly OptionGroup[],
+  values: Record<
+    string,
+    Record<string, string | number | boolean | readonly string[] | null | undefined>
+  > = {},
+  extra: { program?: string; facts?: Record<string, string> } = {},
+): Config {
+  const assignments: Assignments = new Map();
+  for (const [group, settings] of Object.entries(values)) {
+    const texts = new Map();
+    for (const [name, value] of Object.entries(settings)) {
+      if (value === null || value === undefined) continue;
+      const option = declarations.find(item => item.group === group && name in item.options)?.options[name];
+      const items =
+        typeof value === 'object'
+          ? option?.kind === 'multi'
+            ? [...value]
+            : [value.join(',')]
+          : [String(value)];
+      texts.set(
+        name,
+        items.map(text => ({ text, origin: { file: 'given values', line: 0 } })),
+      );
+    }
+    assignments.set(group, texts);
+  }
+  return buildConfig({
+    program: extra.program ?? 'folsom',
+    declarations,
+    assignments,
+    ...(extra.facts ? { facts: extra.facts } : {}),
+  });
+}
+
+/**
+ * The files Folsom's programs look for when none is named: the first `<project>.conf` and the first
+ * `<program>.conf` in `~/.<project>`, `~`, `/etc/<project>`, `/etc`.
+ */
+export function defaultConfigFiles(project: string, program: string, home: string): string[] {
+  const dirs = [join(home, `.${project}`), home, `/etc/${project}`, '/etc'];
+  return [...new Set([project, program])]
+    .map(name => dirs.map(dir => join(dir, `${name}.conf`)).find(file => existsSync(file)))
+    .filter(file => file !== undefined);
+}
