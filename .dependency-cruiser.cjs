@@ -1,0 +1,86 @@
+/** Arrows point one way: deploy -> services -> libs -> libs/core. Only one room may touch each outside thing. */
+const outside = (name, comment, packages, allowed) => ({
+  name,
+  comment,
+  severity: 'error',
+  from: { pathNot: `${allowed}|\\.test\\.ts$|^libs/testing/|^test/|\\.mjs$` },
+  to: { path: packages },
+});
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'services-do-not-import-each-other',
+      comment: 'They meet over REST, bus and database.',
+      severity: 'error',
+      from: { path: '^services/([^/]+)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^services/', pathNot: '^services/$1/' },
+    },
+    {
+      name: 'libs-do-not-import-services',
+      severity: 'error',
+      from: { path: '^libs/' },
+      to: { path: '^(services|deploy|test)/' },
+    },
+    {
+      name: 'services-do-not-import-deploy',
+      severity: 'error',
+      from: { path: '^services/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(deploy|test)/' },
+    },
+    {
+      name: 'core-imports-nothing',
+      severity: 'error',
+      from: { path: '^libs/core/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(libs/(?!core/)|services|deploy|test)' },
+    },
+    {
+      name: 'testing-is-for-tests',
+      severity: 'error',
+      from: { pathNot: '\\.test\\.ts$|^test/|^libs/testing/' },
+      to: { path: '^libs/testing/' },
+    },
+    outside(
+      'sql-behind-repositories',
+      'Only libs/db and the repositories know knex.',
+      'node_modules/(knex|mysql2|better-sqlite3)/',
+      '^libs/(db|nova|swift)/|^services/(identity|image|object-account|object-container|scheduler|compute-agent)/|^services/compute-api/manage/',
+    ),
+    outside(
+      'programs-through-host',
+      'Only libs/host starts programs.',
+      '^(node:)?child_process$',
+      '^libs/host/|^deploy/',
+    ),
+    outside(
+      'c-libraries-through-host',
+      'Only libs/host and the libvirt driver load C libraries.',
+      'node_modules/koffi/',
+      '^libs/host/|^services/compute-agent/',
+    ),
+    outside(
+      'one-xml-reader',
+      'Only libs/wire reads XML.',
+      'node_modules/(saxes|fast-xml-parser|xml2js|sax)/',
+      '^libs/wire/',
+    ),
+    outside('amqp-behind-the-bus', 'Only libs/rpc knows AMQP.', 'node_modules/amqplib/', '^libs/rpc/'),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: 'node_modules/\\.cache' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'default'],
+      extensions: ['.ts', '.mjs', '.js'],
+    },
+  },
+};

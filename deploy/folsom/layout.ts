@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+
+/** Standard ports of Folsom's services; `--ports-offset` is added to each. */
+export const PORTS = {
+  identityPublic: 5000,
+  identityAdmin: 35357,
+  image: 9292,
+  imageRegistry: 9191,
+  compute: 8774,
+  metadata: 8775,
+  novncproxy: 6080,
+  objectProxy: 8080,
+  account: 6002,
+  container: 6001,
+  object: 6000,
+  metrics: 9100,
+} as const;
+
+export type PortName = keyof typeof PORTS;
+export type Ports = Record<PortName, number>;
+
+/** @throws when the offset would push a port out of range */
+export function portsWithOffset(offset: number): Ports {
+  const out = {} as Ports;
+  for (const [name, port] of Object.entries(PORTS) as [PortName, number][]) {
+    const moved = port + offset;
+    if (moved < 1 || moved > 65_535)
+      throw new Error(`--ports-offset ${offset} moves port ${port} out of range`);
+    out[name] = moved;
+  }
+  return out;
+}
+
+/** Everything `folsom up` writes lies below one folder. */
+export interface Layout {
+  dir: string;
+  openrc: string;
+  openrcDemo: string;
+  /** Generated passwords and keys, mode 0600. */
+  secrets: string;
+  /** JSON lines of all services. */
+  log: string;
+  /** What is running: pid, addresses, services. */
+  running: string;
+  db: (name: 'keystone' | 'glance' | 'nova') => string;
+  keystone: string;
+  images: string;
+  nova: string;
+  instances: string;
+  networks: string;
+  objects: string;
+  guestImage: string;
+}
+
+export function layoutOf(dir: string): Layout {
+  const at = (...parts: string[]) => join(dir, ...parts);
+  return {
+    dir,
+    openrc: at('openrc'),
+    openrcDemo: at('openrc-demo'),
+    secrets: at('secrets.json'),
+    log: at('log', 'folsom.log'),
+    running: at('running.json'),
+    db: name => at('db', `${name}.sqlite`),
+    keystone: at('keystone'),
+    images: at('glance'),
+    nova: at('nova'),
+    instances: at('nova', 'instances'),
+    networks: at('nova', 'networks'),
+    objects: at('swift'),
+    guestImage: at('guest-image'),
+  };
+}

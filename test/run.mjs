@@ -1,0 +1,68 @@
+// `npm test`: the checks, then every suite, then one line `N passed, N failed` that counts both. Exits 1 on any failure.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const bin = name => join(root, 'node_modules', '.bin', name);
+const only = process.argv.slice(2);
+let passed = 0;
+let failed = 0;
+
+const run = (command, args) =>
+  new Promise(resolve => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+    child.on('error', error => {
+      console.error(error.message);
+      resolve(1);
+    });
+    child.on('exit', code => resolve(code ?? 1));
+  });
+
+if (only.length === 0) {
+  for (const [what, command, args] of [
+    ['types', bin('tsc'), ['--noEmit']],
+    ['lint', bin('biome'), ['check', '--diagnostic-level=error', '.']],
+    [
+      'layers',
+      bin('depcruise'),
+      ['--config', '.dependency-cruiser.cjs', 'services', 'libs', 'deploy', 'test'],
+    ],
+  ]) {
+    const code = await run(command, args);
+    console.log(`${code === 0 ? 'ok' : 'FAILED'}: ${what}`);
+    if (code === 0) passed += 1;
+    else failed += 1;
+  }
+}
+
+const scratch = mkdtempSync(join(tmpdir(), 'folsom-test-'));
+const report = join(scratch, 'report.json');
+const code = await run(bin('vitest'), [
+  'run',
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${report}`,
+  ...only,
+]);
+let skipped = 0;
+try {
+  const result = JSON.parse(readFileSync(report, 'utf8'));
+  passed += result.numPassedTests;
+  failed += result.numFailedTests;
+  skipped = result.numPendingTests + (result.numTodoTests ?? 0);
+  // A file that could not even be loaded has no tests to count.
+  const broken = result.testResults.filter(
+    file => file.status === 'failed' && file.assertionResults.every(t => t.status !== 'failed'),
+  );
+  failed += broken.length;
+} catch (error) {
+  console.error(`no test report: ${error.message}`);
+  failed += 1;
+}
+if (code !== 0 && failed === 0) failed = 1;
+rmSync(scratch, { recursive: true, force: true });
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+process.exit(failed === 0 ? 0 : 1);
