@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PickleError, pyFloat, pyTuple } from './pickle.ts';
-import { unpickle, unpickleDict } from './pickle-reader.ts';
-import { pickle } from './pickle-writer.ts';
+import { unpickle, unpickleDict } from './reader.ts';
+import { pickle } from './writer.ts';
 
 const bytes = (text: string) => Buffer.from(text, 'latin1');
 
