@@ -1,1 +1,2 @@
-export {};
+export * from './hook.ts';
+export * from './token.ts';

@@ -1,1 +1,3 @@
-export {};
+export * from './file.ts';
+export * from './parse.ts';
+export * from './policy.ts';
