@@ -1,0 +1,190 @@
+import { type Fault, isFault } from '@folsom/core';
+import { HOST_COMMAND_MS, type Runner } from './runner.ts';
+
+interface AddressInfo {
+  family: string;
+  local: string;
+  prefixlen: number;
+  broadcast?: string;
+  scope: string;
+}
+interface LinkInfo {
+  ifname: string;
+  master?: string;
+  operstate?: string;
+  flags?: string[];
+  addr_info?: AddressInfo[];
+}
+interface RouteInfo {
+  dst: string;
+  gateway?: string;
+  dev: string;
+  metric?: number;
+}
+
+const ip = (runner: Runner, ...args: string[]) => runner(['ip', ...args], { timeoutMs: HOST_COMMAND_MS });
+
+async function ipJson<T>(runner: Runner, ...args: string[]): Promise<T[]> {
+  const { stdout } = await ip(runner, '-j', ...args);
+  return stdout.trim() === '' ? [] : (JSON.parse(stdout) as T[]);
+}
+
+/** Whether something already is the way we are about to make it; `ip` says so with words, not codes. */
+const alreadyThere = (error: unknown): boolean =>
+  isFault(error, 'ProcessExecutionError') &&
+  /File exists|already assigned|Cannot find device|Cannot assign requested address/.test(
+    String((error as Fault).values.stderr),
+  );
+
+async function tolerant(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!alreadyThere(error)) throw error;
+  }
+}
+
+export async function linkInfo(runner: Runner, device: string): Promise<LinkInfo | undefined> {
+  const { code, stdout } = await runner(['ip', '-j', 'addr', 'show', 'dev', device], {
+    timeoutMs: HOST_COMMAND_MS,
+    allowedCodes: [0, 1],
+  });
+  if (code !== 0) return undefined;
+  return (JSON.parse(stdout) as LinkInfo[]).find(link => link.ifname === device);
+}
+
+/** Global IPv4 addresses of a device in order, as `address/prefix`. */
+export async function addressesOf(runner: Runner, device: string): Promise<AddressInfo[]> {
+  const link = await linkInfo(runner, device);
+  return (link?.addr_info ?? []).filter(info => info.family === 'inet' && info.scope === 'global');
+}
+
+/** All global IPv4 addresses of this host as `{ device, address, prefix }`. */
+export async function hostAddresses(
+  runner: Runner,
+): Promise<{ device: string; address: string; prefix: number }[]> {
+  const links = await ipJson<LinkInfo>(runner, 'addr', 'show');
+  return links.flatMap(link =>
+    (link.addr_info ?? [])
+      .filter(info => info.family === 'inet')
+      .map(info => ({ device: link.ifname, address: info.local, prefix: info.prefixlen })),
+  );
+}
+
+/** IPv4 routes of the main table. */
+export const hostRoutes = (runner: Runner): Promise<RouteInfo[]> =>
+  ipJson<RouteInfo>(runner, 'route', 'show');
+
+/**
+ * Makes a bridge unless it exists, and, when `port` is given, puts that network card into it: its addresses and
+ * routes move to the bridge so that the host stays reachable. Without a port the bridge stands alone.
+ */
+export async function ensureBridge(runner: Runner, bridge: string, port: string | null): Promise<void> {
+  if ((await linkInfo(runner, bridge)) === undefined) {
+    await tolerant(
+      ip(runner, 'link', 'add', bridge, 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0'),
+    );
+  }
+  await ip(runner, 'link', 'set', bridge, 'up');
+  if (port === null || port === '') return;
+  const card = await linkInfo(runner, port);
+  if (card === undefined) throw new Error(`flat_interface ${port} does not exist on this host`);
+  if (card.master !== undefined && card.master !== bridge) {
+    throw new Error(`flat_interface ${port} already belongs to the bridge ${card.master}`);
+  }
+  if (card.master === bridge && (card.addr_info ?? []).every(info => info.scope !== 'global')) return;
+  const routes = (await ipJson<RouteInfo>(runner, 'route', 'show', 'dev', port)).filter(
+    route => route.gateway,
+  );
+  const addresses = await addressesOf(runner, port);
+  if (card.master !== bridge) await ip(runner, 'link', 'set', port, 'master', bridge);
+  await ip(runner, 'link', 'set', port, 'up');
+  await moveAddresses(runner, addresses, port, bridge);
+  for (const route of routes) {
+    await tolerant(ip(runner, 'route', 'replace', route.dst, 'via', route.gateway!, 'dev', bridge));
+  }
+}
+
+async function moveAddresses(
+  runner: Runner,
+  addresses: AddressInfo[],
+  from: string,
+  to: string,
+): Promise<void> {
+  for (const address of addresses) {
+    const full = `${address.local}/${address.prefixlen}`;
+    await tolerant(ip(runner, 'addr', 'del', full, 'dev', from));
+    const broadcast = address.broadcast === undefined ? [] : ['brd', address.broadcast];
+    await tolerant(ip(runner, 'addr', 'add', full, ...broadcast, 'dev', to));
+  }
+}
+
+/**
+ * Makes `address/prefix` the first global address of a device, which dnsmasq needs in order to answer properly;
+ * other addresses stay, behind it, and routes through gateways survive.
+ */
+export async function ensureFirstAddress(
+  runner: Runner,
+  device: string,
+  wanted: { address: string; prefix: number; broadcast: string | null },
+): Promise<void> {
+  const present = await addressesOf(runner, device);
+  const first = present[0];
+  if (first !== undefined && first.local === wanted.address && first.prefixlen === wanted.prefix) return;
+  const routes = (await ipJson<RouteInfo>(runner, 'route', 'show', 'dev', device)).filter(
+    route => route.gateway,
+  );
+  for (const old of present) {
+    await tolerant(ip(runner, 'addr', 'del', `${old.local}/${old.prefixlen}`, 'dev', device));
+  }
+  const broadcast = wanted.broadcast ? ['brd', wanted.broadcast] : [];
+  await tolerant(
+    ip(runner, 'addr', 'add', `${wanted.address}/${wanted.prefix}`, ...broadcast, 'dev', device),
+  );
+  for (const old of present) {
+    if (old.local === wanted.address) continue;
+    const brd = old.broadcast === undefined ? [] : ['brd', old.broadcast];
+    await tolerant(ip(runner, 'addr', 'add', `${old.local}/${old.prefixlen}`, ...brd, 'dev', device));
+  }
+  for (const route of routes) {
+    await tolerant(ip(runner, 'route', 'replace', route.dst, 'via', route.gateway!, 'dev', device));
+  }
+}
+
+/** Puts an address on a device (`169.254.169.254/32` on `lo`, a floating IP on the public interface). */
+export const ensureAddress = (runner: Runner, device: string, cidr: string, scope?: 'link'): Promise<void> =>
+  tolerant(ip(runner, 'addr', 'add', cidr, ...(scope === undefined ? [] : ['scope', scope]), 'dev', device));
+
+export const removeAddress = (runner: Runner, device: string, cidr: string): Promise<void> =>
+  tolerant(ip(runner, 'addr', 'del', cidr, 'dev', device));
+
+/** Removes a bridge; addresses other than `gateway` and routes go back to its `port` first. */
+export async function removeBridge(
+  runner: Runner,
+  bridge: string,
+  port: string | null,
+  gateway: string | null,
+): Promise<void> {
+  if ((await linkInfo(runner, bridge)) === undefined) return;
+  if (port !== null && port !== '' && (await linkInfo(runner, port))?.master === bridge) {
+    const addresses = (await addressesOf(runner, bridge)).filter(address => address.local !== gateway);
+    const routes = (await ipJson<RouteInfo>(runner, 'route', 'show', 'dev', bridge)).filter(
+      route => route.gateway,
+    );
+    await ip(runner, 'link', 'set', port, 'nomaster');
+    await moveAddresses(runner, addresses, bridge, port);
+    for (const route of routes) {
+      await tolerant(ip(runner, 'route', 'replace', route.dst, 'via', route.gateway!, 'dev', port));
+    }
+  }
+  await tolerant(ip(runner, 'link', 'del', bridge));
+}
+
+/** Sets a kernel setting of the network namespace; one that this kernel lacks is reported, not fatal. */
+export async function setSysctl(runner: Runner, name: string, value: string): Promise<boolean> {
+  const { code } = await runner(['sysctl', '-qw', `${name}=${value}`], {
+    timeoutMs: HOST_COMMAND_MS,
+    allowedCodes: 'any',
+  });
+  return code === 0;
+}

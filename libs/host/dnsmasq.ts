@@ -1,0 +1,103 @@
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { HOST_COMMAND_MS, type Runner } from './runner.ts';
+
+/** One dnsmasq, serving one bridge. */
+export interface DnsmasqOptions {
+  /** Folder for its hosts file (`nova-br100.conf`) and pid file (`nova-br100.pid`), as Folsom names them. */
+  directory: string;
+  device: string;
+  listenAddress: string;
+  /** Tag of the range: the network's label. */
+  label: string;
+  rangeStart: string;
+  netmask: string;
+  leaseSeconds: number;
+  leasesMax: number;
+  domain: string;
+  /** Program called for every lease change. */
+  script: string;
+  /** Environment of dnsmasq and so of the script (`NETWORK_ID`, ...). */
+  env: Readonly<Record<string, string>>;
+  /** Folsom's dnsmasq_config_file; empty for none. */
+  configFile: string;
+  /** Name server to forward to instead of the host's. */
+  server: string | null;
+}
+
+export type Dnsmasq = ReturnType<typeof dnsmasq>;
+
+/** Controls the dnsmasq of a bridge. It outlives us and is found again by its pid file. */
+export function dnsmasq(runner: Runner, options: DnsmasqOptions) {
+  const hostsFile = join(options.directory, `nova-${options.device}.conf`);
+  const pidFile = join(options.directory, `nova-${options.device}.pid`);
+  return {
+    hostsFile,
+    pid: () => runningPid(pidFile, hostsFile),
+
+    /** Writes the hosts file and makes the server read it, starting the server if it does not run. */
+    async update(hosts: readonly string[]): Promise<void> {
+      await writeHosts(hostsFile, hosts);
+      const pid = await runningPid(pidFile, hostsFile);
+      if (pid === undefined) return start(runner, options, hostsFile, pidFile);
+      process.kill(pid, 'SIGHUP');
+    },
+
+    async stop(): Promise<void> {
+      const pid = await runningPid(pidFile, hostsFile);
+      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+      await rm(pidFile, { force: true });
+      await rm(hostsFile, { force: true });
+    },
+  };
+}
+
+/** A line of the hosts file: this card is called so and gets this address. */
+export const dhcpHost = (entry: { mac: string; hostname: string; domain: string; address: string }): string =>
+  `${entry.mac},${entry.hostname}.${entry.domain},${entry.address}`;
+
+async function writeHosts(path: string, hosts: readonly string[]): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const next = `${path}.new`;
+  await writeFile(next, hosts.map(line => `${line}\n`).join(''));
+  await chmod(next, 0o644); // dnsmasq reads it as nobody
+  await rename(next, path);
+}
+
+/** The process of the pid file, if it lives and really is the dnsmasq of this hosts file. */
+async function runningPid(pidFile: string, hostsFile: string): Promise<number | undefined> {
+  const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).trim());
+  if (!Number.isInteger(pid) || pid <= 1) return undefined;
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return commandLine.includes('dnsmasq') && commandLine.includes(hostsFile) ? pid : undefined;
+}
+
+async function start(
+  runner: Runner,
+  options: DnsmasqOptions,
+  hostsFile: string,
+  pidFile: string,
+): Promise<void> {
+  await rm(pidFile, { force: true });
+  const arguments_ = [
+    '--strict-order',
+    '--bind-interfaces',
+    `--conf-file=${options.configFile}`,
+    `--domain=${options.domain}`,
+    `--pid-file=${pidFile}`,
+    `--listen-address=${options.listenAddress}`,
+    '--except-interface=lo',
+    `--dhcp-range=set:${tag(options.label)},${options.rangeStart},static,${options.netmask},${options.leaseSeconds}s`,
+    `--dhcp-lease-max=${options.leasesMax}`,
+    `--dhcp-hostsfile=${hostsFile}`,
+    `--dhcp-script=${options.script}`,
+    '--leasefile-ro',
+    ...(process.getuid?.() === 0 ? ['--user=root'] : []),
+    ...(options.server === null ? [] : ['-h', '-R', `--server=${options.server}`]),
+  ];
+  const environment = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
+  await runner(['env', ...environment, 'dnsmasq', ...arguments_], { timeoutMs: HOST_COMMAND_MS });
+}
+
+/** A label as dnsmasq can take it in an option separated by commas. */
+const tag = (label: string): string => label.replace(/[^\w.-]/g, '_') || 'network';
