@@ -1,0 +1,44 @@
+import { Fault, type RequestContext, type World } from '@folsom/core';
+import type { ServeOptions } from './bus.ts';
+import { encodeFailure } from './failure.ts';
+import { rpcFault } from './faults.ts';
+import { trace } from './trace.ts';
+import { versionServed } from './version.ts';
+import { type Body, unpackContext } from './wire.ts';
+
+/** What a handler gave, ready for the wire: its value as JSON text, or the text of a `failure` field. */
+export type Outcome = { result: string } | { failure: string };
+
+/** Runs the handler a message names and turns whatever happens into an outcome; never rejects. */
+export async function dispatch(world: World, served: ServeOptions, body: Body): Promise<Outcome> {
+  const context = unpackContext(body, world.clock.now());
+  const method = typeof body.method === 'string' ? body.method : '';
+  // Folsom answers a message without a method with a result, not a failure.
+  if (method === '') return { result: JSON.stringify('No method for message') };
+  const traced = trace(world, context, 'handle', served.topic, method);
+  try {
+    const result = JSON.stringify((await run(served, context, method, body)) ?? null);
+    traced.end();
+    return { result };
+  } catch (error) {
+    traced.end(error);
+    const fields = { requestId: context.requestId, topic: served.topic, method };
+    if (error instanceof Fault)
+      world.log.info(`rpc fault: ${error.message}`, { ...fields, fault: error.name });
+    else world.log.error('rpc handler failed', { ...fields, error });
+    return { failure: encodeFailure(error) };
+  }
+}
+
+function run(served: ServeOptions, context: RequestContext, method: string, body: Body): unknown {
+  const version = typeof body.version === 'string' ? body.version : null;
+  if (!versionServed(served.version, version)) {
+    throw rpcFault('UnsupportedRpcVersion', { version: version ?? '1.0' });
+  }
+  const handler = Object.hasOwn(served.handlers, method) ? served.handlers[method] : undefined;
+  if (handler === undefined) {
+    throw new Fault('AttributeError', 500, `No such RPC function '${method}'`, { module: 'exceptions' });
+  }
+  const args = typeof body.args === 'object' && body.args !== null ? body.args : {};
+  return handler(context, args as Record<string, never>);
+}

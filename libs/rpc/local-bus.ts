@@ -1,0 +1,242 @@
+import type { RequestContext, World } from '@folsom/core';
+import type { Bus, CallOptions, Message, Served, ServeOptions } from './bus.ts';
+import { dispatch, type Outcome } from './dispatch.ts';
+import { decodeFailure, type FaultStatus } from './failure.ts';
+import { rpcFault } from './faults.ts';
+import { RPC_LIMITS } from './limits.ts';
+import { trace } from './trace.ts';
+import { type Body, packNotificationContext, requestBody } from './wire.ts';
+
+export interface LocalBusOptions {
+  faultStatus?: FaultStatus;
+  /** Milliseconds a call waits unless it says otherwise. */
+  responseTimeoutMs?: number;
+}
+
+export type NotificationListener = (routingKey: string, body: Body) => void;
+
+/** The bus in one process. Bodies are what the broker would carry, as text, so that nothing shares memory. */
+export interface LocalBus extends Bus {
+  /** Sees every notification with its routing key, e.g. `notifications.info`. */
+  onNotification(listener: NotificationListener): () => void;
+  /** Takes a server away as if its process had died: its unfinished messages go to the remaining workers. */
+  crash(served: Served): void;
+}
+
+interface Delivery {
+  text: string;
+  /** Called once with the handler's outcome; casts have none. */
+  reply: ((outcome: Outcome) => void) | undefined;
+  /** Set once the caller no longer waits; such a message is not started. */
+  expired: boolean;
+}
+
+interface Queue {
+  name: string;
+  workers: Worker[];
+  /** Index of the worker whose turn it is. */
+  turn: number;
+  pending: Delivery[];
+}
+
+interface Worker {
+  options: ServeOptions;
+  queues: Queue[];
+  running: Map<Delivery, Queue>;
+  dead: boolean;
+  idle: (() => void)[];
+}
+
+export function createLocalBus(world: World, options: LocalBusOptions = {}): LocalBus {
+  const responseTimeoutMs = options.responseTimeoutMs ?? 60_000;
+  const queues = new Map<string, Queue>();
+  const fanouts = new Map<string, Set<Worker>>();
+  const workers = new Map<Served, Worker>();
+  const listeners = new Set<NotificationListener>();
+  let closed = false;
+
+  const queueOf = (name: string): Queue => {
+    let queue = queues.get(name);
+    if (queue === undefined) {
+      queue = { name, workers: [], turn: 0, pending: [] };
+      queues.set(name, queue);
+    }
+    return queue;
+  };
+
+  const freeWorker = (queue: Queue): Worker | undefined => {
+    for (let step = 0; step < queue.workers.length; step++) {
+      const index = (queue.turn + step) % queue.workers.length;
+      const worker = queue.workers[index]!;
+      if (worker.running.size < RPC_LIMITS.handlersMax) {
+        queue.turn = (index + 1) % queue.workers.length;
+        return worker;
+      }
+    }
+    return undefined;
+  };
+
+  const enqueue = (queue: Queue, delivery: Delivery) => {
+    const worker = freeWorker(queue);
+    if (worker !== undefined) return start(worker, queue, delivery);
+    if (queue.pending.length >= RPC_LIMITS.pendingMax) {
+      queue.pending.shift();
+      world.log.error('rpc queue is full, its oldest message is dropped', { queue: queue.name });
+    }
+    queue.pending.push(delivery);
+  };
+
+  const start = (worker: Worker, queue: Queue, delivery: Delivery) => {
+    worker.running.set(delivery, queue);
+    // The next turn of the loop: a caller never runs its server's handler on its own stack.
+    setImmediate(async () => {
+      if (worker.dead) return;
+      const outcome = delivery.expired
+        ? undefined
+        : await dispatch(world, worker.options, JSON.parse(delivery.text) as Body);
+      if (worker.dead) return;
+      worker.running.delete(delivery);
+      if (outcome !== undefined) delivery.reply?.(outcome);
+      for (const own of worker.queues) drain(own);
+      if (worker.running.size === 0) for (const done of worker.idle.splice(0)) done();
+    });
+  };
+
+  const drain = (queue: Queue) => {
+    while (queue.pending.length > 0) {
+      if (queue.pending[0]!.expired) {
+        queue.pending.shift();
+        continue;
+      }
+      const worker = freeWorker(queue);
+      if (worker === undefined) return;
+      start(worker, queue, queue.pending.shift()!);
+    }
+  };
+
+  const detach = (worker: Worker) => {
+    for (const queue of worker.queues) {
+      queue.workers = queue.workers.filter(other => other !== worker);
+      queue.turn = 0;
+    }
+    worker.queues = [];
+    fanouts.get(worker.options.topic)?.delete(worker);
+  };
+
+  const encode = (body: Body): string => {
+    if (closed) throw rpcFault('RpcClosed');
+    const text = JSON.stringify(body);
+    if (text.length > RPC_LIMITS.messageBytesMax) {
+      throw rpcFault('RpcMessageTooLarge', { bytes: text.length, limit: RPC_LIMITS.messageBytesMax });
+    }
+    return text;
+  };
+
+  const bus: LocalBus = {
+    async call(context, topic, message, callOptions: CallOptions = {}) {
+      const text = encode(requestBody(context, message));
+      const traced = trace(world, context, 'call', topic, message.method);
+      try {
+        const outcome = await new Promise<Outcome>((resolve, reject) => {
+          const delivery: Delivery = {
+            text,
+            expired: false,
+            reply: result => {
+              timer.cancel();
+              resolve(result);
+            },
+          };
+          const timer = world.clock.after(callOptions.timeoutMs ?? responseTimeoutMs, () => {
+            delivery.expired = true;
+            reject(rpcFault('RpcTimeout'));
+          });
+          enqueue(queueOf(topic), delivery);
+        });
+        if ('failure' in outcome) throw decodeFailure(outcome.failure, { faultStatus: options.faultStatus });
+        traced.end();
+        return JSON.parse(outcome.result);
+      } catch (error) {
+        traced.end(error);
+        throw error;
+      }
+    },
+
+    async cast(context, topic, message) {
+      const text = encode(requestBody(context, message));
+      enqueue(queueOf(topic), { text, expired: false, reply: undefined });
+      trace(world, context, 'cast', topic, message.method).end();
+    },
+
+    async fanout(context: RequestContext, topic: string, message: Message) {
+      const text = encode(requestBody(context, message));
+      for (const worker of fanouts.get(topic) ?? []) {
+        // Of nobody's queue: what is left of it when its worker dies goes nowhere.
+        const own: Queue = { name: `${topic}_fanout`, workers: [], turn: 0, pending: [] };
+        start(worker, own, { text, expired: false, reply: undefined });
+      }
+      trace(world, context, 'cast', `${topic}_fanout`, message.method).end();
+    },
+
+    async serve(serveOptions) {
+      if (closed) throw rpcFault('RpcClosed');
+      const { topic, host } = serveOptions;
+      const worker: Worker = {
+        options: serveOptions,
+        queues: [queueOf(topic), queueOf(`${topic}.${host}`)],
+        running: new Map(),
+        dead: false,
+        idle: [],
+      };
+      for (const queue of worker.queues) queue.workers.push(worker);
+      const fanout = fanouts.get(topic) ?? new Set();
+      fanouts.set(topic, fanout.add(worker));
+      const served: Served = {
+        stop: async () => {
+          detach(worker);
+          workers.delete(served);
+          if (worker.running.size === 0) return;
+          await new Promise<void>(resolve => {
+            const timer = world.clock.after(RPC_LIMITS.stopGraceMs, resolve);
+            worker.idle.push(() => {
+              timer.cancel();
+              resolve();
+            });
+          });
+        },
+      };
+      workers.set(served, worker);
+      for (const queue of worker.queues) drain(queue);
+      return served;
+    },
+
+    async notify(context, topic, priority, payload) {
+      const text = encode({ ...packNotificationContext(context), ...payload });
+      for (const listener of listeners) listener(`${topic}.${priority.toLowerCase()}`, JSON.parse(text));
+    },
+
+    async ready() {
+      if (closed) throw rpcFault('RpcClosed');
+    },
+
+    async close() {
+      await Promise.all([...workers.keys()].map(served => served.stop()));
+      closed = true;
+    },
+
+    onNotification(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+
+    crash(served) {
+      const worker = workers.get(served);
+      if (worker === undefined) return;
+      workers.delete(served);
+      detach(worker);
+      worker.dead = true;
+      for (const [delivery, queue] of worker.running) enqueue(queue, delivery);
+      worker.running.clear();
+    },
+  };
+  return bus;
+}
