@@ -69,6 +69,9 @@ export interface App {
   stop(): Promise<void>;
 }
 
+/** A neighbour service passes its caller's id on in `X-Openstack-Request-Id`; anything else in it is ignored. */
+const REQUEST_ID = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** Makes the HTTP application of a service: limits, request ids, fault rendering, one log line a request, health. */
 export function createApp(options: AppOptions): App {
   const { name, world, requestIdHeader } = options;
@@ -110,7 +113,9 @@ export function createApp(options: AppOptions): App {
 
   const begin = (request: FastifyRequest) => {
     if (request.requestId !== '') return;
-    request.requestId = newRequestId(world.random);
+    const carried = request.headers['x-openstack-request-id'];
+    request.requestId =
+      typeof carried === 'string' && REQUEST_ID.test(carried) ? carried : newRequestId(world.random);
     request.startedAt = world.clock.monotonic();
   };
 

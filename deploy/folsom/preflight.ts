@@ -1,0 +1,107 @@
+import { constants } from 'node:fs';
+import { access, mkdir, open, stat, statfs } from 'node:fs/promises';
+import { createConnection, createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import type { PortName, Ports } from './layout.ts';
+
+/** A reason not to start, as one clear sentence for the person at the terminal. */
+export class CannotStart extends Error {}
+
+/** Below this a start would fail half-way. */
+const FREE_BYTES_MIN = 64 * 1024 * 1024;
+
+/** Makes the state directory (0700) and its folders; refuses one that cannot be used. */
+export async function prepareStateDir(dir: string, folders: readonly string[]): Promise<void> {
+  try {
+    const existing = await stat(dir).catch(() => undefined);
+    if (existing && !existing.isDirectory())
+      throw new CannotStart(`the state directory ${dir} is not a directory`);
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await access(dir, constants.R_OK | constants.W_OK | constants.X_OK);
+    for (const folder of folders) await mkdir(folder, { recursive: true, mode: 0o700 });
+    const probe = await open(`${dir}/.probe`, 'w');
+    await probe.close();
+  } catch (error) {
+    throw explainFileError(error, dir);
+  }
+  const { bavail, bsize } = await statfs(dir);
+  if (bavail * bsize < FREE_BYTES_MIN) {
+    throw new CannotStart(
+      `the disk of ${dir} is full: less than ${FREE_BYTES_MIN / 1024 / 1024} MiB are free`,
+    );
+  }
+}
+
+/** One sentence for what went wrong with a file or a database; passes other errors through. */
+export function explainFileError(error: unknown, path: string): Error {
+  if (error instanceof CannotStart) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case 'EACCES':
+    case 'EPERM':
+      return new CannotStart(`no permission to use the state directory ${path}`);
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'SQLITE_FULL':
+      return new CannotStart(`the disk of ${path} is full`);
+    case 'EROFS':
+      return new CannotStart(`the state directory ${path} is on a read-only file system`);
+    case 'ENOTDIR':
+      return new CannotStart(`the state directory ${path} is not a directory`);
+    case 'SQLITE_CORRUPT':
+    case 'SQLITE_NOTADB':
+      return new CannotStart(
+        `the database ${path} is damaged; restore it from a copy, or remove it to start afresh`,
+      );
+    default:
+      return error instanceof Error ? error : new Error(message);
+  }
+}
+
+/** Refuses an address this machine does not have. */
+export function checkHostAddress(host: string): void {
+  if (host === '0.0.0.0' || host.startsWith('127.')) return;
+  const addresses = Object.values(networkInterfaces()).flatMap(list =>
+    (list ?? []).map(entry => entry.address),
+  );
+  if (!addresses.includes(host)) {
+    throw new CannotStart(`this machine has no address ${host} (it has ${addresses.join(', ')})`);
+  }
+}
+
+/** Names every port that another program holds, at once, before anything is started. */
+export async function checkPorts(host: string, ports: Ports, names: readonly PortName[]): Promise<void> {
+  const taken: string[] = [];
+  await Promise.all(
+    names.map(async name => {
+      if (!(await isFree(host, ports[name]))) taken.push(`${ports[name]} (${name})`);
+    }),
+  );
+  if (taken.length > 0) {
+    const one = taken.length === 1;
+    throw new CannotStart(
+      `port${one ? '' : 's'} ${taken.sort().join(', ')} on ${host} ${one ? 'is' : 'are'} in use by another program; ` +
+        'stop it, or choose other ports with --ports-offset N',
+    );
+  }
+}
+
+export const isFree = (host: string, port: number): Promise<boolean> =>
+  new Promise(resolve => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
+
+/** Whether something answers there within `timeoutMs`. */
+export const isOpen = (host: string, port: number, timeoutMs = 500): Promise<boolean> =>
+  new Promise(resolve => {
+    const socket = createConnection({ host, port });
+    const end = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(timeoutMs, () => end(false));
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+  });
