@@ -1,1 +1,3 @@
-export {};
+export * from './clients-2012.ts';
+export * from './network-namespace.ts';
+export * from './programs.ts';
