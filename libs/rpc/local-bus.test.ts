@@ -12,7 +12,7 @@ it('shares no memory between caller and handler', async () => {
     topic: 't',
     host: 'h',
     handlers: {
-      push: (_c, args: { x: { list: number[] } }) => {
+      push: (_c: unknown, args: { x: { list: number[] } }) => {
         args.x.list.push(2);
         return kept;
       },

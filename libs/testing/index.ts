@@ -1,3 +1,11 @@
 export * from './clients-2012.ts';
+export * from './fake-clock.ts';
+export * from './faulty-bus.ts';
+export * from './golden.ts';
+export * from './mariadb.ts';
 export * from './network-namespace.ts';
+export * from './places.ts';
 export * from './programs.ts';
+export * from './rabbit.ts';
+export * from './redis.ts';
+export { type ServerKind, serverMissing, type ThrowAwayServer } from './servers.ts';

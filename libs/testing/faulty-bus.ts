@@ -1,0 +1,90 @@
+import { type Clock, seededRandom } from '@folsom/core';
+import { type Bus, rpcFault } from '@folsom/rpc';
+
+export interface BusFaults {
+  /** The same seed gives the same faults for the same sequence of messages. */
+  seed: number;
+  clock: Clock;
+  /** Share of messages (0 to 1) that never arrive. */
+  drop?: number;
+  /** Share of messages that arrive twice. */
+  duplicate?: number;
+  /** Share of messages that arrive late, by up to `delayMs`. */
+  delay?: number;
+  delayMs?: number;
+  /** Milliseconds until a dropped call gives up; default 60 s. */
+  timeoutMs?: number;
+  /** Only these messages are touched. */
+  only?: (topic: string, method: string) => boolean;
+}
+
+export interface FaultyBus extends Bus {
+  /** What has been done to which message, in order. */
+  readonly injected: { fault: 'drop' | 'duplicate' | 'delay'; topic: string; method: string }[];
+}
+
+/** A bus over another that loses, repeats and delays messages by a seed. Serving and notifications are untouched. */
+export function faultyBus(bus: Bus, faults: BusFaults): FaultyBus {
+  const random = seededRandom(faults.seed);
+  const injected: FaultyBus['injected'] = [];
+  const chance = (share: number | undefined) => random.int(1_000_000) < (share ?? 0) * 1_000_000;
+
+  const send = async <T>(
+    topic: string,
+    method: string,
+    once: () => Promise<T>,
+    dropped: () => Promise<T>,
+  ): Promise<T> => {
+    // Drawn for every message, touched or not, so that a filter does not shift the others' faults.
+    const draw = {
+      drop: chance(faults.drop),
+      duplicate: chance(faults.duplicate),
+      delay: chance(faults.delay),
+      ms: random.int((faults.delayMs ?? 1000) + 1),
+    };
+    if (faults.only !== undefined && !faults.only(topic, method)) return once();
+    if (draw.delay) {
+      injected.push({ fault: 'delay', topic, method });
+      await faults.clock.sleep(draw.ms);
+    }
+    if (draw.drop) {
+      injected.push({ fault: 'drop', topic, method });
+      return dropped();
+    }
+    if (draw.duplicate) {
+      injected.push({ fault: 'duplicate', topic, method });
+      const [first] = await Promise.all([once(), once().catch(() => undefined)]);
+      return first;
+    }
+    return once();
+  };
+
+  return {
+    ...bus,
+    injected,
+    call: (context, topic, message, options) =>
+      send(
+        topic,
+        message.method,
+        () => bus.call(context, topic, message, options),
+        async () => {
+          await faults.clock.sleep(options?.timeoutMs ?? faults.timeoutMs ?? 60_000);
+          throw rpcFault('RpcTimeout');
+        },
+      ),
+    cast: (context, topic, message) =>
+      send(
+        topic,
+        message.method,
+        () => bus.cast(context, topic, message),
+        async () => {},
+      ),
+    fanout: (context, topic, message) =>
+      send(
+        topic,
+        message.method,
+        () => bus.fanout(context, topic, message),
+        async () => {},
+      ),
+  };
+}

@@ -1,0 +1,103 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { HOST_ENV, run } from '@folsom/host';
+import { type BackgroundProcess, startBackground } from '@folsom/host/background';
+import amqp from 'amqplib';
+import { freePorts, tempDir } from './places.ts';
+import { requireProgram, type ThrowAwayServer, untilUp } from './servers.ts';
+
+const START_MS = 90_000;
+
+export interface RabbitServer extends ThrowAwayServer {
+  /** `amqp://guest:guest@127.0.0.1:PORT/` */
+  url: string;
+  /** Runs rabbitmqctl against this broker and gives what it printed. */
+  ctl(...args: string[]): Promise<string>;
+}
+
+/**
+ * A RabbitMQ of the test's own: node name, base directory, cookie, ports and port mapper are all its own, so that any
+ * number of them run beside each other. Works as root without systemd.
+ */
+export async function startRabbit(): Promise<RabbitServer> {
+  const program = requireProgram('rabbit');
+  const dir = tempDir('folsom-rabbit');
+  const [port, distPort, mapperPort] = (await freePorts(3)) as [number, number, number];
+  const logFile = join(dir.path, 'rabbit.log');
+  const log = () => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
+  for (const name of ['mnesia', 'log', 'schema']) mkdirSync(join(dir.path, name));
+  writeFileSync(join(dir.path, 'plugins'), '[].\n');
+  writeFileSync(
+    join(dir.path, 'rabbit.conf'),
+    'loopback_users = none\nlog.file = false\nlog.console = true\nlog.console.level = warning\nvm_memory_high_watermark.absolute = 1GB\ndisk_free_limit.absolute = 50MB\n',
+  );
+  const env = {
+    ...HOST_ENV,
+    HOME: dir.path,
+    RABBITMQ_NODENAME: `folsom${port}@localhost`,
+    RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
+    RABBITMQ_NODE_PORT: `${port}`,
+    RABBITMQ_DIST_PORT: `${distPort}`,
+    RABBITMQ_MNESIA_BASE: join(dir.path, 'mnesia'),
+    RABBITMQ_LOG_BASE: join(dir.path, 'log'),
+    RABBITMQ_SCHEMA_DIR: join(dir.path, 'schema'),
+    RABBITMQ_GENERATED_CONFIG_DIR: join(dir.path, 'schema'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(dir.path, 'plugins'),
+    RABBITMQ_CONFIG_FILE: join(dir.path, 'rabbit.conf'),
+    RABBITMQ_PID_FILE: join(dir.path, 'pid'),
+    // Two cores are enough for a test, and one scheduler pair keeps its memory small.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+S 2:2 +sbwt none',
+    ERL_EPMD_PORT: `${mapperPort}`,
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+  };
+  const url = `amqp://guest:guest@127.0.0.1:${port}/`;
+  // Erlang's port mapper would otherwise be started as a daemon that outlives the broker.
+  const mapper = await startBackground(['epmd', '-port', `${mapperPort}`, '-address', '127.0.0.1'], {
+    env,
+    dieWithParent: true,
+  });
+  let server: BackgroundProcess | undefined;
+
+  const start = async () => {
+    if (server?.running) return;
+    server = await startBackground([program], { env, cwd: dir.path, logFile, dieWithParent: true });
+    const probe = async () => {
+      const connection = await amqp.connect(url, { timeout: 3000 });
+      await connection.close();
+    };
+    await untilUp(server, probe, { timeoutMs: START_MS, log });
+  };
+  const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
+    if (signal === 'SIGTERM') await server?.stop(30_000);
+    else server?.signal('SIGKILL');
+    await server?.ended;
+  };
+  const stop = async () => {
+    // Nothing is kept, so nothing needs to be closed in order.
+    await end('SIGKILL');
+    await mapper.stop(2000);
+    dir.remove();
+  };
+  try {
+    await start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    host: '127.0.0.1',
+    port,
+    url,
+    start,
+    stop,
+    kill: () => end('SIGKILL'),
+    restart: async () => {
+      await end('SIGTERM');
+      await start();
+    },
+    ctl: async (...args) => {
+      const argv = ['/usr/lib/rabbitmq/bin/rabbitmqctl', '-q', ...args];
+      return (await run(argv, { env, timeoutMs: 60_000 })).stdout;
+    },
+  };
+}
