@@ -1,0 +1,169 @@
+import type { Ports } from './layout.ts';
+import type { Secrets } from './secrets.ts';
+
+/** What the first start puts into keystone; every step looks first, so that it may be repeated after a crash. */
+export interface BootstrapOptions {
+  /** Admin API, e.g. `http://127.0.0.1:35357/v2.0`. */
+  adminUrl: string;
+  secrets: Secrets;
+  /** Address in the catalog. */
+  hostIp: string;
+  ports: Ports;
+  /** Milliseconds one request may take. */
+  timeoutMs: number;
+}
+
+interface Named {
+  id: string;
+  name: string;
+}
+
+const REGION = 'regionOne';
+
+interface CatalogService {
+  name: string;
+  type: string;
+  description: string;
+  url: string;
+  adminUrl?: string;
+}
+
+/** The services of the catalog; `$(tenant_id)s` is filled in by keystone for each token. */
+export function catalogServices(hostIp: string, ports: Ports): CatalogService[] {
+  const at = (port: number, path = '') => `http://${hostIp}:${port}${path}`;
+  return [
+    {
+      name: 'keystone',
+      type: 'identity',
+      description: 'Keystone Identity Service',
+      url: at(ports.identityPublic, '/v2.0'),
+      adminUrl: at(ports.identityAdmin, '/v2.0'),
+    },
+    { name: 'glance', type: 'image', description: 'Glance Image Service', url: at(ports.image) },
+    {
+      name: 'nova',
+      type: 'compute',
+      description: 'Nova Compute Service',
+      url: at(ports.compute, '/v2/$(tenant_id)s'),
+    },
+    {
+      name: 'swift',
+      type: 'object-store',
+      description: 'Swift Storage Service',
+      url: at(ports.objectProxy, '/v1/AUTH_$(tenant_id)s'),
+      adminUrl: at(ports.objectProxy, '/v1'),
+    },
+  ];
+}
+
+/** Creates tenants, roles, users, grants and the catalog where they are missing. Resolves to the ids by name. */
+export async function bootstrap(options: BootstrapOptions): Promise<{ tenants: Record<string, string> }> {
+  const api = client(options);
+  const { secrets, hostIp, ports } = options;
+
+  const tenants: Record<string, string> = {};
+  const existing = await api.list<Named>('/tenants', 'tenants');
+  for (const [name, description] of [
+    ['admin', 'Admin Tenant'],
+    ['demo', 'Demo Tenant'],
+    ['service', 'Service Tenant'],
+  ] as const) {
+    tenants[name] = await api.ensure(existing, name, '/tenants', 'tenant', {
+      name,
+      description,
+      enabled: true,
+    });
+  }
+
+  const roles = await api.list<Named>('/OS-KSADM/roles', 'roles');
+  const admin = await api.ensure(roles, 'admin', '/OS-KSADM/roles', 'role', { name: 'admin' });
+  const member = await api.ensure(roles, 'Member', '/OS-KSADM/roles', 'role', { name: 'Member' });
+
+  const users = await api.list<Named>('/users', 'users');
+  const people = [
+    { name: 'admin', password: secrets.adminPassword, tenant: 'admin', role: admin },
+    { name: 'demo', password: secrets.demoPassword, tenant: 'demo', role: member },
+    ...['nova', 'glance', 'swift'].map(name => ({
+      name,
+      password: secrets.servicePassword,
+      tenant: 'service',
+      role: admin,
+    })),
+  ];
+  for (const { name, password, tenant, role } of people) {
+    const user = await api.ensure(users, name, '/users', 'user', {
+      name,
+      password,
+      email: `${name}@localhost`,
+      tenantId: tenants[tenant],
+      enabled: true,
+    });
+    await api.grant(tenants[tenant]!, user, role);
+    if (name === 'admin') await api.grant(tenants.demo!, user, admin);
+  }
+
+  const services = await api.list<Named>('/OS-KSADM/services', 'OS-KSADM:services');
+  const endpoints = await api.list<{ id: string; service_id: string; publicurl: string }>(
+    '/endpoints',
+    'endpoints',
+  );
+  for (const { url, adminUrl, ...service } of catalogServices(hostIp, ports)) {
+    const id = await api.ensure(services, service.name, '/OS-KSADM/services', 'OS-KSADM:service', service);
+    const present = endpoints.filter(endpoint => endpoint.service_id === id);
+    // A start with another address or other ports moves the catalog along.
+    for (const stale of present.filter(endpoint => endpoint.publicurl !== url)) {
+      await api.request('DELETE', `/endpoints/${stale.id}`);
+    }
+    if (present.some(endpoint => endpoint.publicurl === url)) continue;
+    await api.request('POST', '/endpoints', {
+      endpoint: {
+        region: REGION,
+        service_id: id,
+        publicurl: url,
+        internalurl: url,
+        adminurl: adminUrl ?? url,
+      },
+    });
+  }
+  return { tenants };
+}
+
+function client({ adminUrl, secrets, timeoutMs }: BootstrapOptions) {
+  const request = async (method: string, path: string, body?: unknown): Promise<Record<string, unknown>> => {
+    const response = await fetch(adminUrl + path, {
+      method,
+      headers: {
+        'x-auth-token': secrets.adminToken,
+        'content-type': 'application/json',
+        accept: 'application/json',
+      },
+      signal: AbortSignal.timeout(timeoutMs),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok && response.status !== 409) {
+      throw new Error(`identity refused ${method} ${path}: ${response.status} ${text.slice(0, 200)}`);
+    }
+    return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+  };
+  return {
+    request,
+    list: async <T>(path: string, key: string): Promise<T[]> => (await request('GET', path))[key] as T[],
+    /** The id of what is there by that name, else of what is created. */
+    ensure: async (
+      there: readonly Named[],
+      name: string,
+      path: string,
+      key: string,
+      body: object,
+    ): Promise<string> => {
+      const found = there.find(item => item.name === name);
+      if (found) return found.id;
+      const made = (await request('POST', path, { [key]: body }))[key] as Named;
+      return made.id;
+    },
+    /** A repeated grant answers 409, which is as good. */
+    grant: (tenant: string, user: string, role: string) =>
+      request('PUT', `/tenants/${tenant}/users/${user}/roles/OS-KSADM/${role}`),
+  };
+}
