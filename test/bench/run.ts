@@ -1,0 +1,28 @@
+// `npm run bench [-- NAME...]`: runs the benchmarks of this folder one after the other and prints what they measure, each against a
+// reference taken in the same run. Never part of the tests: a figure is for a person to read.
+import { readdir } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+
+/** Every other file of this folder exports this. */
+export type Bench = (print: (line: string) => void) => Promise<void>;
+
+const here = new URL('.', import.meta.url);
+const wanted = process.argv.slice(2);
+const names = (await readdir(here))
+  .filter(file => file.endsWith('.ts') && !file.endsWith('.test.ts') && file !== 'run.ts')
+  .map(file => file.slice(0, -3))
+  .filter(name => wanted.length === 0 || wanted.includes(name))
+  .sort();
+if (names.length === 0) {
+  console.error(`no benchmark is called ${wanted.join(' or ')}`);
+  process.exit(1);
+}
+console.log(
+  `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'cpu'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
+);
+for (const name of names) {
+  console.log(`\n== ${name}`);
+  const { bench } = (await import(new URL(`${name}.ts`, here).href)) as { bench: Bench };
+  await bench(line => console.log(line));
+}
+process.exit(0);
