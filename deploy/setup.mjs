@@ -16,7 +16,7 @@ const wanted = createHash('sha256')
   .digest('hex');
 
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
-  const { packageManager } = JSON.parse(manifest);
+  const { packageManager } = JSON.parse(manifest).config;
   console.error('Installing the packages the project needs (once; half a minute) ...');
   const result = spawnSync('npx', ['--yes', packageManager, 'install', '--frozen-lockfile'], {
     cwd: root,
