@@ -1,0 +1,59 @@
+import { toSqlTime } from '@folsom/db';
+import { novaFault } from './faults.ts';
+import { alive, columns, fromRow, type RowBase, type Sql } from './rows.ts';
+
+/** A row of `migrations`: one resize or cold migration. */
+export interface MigrationRow extends RowBase {
+  id: number;
+  source_compute: string | null;
+  dest_compute: string | null;
+  /** Address of the destination. */
+  dest_host: string | null;
+  /** `pre-migrating`, `migrating`, `post-migrating`, `finished`, `confirmed`, `reverted`, `error`. */
+  status: string;
+  instance_uuid: string;
+  old_instance_type_id: number;
+  new_instance_type_id: number;
+}
+
+const spec = columns();
+type Raw = Record<string, unknown>;
+
+export async function createMigration(
+  sql: Sql,
+  migration: Omit<MigrationRow, keyof RowBase | 'id'>,
+  now: number,
+): Promise<MigrationRow> {
+  const [id] = await sql('migrations').insert({ ...migration, deleted: 0, created_at: toSqlTime(now) });
+  return migrationById(sql, id as number);
+}
+
+/** @throws Fault `MigrationNotFound` */
+export async function migrationById(sql: Sql, id: number): Promise<MigrationRow> {
+  const raw = (await sql('migrations').where({ id }).first()) as Raw | undefined;
+  if (!raw) throw novaFault('MigrationNotFound', { migration_id: id });
+  return fromRow<MigrationRow>(spec, raw);
+}
+
+/** @throws Fault `MigrationNotFoundByStatus` */
+export async function migrationByInstance(sql: Sql, uuid: string, status: string): Promise<MigrationRow> {
+  const raw = (await sql('migrations')
+    .where({ ...alive, instance_uuid: uuid, status })
+    .orderBy('id', 'desc')
+    .first()) as Raw | undefined;
+  if (!raw) throw novaFault('MigrationNotFoundByStatus', { instance_id: uuid, status });
+  return fromRow<MigrationRow>(spec, raw);
+}
+
+/** Changes a migration; with `from`, only while its status is that one. Answers whether it happened. */
+export async function updateMigration(
+  sql: Sql,
+  id: number,
+  changes: Partial<Omit<MigrationRow, keyof RowBase | 'id'>>,
+  now: number,
+  from?: string,
+): Promise<boolean> {
+  const query = sql('migrations').where({ id });
+  if (from !== undefined) query.where('status', from);
+  return (await query.update({ ...changes, updated_at: toSqlTime(now) })) > 0;
+}

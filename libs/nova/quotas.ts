@@ -1,0 +1,338 @@
+import type { Random } from '@folsom/core';
+import { type Database, toSqlTime } from '@folsom/db';
+import { novaFault } from './faults.ts';
+import { alive, deletion, type Sql } from './rows.ts';
+
+/**
+ * Quotas. Usage is counted from the tables themselves under a lock on the tenant's usage rows, so it can never drift
+ * from what there is; what is promised but not there yet (a resize under way) stands in `reservations`.
+ */
+
+/** Resources in the order Folsom lists them. */
+export const QUOTA_RESOURCES = [
+  'instances',
+  'cores',
+  'ram',
+  'volumes',
+  'gigabytes',
+  'floating_ips',
+  'fixed_ips',
+  'metadata_items',
+  'injected_files',
+  'injected_file_content_bytes',
+  'injected_file_path_bytes',
+  'security_groups',
+  'security_group_rules',
+  'key_pairs',
+] as const;
+export type QuotaResource = (typeof QUOTA_RESOURCES)[number];
+
+/** Resources whose use is counted for a tenant. */
+export const COUNTED = [
+  'instances',
+  'cores',
+  'ram',
+  'volumes',
+  'gigabytes',
+  'floating_ips',
+  'fixed_ips',
+  'security_groups',
+] as const;
+export type CountedResource = (typeof COUNTED)[number];
+
+export type Limits = Record<QuotaResource, number>;
+export type Deltas = Partial<Record<CountedResource, number>>;
+export interface Usage {
+  in_use: number;
+  reserved: number;
+}
+export type Usages = Record<CountedResource, Usage>;
+
+export const isQuotaResource = (name: string): name is QuotaResource =>
+  (QUOTA_RESOURCES as readonly string[]).includes(name);
+
+/** The limits of nova.conf: pass `config.of(novaOptions)`. */
+export const defaultLimits = (options: Readonly<Record<string, unknown>>): Limits =>
+  Object.fromEntries(QUOTA_RESOURCES.map(name => [name, Number(options[`quota_${name}`])])) as Limits;
+
+/** A tenant's limits: its own, else those of nova.conf. -1 is no limit. */
+export async function limitsOf(sql: Sql, projectId: string, defaults: Limits): Promise<Limits> {
+  const rows = (await sql('quotas')
+    .where({ ...alive, project_id: projectId })
+    .select('resource', 'hard_limit')) as {
+    resource: string;
+    hard_limit: number | null;
+  }[];
+  const limits = { ...defaults };
+  for (const { resource, hard_limit } of rows) {
+    if (isQuotaResource(resource)) limits[resource] = hard_limit ?? -1;
+  }
+  return limits;
+}
+
+/** The limits of a quota class; classes stand beside the tenants' limits and change none of them. */
+export async function classLimits(sql: Sql, className: string, defaults: Limits): Promise<Limits> {
+  const rows = (await sql('quota_classes')
+    .where({ ...alive, class_name: className })
+    .select('resource', 'hard_limit')) as { resource: string; hard_limit: number | null }[];
+  const limits = { ...defaults };
+  for (const { resource, hard_limit } of rows) {
+    if (isQuotaResource(resource)) limits[resource] = hard_limit ?? -1;
+  }
+  return limits;
+}
+
+export async function setLimit(
+  sql: Sql,
+  projectId: string,
+  resource: QuotaResource,
+  limit: number,
+  now: number,
+): Promise<void> {
+  await upsert(sql, 'quotas', { project_id: projectId, resource }, { hard_limit: limit }, now);
+}
+
+export async function setClassLimit(
+  sql: Sql,
+  className: string,
+  resource: QuotaResource,
+  limit: number,
+  now: number,
+): Promise<void> {
+  await upsert(sql, 'quota_classes', { class_name: className, resource }, { hard_limit: limit }, now);
+}
+
+async function upsert(
+  sql: Sql,
+  table: string,
+  key: Record<string, string>,
+  values: Record<string, number>,
+  now: number,
+): Promise<void> {
+  const changed = await sql(table)
+    .where({ ...alive, ...key })
+    .update({ ...values, updated_at: toSqlTime(now) });
+  if (!changed) await sql(table).insert({ ...key, ...values, deleted: 0, created_at: toSqlTime(now) });
+}
+
+/** What a tenant has now, and what is promised to it. */
+export async function usagesOf(sql: Sql, projectId: string): Promise<Usages> {
+  const counted = await countAll(sql, projectId);
+  const reserved = new Map(
+    (
+      (await sql('reservations')
+        .where({ ...alive, project_id: projectId })
+        .where('delta', '>', 0)
+        .groupBy('resource')
+        .select('resource')
+        .sum({ total: 'delta' })) as { resource: string; total: number | string }[]
+    ).map(row => [row.resource, Number(row.total)]),
+  );
+  return Object.fromEntries(
+    COUNTED.map(name => [name, { in_use: counted[name], reserved: reserved.get(name) ?? 0 }]),
+  ) as Usages;
+}
+
+/** An instance counts until its deletion has been asked for. */
+async function countAll(sql: Sql, projectId: string): Promise<Record<CountedResource, number>> {
+  const one = async (query: Promise<unknown>): Promise<Record<string, number>> =>
+    Object.fromEntries(
+      Object.entries((await query) as Record<string, unknown>).map(([key, value]) => [
+        key,
+        Number(value ?? 0),
+      ]),
+    );
+  const instances = await one(
+    sql('instances')
+      .where({ ...alive, project_id: projectId })
+      .where(where => where.whereNull('task_state').orWhereNot('task_state', 'deleting'))
+      .count({ instances: '*' })
+      .sum({ cores: 'vcpus', ram: 'memory_mb' })
+      .first() as unknown as Promise<unknown>,
+  );
+  const volumes = await one(
+    sql('volumes')
+      .where({ ...alive, project_id: projectId })
+      .count({ volumes: '*' })
+      .sum({ gigabytes: 'size' })
+      .first() as unknown as Promise<unknown>,
+  );
+  const floating = await one(
+    sql('floating_ips')
+      .where({ ...alive, project_id: projectId, auto_assigned: 0 })
+      .count({ floating_ips: '*' })
+      .first() as unknown as Promise<unknown>,
+  );
+  const groups = await one(
+    sql('security_groups')
+      .where({ ...alive, project_id: projectId })
+      .count({ security_groups: '*' })
+      .first() as unknown as Promise<unknown>,
+  );
+  const fixed = await one(
+    sql('fixed_ips as f')
+      .join('instances as i', 'i.uuid', 'f.instance_uuid')
+      .where({ 'f.deleted': 0, 'i.project_id': projectId })
+      .count({ fixed_ips: '*' })
+      .first() as unknown as Promise<unknown>,
+  );
+  return { ...instances, ...volumes, ...floating, ...groups, ...fixed } as Record<CountedResource, number>;
+}
+
+/** The text and numbers of a refusal. */
+export interface Over {
+  /** Exceeded resources, sorted by name. */
+  overs: CountedResource[];
+  limits: Limits;
+  usages: Usages;
+}
+
+/** Which of the deltas would pass a limit; undefined when none does. Only increases are checked. */
+export function exceeded(limits: Limits, usages: Usages, deltas: Deltas): Over | undefined {
+  const overs = (Object.keys(deltas) as CountedResource[])
+    .filter(name => {
+      const delta = deltas[name] ?? 0;
+      const { in_use, reserved } = usages[name];
+      return limits[name] >= 0 && delta >= 0 && limits[name] < delta + in_use + reserved;
+    })
+    .sort();
+  return overs.length === 0 ? undefined : { overs, limits, usages };
+}
+
+/** Fault `OverQuota` (413) whose values carry {@link Over}. */
+export const overQuota = (over: Over) =>
+  novaFault('OverQuota', { overs: over.overs.join(', '), over } as Record<string, unknown>);
+
+/**
+ * Runs `fn` in a transaction that alone may change the tenant's use, after checking that the deltas fit. What `fn`
+ * writes is what counts from then on, so nothing can be left over if the process dies.
+ *
+ * @throws Fault `OverQuota`
+ */
+export async function withQuota<T>(
+  db: Database,
+  projectId: string,
+  defaults: Limits,
+  deltas: Deltas,
+  now: number,
+  fn: (trx: Sql) => Promise<T>,
+): Promise<T> {
+  await ensureUsageRows(db, projectId, now);
+  return db.transaction(async trx => {
+    await lock(trx, projectId);
+    const limits = await limitsOf(trx, projectId, defaults);
+    const usages = await usagesOf(trx, projectId);
+    const over = exceeded(limits, usages, deltas);
+    if (over) throw overQuota(over);
+    const result = await fn(trx);
+    for (const name of Object.keys(deltas) as CountedResource[]) {
+      const in_use = usages[name].in_use + (deltas[name] ?? 0);
+      await trx('quota_usages').where({ project_id: projectId, resource: name }).update({ in_use });
+    }
+    return result;
+  });
+}
+
+/**
+ * Promises resources for work that ends later (a resize). Answers the reservations' ids, which travel with the work.
+ *
+ * @throws Fault `OverQuota`
+ */
+export async function reserve(
+  db: Database,
+  projectId: string,
+  defaults: Limits,
+  deltas: Deltas,
+  world: { now: number; random: Random; expireSeconds: number },
+): Promise<string[]> {
+  const names = (Object.keys(deltas) as CountedResource[]).filter(name => deltas[name] !== 0);
+  if (names.length === 0) return [];
+  const ids = names.map(() => world.random.uuid());
+  await withQuota(db, projectId, defaults, deltas, world.now, async trx => {
+    const usageIds = new Map(
+      (
+        (await trx('quota_usages').where({ project_id: projectId }).select('id', 'resource')) as {
+          id: number;
+          resource: string;
+        }[]
+      ).map(row => [row.resource, row.id]),
+    );
+    await trx('reservations').insert(
+      names.map((name, at) => ({
+        uuid: ids[at],
+        usage_id: usageIds.get(name),
+        project_id: projectId,
+        resource: name,
+        delta: deltas[name],
+        expire: toSqlTime(world.now + world.expireSeconds * 1000),
+        deleted: 0,
+        created_at: toSqlTime(world.now),
+      })),
+    );
+  });
+  return ids;
+}
+
+/** The work is done: what was promised now stands in the tables. */
+export const commitReservations = (db: Database, ids: readonly string[] | null, now: number): Promise<void> =>
+  settle(db, ids, now);
+
+/** The work failed: nothing was taken. */
+export const rollbackReservations = (
+  db: Database,
+  ids: readonly string[] | null,
+  now: number,
+): Promise<void> => settle(db, ids, now);
+
+// Use is counted, so both only take the promise away.
+async function settle(db: Database, ids: readonly string[] | null, now: number): Promise<void> {
+  if (!ids || ids.length === 0) return;
+  await db
+    .knex('reservations')
+    .where(alive)
+    .whereIn('uuid', [...ids])
+    .update(deletion(now));
+}
+
+/** Takes away promises whose work never ended. Answers how many. */
+export const expireReservations = (sql: Sql, now: number): Promise<number> =>
+  sql('reservations').where(alive).where('expire', '<', toSqlTime(now)).update(deletion(now));
+
+const known = new WeakMap<Database, Set<string>>();
+
+/** Makes the rows that {@link lock} locks, in a transaction of their own: once committed, every later lock sees them. */
+async function ensureUsageRows(db: Database, projectId: string, now: number): Promise<void> {
+  const projects = known.get(db) ?? new Set<string>();
+  known.set(db, projects);
+  if (projects.has(projectId)) return;
+  await db.transaction(async trx => {
+    const present = new Set(
+      (
+        (await trx('quota_usages').where({ project_id: projectId }).select('resource')) as {
+          resource: string;
+        }[]
+      ).map(row => row.resource),
+    );
+    const missing = COUNTED.filter(name => !present.has(name));
+    if (missing.length === 0) return;
+    await trx('quota_usages').insert(
+      missing.map(resource => ({
+        project_id: projectId,
+        resource,
+        in_use: 0,
+        reserved: 0,
+        deleted: 0,
+        created_at: toSqlTime(now),
+      })),
+    );
+  });
+  projects.add(projectId);
+}
+
+/**
+ * Waits for every other change of the tenant's use. Two services that made the rows at the same moment still exclude
+ * each other: both lock all rows they see, and each made its own before.
+ */
+async function lock(trx: Sql, projectId: string): Promise<void> {
+  await trx('quota_usages').where({ project_id: projectId }).orderBy('id').forUpdate().select('id');
+}
