@@ -1,0 +1,100 @@
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { World } from '@folsom/core';
+import type { AnyDb, SyncPoint } from './db-file.ts';
+import { DbQuarantined } from './db-file.ts';
+import type { DbStore } from './db-store.ts';
+import { type AnsweredRequest, answer, type ServerResponse } from './http-message.ts';
+
+const MERGE_STEP = 1000;
+
+/**
+ * The receiving side of database replication: the body of a REPLICATE request, `[operation, ...arguments]`.
+ * `root`/`device` is where the copied file lies in `tmp`; `path` the database in question.
+ */
+export async function replicateDb(
+  args: unknown,
+  at: { deviceDir: string; path: string },
+  store: DbStore<AnyDb>,
+  openFile: (path: string) => AnyDb,
+  world: World,
+  request: AnsweredRequest,
+): Promise<ServerResponse> {
+  if (!Array.isArray(args)) return answer(400, request, { body: 'Invalid object type' });
+  const [operation, ...rest] = args as [unknown, ...unknown[]];
+  if (operation === 'complete_rsync' || operation === 'rsync_then_merge') {
+    const id = String(rest[0]);
+    if (!/^[0-9A-Za-z-]{1,64}$/.test(id))
+      return answer(400, request, { body: 'Invalid id', contentType: 'text/plain' });
+    const copied = join(at.deviceDir, 'tmp', id);
+    const here = existsSync(at.path);
+    if (!existsSync(copied) || here === (operation === 'complete_rsync')) return answer(404, request);
+    const arrived = openFile(copied);
+    try {
+      if (here) {
+        const existing = store.open(at.path);
+        await existing?.commitPending();
+        for (let point = -1; existing; ) {
+          const rows = existing.itemsSince(point, MERGE_STEP);
+          if (!rows.length) break;
+          arrived.mergeItems(rows);
+          point = (rows[rows.length - 1] as unknown as { ROWID: number }).ROWID;
+          // A big merge must not hold up every other request.
+          await world.clock.sleep(0);
+        }
+      }
+      arrived.newId(id);
+    } finally {
+      arrived.close();
+    }
+    mkdirSync(dirname(at.path), { recursive: true });
+    renameSync(copied, at.path);
+    return answer(204, request);
+  }
+  // Somebody may be about to copy a whole database here.
+  mkdirSync(join(at.deviceDir, 'tmp'), { recursive: true });
+  const db = store.open(at.path);
+  if (!db) return answer(404, request);
+  switch (operation) {
+    case 'sync':
+      return sync(db, rest, request);
+    case 'merge_items':
+      await db.commitPending();
+      db.mergeItems(rest[0], rest[1] === undefined || rest[1] === null ? null : String(rest[1]));
+      return answer(202, request);
+    case 'merge_syncs':
+      db.mergeSyncPoints(rest[0] as SyncPoint[]);
+      return answer(202, request);
+    default:
+      return answer(400, request, { body: 'Invalid operation', contentType: 'text/plain' });
+  }
+}
+
+async function sync(db: AnyDb, args: unknown[], request: AnsweredRequest): Promise<ServerResponse> {
+  const [remoteRow, hash, id, created, put, deleted, metadata] = args as [
+    number,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  try {
+    await db.commitPending();
+    const info = db.replicationInfo();
+    if (metadata) db.updateMetadata(JSON.parse(metadata));
+    if (info.put_timestamp !== put || info.created_at !== created || info.delete_timestamp !== deleted) {
+      db.mergeTimestamps(created, put, deleted);
+    }
+    let point = db.syncPoint(id, 'incoming');
+    if (hash === info.hash && point < remoteRow) {
+      db.mergeSyncPoints([{ remote_id: id, sync_point: remoteRow }]);
+      point = remoteRow;
+    }
+    return answer(200, request, { body: JSON.stringify({ ...info, point }) });
+  } catch (error) {
+    if (error instanceof DbQuarantined) return answer(404, request);
+    throw error;
+  }
+}

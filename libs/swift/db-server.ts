@@ -1,0 +1,213 @@
+import { join } from 'node:path';
+import { Fault, type RunningService, type World } from '@folsom/core';
+import { type AnyDb, type DbFileOptions, DbLocked, DbQuarantined, type Metadata } from './db-file.ts';
+import { replicateDb } from './db-replication.ts';
+import type { DbKindName } from './db-schema.ts';
+import { createDbStore, type DbStore } from './db-store.ts';
+import type { PathHash } from './hash-path.ts';
+import {
+  answer,
+  bytesFromUtf8,
+  type Headers,
+  parseTarget,
+  readAll,
+  type ServerRequest,
+  type ServerResponse,
+  utf8FromBytes,
+} from './http-message.ts';
+import { createHttpServer, titleCase } from './http-server.ts';
+import { invalidDeviceOrPartition, isMounted, splitPath, storageDirectory } from './storage-paths.ts';
+import { parseFloatText } from './timestamps.ts';
+
+/** What account and container servers are made of. */
+export interface DbServerOptions {
+  /** `devices` of the conf file. */
+  root: string;
+  mountCheck: boolean;
+  preallocate: boolean;
+  pathHash: PathHash;
+  world: World;
+  host: string;
+  port: number;
+  /** Answers `/recon/...`, if configured. */
+  recon?: (path: string, request: ServerRequest) => ServerResponse | null;
+  /** Answers to /healthcheck as the middleware would. */
+  healthcheck?: boolean;
+}
+
+export interface DbRequest<Db> {
+  http: ServerRequest;
+  method: string;
+  headers: Headers;
+  query: string;
+  device: string;
+  partition: string;
+  account: string;
+  container: string | undefined;
+  object: string | undefined;
+  /** Where the database of this request lies. */
+  path: string;
+  open(): Db | null;
+  store: DbStore<Db>;
+}
+
+export type DbHandler<Db> = (request: DbRequest<Db>) => Promise<ServerResponse>;
+
+export interface DbService<Db> {
+  kind: DbKindName;
+  program: string;
+  Kind: new (path: string, options: DbFileOptions) => Db;
+  /** Path segments after device and partition that a method takes: at least, at most. */
+  handlers: Record<string, { parts: [number, number]; handler: DbHandler<Db> }>;
+}
+
+const REPLICATE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Starts the HTTP side of an account or container server. */
+export async function startDbServer<Db extends AnyDb>(
+  service: DbService<Db>,
+  options: DbServerOptions,
+): Promise<RunningService> {
+  const { world, root } = options;
+  const log = world.log.child({ service: service.program });
+  const fileOptions: DbFileOptions = { world: { ...world, log }, preallocate: options.preallocate };
+  const store = createDbStore<Db>(service.kind, service.Kind, fileOptions);
+  const datadir = service.kind === 'account' ? 'accounts' : 'containers';
+
+  const handle = async (http: ServerRequest): Promise<ServerResponse> => {
+    const { path, query, valid } = parseTarget(http.target);
+    if (!valid) return answer(412, http, { body: 'Invalid UTF8' });
+    if (options.healthcheck && path === '/healthcheck')
+      return answer(200, http, { body: 'OK', contentType: 'text/plain' });
+    if (options.recon && path.startsWith('/recon/')) {
+      const answered = options.recon(path, http);
+      if (answered) return answered;
+    }
+    const bad = (text: string) => answer(400, http, { body: text, contentType: 'text/plain' });
+    if (http.method === 'REPLICATE') {
+      const parts = splitPath(path, 3);
+      if (!parts) return bad(`Invalid path: ${path}`);
+      const [device, partition, hash] = parts as string[];
+      const wrong = invalidDeviceOrPartition(device!, partition!);
+      if (wrong) return bad(wrong);
+      if (!/^[0-9a-f]{32}$/.test(hash!)) return bad(`Invalid path: ${path}`);
+      if (options.mountCheck && !isMounted(root, device!)) return notMounted(http, device!);
+      const body = await readAll(http.body, REPLICATE_BYTES_MAX);
+      let args: unknown;
+      try {
+        args = JSON.parse(body?.toString('utf8') ?? '');
+      } catch (error) {
+        return bad(error instanceof Error ? error.message : 'no JSON');
+      }
+      const deviceDir = join(root, device!);
+      const file = join(deviceDir, storageDirectory(datadir, partition!, hash!), `${hash}.db`);
+      return replicateDb(
+        args,
+        { deviceDir, path: file },
+        store as unknown as DbStore<AnyDb>,
+        at => new service.Kind(at, fileOptions),
+        fileOptions.world,
+        http,
+      );
+    }
+    const entry = service.handlers[http.method];
+    if (!entry) return answer(405, http);
+    const parts = splitPath(path, entry.parts[0], entry.parts[1], entry.parts[1] === 5);
+    if (!parts) return bad(`Invalid path: ${path}`);
+    const [device, partition, account, container, object] = parts as string[];
+    const wrong = invalidDeviceOrPartition(device!, partition!);
+    if (wrong) return bad(wrong);
+    const hash =
+      service.kind === 'account'
+        ? options.pathHash.hex(account!)
+        : options.pathHash.hex(account!, container!);
+    const file = join(root, device!, storageDirectory(datadir, partition!, hash), `${hash}.db`);
+    const timestamp = http.headers.get('x-timestamp');
+    const needsTime =
+      http.method === 'DELETE' ||
+      http.method === 'POST' ||
+      (http.method === 'PUT' && (service.kind === 'container' || !container));
+    if (needsTime && parseFloatText(timestamp) === null) {
+      return bad(http.method === 'POST' ? 'Missing or bad timestamp' : 'Missing timestamp');
+    }
+    if (options.mountCheck && !isMounted(root, device!)) return notMounted(http, device!);
+    return entry.handler({
+      http,
+      method: http.method,
+      headers: http.headers,
+      query,
+      device: device!,
+      partition: partition!,
+      account: account!,
+      container,
+      object,
+      path: file,
+      open: () => store.open(file),
+      store,
+    });
+  };
+
+  const server = createHttpServer({
+    world: fileOptions.world,
+    handler: async http => {
+      const started = world.clock.monotonic();
+      let response: ServerResponse;
+      try {
+        response = await handle(http);
+      } catch (error) {
+        if (error instanceof DbQuarantined) response = answer(404, http);
+        else if (error instanceof Fault)
+          response = answer(error.status, http, { body: error.message, contentType: 'text/plain' });
+        else {
+          const locked = error instanceof DbLocked;
+          log.error('request failed', { method: http.method, target: http.target, error });
+          response = answer(locked ? 503 : 500, http);
+        }
+      }
+      const level = http.method === 'REPLICATE' ? 'debug' : 'info';
+      log[level]('request', {
+        method: http.method,
+        path: http.target,
+        status: response.status,
+        request_id: http.headers.get('x-trans-id') ?? '-',
+        remote: http.remoteAddress,
+        ms: Math.round((world.clock.monotonic() - started) * 100) / 100,
+      });
+      return response;
+    },
+  });
+  const address = await server.listen(options.port, options.host);
+  let stopped: Promise<void> | null = null;
+  return {
+    name: service.program,
+    addresses: [address],
+    stop: () => {
+      stopped ??= server.close().then(() => store.close());
+      return stopped;
+    },
+  };
+}
+
+export const notMounted = (http: ServerRequest, device: string): ServerResponse =>
+  answer(507, http, { body: `${device} is not mounted` });
+
+/** The metadata headers of a request, with the time of their setting; names in the original's spelling. */
+export function metadataOf(headers: Headers, timestamp: string, wanted: (name: string) => boolean): Metadata {
+  const out: Metadata = {};
+  for (const [name, value] of headers) {
+    // Values are UTF-8 by custom; other bytes are kept as their latin1 characters.
+    if (wanted(name)) out[titleCase(name)] = [utf8FromBytes(value) ?? value, timestamp];
+  }
+  return out;
+}
+
+/** Metadata as response headers; blank values are deleted ones. */
+export function* metadataHeaders(
+  metadata: Metadata,
+  wanted: (name: string) => boolean,
+): Iterable<[string, string]> {
+  for (const [name, [value]] of Object.entries(metadata)) {
+    const lower = name.toLowerCase();
+    if (value !== '' && wanted(lower)) yield [lower, bytesFromUtf8(value)];
+  }
+}

@@ -1,0 +1,168 @@
+import type { RunningService } from '@folsom/core';
+import { AccountDb, type AccountStat, type ListedContainer } from '@folsom/swift/db-account';
+import {
+  type DbHandler,
+  type DbServerOptions,
+  metadataHeaders,
+  metadataOf,
+  startDbServer,
+} from '@folsom/swift/db-server';
+import { answer, type Headers } from '@folsom/swift/http-message';
+import { containersAsJson, containersAsText, containersAsXml } from '@folsom/swift/listing-format';
+import { listingType, readListingQuery } from '@folsom/swift/listing-request';
+import { listRows } from '@folsom/swift/listing-rows';
+import { normalizeTimestamp, timestampOf } from '@folsom/swift/timestamps';
+
+export interface AccountServerOptions extends DbServerOptions {
+  /** Accounts of this prefix come into being with their first container. */
+  autoCreateAccountPrefix: string;
+}
+
+/** Readers take stale rows rather than wait longer than this for the pending file. */
+const STALE_AFTER_MS = 100;
+
+const isMeta = (name: string): boolean => name.startsWith('x-account-meta-');
+
+const statHeaders = (stat: AccountStat): Headers =>
+  new Map([
+    ['x-account-container-count', String(stat.container_count)],
+    ['x-account-object-count', String(stat.object_count)],
+    ['x-account-bytes-used', String(stat.bytes_used)],
+    ['x-timestamp', stat.created_at],
+    ['x-put-timestamp', stat.put_timestamp],
+  ]);
+
+/** Starts swift's account server: containers per account, with counts. */
+export function startAccountServer(options: AccountServerOptions): Promise<RunningService> {
+  const { world } = options;
+
+  const put: DbHandler<AccountDb> = async request => {
+    const { headers, http, account, container } = request;
+    if (container !== undefined) {
+      let db = request.open();
+      if (!db && account.startsWith(options.autoCreateAccountPrefix)) {
+        request.store.create(request.path, { account }, timestampOf(world.clock.now()));
+        db = request.open();
+      }
+      const override = headers.get('x-account-override-deleted')?.toLowerCase() === 'yes';
+      if (!db) return answer(404, http);
+      if (!override) {
+        await db.commitPending(3000);
+        if (db.isDeleted()) return answer(404, http);
+      }
+      const put = headers.get('x-put-timestamp');
+      const deleted = headers.get('x-delete-timestamp');
+      const objects = Number(headers.get('x-object-count') ?? Number.NaN);
+      const bytes = Number(headers.get('x-bytes-used') ?? Number.NaN);
+      if (put === undefined || deleted === undefined || Number.isNaN(objects) || Number.isNaN(bytes)) {
+        return answer(400, http, { body: 'Missing container statistics', contentType: 'text/plain' });
+      }
+      await db.put([
+        {
+          name: container,
+          put_timestamp: put,
+          delete_timestamp: deleted,
+          object_count: objects,
+          bytes_used: bytes,
+          deleted: deleted > put && objects === 0 ? 1 : 0,
+        },
+      ]);
+      return answer(deleted > put ? 204 : 201, http);
+    }
+    const timestamp = normalizeTimestamp(headers.get('x-timestamp')!);
+    let created = !request.open();
+    if (created) created = request.store.create(request.path, { account }, timestamp);
+    const db = request.open()!;
+    if (!created) {
+      if (db.isStatusDeleted()) return answer(403, http, { body: 'Recently deleted' });
+      await db.commitPending();
+      created = db.isDeleted();
+      db.updatePutTimestamp(timestamp);
+      if (db.isDeleted()) return answer(409, http);
+    }
+    const metadata = metadataOf(headers, timestamp, isMeta);
+    if (Object.keys(metadata).length) db.updateMetadata(metadata);
+    return answer(created ? 201 : 202, http);
+  };
+
+  const post: DbHandler<AccountDb> = async ({ headers, http, open }) => {
+    const db = open();
+    await db?.commitPending();
+    if (!db || db.isDeleted()) return answer(404, http);
+    const metadata = metadataOf(headers, normalizeTimestamp(headers.get('x-timestamp')!), isMeta);
+    if (Object.keys(metadata).length) db.updateMetadata(metadata);
+    return answer(204, http);
+  };
+
+  const remove: DbHandler<AccountDb> = async ({ headers, http, open }) => {
+    const db = open();
+    await db?.commitPending();
+    if (!db || db.isDeleted()) return answer(404, http);
+    db.deleteDb(headers.get('x-timestamp')!);
+    return answer(204, http);
+  };
+
+  const head: DbHandler<AccountDb> = async ({ http, open, container }) => {
+    const db = open();
+    await db?.commitPending(STALE_AFTER_MS, true);
+    const stat = db?.stat();
+    if (!db || !stat || db.isDeleted(stat)) return answer(404, http);
+    const headers = statHeaders(stat);
+    if (container !== undefined) {
+      const at = db.containerTimestamp(container);
+      if (at !== null) headers.set('x-container-timestamp', at);
+    }
+    for (const [name, value] of metadataHeaders(db.metadata(stat), () => true)) headers.set(name, value);
+    return answer(204, http, { headers });
+  };
+
+  const get: DbHandler<AccountDb> = async ({ http, open, query, account }) => {
+    const db = open();
+    await db?.commitPending(STALE_AFTER_MS, true);
+    const stat = db?.stat();
+    if (!db || !stat || db.isDeleted(stat)) return answer(404, http);
+    const listing = readListingQuery(query, http);
+    if ('status' in listing) return listing;
+    const type = listingType(query, http);
+    if (type === null) {
+      return answer(400, http, {
+        body: `bad accept header: ${http.headers.get('accept')}`,
+        contentType: 'text/plain',
+      });
+    }
+    const headers = statHeaders(stat);
+    for (const [name, value] of metadataHeaders(db.metadata(stat), () => true)) headers.set(name, value);
+    const rows = listRows<ListedContainer>(
+      { ...listing, path: undefined },
+      (bounds, limit) => db.rowsFrom(bounds, limit),
+      name => [name, 0, 0, 1],
+    );
+    let text: string;
+    if (type === 'application/json') text = containersAsJson(rows);
+    else if (type.endsWith('/xml')) text = containersAsXml(rows, account);
+    else {
+      if (!rows.length) return answer(204, http, { headers });
+      text = containersAsText(rows);
+    }
+    const body = Buffer.from(text);
+    headers.set('content-type', `${type}; charset=utf-8`);
+    headers.set('content-length', String(body.length));
+    return { status: 200, headers, body };
+  };
+
+  return startDbServer(
+    {
+      kind: 'account',
+      program: 'swift-account-server',
+      Kind: AccountDb,
+      handlers: {
+        PUT: { parts: [3, 4], handler: put },
+        POST: { parts: [3, 3], handler: post },
+        DELETE: { parts: [3, 3], handler: remove },
+        HEAD: { parts: [3, 4], handler: head },
+        GET: { parts: [3, 3], handler: get },
+      },
+    },
+    options,
+  );
+}

@@ -1,0 +1,276 @@
+import type { RunningService } from '@folsom/core';
+import { ContainerDb, type ContainerStat, type ListedObject } from '@folsom/swift/db-container';
+import {
+  type DbHandler,
+  type DbRequest,
+  type DbServerOptions,
+  metadataHeaders,
+  metadataOf,
+  startDbServer,
+} from '@folsom/swift/db-server';
+import { answer, type Headers, quotePath, type ServerResponse } from '@folsom/swift/http-message';
+import { createInternalClient, internalText } from '@folsom/swift/internal-client';
+import { objectsAsJson, objectsAsText, objectsAsXml } from '@folsom/swift/listing-format';
+import { listingType, readListingQuery } from '@folsom/swift/listing-request';
+import { boundsOf, listRows, prepareListing } from '@folsom/swift/listing-rows';
+import { syncToProblem } from '@folsom/swift/sync-to';
+import { normalizeTimestamp } from '@folsom/swift/timestamps';
+
+export interface ContainerServerOptions extends DbServerOptions {
+  autoCreateAccountPrefix: string;
+  /** Containers may keep older versions of their objects elsewhere. */
+  allowVersions: boolean;
+  allowedSyncHosts: readonly string[];
+  /** Limits for telling the account server. */
+  connectTimeoutMs: number;
+  nodeTimeoutMs: number;
+}
+
+const STALE_AFTER_MS = 100;
+const SAVED = ['x-container-read', 'x-container-write', 'x-container-sync-key', 'x-container-sync-to'];
+
+const statHeaders = (stat: ContainerStat): Headers =>
+  new Map([
+    ['x-container-object-count', String(stat.object_count)],
+    ['x-container-bytes-used', String(stat.bytes_used)],
+    ['x-timestamp', stat.created_at],
+    ['x-put-timestamp', stat.put_timestamp],
+  ]);
+
+type Request = DbRequest<ContainerDb>;
+
+/** Starts swift's container server: the objects of each container. */
+export async function startContainerServer(options: ContainerServerOptions): Promise<RunningService> {
+  const { world } = options;
+  const client = createInternalClient(world);
+  const log = world.log.child({ service: 'swift-container-server' });
+  const saved = new Set(options.allowVersions ? [...SAVED, 'x-versions-location'] : SAVED);
+  const isSaved = (name: string): boolean => saved.has(name) || name.startsWith('x-container-meta-');
+
+  /** Tells the account server named in the request; an answer if that one does not know the account. */
+  const updateAccount = async (request: Request, db: ContainerDb): Promise<ServerResponse | null> => {
+    const { headers } = request;
+    const host = headers.get('x-account-host');
+    const partition = headers.get('x-account-partition');
+    const device = headers.get('x-account-device');
+    if (!host || !partition || !device) return null;
+    await db.commitPending();
+    const stat = db.stat();
+    const colon = host.lastIndexOf(':');
+    const told: [string, string][] = [
+      ['X-Put-Timestamp', stat.put_timestamp],
+      ['X-Delete-Timestamp', stat.delete_timestamp],
+      ['X-Object-Count', String(stat.object_count)],
+      ['X-Bytes-Used', String(stat.bytes_used)],
+      ['X-Trans-Id', headers.get('x-trans-id') ?? '-'],
+    ];
+    if (headers.get('x-account-override-deleted')?.toLowerCase() === 'yes')
+      told.push(['X-Account-Override-Deleted', 'yes']);
+    try {
+      const response = await client.request(
+        { ip: host.slice(0, colon), port: Number(host.slice(colon + 1)) },
+        {
+          method: 'PUT',
+          path: quotePath(`/${device}/${partition}/${request.account}/${request.container}`),
+          headers: told,
+          connectTimeoutMs: options.connectTimeoutMs,
+          timeoutMs: options.nodeTimeoutMs,
+        },
+      );
+      await internalText(response);
+      if (response.status === 404) return answer(404, request.http);
+      if (response.status >= 300) {
+        log.error('account update refused; the updater will try again', {
+          host,
+          device,
+          status: response.status,
+        });
+      }
+    } catch (error) {
+      log.error('account update failed; the updater will try again', { host, device, error });
+    }
+    return null;
+  };
+
+  const makeFor = (request: Request): ContainerDb | null => {
+    let db = request.open();
+    if (!db && request.object !== undefined && request.account.startsWith(options.autoCreateAccountPrefix)) {
+      const timestamp = normalizeTimestamp(request.headers.get('x-timestamp')!);
+      request.store.create(
+        request.path,
+        { account: request.account, container: request.container! },
+        timestamp,
+      );
+      db = request.open();
+    }
+    return db;
+  };
+
+  const badSyncTo = (request: Request): ServerResponse | null => {
+    const to = request.headers.get('x-container-sync-to');
+    const problem = to ? syncToProblem(to, options.allowedSyncHosts) : null;
+    return problem === null ? null : answer(400, request.http, { body: problem });
+  };
+
+  const saveMetadata = (request: Request, db: ContainerDb, timestamp: string): void => {
+    const metadata = metadataOf(request.headers, timestamp, isSaved);
+    if (!Object.keys(metadata).length) return;
+    const target = metadata['X-Container-Sync-To'];
+    if (target && db.metadata()['X-Container-Sync-To']?.[0] !== target[0]) db.setSyncPoints(-1, -1);
+    db.updateMetadata(metadata);
+  };
+
+  const put: DbHandler<ContainerDb> = async request => {
+    const { headers, http } = request;
+    const refused = badSyncTo(request);
+    if (refused) return refused;
+    const timestamp = normalizeTimestamp(headers.get('x-timestamp')!);
+    if (request.object !== undefined) {
+      const db = makeFor(request);
+      if (!db) return answer(404, null);
+      const size = headers.get('x-size') ?? '';
+      const contentType = headers.get('x-content-type');
+      const etag = headers.get('x-etag');
+      if (!/^\d{1,16}$/.test(size) || contentType === undefined || etag === undefined) {
+        return answer(400, http, { body: 'Missing object statistics', contentType: 'text/plain' });
+      }
+      await db.put([
+        {
+          name: request.object,
+          created_at: timestamp,
+          size: Number(size),
+          content_type: Buffer.from(contentType, 'latin1').toString('utf8'),
+          etag,
+          deleted: 0,
+        },
+      ]);
+      return answer(201, http);
+    }
+    let created = !request.open();
+    if (created) {
+      created = request.store.create(
+        request.path,
+        { account: request.account, container: request.container! },
+        timestamp,
+      );
+    }
+    const db = request.open()!;
+    if (!created) {
+      await db.commitPending();
+      created = db.isDeleted();
+      db.updatePutTimestamp(timestamp);
+      if (db.isDeleted()) return answer(409, http);
+    }
+    saveMetadata(request, db, timestamp);
+    return (await updateAccount(request, db)) ?? answer(created ? 201 : 202, http);
+  };
+
+  const remove: DbHandler<ContainerDb> = async request => {
+    const { headers, http } = request;
+    const db = makeFor(request);
+    if (!db) return answer(404, null);
+    const timestamp = headers.get('x-timestamp')!;
+    if (request.object !== undefined) {
+      await db.put([
+        {
+          name: request.object,
+          created_at: normalizeTimestamp(timestamp),
+          size: 0,
+          content_type: 'application/deleted',
+          etag: 'noetag',
+          deleted: 1,
+        },
+      ]);
+      return answer(204, http);
+    }
+    await db.commitPending();
+    const stat = db.stat();
+    if (db.count(stat) > 0) return answer(409, http);
+    const existed = Number(stat.put_timestamp) > 0 && !db.isDeleted(stat);
+    db.deleteDb(timestamp);
+    if (!db.isDeleted()) return answer(409, http);
+    return (await updateAccount(request, db)) ?? answer(existed ? 204 : 404, http);
+  };
+
+  const post: DbHandler<ContainerDb> = async request => {
+    const { headers, http } = request;
+    const refused = badSyncTo(request);
+    if (refused) return refused;
+    const db = request.open();
+    await db?.commitPending();
+    if (!db || db.isDeleted()) return answer(404, http);
+    saveMetadata(request, db, normalizeTimestamp(headers.get('x-timestamp')!));
+    return answer(204, http);
+  };
+
+  const head: DbHandler<ContainerDb> = async ({ http, open }) => {
+    const db = open();
+    await db?.commitPending(STALE_AFTER_MS, true);
+    const stat = db?.stat();
+    if (!db || !stat || db.isDeleted(stat)) return answer(404, http);
+    const headers = statHeaders(stat);
+    for (const [name, value] of metadataHeaders(db.metadata(stat), isSaved)) headers.set(name, value);
+    return answer(204, http, { headers });
+  };
+
+  const get: DbHandler<ContainerDb> = async ({ http, open, query, container }) => {
+    const db = open();
+    await db?.commitPending(STALE_AFTER_MS, true);
+    const stat = db?.stat();
+    if (!db || !stat || db.isDeleted(stat)) return answer(404, http);
+    const listing = readListingQuery(query, http);
+    if ('status' in listing) return listing;
+    const type = listingType(query, http);
+    if (type === null) {
+      return answer(400, http, {
+        body: `bad accept header: ${http.headers.get('accept')}`,
+        contentType: 'text/plain',
+      });
+    }
+    const headers = statHeaders(stat);
+    for (const [name, value] of metadataHeaders(db.metadata(stat), isSaved)) headers.set(name, value);
+    const { prefix, delimiter } = prepareListing(listing);
+    let text: string;
+    if (type === 'text/plain' && !delimiter && !prefix) {
+      // The commonest and largest listing is put together by SQLite itself.
+      text = db.textFrom(boundsOf(listing.marker, listing.endMarker, undefined), listing.limit);
+    } else {
+      const rows = listRows<ListedObject>(
+        listing,
+        (bounds, limit) => (delimiter ? db.rowsFrom(bounds, limit) : db.allFrom(bounds, limit)),
+        name => [name, '0', 0, null, ''],
+      );
+      if (type === 'application/json') text = objectsAsJson(rows);
+      else if (type.endsWith('/xml')) text = objectsAsXml(rows, container!);
+      else text = objectsAsText(rows);
+    }
+    if (text === '') return answer(204, http, { headers });
+    const body = Buffer.from(text);
+    headers.set('content-type', `${type}; charset=utf-8`);
+    headers.set('content-length', String(body.length));
+    return { status: 200, headers, body };
+  };
+
+  const service = await startDbServer(
+    {
+      kind: 'container',
+      program: 'swift-container-server',
+      Kind: ContainerDb,
+      handlers: {
+        PUT: { parts: [4, 5], handler: put },
+        POST: { parts: [4, 4], handler: post },
+        DELETE: { parts: [4, 5], handler: remove },
+        HEAD: { parts: [4, 5], handler: head },
+        GET: { parts: [4, 5], handler: get },
+      },
+    },
+    options,
+  );
+  return {
+    ...service,
+    stop: async () => {
+      await service.stop();
+      client.close();
+    },
+  };
+}
