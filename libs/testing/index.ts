@@ -2,6 +2,7 @@ export * from './clients-2012.ts';
 export * from './fake-clock.ts';
 export * from './faulty-bus.ts';
 export * from './golden.ts';
+export * from './host-namespace.ts';
 export * from './mariadb.ts';
 export * from './network-namespace.ts';
 export * from './places.ts';

@@ -4,6 +4,8 @@ import { run } from '@folsom/host';
 /** A network of its own for a test: a namespace with loopback and a pair of interfaces, `eth0` inside. */
 export interface NetworkNamespace {
   name: string;
+  /** Words put before an argument list to run it inside. */
+  enter: readonly string[];
   /** Runs a program inside. */
   exec(argv: readonly string[], options?: { timeoutMs?: number; input?: string }): ReturnType<typeof run>;
   /** Ends what runs inside and removes the namespace with its interfaces. */
@@ -33,10 +35,12 @@ export async function networkNamespace(
   await ip('-n', name, 'link', 'set', 'lo', 'up');
   await ip('-n', name, 'link', 'set', 'eth0', 'up');
   for (const address of addresses) await ip('-n', name, 'addr', 'add', address, 'dev', 'eth0');
+  const enter = ['ip', 'netns', 'exec', name];
   return {
     name,
+    enter,
     exec: (argv, options = {}) =>
-      run(['ip', 'netns', 'exec', name, ...argv], { timeoutMs: 30_000, allowedCodes: 'any', ...options }),
+      run([...enter, ...argv], { timeoutMs: 30_000, allowedCodes: 'any', ...options }),
     remove: async () => {
       await removeNamespace(name);
       await removeNamespace(far);

@@ -23,8 +23,8 @@ export interface RunningProgram {
 export interface StartProgramOptions {
   /** Receives stdout and stderr. */
   logFile: string;
-  /** Network namespace to run in. */
-  netns?: string;
+  /** Words put before the argument list to run it elsewhere (a test's namespace). */
+  enter?: readonly string[];
   env?: Record<string, string>;
   cwd?: string;
   /** Waited for: resolves when this text has been written. */
@@ -38,12 +38,11 @@ export interface StartProgramOptions {
 export const programFile = (name: string): string => join(ROOT, 'deploy', 'bin', `${name}.mjs`);
 
 /** Argument list that runs one of our programs. */
-export const programArgv = (name: string, args: readonly string[], netns?: string): string[] => [
-  ...(netns ? ['ip', 'netns', 'exec', netns] : []),
-  process.execPath,
-  programFile(name),
-  ...args,
-];
+export const programArgv = (
+  name: string,
+  args: readonly string[],
+  enter: readonly string[] = [],
+): string[] => [...enter, process.execPath, programFile(name), ...args];
 
 /** Runs one of our programs to its end. */
 export const runProgram = (
@@ -57,7 +56,7 @@ export const runProgram = (
     input?: string;
   } = {},
 ) =>
-  run(programArgv(name, args, options.netns), {
+  run(programArgv(name, args, options.enter), {
     timeoutMs: options.timeoutMs ?? 60_000,
     allowedCodes: 'any',
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', LC_ALL: 'C.UTF-8', ...options.env },
@@ -71,7 +70,7 @@ export async function startProgram(
   args: readonly string[],
   options: StartProgramOptions,
 ): Promise<RunningProgram> {
-  const argv = programArgv(name, args, options.netns);
+  const argv = programArgv(name, args, options.enter);
   const log = createWriteStream(options.logFile, { flags: 'a' });
   const child: ChildProcess = spawn(argv[0]!, argv.slice(1), {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -109,7 +108,7 @@ export async function startProgram(
   const deadline = performance.now() + (options.timeoutMs ?? 30_000);
   const ready = async () =>
     (options.until === undefined || options.until.test(written)) &&
-    (await allOpen(options.ports ?? [], options.netns));
+    (await allOpen(options.ports ?? [], options.enter));
   while (!(await ready())) {
     if (ended) throw new Error(`${name} ended before it was ready:\n${written.slice(-4000)}`);
     if (performance.now() > deadline) {
@@ -124,10 +123,10 @@ export async function startProgram(
 /** Reads the listening sockets instead of connecting: works in another network namespace, too. */
 async function allOpen(
   ports: readonly { host: string; port: number }[],
-  netns: string | undefined,
+  enter: readonly string[] = [],
 ): Promise<boolean> {
   if (ports.length === 0) return true;
-  const { stdout } = await run([...(netns ? ['ip', 'netns', 'exec', netns] : []), 'ss', '-Hltn'], {
+  const { stdout } = await run([...enter, 'ss', '-Hltn'], {
     timeoutMs: 5_000,
   });
   const open = new Set(stdout.split('\n').map(line => line.trim().split(/\s+/)[3]?.split(':').at(-1)));

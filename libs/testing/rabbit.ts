@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { configFrom } from '@folsom/config';
 import { HOST_ENV, run } from '@folsom/host';
 import { type BackgroundProcess, startBackground } from '@folsom/host/background';
+import { type RabbitOptions, rpcOptions } from '@folsom/rpc';
 import amqp from 'amqplib';
 import { freePorts, tempDir } from './places.ts';
 import { requireProgram, type ThrowAwayServer, untilUp } from './servers.ts';
@@ -101,3 +103,12 @@ export async function startRabbit(): Promise<RabbitServer> {
     },
   };
 }
+
+/** The bus's options for a broker of {@link startRabbit}; reconnects quickly. */
+export const rabbitOptions = (port: number): RabbitOptions => ({
+  ...configFrom([rpcOptions], {
+    DEFAULT: { rabbit_host: '127.0.0.1', rabbit_port: String(port) },
+  }).of(rpcOptions),
+  rabbit_retry_interval: 0.2,
+  rabbit_retry_backoff: 0.2,
+});

@@ -38,7 +38,7 @@ describe.skipIf(!possible)('walk-through: identity and image', () => {
     programs.push(
       await startProgram(name, ['--config-file', conf], {
         logFile: join(dir, `${name}.log`),
-        netns: network.name,
+        enter: network.enter,
         cwd: dir,
         ports: ports.map(port => ({ host: HOST, port })),
       }),
@@ -48,7 +48,7 @@ describe.skipIf(!possible)('walk-through: identity and image', () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'folsom-walk-'));
     network = await networkNamespace(`fw${process.pid % 100_000}`, [`${HOST}/24`]);
-    shell = session(clients!, { netns: network.name, cwd: dir });
+    shell = session(clients!, { enter: network.enter, cwd: dir });
     const keystone = [
       '[DEFAULT]',
       'admin_token = 5f2a8c9d1e7b3a604c18',

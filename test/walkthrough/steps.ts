@@ -15,7 +15,10 @@ export interface Session {
   ): Promise<Record<string, string>>;
 }
 
-export function session(clients: Clients2012, options: { netns?: string; cwd?: string } = {}): Session {
+export function session(
+  clients: Clients2012,
+  options: { enter?: readonly string[]; cwd?: string } = {},
+): Session {
   const self: Session = {
     env: {},
     run: async (argv, given = {}) => {

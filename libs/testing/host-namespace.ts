@@ -1,0 +1,137 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type RunOptions, type RunResult, run } from '@folsom/host';
+import { type NetworkNamespace, networkNamespace } from './network-namespace.ts';
+
+/** A whole host for a test: a network namespace and private folders for libvirt, so that it can have its own libvirtd. */
+export interface HostNamespace {
+  name: string;
+  network: NetworkNamespace;
+  /** Private state below a temporary folder. */
+  dir: string;
+  /** Words put before an argument list to run it on this host. */
+  enter: readonly string[];
+  /** Runs a program on this host to its end. Any exit code is accepted. */
+  exec(argv: readonly string[], options?: Partial<RunOptions>): Promise<RunResult>;
+  /** Starts virtlogd and libvirtd as a host's init would. */
+  startLibvirtd(): Promise<void>;
+  /** Kills libvirtd (guests stay). */
+  killLibvirtd(signal?: NodeJS.Signals): Promise<void>;
+  /** Ends everything inside and removes it. */
+  remove(): Promise<void>;
+}
+
+// What libvirt keeps state in; each becomes a private folder of the host.
+const PRIVATE: Record<string, string> = {
+  '/run/libvirt': 'run',
+  '/var/lib/libvirt': 'lib',
+  '/etc/libvirt': 'etc',
+  '/var/log/libvirt': 'log',
+  '/var/cache/libvirt': 'cache',
+};
+
+const QEMU_CONF = `user = "root"
+group = "root"
+dynamic_ownership = 0
+security_driver = "none"
+remember_owner = 0
+cgroup_controllers = []
+namespaces = []
+stdio_handler = "logd"
+`;
+
+const LIBVIRTD_CONF = `auth_unix_ro = "none"
+auth_unix_rw = "none"
+unix_sock_group = "root"
+log_outputs = "2:file:/var/log/libvirt/libvirtd.log"
+`;
+
+/** Makes a host called `name` (at most 9 characters) whose `eth0` has the addresses given. */
+export async function hostNamespace(name: string, addresses: readonly string[]): Promise<HostNamespace> {
+  const network = await networkNamespace(name, addresses);
+  const dir = await mkdtemp(join(tmpdir(), `${name}-`));
+  for (const folder of Object.values(PRIVATE)) await mkdir(join(dir, folder), { recursive: true });
+  if (existsSync('/etc/libvirt')) {
+    await cp('/etc/libvirt', join(dir, 'etc'), { recursive: true });
+    await rm(join(dir, 'etc', 'qemu', 'networks', 'autostart'), { recursive: true, force: true });
+  }
+  await writeFile(join(dir, 'etc', 'qemu.conf'), QEMU_CONF);
+  await writeFile(join(dir, 'etc', 'libvirtd.conf'), LIBVIRTD_CONF);
+  for (const folder of ['lib/qemu', 'lib/images']) await mkdir(join(dir, folder), { recursive: true });
+
+  // A sleeping process holds the mount namespace; later programs join it.
+  const holder = spawn(
+    'ip',
+    ['netns', 'exec', name, 'unshare', '--mount', '--propagation', 'private', 'sleep', 'infinity'],
+    { stdio: 'ignore', detached: true },
+  );
+  holder.unref();
+  const pid = await holderPid(holder.pid ?? 0);
+  const enter = ['nsenter', `--mount=/proc/${pid}/ns/mnt`, `--net=/run/netns/${name}`, '--'];
+  const exec: HostNamespace['exec'] = (argv, options = {}) =>
+    run([...enter, ...argv], { timeoutMs: 30_000, allowedCodes: 'any', ...options });
+  for (const [path, folder] of Object.entries(PRIVATE)) {
+    await mkdir(path, { recursive: true });
+    const bound = await exec(['mount', '--bind', join(dir, folder), path]);
+    if (bound.code !== 0) throw new Error(`cannot bind ${path}: ${bound.stderr}`);
+  }
+
+  const libvirtdPid = async () =>
+    Number((await readFile(join(dir, 'libvirtd.pid'), 'utf8').catch(() => '0')).trim());
+  return {
+    name,
+    network,
+    dir,
+    enter,
+    exec,
+    startLibvirtd: async () => {
+      if (!existsSync(join(dir, 'virtlogd.pid'))) {
+        await exec(['virtlogd', '-d', '-p', join(dir, 'virtlogd.pid')], { allowedCodes: [0] });
+      }
+      await exec(['libvirtd', '-d', '-p', join(dir, 'libvirtd.pid')], { allowedCodes: [0] });
+      const deadline = performance.now() + 15_000;
+      while (!existsSync(join(dir, 'run', 'libvirt-sock'))) {
+        if (performance.now() > deadline) throw new Error('libvirtd did not open its socket');
+        await new Promise(resolve => setTimeout(resolve, 50));
+      }
+    },
+    killLibvirtd: async (signal = 'SIGKILL') => {
+      const target = await libvirtdPid();
+      if (target > 0) process.kill(target, signal);
+      await rm(join(dir, 'libvirtd.pid'), { force: true });
+    },
+    remove: async () => {
+      const { stdout } = await run(['ip', 'netns', 'pids', name], { timeoutMs: 5_000, allowedCodes: 'any' });
+      for (const inside of stdout.split('\n').map(Number).filter(Boolean)) kill(inside);
+      await network.remove();
+      kill(pid);
+      kill(holder.pid ?? 0);
+      await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    },
+  };
+}
+
+/** `ip netns exec` and `unshare` replace themselves, so the holder is the child itself once it sleeps. */
+async function holderPid(pid: number): Promise<number> {
+  const deadline = performance.now() + 5_000;
+  for (;;) {
+    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
+    if (name.trim() === 'sleep') return pid;
+    const children = await readdir(`/proc/${pid}/task`).catch(() => []);
+    if (children.length === 0 || performance.now() > deadline)
+      throw new Error('cannot make a mount namespace');
+    await new Promise(resolve => setTimeout(resolve, 10));
+  }
+}
+
+function kill(pid: number): void {
+  if (pid <= 1) return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Already gone.
+  }
+}
