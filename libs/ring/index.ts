@@ -1,1 +1,6 @@
-export {};
+export * from './builder.ts';
+export * from './builder-file.ts';
+export * from './devices.ts';
+export * from './rebalance.ts';
+export * from './ring.ts';
+export * from './ring-data.ts';
