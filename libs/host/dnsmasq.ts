@@ -23,6 +23,8 @@ export interface DnsmasqOptions {
   configFile: string;
   /** Name server to forward to instead of the host's. */
   server: string | null;
+  /** Keep root's rights: only where its files lie in folders that others may not enter. */
+  asRoot: boolean;
 }
 
 export type Dnsmasq = ReturnType<typeof dnsmasq>;
@@ -92,7 +94,7 @@ async function start(
     `--dhcp-hostsfile=${hostsFile}`,
     `--dhcp-script=${options.script}`,
     '--leasefile-ro',
-    ...(process.getuid?.() === 0 ? ['--user=root'] : []),
+    ...(options.asRoot ? ['--user=root'] : []),
     ...(options.server === null ? [] : ['-h', '-R', `--server=${options.server}`]),
   ];
   const environment = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);

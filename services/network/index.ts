@@ -1,1 +1,2 @@
-export {};
+export { type FixedIpQuota, noFixedIpQuota, type QuotaReservation } from './addresses.ts';
+export { type NetworkServiceOptions, type RunningNetwork, startNetwork } from './network.ts';

@@ -1,0 +1,44 @@
+import { type Database, toSqlTime } from '@folsom/db';
+import { type NetworkInfo, parseNetworkInfo } from './network-info.ts';
+
+/** Cached network of an instance; empty when there is none. */
+export async function cachedNetworkInfo(db: Database, instanceUuid: string): Promise<NetworkInfo> {
+  const row = await db
+    .knex('instance_info_caches')
+    .where({ instance_uuid: instanceUuid, deleted: 0 })
+    .first('network_info');
+  return parseNetworkInfo(row?.network_info);
+}
+
+/** Replaces the cached network; a cache that was deleted with its instance is left alone. */
+export async function saveNetworkInfo(
+  db: Database,
+  instanceUuid: string,
+  info: NetworkInfo,
+  now: number,
+): Promise<void> {
+  const network_info = JSON.stringify(info);
+  const time = toSqlTime(now);
+  const changed = await db
+    .knex('instance_info_caches')
+    .where({ instance_uuid: instanceUuid, deleted: 0 })
+    .update({ network_info, updated_at: time });
+  if (changed > 0) return;
+  await db.transaction(async trx => {
+    const present = await trx('instance_info_caches').where({ instance_uuid: instanceUuid }).first('id');
+    if (present !== undefined) return;
+    await trx('instance_info_caches').insert({
+      instance_uuid: instanceUuid,
+      network_info,
+      created_at: time,
+      deleted: 0,
+    });
+  });
+}
+
+export async function deleteInfoCache(db: Database, instanceUuid: string, now: number): Promise<void> {
+  await db
+    .knex('instance_info_caches')
+    .where({ instance_uuid: instanceUuid, deleted: 0 })
+    .update({ deleted: 1, deleted_at: toSqlTime(now) });
+}

@@ -1,0 +1,90 @@
+import { call, contract } from '@folsom/rpc';
+import type { FixedIpRow } from '../fixed-ips.ts';
+import type { NetworkInfo } from '../network-info.ts';
+import type { NetworkRow } from '../networks.ts';
+import type { VirtualInterfaceRow } from '../virtual-interfaces.ts';
+
+/** `[network uuid, fixed address or null]`; null means every network. */
+export type RequestedNetworkList = [string, string | null][] | null;
+
+export interface AllocateForInstance {
+  instance_id: number;
+  instance_uuid: string;
+  project_id: string;
+  host: string | null;
+  rxtx_factor: number | null;
+  requested_networks: RequestedNetworkList;
+  vpn: boolean;
+}
+
+export interface InstanceNetworkQuery {
+  instance_id: number;
+  instance_uuid: string;
+  rxtx_factor: number | null;
+  host: string | null;
+  project_id?: string;
+}
+
+/** Everything nova-network answers. Folsom sends these dictionaries without a version. */
+export const networkContract = contract('network', undefined, {
+  allocate_for_instance: call<AllocateForInstance, NetworkInfo>(),
+  deallocate_for_instance: call<
+    { instance_id: number; project_id: string | null; host: string | null },
+    null
+  >(),
+  get_instance_nw_info: call<InstanceNetworkQuery, NetworkInfo>(),
+  add_fixed_ip_to_instance: call<
+    { instance_id: number; host: string | null; network_id: string | number },
+    null
+  >(),
+  remove_fixed_ip_from_instance: call<{ instance_id: number; host: string | null; address: string }, null>(),
+  validate_networks: call<{ networks: RequestedNetworkList }, null>(),
+  setup_networks_on_host: call<{ instance_id: number; host: string | null; teardown?: boolean }, null>(),
+  get_instance_uuids_by_ip_filter: call<
+    { filters: Record<string, string> },
+    { instance_uuid: string; ip: string }[]
+  >(),
+  get_all_networks: call<Record<string, never>, NetworkRow[]>(),
+  get_network: call<{ network_uuid: string }, NetworkRow>(),
+  create_networks: call<CreateNetworks, NetworkRow[]>(),
+  delete_network: call<
+    { fixed_range: string | null; uuid: string | null; require_disassociated?: boolean },
+    null
+  >(),
+  disassociate_network: call<{ network_uuid: string }, null>(),
+  get_fixed_ip: call<{ id: number }, FixedIpRow>(),
+  get_fixed_ip_by_address: call<{ address: string }, FixedIpRow>(),
+  get_vifs_by_instance: call<{ instance_id: number }, VirtualInterfaceRow[]>(),
+  get_vif_by_mac_address: call<{ mac_address: string }, VirtualInterfaceRow | null>(),
+
+  /** Between network hosts, and from nova-dhcpbridge. */
+  set_network_host: call<{ network_ref: { id: number } }, string>(),
+  _rpc_allocate_fixed_ip: call<
+    { instance_id: number; network_id: number; address: string | null; vpn: boolean },
+    string
+  >(),
+  deallocate_fixed_ip: call<{ address: string; host: string | null; teardown?: boolean }, null>(),
+  rpc_setup_network_on_host: call<{ network_id: number; teardown: boolean }, null>(),
+  lease_fixed_ip: call<{ address: string }, null>(),
+  release_fixed_ip: call<{ address: string }, null>(),
+});
+
+/** What creates networks; numbers may come as texts from old callers. */
+export interface CreateNetworks {
+  label: string;
+  cidr?: string | null;
+  multi_host?: boolean | string | null;
+  num_networks?: number | string | null;
+  network_size?: number | string | null;
+  cidr_v6?: string | null;
+  gateway?: string | null;
+  gateway_v6?: string | null;
+  bridge?: string | null;
+  bridge_interface?: string | null;
+  dns1?: string | null;
+  dns2?: string | null;
+  fixed_cidr?: string | null;
+  project_id?: string | null;
+  priority?: number | string | null;
+  uuid?: string | null;
+}

@@ -1,0 +1,208 @@
+import type { Logger, RequestContext, World } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import {
+  associatedFixedIps,
+  deallocateFixedIp,
+  fixedIpByAddress,
+  fixedIpOfHost,
+  fixedIpsOfInstance,
+  freeFixedIp,
+  setFixedIpLeased,
+  takeFixedIp,
+  takeFixedIpFromPool,
+} from '@folsom/nova/fixed-ips';
+import { instanceIdentity } from '@folsom/nova/instance-identity';
+import type { NetworkApi } from '@folsom/nova/network-api';
+import { networkFault } from '@folsom/nova/network-faults';
+import { type NetworkRow, networkById, setNetworkHost } from '@folsom/nova/networks';
+import { refreshMembersOfInstance } from '@folsom/nova/security-group-members';
+import { interfacesOfInstance } from '@folsom/nova/virtual-interfaces';
+import type { Bus } from '@folsom/rpc';
+import type { LeaseSpool } from './lease-spool.ts';
+import type { NetworkHost } from './network-host.ts';
+
+/** Counts fixed addresses against a tenant's quota; `commit` and `rollback` end a reservation. */
+export interface FixedIpQuota {
+  reserve(context: RequestContext, projectId: string | null, delta: 1 | -1): Promise<QuotaReservation>;
+}
+export interface QuotaReservation {
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+}
+export const noFixedIpQuota: FixedIpQuota = {
+  reserve: async () => ({ commit: async () => {}, rollback: async () => {} }),
+};
+
+export interface AddressSeam {
+  db: Database;
+  bus: Bus;
+  world: World;
+  log: Logger;
+  host: string;
+  networkHost: NetworkHost;
+  leases: LeaseSpool | null;
+  quota: FixedIpQuota;
+  client: NetworkApi['client'];
+  /** Whether a nova-network of that host is alive. */
+  isUp: (host: string) => Promise<boolean>;
+}
+
+/** The address this host answers DHCP on: the gateway, or one of its own in a multi_host network. */
+export async function dhcpAddress(seam: AddressSeam, network: NetworkRow): Promise<string> {
+  if (!network.multi_host) {
+    if (network.gateway === null) throw networkFault('NetworkNotCreated', { req: 'gateway' });
+    return network.gateway;
+  }
+  const own = await fixedIpOfHost(seam.db, network.id, seam.host);
+  return own ?? takeFixedIpFromPool(seam.db, network.id, { host: seam.host }, seam.world.clock.now());
+}
+
+export async function setupNetwork(seam: AddressSeam, network: NetworkRow): Promise<void> {
+  const address = await dhcpAddress(seam, network);
+  await seam.networkHost.setup(network, address);
+}
+
+async function refreshDhcp(seam: AddressSeam, network: NetworkRow): Promise<void> {
+  if (seam.networkHost.fake) return;
+  await seam.networkHost.refreshDhcp(network, await dhcpAddress(seam, network));
+}
+
+export { refreshDhcp as teardownNetwork };
+
+/** Which host has to do the work for an instance of `instanceHost` in this network. */
+async function responsibleHost(
+  seam: AddressSeam,
+  context: RequestContext,
+  network: NetworkRow,
+  instanceHost: string | null,
+): Promise<string> {
+  const host = network.multi_host ? instanceHost : network.host;
+  if (host) return host;
+  if (network.multi_host) return seam.client.set_network_host(context, { network_ref: { id: network.id } });
+  return setNetworkHost(seam.db, network.id, seam.host, seam.world.clock.now());
+}
+
+/** Gives an instance an address in a network, on the host that serves it. */
+export async function allocateFixedIp(
+  seam: AddressSeam,
+  context: RequestContext,
+  request: { instanceId: number; instanceHost: string | null; network: NetworkRow; address: string | null },
+): Promise<string> {
+  const host = await responsibleHost(seam, context, request.network, request.instanceHost);
+  if (host === seam.host)
+    return allocateHere(seam, context, request.instanceId, request.network, request.address);
+  return seam.client._rpc_allocate_fixed_ip(
+    context,
+    { instance_id: request.instanceId, network_id: request.network.id, address: request.address, vpn: false },
+    { host },
+  );
+}
+
+export async function allocateHere(
+  seam: AddressSeam,
+  context: RequestContext,
+  instanceId: number,
+  network: NetworkRow,
+  address: string | null,
+): Promise<string> {
+  const { db, world } = seam;
+  const instance = await instanceIdentity(db, instanceId);
+  const card = (await interfacesOfInstance(db, instance.uuid)).find(vif => vif.network_id === network.id);
+  if (card === undefined) throw networkFault('VirtualInterfaceMacAddressException');
+  const reservation = await seam.quota.reserve(context, instance.project_id, 1);
+  let taken: string | undefined;
+  try {
+    const owner = { instanceUuid: instance.uuid, virtualInterfaceId: card.id };
+    taken =
+      address === null
+        ? await takeFixedIpFromPool(db, network.id, owner, world.clock.now())
+        : await takeFixedIp(db, network, address, owner, world.clock.now());
+    if (!seam.networkHost.fake) await refreshDhcp(seam, network);
+    await refreshMembersOfInstance(seam, context, instance.uuid);
+    await reservation.commit();
+    return taken;
+  } catch (error) {
+    await reservation.rollback();
+    if (taken !== undefined) {
+      const row = await fixedIpByAddress(db, taken);
+      await deallocateFixedIp(db, row.id, world.clock.now());
+      await freeFixedIp(db, row.id, world.clock.now());
+    }
+    throw error;
+  }
+}
+
+/** Takes an address away from its instance, on the host that serves it. */
+export async function deallocateAddress(
+  seam: AddressSeam,
+  context: RequestContext,
+  address: string,
+  instanceHost: string | null,
+): Promise<void> {
+  const row = await fixedIpByAddress(seam.db, address);
+  if (row.network_id === null) return deallocateHere(seam, context, address, false);
+  const network = await networkById(seam.db, row.network_id);
+  const host = network.multi_host ? instanceHost : network.host;
+  if (host === seam.host || host === null) return deallocateHere(seam, context, address, true);
+  // The host is gone: give the address back in the database, its DHCP server needs no telling.
+  if (network.multi_host && !(await seam.isUp(host))) return deallocateHere(seam, context, address, false);
+  await seam.client.deallocate_fixed_ip(context, { address, host }, { host });
+}
+
+/** Does it here. Safe to repeat: an address that is no longer allocated stays as it is. */
+export async function deallocateHere(
+  seam: AddressSeam,
+  context: RequestContext,
+  address: string,
+  teardown: boolean,
+): Promise<void> {
+  const { db, world } = seam;
+  await seam.leases?.drain();
+  const row = await fixedIpByAddress(db, address);
+  if (row.instance_uuid === null) return;
+  const instance = await instanceIdentity(db, row.instance_uuid).catch(() => undefined);
+  const reservation = row.allocated
+    ? await seam.quota.reserve(context, instance?.project_id ?? null, -1).catch(error => {
+        seam.log.error('cannot update usage for a fixed address', { address, error });
+        return undefined;
+      })
+    : undefined;
+  await deallocateFixedIp(db, row.id, world.clock.now());
+  if (teardown && row.network_id !== null) await refreshDhcp(seam, await networkById(db, row.network_id));
+  // Nobody holds a lease on it, so there is no guest that could still use it: free for the next one at once.
+  if (!row.leased) await freeFixedIp(db, row.id, world.clock.now());
+  await refreshMembersOfInstance(seam, context, row.instance_uuid);
+  await reservation?.commit();
+}
+
+export async function deallocateAll(
+  seam: AddressSeam,
+  context: RequestContext,
+  instanceUuid: string,
+  instanceHost: string | null,
+): Promise<void> {
+  for (const row of await fixedIpsOfInstance(seam.db, instanceUuid)) {
+    if (row.allocated) await deallocateAddress(seam, context, row.address, instanceHost);
+  }
+}
+
+/** A guest took its address. */
+export async function leaseFixedIp(seam: AddressSeam, address: string): Promise<void> {
+  const row = await fixedIpByAddress(seam.db, address);
+  if (row.instance_uuid === null) {
+    seam.log.warn('an address was leased that belongs to nobody', { address });
+    return;
+  }
+  await setFixedIpLeased(seam.db, row.id, true, seam.world.clock.now());
+}
+
+/** A guest gave its address back, or its lease ran out. */
+export async function releaseFixedIp(seam: AddressSeam, address: string): Promise<void> {
+  const row = await fixedIpByAddress(seam.db, address);
+  if (row.instance_uuid === null) return;
+  await setFixedIpLeased(seam.db, row.id, false, seam.world.clock.now());
+  if (!row.allocated) await freeFixedIp(seam.db, row.id, seam.world.clock.now());
+}
+
+export const associatedOf = (db: Database, host: string) => (network: NetworkRow) =>
+  associatedFixedIps(db, network.id, network.multi_host ? host : null);

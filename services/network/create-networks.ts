@@ -1,0 +1,176 @@
+import { Fault, type Random } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import {
+  addressAt,
+  broadcastOf,
+  type Cidr,
+  containsCidr,
+  formatCidr,
+  netmaskOf,
+  parseCidr,
+} from '@folsom/nova/ipv4';
+import { networkFault } from '@folsom/nova/network-faults';
+import { allNetworks, createNetwork, type NetworkRow } from '@folsom/nova/networks';
+import type { CreateNetworks } from '@folsom/nova/rpc/network';
+
+/** Defaults from the configuration. */
+export interface NetworkDefaults {
+  bridge: string | null;
+  bridgeInterface: string | null;
+  numNetworks: number;
+  networkSize: number;
+  multiHost: boolean;
+  dns1: string | null;
+}
+
+/** Largest network made: its addresses become rows. */
+const ADDRESSES_MAX = 65_536;
+const LABEL_CHARS_MAX = 255;
+/** Network address and gateway at the bottom, broadcast at the top. */
+const RESERVED_BOTTOM = 2;
+const RESERVED_TOP = 1;
+
+const invalid = (message: string): Fault => new Fault('ValueError', 400, message, { module: 'exceptions' });
+
+/** Creates one or more networks out of a block, with all their addresses; refuses blocks that overlap others. */
+export async function createNetworks(
+  seam: { db: Database; random: Random; now: number },
+  request: CreateNetworks,
+  defaults: NetworkDefaults,
+): Promise<NetworkRow[]> {
+  const label = request.label;
+  if (!label) throw networkFault('NetworkNotCreated', { req: 'label' });
+  if (label.length > LABEL_CHARS_MAX) throw invalid("Maximum allowed length for 'label' is 255.");
+  if (!request.cidr && !request.cidr_v6) throw networkFault('NetworkNotCreated', { req: 'cidr or cidr_v6' });
+  const bridge = request.bridge || defaults.bridge;
+  if (!bridge) throw networkFault('NetworkNotCreated', { req: 'bridge' });
+
+  const count = whole(request.num_networks, 'num_networks') || defaults.numNetworks;
+  const block = request.cidr ? parseCidr(request.cidr) : undefined;
+  const subnets =
+    block === undefined
+      ? []
+      : subnetsOf(block, count, networkSize(block, count, request.network_size, defaults));
+  const chosen = avoidUsed(subnets, block, await allNetworks(seam.db));
+  const v6 = request.cidr_v6 || null;
+  const total = Math.max(chosen.length, v6 === null ? 0 : 1);
+
+  const made: NetworkRow[] = [];
+  for (let index = 0; index < total; index++) {
+    const subnet = chosen[index];
+    const values = {
+      uuid: request.uuid && total === 1 ? request.uuid : seam.random.uuid(),
+      label: count > 1 ? `${label}_${index}` : label,
+      bridge,
+      bridge_interface: request.bridge_interface || defaults.bridgeInterface,
+      multi_host: truth(request.multi_host, defaults.multiHost),
+      dns1: request.dns1 || defaults.dns1,
+      dns2: request.dns2 || null,
+      project_id: request.project_id || null,
+      priority: whole(request.priority, 'priority') || null,
+      ...(subnet === undefined ? {} : ipv4Columns(subnet, request.gateway || null)),
+      ...(v6 === null || index > 0 ? {} : ipv6Columns(v6, request.gateway_v6 || null)),
+    };
+    const range = request.fixed_cidr ? parseCidr(request.fixed_cidr) : subnet;
+    made.push(await createNetwork(seam.db, values, range === undefined ? [] : addressesOf(range), seam.now));
+  }
+  return made;
+}
+
+const ipv4Columns = (subnet: Cidr, gateway: string | null) => ({
+  cidr: formatCidr(subnet),
+  netmask: netmaskOf(subnet),
+  gateway: gateway ?? addressAt(subnet, 1),
+  broadcast: broadcastOf(subnet),
+  dhcp_start: addressAt(subnet, 2),
+});
+
+const ipv6Columns = (cidr: string, gateway: string | null) => ({
+  cidr_v6: cidr,
+  gateway_v6: gateway ?? cidr.replace(/::\/\d+$/, '::1'),
+  netmask_v6: cidr.split('/')[1] ?? '64',
+});
+
+function addressesOf(range: Cidr): { address: string; reserved: boolean }[] {
+  if (range.size > ADDRESSES_MAX) throw invalid(`A network may have at most ${ADDRESSES_MAX} addresses.`);
+  return Array.from({ length: range.size }, (_none, index) => ({
+    address: addressAt(range, index),
+    reserved: index < RESERVED_BOTTOM || range.size - index <= RESERVED_TOP,
+  }));
+}
+
+function networkSize(
+  block: Cidr,
+  count: number,
+  wanted: number | string | null | undefined,
+  defaults: NetworkDefaults,
+): number {
+  const asked = whole(wanted, 'network_size');
+  if (asked) return asked;
+  return Math.floor(block.size / count) > defaults.networkSize ? defaults.networkSize : block.size;
+}
+
+/** The first `count` subnets of `size` addresses (rounded up to a power of two) of a block. */
+function subnetsOf(block: Cidr, count: number, size: number): Cidr[] {
+  const bits = Math.ceil(Math.log2(size));
+  const step = 2 ** bits;
+  const prefix = 32 - bits;
+  if (step > block.size) return [];
+  const fits = Math.min(count, block.size / step);
+  return Array.from({ length: fits }, (_none, index) => ({
+    base: block.base + index * step,
+    prefix,
+    size: step,
+  }));
+}
+
+/** Moves subnets that are taken to the next free place in the block; fails when there is none. */
+function avoidUsed(subnets: Cidr[], block: Cidr | undefined, networks: readonly NetworkRow[]): Cidr[] {
+  const used = networks.flatMap(network => (network.cidr === null ? [] : [parseCidr(network.cidr)]));
+  const chosen = [...subnets];
+  const same = (a: Cidr, b: Cidr) => a.base === b.base && a.size === b.size;
+  const next = (from: Cidr): Cidr | undefined => {
+    let candidate = { ...from, base: from.base + from.size };
+    while (chosen.some(other => same(other, candidate)))
+      candidate = { ...candidate, base: candidate.base + from.size };
+    return block !== undefined && containsCidr(block, candidate) ? candidate : undefined;
+  };
+  const move = (from: Cidr, otherwise: string): Cidr => {
+    const to = next(from);
+    if (to === undefined) throw invalid(otherwise);
+    chosen.splice(
+      chosen.findIndex(other => same(other, from)),
+      1,
+    );
+    chosen.push(to);
+    return to;
+  };
+  for (const original of subnets) {
+    let subnet = original;
+    if (used.some(taken => same(taken, subnet))) subnet = move(subnet, 'cidr already in use');
+    for (const taken of used) {
+      if (containsCidr(taken, subnet)) {
+        throw invalid(
+          `requested cidr (${formatCidr(subnet)}) conflicts with existing supernet (${formatCidr(taken)})`,
+        );
+      }
+      if (containsCidr(subnet, taken)) {
+        const text = `requested cidr (${formatCidr(subnet)}) conflicts with existing smaller cidr (${formatCidr(taken)})`;
+        subnet = move(subnet, text);
+      }
+    }
+  }
+  return chosen;
+}
+
+function whole(value: number | string | null | undefined, name: string): number | null {
+  if (value === null || value === undefined || value === '') return null;
+  const number = Number(value);
+  if (!Number.isInteger(number)) throw invalid(`${name} must be an integer`);
+  return number;
+}
+
+const truth = (value: boolean | string | null | undefined, fallback: boolean): boolean => {
+  if (value === null || value === undefined) return fallback;
+  return typeof value === 'boolean' ? value : /^(1|t|true|on|yes|y)$/i.test(value.trim());
+};

@@ -1,0 +1,228 @@
+import { access, constants, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Clock, Logger } from '@folsom/core';
+import {
+  ensureAddress,
+  ensureBridge,
+  ensureFirstAddress,
+  removeAddress,
+  removeBridge,
+  setSysctl,
+} from '@folsom/host/bridges';
+import { dhcpHost, dnsmasq } from '@folsom/host/dnsmasq';
+import { iptables } from '@folsom/host/iptables';
+import { coalesced, keyedMutex } from '@folsom/host/mutex';
+import type { Runner } from '@folsom/host/runner';
+import type { AssociatedFixedIp } from '@folsom/nova/fixed-ips';
+import { parseCidr } from '@folsom/nova/ipv4';
+import type { NetworkRow } from '@folsom/nova/networks';
+import type { LeaseSpool } from './lease-spool.ts';
+
+/** What nova-network does to its host for a network. */
+export interface NetworkHost {
+  /** True where nothing is done (fake_network): addresses are only numbers. */
+  readonly fake: boolean;
+  /** Rules that concern no network in particular. */
+  init(): Promise<void>;
+  /** Bridge, gateway address, forwarding, DHCP. `address` is what this host answers DHCP on. */
+  setup(network: NetworkRow, address: string): Promise<void>;
+  /** Makes DHCP know the addresses given out now. */
+  refreshDhcp(network: NetworkRow, address: string): Promise<void>;
+  /** Takes away what serves one network that exists no longer. */
+  forget(network: NetworkRow): Promise<void>;
+  /** Undoes everything for the networks given. */
+  remove(networks: readonly NetworkRow[]): Promise<void>;
+}
+
+export const fakeNetworkHost: NetworkHost = {
+  fake: true,
+  init: async () => {},
+  setup: async () => {},
+  refreshDhcp: async () => {},
+  forget: async () => {},
+  remove: async () => {},
+};
+
+export interface LinuxNetworkOptions {
+  runner: Runner;
+  clock: Clock;
+  log: Logger;
+  /** Folder of hosts files, pid files and leases. */
+  networksPath: string;
+  /** Block of all fixed addresses, for the rules that leave them untranslated among themselves. */
+  fixedRange: string;
+  /** Address guests appear under outside; a loopback address means "whatever the way out has". */
+  routingSourceIp: string;
+  publicInterface: string | null;
+  metadataHost: string;
+  metadataPort: number;
+  dmzCidr: readonly string[];
+  dhcpDomain: string;
+  dhcpLeaseSeconds: number;
+  dnsmasqConfigFile: string;
+  dnsServer: string | null;
+  dhcpScript: string;
+  leases: LeaseSpool | null;
+  /** Addresses of a network with the cards they belong to. */
+  associated: (network: NetworkRow) => Promise<AssociatedFixedIp[]>;
+}
+
+const METADATA_ADDRESS = '169.254.169.254';
+
+const isLoopback = (address: string): boolean => address.startsWith('127.');
+
+export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
+  const { runner, log } = options;
+  const rules = iptables({ runner, binary: 'nova-network' });
+  const inTurn = keyedMutex();
+  const refreshers = new Map<number, () => Promise<void>>();
+  let asRoot = false;
+  const current = new Map<number, { network: NetworkRow; address: string }>();
+
+  const server = (network: NetworkRow, address: string) =>
+    dnsmasq(runner, {
+      directory: options.networksPath,
+      device: network.bridge!,
+      listenAddress: address,
+      label: network.label,
+      rangeStart: network.dhcp_start ?? address,
+      netmask: network.netmask ?? '255.255.255.0',
+      leaseSeconds: options.dhcpLeaseSeconds,
+      leasesMax: network.cidr === null ? 256 : parseCidr(network.cidr).size,
+      domain: options.dhcpDomain,
+      script: options.dhcpScript,
+      env: { NETWORK_ID: String(network.id) },
+      configFile: options.dnsmasqConfigFile,
+      server: options.dnsServer,
+      asRoot,
+    });
+
+  const writeDhcp = async (network: NetworkRow, address: string): Promise<void> => {
+    const known = await options.associated(network);
+    if (options.leases !== null) {
+      const expiry = Math.floor(options.clock.now() / 1000) + options.dhcpLeaseSeconds;
+      const lines = known
+        .filter(entry => entry.leased)
+        .map(entry => `${expiry} ${entry.mac} ${entry.address} ${entry.hostname || '*'} *`);
+      await options.leases.writeLeases(network.id, lines);
+    }
+    await server(network, address).update(
+      known.map(entry => dhcpHost({ ...entry, domain: options.dhcpDomain })),
+    );
+  };
+
+  const setup = (network: NetworkRow, address: string): Promise<void> =>
+    inTurn(String(network.id), async () => {
+      const bridge = network.bridge!;
+      await ensureBridge(runner, bridge, network.bridge_interface);
+      if (!(await setSysctl(runner, 'net.ipv4.ip_forward', '1'))) {
+        log.warn('cannot turn on forwarding; guests will not reach other networks');
+      }
+      // So that traffic between guests of one bridge passes the security groups too.
+      await setSysctl(runner, 'net.bridge.bridge-nf-call-iptables', '1');
+      await ensureFirstAddress(runner, bridge, {
+        address,
+        prefix: network.cidr === null ? 24 : parseCidr(network.cidr).prefix,
+        broadcast: network.broadcast,
+      });
+      // DHCP answers of a virtual card leave without a checksum, which some guests do not forgive.
+      rules.addRule(
+        'mangle',
+        'POSTROUTING',
+        `-o ${bridge} -p udp -m udp --dport 68 -j CHECKSUM --checksum-fill`,
+      );
+      rules.addRule('filter', 'FORWARD', `-i ${bridge} -j ACCEPT`);
+      rules.addRule('filter', 'FORWARD', `-o ${bridge} -j ACCEPT`);
+      for (const port of [67, 53]) {
+        for (const protocol of ['udp', 'tcp']) {
+          rules.addRule(
+            'filter',
+            'INPUT',
+            `-i ${bridge} -p ${protocol} -m ${protocol} --dport ${port} -j ACCEPT`,
+          );
+        }
+      }
+      await rules.apply();
+      await writeDhcp(network, address);
+      current.set(network.id, { network, address });
+    });
+
+  const forget = async (network: NetworkRow): Promise<void> => {
+    if (network.bridge === null) return;
+    const address = current.get(network.id)?.address ?? network.gateway;
+    await server(network, address ?? '0.0.0.0').stop();
+    current.delete(network.id);
+    const shared = [...current.values()].some(other => other.network.bridge === network.bridge);
+    if (shared) return;
+    await removeBridge(runner, network.bridge, network.bridge_interface, address);
+  };
+
+  return {
+    fake: false,
+    async init() {
+      const range = options.fixedRange;
+      const way = options.publicInterface ? ` -o ${options.publicInterface}` : '';
+      rules.setRules('nat', 'snat', [
+        '-j $float-snat',
+        isLoopback(options.routingSourceIp)
+          ? `-s ${range} ! -d ${range} -j MASQUERADE`
+          : `-s ${range} -j SNAT --to-source ${options.routingSourceIp}${way}`,
+      ]);
+      rules.setRules('nat', 'POSTROUTING', [
+        `-s ${range} -d ${options.metadataHost}/32 -j ACCEPT`,
+        ...options.dmzCidr.map(cidr => `-s ${range} -d ${cidr} -j ACCEPT`),
+        `-s ${range} -d ${range} -m conntrack ! --ctstate DNAT -j ACCEPT`,
+      ]);
+      const toMetadata = isLoopback(options.metadataHost)
+        ? `-j REDIRECT --to-ports ${options.metadataPort}`
+        : `-j DNAT --to-destination ${options.metadataHost}:${options.metadataPort}`;
+      rules.setRules('nat', 'PREROUTING', [
+        `-d ${METADATA_ADDRESS}/32 -p tcp -m tcp --dport 80 ${toMetadata}`,
+      ]);
+      rules.addRule('filter', 'INPUT', `-p tcp -m tcp --dport ${options.metadataPort} -j ACCEPT`);
+      await ensureAddress(runner, 'lo', `${METADATA_ADDRESS}/32`, 'link');
+      await rules.apply();
+      asRoot = !(await readableByAll(options.networksPath));
+    },
+
+    async setup(network, address) {
+      await setup(network, address);
+    },
+
+    async refreshDhcp(network, address) {
+      const known = current.get(network.id);
+      if (known === undefined || known.address !== address) return setup(network, address);
+      let refresh = refreshers.get(network.id);
+      if (refresh === undefined) {
+        refresh = coalesced(() => inTurn(String(network.id), () => writeDhcp(network, address)));
+        refreshers.set(network.id, refresh);
+      }
+      await refresh();
+    },
+
+    forget: network => inTurn(String(network.id), () => forget(network)),
+
+    async remove(networks) {
+      for (const network of networks) await inTurn(String(network.id), () => forget(network));
+      await rules.removeAll();
+      await removeAddress(runner, 'lo', `${METADATA_ADDRESS}/32`);
+    },
+  };
+}
+
+/** Whether every folder up to `path` lets everybody through. */
+async function readableByAll(path: string): Promise<boolean> {
+  for (let folder = path; ; folder = dirname(folder)) {
+    const info = await stat(folder).catch(() => undefined);
+    if (info === undefined || (info.mode & 0o001) === 0) return false;
+    if (folder === dirname(folder)) return true;
+  }
+}
+
+/** Where the lease script of the configuration is; null when it does not exist and our own takes its place. */
+export async function configuredScript(path: string): Promise<string | null> {
+  return access(path, constants.X_OK).then(
+    () => path,
+    () => null,
+  );
+}

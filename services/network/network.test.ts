@@ -1,0 +1,162 @@
+import { configFrom } from '@folsom/config';
+import { adminContext, requestContext, seededRandom, silentLogger, systemClock } from '@folsom/core';
+import { type Database, dbSync, openDatabase } from '@folsom/db';
+import { novaOptions } from '@folsom/nova/options';
+import { networkContract } from '@folsom/nova/rpc/network';
+import { createLocalBus } from '@folsom/rpc/local-bus';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startNetwork } from './index.ts';
+
+const world = { clock: systemClock, random: seededRandom(3), log: silentLogger };
+const admin = adminContext();
+
+async function addInstance(db: Database, number: number): Promise<{ id: number; uuid: string }> {
+  const uuid = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+  const [id] = await db
+    .knex('instances')
+    .insert({ uuid, hostname: `vm-${number}`, project_id: 'p', deleted: 0 });
+  return { id: id as number, uuid };
+}
+
+describe('nova-network without touching the host', () => {
+  let db: Database;
+  let stop: () => Promise<void>;
+  const bus = createLocalBus(world);
+  const network = networkContract.client(bus);
+  const ask = (instance: { id: number; uuid: string }) => ({
+    instance_id: instance.id,
+    instance_uuid: instance.uuid,
+    project_id: 'p',
+    host: 'node1',
+    rxtx_factor: 1,
+    requested_networks: null,
+    vpn: false,
+  });
+
+  beforeAll(async () => {
+    db = await openDatabase({ connection: 'sqlite://' });
+    await dbSync(db, 'nova');
+    const config = configFrom([novaOptions], {
+      DEFAULT: { host: 'node1', fake_network: true, flat_network_bridge: 'br100' },
+    });
+    const service = await startNetwork({ config, db, bus, world });
+    stop = () => service.stop();
+    await network.create_networks(admin, { label: 'private', cidr: '10.0.0.0/28', num_networks: 1 });
+  });
+  afterAll(async () => {
+    await stop();
+    await db.close();
+  });
+
+  it('describes the network as Folsom does', async () => {
+    const instance = await addInstance(db, 1);
+    const info = await network.allocate_for_instance(admin, ask(instance));
+    expect(info).toMatchObject([
+      {
+        address: expect.stringMatching(/^fa:16:3e:[0-7]/),
+        network: {
+          bridge: 'br100',
+          label: 'private',
+          meta: { tenant_id: null, should_create_bridge: true },
+          subnets: [
+            {
+              cidr: '10.0.0.0/28',
+              version: 4,
+              gateway: { address: '10.0.0.1', type: 'gateway', version: 4, meta: {} },
+              dns: [{ address: '8.8.4.4', type: 'dns', version: 4, meta: {} }],
+              ips: [{ address: '10.0.0.2', type: 'fixed', version: 4, meta: {}, floating_ips: [] }],
+              routes: [],
+              meta: { dhcp_server: '10.0.0.1' },
+            },
+          ],
+        },
+      },
+    ]);
+    expect(await network.get_instance_nw_info(admin, ask(instance))).toEqual(info);
+    await network.deallocate_for_instance(admin, {
+      instance_id: instance.id,
+      project_id: 'p',
+      host: 'node1',
+    });
+    expect(await network.get_instance_nw_info(admin, ask(instance))).toEqual([]);
+  });
+
+  it('never gives an address twice under parallel load and fails clearly when none is left', async () => {
+    const instances = await Promise.all(
+      Array.from({ length: 20 }, (_none, index) => addInstance(db, 100 + index)),
+    );
+    const results = await Promise.allSettled(
+      instances.map(one => network.allocate_for_instance(admin, ask(one))),
+    );
+    const given = results.flatMap(result =>
+      result.status === 'fulfilled' ? [result.value[0]!.network!.subnets[0]!.ips[0]!.address] : [],
+    );
+    expect(given).toHaveLength(13);
+    expect(new Set(given).size).toBe(13);
+    const failed = results.filter(result => result.status === 'rejected');
+    expect(failed).toHaveLength(7);
+    for (const one of failed) expect(one.reason.name).toBe('NoMoreFixedIps');
+    // Those who got nothing hold nothing.
+    expect(await db.knex('virtual_interfaces').count({ n: '*' })).toEqual([{ n: 13 }]);
+    for (const one of instances) {
+      await network.deallocate_for_instance(admin, { instance_id: one.id, project_id: 'p', host: 'node1' });
+    }
+    const left = await db.knex('fixed_ips').whereNotNull('instance_uuid').count({ n: '*' });
+    expect(left).toEqual([{ n: 0 }]);
+  });
+
+  it('keeps a leased address until its lease ends', async () => {
+    const instance = await addInstance(db, 2);
+    const info = await network.allocate_for_instance(admin, ask(instance));
+    const address = info[0]!.network!.subnets[0]!.ips[0]!.address!;
+    await network.lease_fixed_ip(admin, { address });
+    await network.deallocate_for_instance(admin, {
+      instance_id: instance.id,
+      project_id: 'p',
+      host: 'node1',
+    });
+    expect(await network.get_fixed_ip_by_address(admin, { address })).toMatchObject({
+      allocated: false,
+      leased: true,
+      instance_uuid: instance.uuid,
+    });
+    await network.release_fixed_ip(admin, { address });
+    expect(await network.get_fixed_ip_by_address(admin, { address })).toMatchObject({ instance_uuid: null });
+  });
+
+  it('refuses networks of other tenants, wrong addresses and addresses in use', async () => {
+    const [other] = await network.create_networks(admin, {
+      label: 'other',
+      cidr: '10.9.0.0/29',
+      project_id: 'q',
+    });
+    const user = requestContext({ projectId: 'p', userId: 'u' });
+    const refused = (networks: [string, string | null][]) =>
+      network.validate_networks(user, { networks }).then(
+        () => undefined,
+        error => error.name,
+      );
+    expect(await refused([[other!.uuid, null]])).toBe('NoNetworksFound');
+    const mine = (await network.get_all_networks(admin))[0]!;
+    expect(await refused([[mine.uuid, null]])).toBeUndefined();
+    expect(await refused([[mine.uuid, '10.0.0.300']])).toBe('FixedIpInvalid');
+    expect(await refused([[mine.uuid, '10.9.0.2']])).toBe('FixedIpNotFoundForNetwork');
+    await network.delete_network(admin, {
+      fixed_range: null,
+      uuid: other!.uuid,
+      require_disassociated: false,
+    });
+  });
+
+  it('refuses blocks that overlap', async () => {
+    const create = (cidr: string) =>
+      network.create_networks(admin, { label: 'x', cidr }).then(
+        () => undefined,
+        error => error.message,
+      );
+    expect(await create('10.0.0.0/28')).toContain('cidr already in use');
+    expect(await create('10.0.0.0/29')).toContain('conflicts with existing supernet (10.0.0.0/28)');
+    expect(await create('10.0.0.0/24')).toContain('conflicts with existing smaller cidr (10.0.0.0/28)');
+    expect(await create('nonsense')).toContain('Invalid cidr');
+  });
+});

@@ -1,0 +1,149 @@
+import type { Config } from '@folsom/config';
+import { adminContext, type RunningService, type World } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import { hostRunner, type Runner } from '@folsom/host/runner';
+import { freeStaleFixedIps } from '@folsom/nova/fixed-ips';
+import { networkApi } from '@folsom/nova/network-api';
+import { allNetworks, networksOnHost } from '@folsom/nova/networks';
+import { novaOptions } from '@folsom/nova/options';
+import { networkContract } from '@folsom/nova/rpc/network';
+import type { Bus } from '@folsom/rpc';
+import {
+  type AddressSeam,
+  associatedOf,
+  type FixedIpQuota,
+  leaseFixedIp,
+  noFixedIpQuota,
+  releaseFixedIp,
+  setupNetwork,
+} from './addresses.ts';
+import { networkHandlers } from './handlers.ts';
+import { type LeaseSpool, leaseSpool } from './lease-spool.ts';
+import { configuredScript, fakeNetworkHost, linuxNetworkHost, type NetworkHost } from './network-host.ts';
+
+export interface NetworkServiceOptions {
+  config: Config;
+  db: Database;
+  bus: Bus;
+  world: World;
+  /** Where host commands run: this host, or one inside a network namespace. */
+  runner?: Runner;
+  quota?: FixedIpQuota;
+  /** Makes the service's record and keeps it alive; gives what stops that. */
+  heartbeat?: (topic: 'network') => Promise<{ stop(): Promise<void> }>;
+  /** Whether the nova-network of a host is alive. Default: yes. */
+  isUp?: (host: string) => Promise<boolean>;
+}
+
+export interface RunningNetwork extends RunningService {
+  /** Takes bridges, addresses, rules and DHCP servers of this host away again. */
+  removeNetworkFromHost(): Promise<void>;
+}
+
+/** Starts nova-network with FlatDHCPManager's behaviour. */
+export async function startNetwork(options: NetworkServiceOptions): Promise<RunningNetwork> {
+  const { db, bus, world } = options;
+  const settings = options.config.of(novaOptions);
+  const log = world.log.child({ service: 'nova-network' });
+  const host = settings.host;
+  const seam: AddressSeam = {
+    db,
+    bus,
+    world,
+    log,
+    host,
+    networkHost: fakeNetworkHost,
+    leases: null,
+    quota: options.quota ?? noFixedIpQuota,
+    client: networkApi({ bus, db, clock: world.clock }).client,
+    isUp: options.isUp ?? (async () => true),
+  };
+  let leases: LeaseSpool | null = null;
+  if (!settings.fake_network) {
+    leases = await leaseSpool({
+      directory: settings.networks_path,
+      clock: world.clock,
+      log,
+      onEvent: event => (event.action === 'add' ? leaseFixedIp : releaseFixedIp)(seam, event.address),
+    });
+    seam.leases = leases;
+    seam.networkHost = await hostOf(options, leases);
+    await seam.networkHost.init();
+  }
+  for (const network of await networksOnHost(db, host)) {
+    await setupNetwork(seam, network).catch(error =>
+      log.error('cannot set up a network', { network: network.label, error }),
+    );
+  }
+  const served = await networkContract.serve(
+    bus,
+    host,
+    networkHandlers(seam, {
+      bridge: settings.flat_network_bridge,
+      bridgeInterface: settings.flat_interface,
+      numNetworks: settings.num_networks,
+      networkSize: settings.network_size,
+      multiHost: settings.multi_host,
+      dns1: settings.flat_network_dns,
+    }),
+  );
+  const beat = await options.heartbeat?.('network');
+
+  let running: Promise<void> = Promise.resolve();
+  const periodic = world.clock.every(settings.periodic_interval * 1000, () => {
+    running = running.then(async () => {
+      const before = world.clock.now() - settings.fixed_ip_disassociate_timeout * 1000;
+      const freed = await freeStaleFixedIps(db, host, before, world.clock.now());
+      if (freed > 0) log.info('gave back addresses whose guests are gone', { freed });
+      // Repairs what was changed or killed behind our back: a lost bridge, rules, DHCP server.
+      for (const network of await networksOnHost(db, host)) await setupNetwork(seam, network);
+    });
+    running = running.catch(error => log.error('periodic work failed', { error }));
+  });
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    periodic.cancel();
+    await beat?.stop();
+    await served.stop();
+    await running;
+    await leases?.stop();
+  };
+  log.info('network service started', {
+    host,
+    fake: seam.networkHost.fake,
+    context: adminContext().requestId,
+  });
+  return {
+    name: 'nova-network',
+    addresses: [],
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+    removeNetworkFromHost: async () => seam.networkHost.remove(await allNetworks(db)),
+  };
+}
+
+async function hostOf(options: NetworkServiceOptions, leases: LeaseSpool): Promise<NetworkHost> {
+  const { db, world } = options;
+  const settings = options.config.of(novaOptions);
+  return linuxNetworkHost({
+    runner: options.runner ?? hostRunner,
+    clock: world.clock,
+    log: world.log,
+    networksPath: settings.networks_path,
+    fixedRange: settings.fixed_range,
+    routingSourceIp: settings.routing_source_ip,
+    publicInterface: null,
+    metadataHost: settings.metadata_host,
+    metadataPort: settings.metadata_port,
+    dmzCidr: settings.dmz_cidr,
+    dhcpDomain: settings.dhcp_domain,
+    dhcpLeaseSeconds: settings.dhcp_lease_time,
+    dnsmasqConfigFile: settings.dnsmasq_config_file,
+    dnsServer: settings.dns_server,
+    dhcpScript: (await configuredScript(settings.dhcpbridge)) ?? leases.script,
+    leases,
+    associated: associatedOf(db, settings.host),
+  });
+}
