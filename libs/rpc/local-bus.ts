@@ -53,6 +53,8 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
   const fanouts = new Map<string, Set<Worker>>();
   const workers = new Map<Served, Worker>();
   const listeners = new Set<NotificationListener>();
+  /** Rejects of calls under way. */
+  const waiting = new Set<(error: unknown) => void>();
   let closed = false;
 
   const queueOf = (name: string): Queue => {
@@ -142,14 +144,23 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
             text,
             expired: false,
             reply: result => {
-              timer.cancel();
+              settled();
               resolve(result);
             },
           };
-          const timer = world.clock.after(callOptions.timeoutMs ?? responseTimeoutMs, () => {
+          const giveUp = (error: unknown) => {
+            settled();
             delivery.expired = true;
-            reject(rpcFault('RpcTimeout'));
-          });
+            reject(error);
+          };
+          const timer = world.clock.after(callOptions.timeoutMs ?? responseTimeoutMs, () =>
+            giveUp(rpcFault('RpcTimeout')),
+          );
+          const settled = () => {
+            timer.cancel();
+            waiting.delete(giveUp);
+          };
+          waiting.add(giveUp);
           enqueue(queueOf(topic), delivery);
         });
         if ('failure' in outcome) throw decodeFailure(outcome.failure, { faultStatus: options.faultStatus });
@@ -221,6 +232,7 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
     async close() {
       await Promise.all([...workers.keys()].map(served => served.stop()));
       closed = true;
+      for (const giveUp of [...waiting]) giveUp(rpcFault('RpcClosed'));
     },
 
     onNotification(listener) {

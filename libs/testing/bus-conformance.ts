@@ -8,6 +8,8 @@ export interface BusHarness {
   stop(): Promise<void>;
   /** A bus as another process would have it. Closed by the suite. */
   bus(): Bus;
+  /** One that shares nothing with the others; where absent, `bus` gives such. */
+  ownBus?: () => Bus;
   /**
    * A worker of another process. Its `slow` casts `begun` to the topic `observer` and never ends. `kill` ends the
    * process without a word.
@@ -292,7 +294,7 @@ export function describeBus(name: string, harness: BusHarness): void {
     );
 
     it('refuses work once it is closed', async () => {
-      const bus = harness.bus();
+      const bus = (harness.ownBus ?? harness.bus)();
       await bus.ready();
       const waiting = bus.call(context, 'nobody', { method: 'x', args: {} });
       const checked = expect(waiting).rejects.toBeInstanceOf(Fault);

@@ -18,6 +18,7 @@ describe('in process', () => {
       shared ??= createLocalBus(world);
       return { ...shared, close: async () => {} };
     },
+    ownBus: () => createLocalBus(world),
     victim: async topic => {
       const served = await shared!.serve({
         topic,

@@ -1,0 +1,187 @@
+import type { World } from '@folsom/core';
+import type { Channel, ConsumeMessage } from 'amqplib';
+import type { Served, ServeOptions } from './bus.ts';
+import { dispatch, type Outcome } from './dispatch.ts';
+import { RPC_LIMITS } from './limits.ts';
+import type { RabbitOptions } from './options.ts';
+import { openChannel, type RabbitConnection, type Session } from './rabbit-connection.ts';
+import type { RabbitPublisher } from './rabbit-publisher.ts';
+import { recentIds } from './recent-ids.ts';
+import type { Body } from './wire.ts';
+
+interface Delivery {
+  channel: Channel;
+  message: ConsumeMessage;
+}
+
+/**
+ * Consumes a topic's three queues. A message is acknowledged when its handler has finished (Folsom does so before it
+ * begins, and loses the message when the process dies): at least once instead of at most once, with handlers that may
+ * be repeated. What comes again to a process that still works on it, or has finished it, is not run twice.
+ */
+export async function rabbitServer(
+  connection: RabbitConnection,
+  publisher: RabbitPublisher,
+  options: RabbitOptions,
+  serve: ServeOptions,
+  world: World,
+): Promise<Served> {
+  const { topic, host } = serve;
+  const fanoutQueue = `${topic}_fanout_${world.random.hex(32)}`;
+  /** What is worked on, with the delivery to acknowledge, which a redelivery replaces. */
+  const running = new Map<string, Delivery>();
+  const finished = recentIds(RPC_LIMITS.rememberedIdsMax);
+  const idle: (() => void)[] = [];
+  let channel: Channel | undefined;
+  let tags: string[] = [];
+  let stopped = false;
+  let unnamed = 0;
+
+  const setUp = async (session: Session) => {
+    if (stopped) return;
+    const own = await openChannel(session);
+    channel = own;
+    await own.prefetch(options.rpc_thread_pool_size);
+    const topicFlags = { durable: options.rabbit_durable_queues, autoDelete: false, exclusive: false };
+    for (const name of [topic, `${topic}.${host}`]) {
+      await own.assertQueue(name, topicFlags);
+      await own.bindQueue(name, options.control_exchange, name);
+    }
+    await own.assertExchange(`${topic}_fanout`, 'fanout', { durable: false, autoDelete: true });
+    await own.assertQueue(fanoutQueue, { durable: false, autoDelete: true, exclusive: true });
+    await own.bindQueue(fanoutQueue, `${topic}_fanout`, topic);
+    tags = [];
+    for (const name of [topic, `${topic}.${host}`, fanoutQueue]) {
+      const consumed = await own.consume(name, message => receive(own, message));
+      tags.push(consumed.consumerTag);
+    }
+    // Closed by the broker alone (a deleted queue, its own time limits): a new channel takes its place.
+    own.on('close', () => {
+      if (stopped || session.ended || channel !== own) return;
+      world.log.warn('a channel to the message broker is lost', { topic });
+      void reopen(session);
+    });
+  };
+
+  const reopen = async (session: Session) => {
+    while (!stopped && !session.ended) {
+      await world.clock.sleep(1000);
+      try {
+        if (!stopped && !session.ended) await setUp(session);
+        return;
+      } catch (error) {
+        world.log.error('a topic cannot be consumed', { topic, why: (error as Error).message });
+      }
+    }
+  };
+
+  const receive = (from: Channel, message: ConsumeMessage | null) => {
+    // The broker ended this consumer; closing the channel brings a new one.
+    if (message === null) return void from.close().catch(() => {});
+    const body = parse(message.content);
+    if (body === undefined) {
+      world.log.error('an RPC message is not a JSON object; dropped', {
+        topic,
+        bytes: message.content.length,
+      });
+      return ack({ channel: from, message });
+    }
+    const msgId = typeof body._msg_id === 'string' ? body._msg_id : undefined;
+    const ownId = message.properties.messageId as string | undefined;
+    const id = ownId ?? msgId ?? `unnamed-${unnamed++}`;
+    if (finished.has(id)) return ack({ channel: from, message });
+    const again = running.has(id);
+    running.set(id, { channel: from, message });
+    if (!again) void work(id, body, msgId, ownId);
+  };
+
+  const work = async (id: string, body: Body, msgId: string | undefined, ownId: string | undefined) => {
+    const outcome = await dispatch(world, serve, body);
+    if (msgId !== undefined) {
+      await reply(msgId, ownId, outcome).catch(error =>
+        world.log.error('a reply could not be sent', {
+          topic,
+          method: body.method,
+          why: (error as Error).message,
+        }),
+      );
+    }
+    const delivery = running.get(id);
+    running.delete(id);
+    finished.add(id);
+    if (delivery !== undefined) ack(delivery);
+    if (running.size === 0) for (const done of idle.splice(0)) done();
+  };
+
+  const reply = async (msgId: string, correlationId: string | undefined, outcome: Outcome) => {
+    // Into the queue itself: publishing to the caller's own exchange would fail the whole channel once it is gone.
+    const to = { kind: 'queue', name: msgId } as const;
+    const properties = correlationId === undefined ? {} : { correlationId };
+    if ('failure' in outcome) {
+      return publisher.publish(
+        to,
+        `{"result": null, "failure": ${JSON.stringify(outcome.failure)}}`,
+        properties,
+      );
+    }
+    await Promise.all([
+      publisher.publish(to, `{"result": ${outcome.result}, "failure": null}`, properties),
+      publisher.publish(to, '{"result": null, "failure": null, "ending": true}', properties),
+    ]);
+  };
+
+  const removeSetup = connection.onSession(setUp);
+  for (;;) {
+    const session = await connection.session(Number.MAX_SAFE_INTEGER);
+    // A session made after onSession() has been set up already.
+    if (channel !== undefined) break;
+    try {
+      await setUp(session);
+      break;
+    } catch (error) {
+      if (!session.ended) {
+        removeSetup();
+        throw error;
+      }
+    }
+  }
+
+  return {
+    async stop() {
+      if (stopped) return;
+      stopped = true;
+      removeSetup();
+      const own = channel;
+      for (const tag of tags) await own?.cancel(tag).catch(() => {});
+      if (running.size > 0) {
+        await new Promise<void>(resolve => {
+          const timer = world.clock.after(RPC_LIMITS.stopGraceMs, resolve);
+          idle.push(() => {
+            timer.cancel();
+            resolve();
+          });
+        });
+      }
+      // What is still unfinished goes back to the broker.
+      await own?.close().catch(() => {});
+    },
+  };
+}
+
+function ack({ channel, message }: Delivery): void {
+  try {
+    channel.ack(message);
+  } catch {
+    // The channel is gone; the broker delivers again and the id is recognised.
+  }
+}
+
+function parse(content: Buffer): Body | undefined {
+  if (content.length > RPC_LIMITS.messageBytesMax) return undefined;
+  try {
+    const value: unknown = JSON.parse(content.toString('utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Body) : undefined;
+  } catch {
+    return undefined;
+  }
+}
