@@ -1,0 +1,60 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  canMakeNamespaces,
+  clients2012,
+  hostNamespace,
+  type RunningProgram,
+  startProgram,
+} from '@folsom/testing';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { identitySteps } from './identity.ts';
+import { type ImageFile, imageSteps } from './image.ts';
+import { session } from './steps.ts';
+import { HOST, type Walk } from './walk.ts';
+
+const clients = await clients2012();
+const possible = clients !== undefined && canMakeNamespaces();
+if (!possible)
+  console.warn('SKIPPED: the walk-through needs Python 2.7 and the right to make network namespaces');
+
+// One host with the walk-through's own address; its services on their standard ports, each a process of its own.
+describe.skipIf(!possible)('walk-through', () => {
+  const walk = { ids: {} } as Walk;
+  const programs: RunningProgram[] = [];
+  const images: [ImageFile, ImageFile] = [
+    { name: 'cirros-0.3.0-i386', bytes: Buffer.alloc(9_159_168, 'i386') },
+    { name: 'cirros-0.3.0-x86_64', bytes: Buffer.alloc(9_761_280, 'x86_64') },
+  ];
+
+  beforeAll(async () => {
+    walk.dir = await mkdtemp(join(tmpdir(), 'folsom-walk-'));
+    walk.host = await hostNamespace(`fw${process.pid % 100_000}`, [`${HOST}/24`]);
+    walk.shell = session(clients!, { enter: walk.host.enter, cwd: walk.dir });
+    walk.configure = async (name, lines) => {
+      const path = join(walk.dir, name);
+      await writeFile(path, `${lines.join('\n')}\n`, { mode: 0o600 });
+      return path;
+    };
+    walk.start = async (program, conf, ports = []) => {
+      programs.push(
+        await startProgram(program, ['--config-file', conf], {
+          logFile: join(walk.dir, `${program}.log`),
+          enter: walk.host.enter,
+          cwd: walk.dir,
+          ports: ports.map(port => ({ host: HOST, port })),
+        }),
+      );
+    };
+  });
+
+  afterAll(async () => {
+    await Promise.all(programs.map(program => program.stop()));
+    await walk.host?.remove();
+    await rm(walk.dir, { recursive: true, force: true });
+  });
+
+  describe('1 identity', () => identitySteps(walk));
+  describe('2 image', () => imageSteps(walk, () => images));
+});
