@@ -1,0 +1,177 @@
+import { type Clock, type Logger, silentLogger, systemClock } from '@folsom/core';
+import knexFactory, { type Knex } from 'knex';
+import { type ConnectionTarget, parseConnectionString, showTarget } from './connection-string.ts';
+import { DatabaseError, isConnectionLost, isDeadlock } from './errors.ts';
+import { prepareSqliteFile, sqliteClient } from './sqlite-client.ts';
+
+export interface Database {
+  readonly knex: Knex;
+  readonly kind: 'sqlite' | 'mysql';
+  /** Where it is, without passwords. */
+  readonly description: string;
+  /**
+   * Runs `fn` in one transaction; runs it again when the server undid it for a deadlock or lost the connection
+   * before the commit. `fn` must use only the transaction it is given, and await nothing but the database.
+   */
+  transaction<T>(fn: (trx: Knex.Transaction) => Promise<T>): Promise<T>;
+  /** Runs a statement outside of a transaction again after a deadlock. */
+  retry<T>(fn: () => Promise<T>): Promise<T>;
+  /** Rejects when the database does not answer. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** As in Folsom's configuration; see parseConnectionString. */
+  connection: string;
+  log?: Logger;
+  clock?: Clock;
+  /** Connections kept to a MySQL server. */
+  poolMax?: number;
+  /** Wait this long for a server that does not answer yet. */
+  waitMs?: number;
+}
+
+/** Attempts of a transaction in all. */
+export const TRANSACTION_ATTEMPTS_MAX = 10;
+const POOL_MAX = 15;
+/** How long a request waits for a free connection. */
+const ACQUIRE_TIMEOUT_MS = 30_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+const RETRY_PAUSE_MS = 500;
+
+/** Opens a database and makes sure that it answers. Throws {@link DatabaseError} with one sentence. */
+export async function openDatabase(options: OpenOptions): Promise<Database> {
+  const { log = silentLogger, clock = systemClock } = options;
+  const target = parseConnectionString(options.connection);
+  if (target.kind === 'sqlite' && target.file) prepareSqliteFile(target.file);
+  const knex = knexFactory({
+    ...knexConfig(target, clock, options.poolMax ?? POOL_MAX),
+    acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
+    log: { warn() {}, error() {}, deprecate() {}, debug() {} },
+  });
+  const description = showTarget(target);
+  const deadline = clock.monotonic() + (options.waitMs ?? 0);
+  for (let told = false; ; ) {
+    try {
+      await knex.raw(target.kind === 'sqlite' ? 'SELECT count(*) FROM sqlite_master' : 'SELECT 1');
+      break;
+    } catch (error) {
+      if (clock.monotonic() >= deadline) {
+        await knex.destroy().catch(() => {});
+        throw new DatabaseError(`${description} ${whyNot(error)}`, { cause: error });
+      }
+      if (!told) log.warn(`${description} does not answer yet, waiting`, { error: (error as Error).message });
+      told = true;
+      await clock.sleep(RETRY_PAUSE_MS);
+    }
+  }
+  return {
+    knex,
+    kind: target.kind,
+    description,
+    transaction: fn => runTransaction(knex, fn, clock, log),
+    retry: fn => retryDeadlock(fn, clock, log),
+    ping: async () => void (await knex.raw('SELECT 1')),
+    close: () => knex.destroy(),
+  };
+}
+
+function knexConfig(target: ConnectionTarget, clock: Clock, poolMax: number): Knex.Config {
+  if (target.kind === 'sqlite') {
+    return {
+      client: sqliteClient(clock),
+      connection: { filename: target.file ?? ':memory:' },
+      useNullAsDefault: true,
+      // One connection: one writer, and a database in memory lives as long as it.
+      pool: { min: 1, max: 1, idleTimeoutMillis: 2 ** 31 - 1 },
+    };
+  }
+  return {
+    client: 'mysql2',
+    connection: {
+      ...(target.socketPath ? { socketPath: target.socketPath } : { host: target.host, port: target.port }),
+      user: target.user,
+      password: target.password,
+      database: target.database,
+      charset: 'utf8mb4',
+      // Times travel as text: what stands in the column is UTC, whatever the server's time zone.
+      dateStrings: true,
+      timezone: 'Z',
+      supportBigNumbers: true,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+    },
+    pool: {
+      min: 0,
+      max: poolMax,
+      afterCreate: (connection: MysqlConnection, done: (error: unknown, connection: unknown) => void) => {
+        const run = (at: number): void => {
+          const sql = SESSION_SQL[at];
+          if (sql === undefined) done(null, connection);
+          else connection.query(sql, error => (error ? done(error, connection) : run(at + 1)));
+        };
+        run(0);
+      },
+    },
+  };
+}
+
+interface MysqlConnection {
+  query(sql: string, done: (error: unknown) => void): void;
+}
+
+// Strict: a value that does not fit is an error instead of being cut. Locking only the rows found makes
+// compare-and-set statements deadlock far less often than the default level.
+const SESSION_SQL = [
+  "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'",
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+];
+
+function whyNot(error: unknown): string {
+  const { code, errno, message } = error as { code?: string; errno?: number; message: string };
+  if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) {
+    return 'is damaged or not a database; restore it from a backup or move it away';
+  }
+  if (code === 'SQLITE_FULL' || code === 'ENOSPC') return 'cannot be written: the disk is full';
+  if (errno === 1045 || errno === 1044) return 'refuses the user or password of the connection string';
+  if (errno === 1049) return 'does not exist; create it first (CREATE DATABASE)';
+  if (isConnectionLost(error)) return `does not answer (${code ?? errno})`;
+  return `cannot be opened: ${message}`;
+}
+
+async function runTransaction<T>(
+  knex: Knex,
+  fn: (trx: Knex.Transaction) => Promise<T>,
+  clock: Clock,
+  log: Logger,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    let committing = false;
+    try {
+      return await knex.transaction(async trx => {
+        const result = await fn(trx);
+        committing = true;
+        return result;
+      });
+    } catch (error) {
+      const again = isDeadlock(error) || (!committing && isConnectionLost(error));
+      if (!again || attempt >= TRANSACTION_ATTEMPTS_MAX) throw error;
+      log.debug('transaction starts again', { attempt, reason: (error as Error).message });
+      await clock.sleep(pauseBefore(attempt));
+    }
+  }
+}
+
+async function retryDeadlock<T>(fn: () => Promise<T>, clock: Clock, log: Logger): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await fn();
+    } catch (error) {
+      if (!isDeadlock(error) || attempt >= TRANSACTION_ATTEMPTS_MAX) throw error;
+      log.debug('statement starts again', { attempt, reason: (error as Error).message });
+      await clock.sleep(pauseBefore(attempt));
+    }
+  }
+}
+
+const pauseBefore = (attempt: number): number => Math.min(5 * 2 ** attempt, 500);

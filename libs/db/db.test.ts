@@ -1,0 +1,316 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  checkSchema,
+  type Database,
+  DatabaseError,
+  dbSync,
+  dbVersion,
+  fromSqlBool,
+  fromSqlTime,
+  inBatches,
+  insertRows,
+  isDuplicate,
+  isReferenceViolation,
+  openDatabase,
+  paginate,
+  parseConnectionString,
+  type SchemaName,
+  softDeleteWhere,
+  toSqlTime,
+  updateWhere,
+  whereAll,
+} from './index.ts';
+
+const NAMES: SchemaName[] = ['keystone', 'glance', 'nova'];
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'db-test-'));
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+describe('connection strings', () => {
+  it('are those of Folsom', () => {
+    expect(parseConnectionString('sqlite://')).toEqual({ kind: 'sqlite', file: null });
+    expect(parseConnectionString('sqlite:////var/x.db')).toEqual({ kind: 'sqlite', file: '/var/x.db' });
+    expect(parseConnectionString('sqlite:///x.db')).toMatchObject({ file: join(process.cwd(), 'x.db') });
+    expect(parseConnectionString('mysql+pymysql://nova:p@s:w%2f@[::1]:3307/nova?charset=utf8')).toEqual({
+      kind: 'mysql',
+      host: '::1',
+      port: 3307,
+      user: 'nova',
+      password: 'p@s:w/',
+      database: 'nova',
+      socketPath: undefined,
+    });
+    expect(parseConnectionString('mysql://nova:nova@172.16.200.6/nova')).toMatchObject({
+      host: '172.16.200.6',
+      port: 3306,
+    });
+    expect(parseConnectionString('mysql://root@localhost/x?unix_socket=/run/m.sock')).toMatchObject({
+      socketPath: '/run/m.sock',
+    });
+  });
+  it.each(['postgresql://a/b', 'nonsense', 'mysql://u:secretword@h', 'sqlite://x'])('refuse %j', text => {
+    expect(() => parseConnectionString(text)).toThrow(DatabaseError);
+    expect(() => parseConnectionString(text)).not.toThrow(/secretword/);
+  });
+});
+
+describe('times and booleans', () => {
+  it('go there and back', () => {
+    const ms = Date.UTC(2012, 8, 27, 10, 0, 7);
+    expect(toSqlTime(ms + 999)).toBe('2012-09-27 10:00:07');
+    expect(fromSqlTime('2012-09-27 10:00:07')).toBe(ms);
+    expect(fromSqlTime('2012-09-27 10:00:07.250000')).toBe(ms + 250);
+    expect(fromSqlTime('2012-09-27T10:00:07')).toBe(ms);
+    expect([fromSqlTime(null), fromSqlTime('soon'), fromSqlTime(undefined)]).toEqual([null, null, null]);
+    expect([1, true, '1', 0, null, '0', false].map(fromSqlBool)).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
+});
+
+describe('openDatabase', () => {
+  it('names what is wrong in one sentence', async () => {
+    const damaged = join(dir, 'damaged.db');
+    writeFileSync(damaged, 'this is not a database, '.repeat(100));
+    await expect(openDatabase({ connection: `sqlite:///${damaged}` })).rejects.toThrow(
+      /damaged\.db is damaged or not a database/,
+    );
+    await expect(openDatabase({ connection: 'sqlite:////proc/none/x.db' })).rejects.toThrow(DatabaseError);
+    await expect(openDatabase({ connection: 'mysql://u:swordfish@127.0.0.1:1/x' })).rejects.toThrow(
+      /^MySQL x at 127\.0\.0\.1:1 does not answer/,
+    );
+  });
+
+  it('keeps SQLite files private, in WAL, with foreign keys', async () => {
+    const file = join(dir, 'deep', 'private.db');
+    const db = await openDatabase({ connection: `sqlite:///${file}` });
+    try {
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+      expect(await db.knex.raw('PRAGMA journal_mode')).toEqual([{ journal_mode: 'wal' }]);
+      expect(await db.knex.raw('PRAGMA foreign_keys')).toEqual([{ foreign_keys: 1 }]);
+      expect(await db.knex.raw('PRAGMA synchronous')).toEqual([{ synchronous: 1 }]);
+    } finally {
+      await db.close();
+    }
+  });
+
+  it('lets two processes write to one SQLite file without an error', async () => {
+    const connection = `sqlite:///${join(dir, 'shared.db')}`;
+    const first = await openDatabase({ connection });
+    const second = await openDatabase({ connection });
+    try {
+      await first.knex.raw('CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER)');
+      await first.knex('counters').insert({ name: 'a', value: 0 });
+      const bump = (db: Database) =>
+        db.transaction(async trx => {
+          const row = await trx('counters').where({ name: 'a' }).first('value');
+          await trx('counters')
+            .where({ name: 'a' })
+            .update({ value: row.value + 1 });
+        });
+      await Promise.all([...Array(40).keys()].map(at => bump(at % 2 ? first : second)));
+      expect(await second.knex('counters').first('value')).toEqual({ value: 40 });
+    } finally {
+      await first.close();
+      await second.close();
+    }
+  });
+});
+
+describe('dbSync on SQLite', () => {
+  it.each(NAMES)('creates %s once, and every later call changes nothing', async name => {
+    const db = await openDatabase({ connection: 'sqlite://' });
+    try {
+      expect(await dbVersion(db, name)).toBeNull();
+      await expect(checkSchema(db, name)).rejects.toThrow(/holds no \w+ tables yet: run "/);
+      expect(await dbSync(db, name)).toMatchObject({ from: null, unchanged: false });
+      expect(await dbSync(db, name)).toMatchObject({ unchanged: true });
+      await checkSchema(db, name);
+    } finally {
+      await db.close();
+    }
+  });
+
+  it('makes the five flavors, all indexes, and puts back a lost index', async () => {
+    const db = await openDatabase({ connection: 'sqlite://' });
+    try {
+      await dbSync(db, 'nova');
+      const flavors = await db.knex('instance_types').orderBy('id').select('id', 'name', 'flavorid');
+      expect(flavors.map(row => `${row.id} ${row.name} ${row.flavorid}`)).toEqual([
+        '1 m1.medium 3',
+        '2 m1.tiny 1',
+        '3 m1.large 4',
+        '4 m1.xlarge 5',
+        '5 m1.small 2',
+      ]);
+      await db.knex.raw('DROP INDEX folsom_instances_project_created');
+      expect(await dbSync(db, 'nova')).toMatchObject({ from: 133, unchanged: false });
+      const plan = await db.knex.raw(
+        "EXPLAIN QUERY PLAN SELECT * FROM instances WHERE project_id = 'p' AND deleted = 0 ORDER BY created_at DESC, id DESC LIMIT 10",
+      );
+      expect(JSON.stringify(plan)).toContain('folsom_instances_project_created');
+      expect(JSON.stringify(plan)).not.toContain('TEMP B-TREE');
+    } finally {
+      await db.close();
+    }
+  });
+
+  it('refuses newer, much older and unknown versions and leaves them untouched', async () => {
+    const db = await openDatabase({ connection: 'sqlite://' });
+    try {
+      await dbSync(db, 'nova');
+      await expect(dbSync(db, 'nova', 134)).rejects.toThrow(/cannot be reached/);
+      const set = (version: number) => db.knex('migrate_version').update({ version });
+      await set(200);
+      await expect(dbSync(db, 'nova')).rejects.toThrow(/schema 200, which is newer than 133/);
+      await expect(checkSchema(db, 'nova')).rejects.toThrow(/newer/);
+      await set(82);
+      await expect(dbSync(db, 'nova')).rejects.toThrow(/older than Folsom's/);
+      expect(await dbVersion(db, 'nova')).toBe(82);
+    } finally {
+      await db.close();
+    }
+  });
+
+  it('finishes what an interrupted sync began, and brings an early keystone up', async () => {
+    const db = await openDatabase({ connection: 'sqlite://' });
+    try {
+      await dbSync(db, 'keystone');
+      await db.knex('migrate_version').delete();
+      await db.knex.raw('DROP TABLE ec2_credential');
+      expect(await dbSync(db, 'keystone')).toMatchObject({ from: null, to: 4 });
+      expect(await db.knex.schema.hasTable('ec2_credential')).toBe(true);
+      await db.knex.raw('ALTER TABLE token DROP COLUMN valid').catch(() => {});
+      await db.knex('migrate_version').update({ version: 1 });
+      expect(await dbSync(db, 'keystone')).toMatchObject({ from: 1, to: 4 });
+      expect(await db.knex.schema.hasColumn('token', 'valid')).toBe(true);
+    } finally {
+      await db.close();
+    }
+  });
+
+  it('opens and checks existing databases fast enough for a start in seconds', async () => {
+    const times: number[] = [];
+    for (const name of NAMES) {
+      const connection = `sqlite:///${join(dir, `${name}-speed.db`)}`;
+      const first = await openDatabase({ connection });
+      await dbSync(first, name);
+      await first.close();
+      const start = performance.now();
+      const again = await openDatabase({ connection });
+      expect(await dbSync(again, name)).toMatchObject({ unchanged: true });
+      times.push(performance.now() - start);
+      await again.close();
+    }
+    console.log(`open + sync check: ${times.map(ms => `${ms.toFixed(1)} ms`).join(', ')}`);
+    // Generous for a busy machine; the aim is 50 ms.
+    expect(Math.max(...times)).toBeLessThan(500);
+  });
+});
+
+describe('statements', () => {
+  let db: Database;
+  beforeAll(async () => {
+    db = await openDatabase({ connection: 'sqlite://' });
+    await dbSync(db, 'nova');
+    await insertRows(
+      db.knex,
+      'instances',
+      [...Array(1200).keys()].map(at => ({
+        uuid: `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`,
+        project_id: at % 2 ? 'odd' : 'even',
+        host: at % 3 ? null : 'h1',
+        vm_state: 'building',
+        created_at: at % 10 === 0 ? null : toSqlTime(1_000_000_000_000 + (at % 7) * 1000),
+        deleted: 0,
+      })),
+    );
+  });
+  afterAll(() => db.close());
+
+  it('compare-and-set tells who was first', async () => {
+    const change = () =>
+      updateWhere(db.knex, 'instances', { id: 1, vm_state: 'building' }, { vm_state: 'active' });
+    expect(await Promise.all([change(), change()])).toEqual([1, 0]);
+    expect(await updateWhere(db.knex, 'instances', { id: [2, 3], host: ['h2', null] }, { host: 'h2' })).toBe(
+      2,
+    );
+    expect(await updateWhere(db.knex, 'instances', { id: [2, 3], host: null }, { host: 'h3' })).toBe(0);
+  });
+
+  it('soft delete marks once and keeps updated_at', async () => {
+    expect(await softDeleteWhere(db.knex, 'instances', { id: 5 }, 1_000_000_000_000)).toBe(1);
+    expect(await softDeleteWhere(db.knex, 'instances', { id: 5 }, 2_000_000_000_000)).toBe(0);
+    const row = await db.knex('instances').where({ id: 5 }).first('deleted', 'deleted_at', 'updated_at');
+    expect(row).toEqual({ deleted: 1, deleted_at: '2001-09-09 01:46:40', updated_at: null });
+  });
+
+  it('batches long lists', async () => {
+    const ids = [...Array(40_000).keys()];
+    const rows = await inBatches(ids, batch => db.knex('instances').whereIn('id', batch).select('id'));
+    expect(rows).toHaveLength(1200);
+    expect(await whereAll(db.knex('instances'), { host: [] }).select('id')).toEqual([]);
+  });
+
+  it.each([
+    ['asc', 'asc'],
+    ['desc', 'asc'],
+    ['desc', 'desc'],
+  ] as const)('pages visit every row once (%s, %s)', async (first, second) => {
+    const keys = [
+      { column: 'created_at', direction: first },
+      { column: 'id', direction: second },
+    ];
+    const all = (await paginate(db.knex('instances'), keys).select('id')).map(row => row.id);
+    const seen: number[] = [];
+    let marker: unknown[] | undefined;
+    for (;;) {
+      const page = await paginate(db.knex('instances'), keys, marker, 97).select('id', 'created_at');
+      seen.push(...page.map(row => row.id));
+      if (page.length < 97) break;
+      const last = page.at(-1)!;
+      marker = [last.created_at, last.id];
+    }
+    expect(seen).toEqual(all);
+    expect(new Set(seen).size).toBe(1200);
+  });
+
+  it('tells duplicates and broken references apart, and undoes the transaction', async () => {
+    const before = await db.knex('instances').count({ total: '*' }).first();
+    const twice = db.transaction(async trx => {
+      await trx('instances').insert({ uuid: 'u-1' });
+      await trx('instances').insert({ uuid: 'u-1' });
+    });
+    expect(await twice.catch(isDuplicate)).toBe(true);
+    const orphan = db.knex('instance_metadata').insert({ instance_uuid: 'nowhere', key: 'a', value: 'b' });
+    expect(await orphan.then(() => false, isReferenceViolation)).toBe(true);
+    expect(await db.knex('instances').count({ total: '*' }).first()).toEqual(before);
+  });
+
+  it('runs a transaction again after a deadlock, and gives up in the end', async () => {
+    const deadlock = Object.assign(new Error('Deadlock found'), { errno: 1213 });
+    let calls = 0;
+    expect(
+      await db.transaction(async () => {
+        if (++calls < 3) throw deadlock;
+        return calls;
+      }),
+    ).toBe(3);
+    await expect(
+      db.retry(async () => {
+        throw Object.assign(new Error('other'), { errno: 1064 });
+      }),
+    ).rejects.toThrow('other');
+  });
+});

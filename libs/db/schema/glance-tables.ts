@@ -1,0 +1,100 @@
+import {
+  bigint,
+  bool,
+  datetime,
+  int,
+  required,
+  serial,
+  string,
+  type Table,
+  table,
+  text,
+  uuid,
+  varchar,
+} from './table.ts';
+
+/** Tables of glance. */
+export const glanceTables: readonly Table[] = [
+  table(
+    'images',
+    {
+      id: required(uuid),
+      name: string,
+      size: bigint,
+      status: required(varchar(30)),
+      is_public: required(bool),
+      location: text,
+      created_at: required(datetime),
+      updated_at: datetime,
+      deleted_at: datetime,
+      deleted: required(bool),
+      disk_format: varchar(20),
+      container_format: varchar(20),
+      checksum: varchar(32),
+      owner: string,
+      min_disk: required(int),
+      min_ram: required(int),
+      protected: bool,
+    },
+    { indexes: { ix_images_deleted: ['deleted'], ix_images_is_public: ['is_public'] } },
+  ),
+  table(
+    'image_members',
+    {
+      id: serial,
+      image_id: required(uuid),
+      member: required(string),
+      can_share: required(bool),
+      created_at: required(datetime),
+      updated_at: datetime,
+      deleted_at: datetime,
+      deleted: required(bool),
+    },
+    {
+      indexes: {
+        ix_image_members_image_id: ['image_id'],
+        ix_image_members_deleted: ['deleted'],
+        ix_image_members_image_id_member: ['image_id', 'member'],
+      },
+      unique: { image_id: ['image_id', 'member'] },
+      references: { image_members_ibfk_1: ['image_id', 'images.id'] },
+    },
+  ),
+  table(
+    'image_properties',
+    {
+      id: serial,
+      image_id: required(uuid),
+      name: required(string),
+      value: text,
+      created_at: required(datetime),
+      updated_at: datetime,
+      deleted_at: datetime,
+      deleted: required(bool),
+    },
+    {
+      indexes: { ix_image_properties_deleted: ['deleted'], ix_image_properties_image_id: ['image_id'] },
+      unique: { image_id: ['image_id', 'name'], ix_image_properties_image_id_name: ['image_id', 'name'] },
+      references: { image_properties_ibfk_1: ['image_id', 'images.id'] },
+    },
+  ),
+  table(
+    'image_tags',
+    {
+      id: serial,
+      image_id: required(uuid),
+      value: required(string),
+      created_at: required(datetime),
+      updated_at: datetime,
+      deleted_at: datetime,
+      deleted: required(bool),
+    },
+    {
+      indexes: {
+        ix_image_tags_image_id: ['image_id'],
+        ix_image_tags_image_id_tag_value: ['image_id', 'value'],
+      },
+      references: { image_tags_ibfk_1: ['image_id', 'images.id'] },
+    },
+  ),
+];

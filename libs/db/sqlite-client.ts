@@ -1,0 +1,140 @@
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import type { Clock } from '@folsom/core';
+import type { Knex } from 'knex';
+import { DatabaseError, isBusy } from './errors.ts';
+
+/** How long a writer waits for another process's transaction. */
+const BUSY_WAIT_MS = 15_000;
+/** How long the driver itself waits; it stands still meanwhile, so this must stay short. */
+const BUSY_STALL_MS = 20;
+const STATEMENTS_CACHED_MAX = 500;
+
+interface Statement {
+  reader: boolean;
+  all(bindings: unknown[]): unknown[];
+  run(bindings: unknown[]): { changes: number; lastInsertRowid: number | bigint };
+}
+
+interface Connection {
+  prepare(sql: string): Statement;
+  pragma(text: string): unknown;
+  close(): void;
+}
+
+interface QueryObject {
+  sql: string;
+  bindings?: unknown[];
+  response?: unknown;
+  context?: unknown;
+}
+
+/** The parts of knex's own SQLite client that are extended here; knex publishes no types for them. */
+interface ClientBase {
+  driver: new (file: string, options: { timeout: number }) => Connection;
+  connectionSettings: { filename: string };
+  _formatBindings(bindings: unknown[] | undefined): unknown[];
+}
+interface TransactionBase {
+  query(connection: Connection, sql: string): Promise<unknown>;
+}
+
+const require = createRequire(import.meta.url);
+const KnexSqlite = require('knex/lib/dialects/better-sqlite3') as new (config: unknown) => ClientBase;
+const KnexTransaction = require('knex/lib/dialects/sqlite3/execution/sqlite-transaction') as new (
+  ...args: unknown[]
+) => TransactionBase;
+
+// A transaction that begins as a reader and writes later fails at once when another process wrote in between;
+// beginning as the writer makes it wait its turn instead.
+class WritingTransaction extends KnexTransaction {
+  begin(connection: Connection): Promise<unknown> {
+    return this.query(connection, 'BEGIN IMMEDIATE;');
+  }
+}
+
+/**
+ * knex on better-sqlite3 with what a file shared by several processes needs: WAL, foreign keys, statements
+ * prepared once, transactions that begin as writers, and waiting for other writers without stopping the process.
+ */
+export function sqliteClient(clock: Clock): typeof Knex.Client {
+  // Not a field: knex makes the clients of transactions without calling the constructor.
+  const statements = new WeakMap<Connection, Map<string, Statement>>();
+
+  class SqliteClient extends KnexSqlite {
+    async acquireRawConnection(): Promise<Connection> {
+      const connection = new this.driver(this.connectionSettings.filename, { timeout: BUSY_STALL_MS });
+      for (let waited = 0; ; waited += BUSY_STALL_MS) {
+        try {
+          connection.pragma('journal_mode = WAL');
+          connection.pragma('synchronous = NORMAL');
+          connection.pragma('foreign_keys = ON');
+          connection.pragma('temp_store = MEMORY');
+          return connection;
+        } catch (error) {
+          if (!isBusy(error) || waited > BUSY_WAIT_MS) {
+            connection.close();
+            throw error;
+          }
+          await clock.sleep(BUSY_STALL_MS);
+        }
+      }
+    }
+
+    transaction(...args: unknown[]): TransactionBase {
+      return new WritingTransaction(this, ...args);
+    }
+
+    async _query(connection: Connection, query: QueryObject): Promise<QueryObject> {
+      const statement = this.prepared(connection, query.sql);
+      const bindings = this._formatBindings(query.bindings);
+      const deadline = clock.monotonic() + BUSY_WAIT_MS;
+      for (let pause = 2; ; pause = Math.min(pause * 2, 100)) {
+        try {
+          if (statement.reader) {
+            query.response = statement.all(bindings);
+          } else {
+            const result = statement.run(bindings);
+            query.response = result;
+            query.context = { lastID: Number(result.lastInsertRowid), changes: result.changes };
+          }
+          return query;
+        } catch (error) {
+          if (!isBusy(error) || clock.monotonic() > deadline) throw error;
+          await clock.sleep(pause);
+        }
+      }
+    }
+
+    prepared(connection: Connection, sql: string): Statement {
+      let cache = statements.get(connection);
+      if (!cache) {
+        cache = new Map();
+        statements.set(connection, cache);
+      }
+      const found = cache.get(sql);
+      if (found) return found;
+      const statement = connection.prepare(sql);
+      if (cache.size >= STATEMENTS_CACHED_MAX) cache.delete(cache.keys().next().value!);
+      cache.set(sql, statement);
+      return statement;
+    }
+  }
+  return SqliteClient as unknown as typeof Knex.Client;
+}
+
+/** Makes sure that the file can be used: its folder exists, it is readable to its owner only. */
+export function prepareSqliteFile(file: string): void {
+  try {
+    if (existsSync(file)) {
+      accessSync(file, constants.R_OK | constants.W_OK);
+      return;
+    }
+    // One level only: a mistyped path must not grow a tree of folders.
+    if (!existsSync(dirname(file))) mkdirSync(dirname(file), { mode: 0o700 });
+    closeSync(openSync(file, 'a', 0o600));
+  } catch (error) {
+    throw new DatabaseError(`the database ${file} cannot be used: ${(error as Error).message}`);
+  }
+}
