@@ -1,0 +1,126 @@
+// Writes the configuration of docker-compose.yml: `.env` with generated passwords (once) and the services' files in
+// deploy/containers/etc. Plain JavaScript for any Node from 18 on. Options replace the addresses, for other compositions:
+//   node deploy/containers/configure.mjs [--out DIR] [--env FILE] [--set name=value ...]
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const { values } = parseArgs({
+  options: {
+    out: { type: 'string', default: join(here, 'etc') },
+    env: { type: 'string', default: join(here, '..', '..', '.env') },
+    set: { type: 'string', multiple: true, default: [] },
+  },
+});
+
+if (!existsSync(values.env)) {
+  const secret = () => randomBytes(20).toString('hex');
+  const lines = ['FOLSOM_PASSWORD', 'FOLSOM_ADMIN_TOKEN', 'FOLSOM_HASH_SUFFIX'].map(
+    name => `${name}=${secret()}`,
+  );
+  writeFileSync(values.env, `${lines.join('\n')}\n`, { mode: 0o600 });
+}
+const kept = Object.fromEntries(
+  readFileSync(values.env, 'utf8')
+    .split('\n')
+    .filter(line => line.includes('='))
+    .map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+);
+
+/** Every address and secret the files below use. */
+const settings = {
+  password: kept.FOLSOM_PASSWORD,
+  adminToken: kept.FOLSOM_ADMIN_TOKEN,
+  hashSuffix: kept.FOLSOM_HASH_SUFFIX,
+  state: '/var/lib/folsom',
+  etc: '/etc/folsom',
+  mysql: `mysql://root:${kept.FOLSOM_PASSWORD}@mariadb:3306`,
+  rabbitHost: 'rabbitmq',
+  rabbitPort: '5672',
+  rabbitUser: 'folsom',
+  redis: 'redis:6379',
+  keystone: 'keystone',
+  keystonePublicPort: '5000',
+  keystoneAdminPort: '35357',
+  glance: 'glance-api',
+  glancePort: '9292',
+  registry: 'glance-registry',
+  registryPort: '9191',
+  computePort: '8774',
+  metadataPort: '8775',
+  novncPort: '6080',
+  bind: '0.0.0.0',
+  ...Object.fromEntries(
+    values.set.map(pair => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+  ),
+};
+
+const authtoken = user => `[keystone_authtoken]
+auth_host = ${settings.keystone}
+auth_port = ${settings.keystoneAdminPort}
+auth_protocol = http
+admin_tenant_name = service
+admin_user = ${user}
+admin_password = ${settings.password}
+`;
+
+const rabbit = `rabbit_host = ${settings.rabbitHost}
+rabbit_port = ${settings.rabbitPort}
+rabbit_userid = ${settings.rabbitUser}
+rabbit_password = ${settings.password}
+`;
+
+const files = {
+  'keystone.conf': `[DEFAULT]
+admin_token = ${settings.adminToken}
+bind_host = ${settings.bind}
+public_port = ${settings.keystonePublicPort}
+admin_port = ${settings.keystoneAdminPort}
+[sql]
+connection = ${settings.mysql}/keystone
+[token]
+driver = keystone.token.backends.sql.Token
+[ec2]
+driver = keystone.contrib.ec2.backends.sql.Ec2
+`,
+  'glance-api.conf': `[DEFAULT]
+bind_host = ${settings.bind}
+bind_port = ${settings.glancePort}
+sql_connection = ${settings.mysql}/glance
+registry_host = ${settings.registry}
+registry_port = ${settings.registryPort}
+filesystem_store_datadir = ${settings.state}/images
+${authtoken('glance')}[paste_deploy]
+flavor = keystone
+`,
+  'glance-registry.conf': `[DEFAULT]
+bind_host = ${settings.bind}
+bind_port = ${settings.registryPort}
+sql_connection = ${settings.mysql}/glance
+${authtoken('glance')}[paste_deploy]
+flavor = keystone
+`,
+  'nova.conf': `[DEFAULT]
+auth_strategy = keystone
+state_path = ${settings.state}/nova
+enabled_apis = osapi_compute,metadata
+osapi_compute_listen = ${settings.bind}
+osapi_compute_listen_port = ${settings.computePort}
+metadata_listen = ${settings.bind}
+metadata_listen_port = ${settings.metadataPort}
+sql_connection = ${settings.mysql}/nova
+${rabbit}glance_api_servers = ${settings.glance}:${settings.glancePort}
+network_manager = nova.network.manager.FlatDHCPManager
+flat_network_bridge = br100
+compute_driver = libvirt.LibvirtDriver
+novncproxy_host = ${settings.bind}
+novncproxy_port = ${settings.novncPort}
+${authtoken('nova')}`,
+};
+
+mkdirSync(values.out, { recursive: true });
+for (const [name, text] of Object.entries(files))
+  writeFileSync(join(values.out, name), text, { mode: 0o600 });
