@@ -1,1 +1,2 @@
-export {};
+export { type ObjectServerOptions, objectServerOptions } from './options.ts';
+export { type ObjectServerSettings, startObjectServer } from './server.ts';

@@ -1,0 +1,104 @@
+import { answer, type ServerResponse } from '@folsom/swift/http-message';
+import { normalizeTimestamp, parseFloatText } from '@folsom/swift/timestamps';
+import { updateContainer, updateDeleteAt } from './container-updates.ts';
+import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
+import { refuseMetadata } from './creation-check.ts';
+import { discard, type NewFile, newFile } from './durable-file.ts';
+import type { ObjectMetadata } from './metadata.ts';
+import { currentObject, fileTimestamp, isExpired } from './object-file.ts';
+import { addHeaders, deleteAtOf, isNoRoom, noRoom, storeFile } from './put-object.ts';
+
+/** POST: replaces the object's own metadata. */
+export async function postObject(
+  context: ObjectServerContext,
+  request: ObjectRequest,
+): Promise<ServerResponse> {
+  const { http, place } = request;
+  const { world } = context;
+  const bad = (body: string) => answer(400, http, { body, contentType: 'text/plain' });
+  const timestamp = timestampOfRequest(request);
+  if (timestamp === null) return bad('Missing timestamp');
+  const refused = refuseMetadata(http);
+  if (refused) return refused;
+  const deleteAt = deleteAtOf(http.headers.get('x-delete-at'));
+  if (deleteAt === null) return bad('Non-integer X-Delete-At');
+  const now = world.clock.now() / 1000;
+  if (deleteAt && deleteAt < now) return bad('X-Delete-At in past');
+  const before = currentObject(place, world.random, onQuarantine(context, place));
+  if (!before.metadata || isExpired(before.metadata, now)) return answer(404, http);
+  const metadata: ObjectMetadata = { 'X-Timestamp': timestamp };
+  addHeaders(context, request, metadata);
+  return withNewFile(context, request, async file => {
+    if (before.deleteAt !== deleteAt) {
+      if (deleteAt) await updateDeleteAt(context, request, 'PUT', deleteAt);
+      if (before.deleteAt) await updateDeleteAt(context, request, 'DELETE', before.deleteAt);
+    }
+    await storeFile(context, place, file, metadata, '.meta', []);
+    return answer(202, http);
+  });
+}
+
+/** DELETE: leaves a tombstone, so that no replica brings the object back. */
+export async function deleteObject(
+  context: ObjectServerContext,
+  request: ObjectRequest,
+): Promise<ServerResponse> {
+  const { http, place } = request;
+  const { world } = context;
+  const timestamp = timestampOfRequest(request);
+  if (timestamp === null) return answer(400, http, { body: 'Missing timestamp', contentType: 'text/plain' });
+  const before = currentObject(place, world.random, onQuarantine(context, place));
+  const condition = http.headers.get('x-if-delete-at');
+  if (condition !== undefined) {
+    const wanted = deleteAtOf(condition);
+    if (wanted === null) {
+      return answer(400, http, { body: 'Bad X-If-Delete-At header value', contentType: 'text/plain' });
+    }
+    if (wanted !== before.deleteAt) {
+      return answer(412, http, { body: 'X-If-Delete-At and X-Delete-At do not match' });
+    }
+  }
+  // An old timestamp from outside must not pile up tombstones that mean nothing.
+  const newest = before.files.tombstone ?? before.files.data;
+  if (newest !== null && fileTimestamp(newest) > normalizeTimestamp(timestamp)) {
+    return answer(before.metadata ? 202 : 404, http);
+  }
+  return withNewFile(context, request, async file => {
+    if (before.deleteAt) await updateDeleteAt(context, request, 'DELETE', before.deleteAt);
+    await storeFile(
+      context,
+      place,
+      file,
+      { 'X-Timestamp': timestamp, deleted: true },
+      '.ts',
+      before.files.all,
+    );
+    if (before.timestamp === null || before.timestamp < timestamp) {
+      await updateContainer(context, request, 'DELETE', { 'x-timestamp': timestamp });
+    }
+    return answer(before.metadata ? 204 : 404, http);
+  });
+}
+
+function timestampOfRequest({ http }: ObjectRequest): string | null {
+  const text = http.headers.get('x-timestamp');
+  const seconds = parseFloatText(text);
+  return text === undefined || seconds === null || seconds < 0 ? null : text;
+}
+
+async function withNewFile(
+  context: ObjectServerContext,
+  request: ObjectRequest,
+  work: (file: NewFile) => Promise<ServerResponse>,
+): Promise<ServerResponse> {
+  let file: NewFile | null = null;
+  try {
+    file = newFile(request.place.device, context.world.random);
+    return await work(file);
+  } catch (error) {
+    if (isNoRoom(error)) return noRoom(request);
+    throw error;
+  } finally {
+    if (file) discard(file);
+  }
+}

@@ -1,0 +1,146 @@
+import { pickle } from '@folsom/pickle';
+import type { Headers } from '@folsom/swift/http-message';
+import { bytesFromUtf8, quotePath } from '@folsom/swift/http-message';
+import { internalText } from '@folsom/swift/internal-client';
+import { normalizeTimestamp } from '@folsom/swift/timestamps';
+import type { ObjectRequest, ObjectServerContext } from './context.ts';
+import { writeDurably } from './durable-file.ts';
+
+/** What a container's listing is told. */
+export interface ContainerUpdate {
+  op: 'PUT' | 'DELETE';
+  account: string;
+  container: string;
+  object: string;
+  headers: Record<string, string>;
+}
+
+/** The container server that is told first. */
+interface Teller {
+  host: string;
+  partition: string;
+  device: string;
+}
+
+/** Tells the object's container of a change, as the request's headers say where; nothing without them. */
+export async function updateContainer(
+  context: ObjectServerContext,
+  request: ObjectRequest,
+  op: 'PUT' | 'DELETE',
+  headers: Record<string, string>,
+): Promise<void> {
+  const to = tellerOf(request.http.headers, 'x-container');
+  if (!to) return;
+  const { account, container, object } = request;
+  const transaction = request.http.headers.get('x-trans-id') ?? '-';
+  await tellOrKeep(
+    context,
+    request,
+    { op, account, container, object, headers: { ...headers, 'x-trans-id': transaction } },
+    to,
+  );
+}
+
+/** Tells the hidden containers of expiring objects that an object's end was set or taken back. */
+export async function updateDeleteAt(
+  context: ObjectServerContext,
+  request: ObjectRequest,
+  op: 'PUT' | 'DELETE',
+  deleteAt: number,
+): Promise<void> {
+  const { options } = context;
+  const { http, account, container, object } = request;
+  const capped = Math.max(0, Math.min(deleteAt, 9_999_999_999));
+  const headers: Record<string, string> = {
+    'x-timestamp': http.headers.get('x-timestamp')!,
+    'x-trans-id': http.headers.get('x-trans-id') ?? '-',
+  };
+  if (op === 'PUT') {
+    headers['x-size'] = '0';
+    headers['x-content-type'] = 'text/plain';
+    headers['x-etag'] = 'd41d8cd98f00b204e9800998ecf8427e';
+  }
+  const update: ContainerUpdate = {
+    op,
+    account: options.expiringObjectsAccount,
+    container: String(Math.floor(capped / options.expiringObjectsDivisor) * options.expiringObjectsDivisor),
+    object: `${capped}-${account}/${container}/${object}`,
+    headers,
+  };
+  await tellOrKeep(context, request, update, op === 'PUT' ? tellerOf(http.headers, 'x-delete-at') : null);
+}
+
+function tellerOf(headers: Headers, prefix: string): Teller | null {
+  const host = headers.get(`${prefix}-host`);
+  const partition = headers.get(`${prefix}-partition`);
+  const device = headers.get(`${prefix}-device`);
+  return host && partition && device ? { host, partition, device } : null;
+}
+
+/** Sends an update; one that does not arrive is kept on the device for the updater. */
+async function tellOrKeep(
+  context: ObjectServerContext,
+  request: ObjectRequest,
+  update: ContainerUpdate,
+  to: Teller | null,
+): Promise<void> {
+  if (to && (await tell(context, update, to))) return;
+  await keepUpdate(context, request.place.device, update);
+}
+
+async function tell(context: ObjectServerContext, update: ContainerUpdate, to: Teller): Promise<boolean> {
+  const { options, client, world } = context;
+  const colon = to.host.lastIndexOf(':');
+  const target = { ip: to.host.slice(0, colon), port: Number(to.host.slice(colon + 1)) };
+  try {
+    const response = await client.request(target, {
+      method: update.op,
+      path: updatePath(to.device, to.partition, update),
+      headers: Object.entries(update.headers),
+      connectTimeoutMs: options.connTimeoutMs,
+      timeoutMs: options.nodeTimeoutMs,
+    });
+    if (response.status >= 200 && response.status < 300) {
+      await internalText(response);
+      return true;
+    }
+    response.body.cancel();
+    world.log.error('container update failed, kept for later', {
+      status: response.status,
+      host: to.host,
+      device: to.device,
+    });
+  } catch (error) {
+    world.log.error('container update failed, kept for later', {
+      host: to.host,
+      device: to.device,
+      reason: (error as Error).message,
+    });
+  }
+  return false;
+}
+
+export const updatePath = (
+  device: string,
+  partition: string | number,
+  update: Pick<ContainerUpdate, 'account' | 'container' | 'object'>,
+): string => quotePath(`/${device}/${partition}/${update.account}/${update.container}/${update.object}`);
+
+/** Keeps an update in `async_pending`, in the original's form; on disk when this resolves. */
+export async function keepUpdate(
+  context: Pick<ObjectServerContext, 'pathHash' | 'world'>,
+  device: string,
+  update: ContainerUpdate,
+): Promise<void> {
+  const hash = context.pathHash.hex(update.account, update.container, update.object);
+  const name = `${hash}-${normalizeTimestamp(update.headers['x-timestamp']!)}`;
+  const path = `${device}/async_pending/${hash.slice(-3)}/${name}`;
+  const kept = {
+    op: update.op,
+    account: bytesFromUtf8(update.account),
+    container: bytesFromUtf8(update.container),
+    obj: bytesFromUtf8(update.object),
+    headers: update.headers,
+  };
+  await writeDurably(device, path, pickle(kept, { strings: 'latin1' }), context.world.random);
+}

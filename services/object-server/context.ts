@@ -1,0 +1,30 @@
+import type { World } from '@folsom/core';
+import type { PathHash } from '@folsom/swift/hash-path';
+import type { ServerRequest } from '@folsom/swift/http-message';
+import type { InternalClient } from '@folsom/swift/internal-client';
+import type { ObjectPlace } from './object-file.ts';
+import type { ObjectServerOptions } from './options.ts';
+
+/** What every handler of the object server works with. */
+export interface ObjectServerContext {
+  options: ObjectServerOptions;
+  pathHash: PathHash;
+  /** For container updates. */
+  client: InternalClient;
+  world: World;
+}
+
+/** A request whose path has been read and whose device is there. */
+export interface ObjectRequest {
+  http: ServerRequest;
+  account: string;
+  container: string;
+  object: string;
+  /** Name of the device. */
+  deviceName: string;
+  place: ObjectPlace;
+}
+
+/** Tells the operator why an object went to quarantine. */
+export const onQuarantine = (context: ObjectServerContext, place: ObjectPlace) => (why: string) =>
+  context.world.log.error('object quarantined', { path: place.directory, name: place.name, why });

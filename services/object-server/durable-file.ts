@@ -1,0 +1,136 @@
+import {
+  close,
+  closeSync,
+  constants,
+  fsync,
+  mkdirSync,
+  open,
+  openSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import type { Random } from '@folsom/core';
+import { linkDescriptor } from '@folsom/host/xattr';
+
+const fsyncFile = promisify(fsync);
+const openFile = promisify(open);
+const closeFile = promisify(close);
+
+/** A file being written on a device; it has no name that anybody reads until it is committed. */
+export interface NewFile {
+  fd: number;
+  /** Its name under `tmp`; null if it has none at all. */
+  path: string | null;
+}
+
+const O_TMPFILE = constants.O_DIRECTORY | 0o20000000;
+/** Devices whose file system has no nameless files. */
+const named = new Set<string>();
+
+/** Opens a new file on a device. Nameless where possible: then nothing is left behind if the process dies. */
+export function newFile(device: string, random: Random): NewFile {
+  const tmp = `${device}/tmp`;
+  if (!named.has(device)) {
+    try {
+      return { fd: openSync(tmp, constants.O_RDWR | O_TMPFILE, 0o600), path: null };
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') {
+        mkdirSync(tmp);
+        return newFile(device, random);
+      }
+      if (code !== 'EOPNOTSUPP' && code !== 'EISDIR' && code !== 'EINVAL') throw error;
+      named.add(device);
+    }
+  }
+  mkdirSync(tmp, { recursive: true });
+  const path = `${tmp}/${random.hex(16)}`;
+  return { fd: openSync(path, 'wx+', 0o600), path };
+}
+
+/** Lets go of a file that will not be committed (or was). */
+export function discard(file: NewFile): void {
+  closeSync(file.fd);
+  if (file.path === null) return;
+  try {
+    unlinkSync(file.path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+/**
+ * Puts a written file on disk under its name, replacing one of that name. When this resolves the bytes, the
+ * attributes and the name survive a crash of the machine.
+ */
+export async function commit(file: NewFile, path: string, device: string, random: Random): Promise<void> {
+  await fsyncFile(file.fd);
+  const made = place(file, path, device, random);
+  await syncDirectories(dirname(path), made);
+}
+
+/** Names the file; the topmost directory that had to be made for it, or null. */
+function place(file: NewFile, path: string, device: string, random: Random): string | null {
+  let made: string | null = null;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      if (file.path !== null) renameSync(file.path, path);
+      else linkDescriptor(file.fd, path);
+      return made;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' && attempt < 3) {
+        // new, or a replicator removed the empty directory just now
+        const first = mkdirSync(dirname(path), { recursive: true });
+        if (first !== undefined && (made === null || first.length < made.length)) made = first;
+      } else if (code === 'EEXIST' && file.path === null) {
+        // A link never replaces: take a name in tmp first, then move over.
+        const beside = `${device}/tmp/${random.hex(16)}`;
+        linkDescriptor(file.fd, beside);
+        file.path = beside;
+      } else {
+        throw error;
+      }
+    }
+  }
+}
+
+/** Syncs a directory, and those above it up to the one that holds `made`. From below: one commit takes all along. */
+async function syncDirectories(directory: string, made: string | null): Promise<void> {
+  let at = directory;
+  await syncDirectory(at);
+  if (made === null) return;
+  const top = dirname(made);
+  while (at !== top && at.length > top.length) {
+    at = dirname(at);
+    await syncDirectory(at);
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const fd = await openFile(path, 'r');
+  try {
+    await fsyncFile(fd);
+  } finally {
+    await closeFile(fd);
+  }
+}
+
+/** Writes a small file as a whole, on disk when this resolves. `path` must lie on the device. */
+export async function writeDurably(
+  device: string,
+  path: string,
+  bytes: Uint8Array,
+  random: Random,
+): Promise<void> {
+  const file = newFile(device, random);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(file.fd, bytes, at);
+    await commit(file, path, device, random);
+  } finally {
+    discard(file);
+  }
+}

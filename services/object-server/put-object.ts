@@ -1,0 +1,226 @@
+import { createHash, hash } from 'node:crypto';
+import { fdatasync, statfsSync, unlink, write, writeSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { dropCache, fallocate } from '@folsom/host/xattr';
+import { answer, ClientDisconnected, ClientTimeout, type ServerResponse } from '@folsom/swift/http-message';
+import { titleCase } from '@folsom/swift/http-server';
+import { normalizeTimestamp, parseFloatText } from '@folsom/swift/timestamps';
+import { updateContainer, updateDeleteAt } from './container-updates.ts';
+import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
+import { refuseCreation } from './creation-check.ts';
+import { commit, discard, type NewFile, newFile } from './durable-file.ts';
+import { type ObjectMetadata, writeMetadata } from './metadata.ts';
+import { currentObject, fileTimestamp, type ObjectPlace } from './object-file.ts';
+import { invalidateSuffix } from './suffix-hashes.ts';
+
+const writeFile = promisify(write) as (
+  fd: number,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+) => Promise<{ bytesWritten: number }>;
+const syncData = promisify(fdatasync);
+const unlinkFile = promisify(unlink);
+
+/** Bodies up to this size are gathered in memory and written at once. */
+const GATHER_BYTES_MAX = 65_536;
+
+/** What the bytes of an upload came to. */
+interface Written {
+  size: number;
+  etag: string;
+}
+
+/** PUT: stores an object. When this answers 201 its bytes, metadata and name are on disk. */
+export async function putObject(
+  context: ObjectServerContext,
+  request: ObjectRequest,
+): Promise<ServerResponse> {
+  const { http, place } = request;
+  const { world } = context;
+  const bad = (body: string) => answer(400, http, { body, contentType: 'text/plain' });
+  const timestamp = http.headers.get('x-timestamp');
+  const seconds = parseFloatText(timestamp);
+  if (timestamp === undefined || seconds === null || seconds < 0) return bad('Missing timestamp');
+  const refused = refuseCreation(http, place.name.length - slashBytes(request));
+  if (refused) return refused;
+  const deleteAt = deleteAtOf(http.headers.get('x-delete-at'));
+  if (deleteAt === null) return bad('Non-integer X-Delete-At');
+  if (deleteAt && deleteAt < world.clock.now() / 1000) return bad('X-Delete-At in past');
+
+  const before = currentObject(place, world.random, onQuarantine(context, place));
+  const length = http.body.length;
+  let file: NewFile | null = null;
+  try {
+    file = newFile(place.device, world.random);
+    if (length !== null && !reserve(context, place, file, length)) return noRoom(request);
+    const written = await receive(context, request, file, length);
+    if (!('etag' in written)) return written;
+    const wanted = http.headers.get('etag');
+    if (wanted !== undefined && wanted.toLowerCase() !== written.etag) return answer(422, http);
+
+    const metadata: ObjectMetadata = {
+      'X-Timestamp': timestamp,
+      'Content-Type': http.headers.get('content-type')!,
+      ETag: written.etag,
+      'Content-Length': String(written.size),
+    };
+    addHeaders(context, request, metadata);
+    if (before.deleteAt !== deleteAt) {
+      if (deleteAt) await updateDeleteAt(context, request, 'PUT', deleteAt);
+      if (before.deleteAt) await updateDeleteAt(context, request, 'DELETE', before.deleteAt);
+    }
+    await storeFile(context, place, file, metadata, '.data', before.files.all);
+    if (before.timestamp === null || before.timestamp < timestamp) {
+      await updateContainer(context, request, 'PUT', {
+        'x-size': String(written.size),
+        'x-content-type': http.headers.get('content-type')!,
+        'x-timestamp': timestamp,
+        'x-etag': written.etag,
+      });
+    }
+    return answer(201, http, { headers: [['etag', written.etag]] });
+  } catch (error) {
+    if (isNoRoom(error)) return noRoom(request);
+    if (error instanceof ClientDisconnected) return answer(499, http);
+    if (error instanceof ClientTimeout) return answer(408, http);
+    throw error;
+  } finally {
+    if (file) discard(file);
+  }
+}
+
+const slashBytes = ({ account, container }: ObjectRequest): number =>
+  Buffer.byteLength(account) + Buffer.byteLength(container) + 3;
+
+/** Seconds; 0 if there is no header, null if it is no whole number. */
+export function deleteAtOf(header: string | undefined): number | null {
+  if (header === undefined || header === '') return 0;
+  return /^\s*[+-]?\d{1,15}\s*$/.test(header) ? Number(header) : null;
+}
+
+/** The headers that stay with an object: its own metadata and those the options allow. */
+export function addHeaders(
+  { options }: ObjectServerContext,
+  { http }: ObjectRequest,
+  metadata: ObjectMetadata,
+): void {
+  for (const [name, value] of http.headers) {
+    if (name.startsWith('x-object-meta-') && name.length > 14) metadata[titleCase(name)] = value;
+  }
+  for (const name of options.allowedHeaders) {
+    const value = http.headers.get(name);
+    if (value !== undefined) metadata[titleCase(name)] = value;
+  }
+}
+
+/**
+ * Puts a written file in place with its metadata, durably; then forgets what it supersedes.
+ * @param known names that were in the object's directory before.
+ */
+export async function storeFile(
+  context: ObjectServerContext,
+  place: ObjectPlace,
+  file: NewFile,
+  metadata: ObjectMetadata,
+  ending: '.data' | '.ts' | '.meta',
+  known: readonly string[],
+): Promise<void> {
+  const { world } = context;
+  const timestamp = normalizeTimestamp(String(metadata['X-Timestamp']));
+  writeMetadata(file.fd, { ...metadata, name: place.name });
+  await commit(file, `${place.directory}/${timestamp}${ending}`, place.device, world.random);
+  const suffix = place.directory.slice(0, place.directory.lastIndexOf('/'));
+  await invalidateSuffix(suffix, world.clock);
+  if (ending === '.meta') return;
+  for (const name of known) {
+    if (fileTimestamp(name) >= timestamp) continue;
+    await unlinkFile(`${place.directory}/${name}`).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+  }
+}
+
+/** Makes sure of the room for an upload; false if there is not enough. */
+function reserve(context: ObjectServerContext, place: ObjectPlace, file: NewFile, length: number): boolean {
+  const { options } = context;
+  if (options.disableFallocate || length === 0) return true;
+  if (options.fallocateReserve > 0) {
+    const { bavail, bsize } = statfsSync(place.device);
+    if (bavail * bsize - length < options.fallocateReserve) return false;
+  }
+  // A small body is written right away and fails there if it has to.
+  if (length > GATHER_BYTES_MAX) fallocate(file.fd, length);
+  return true;
+}
+
+async function receive(
+  context: ObjectServerContext,
+  request: ObjectRequest,
+  file: NewFile,
+  length: number | null,
+): Promise<Written | ServerResponse> {
+  const { http } = request;
+  const deadline = context.world.clock.monotonic() + context.options.maxUploadMs;
+  const late = () => context.world.clock.monotonic() > deadline;
+  if (length !== null && length <= GATHER_BYTES_MAX) {
+    const parts: Buffer[] = [];
+    let size = 0;
+    for (let chunk = await read(request, length, size); chunk; chunk = await read(request, length, size)) {
+      if (late()) return answer(408, http);
+      parts.push(chunk);
+      size += chunk.length;
+    }
+    if (size !== length) return answer(499, http);
+    const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts, size);
+    for (let at = 0; at < size; ) at += writeSync(file.fd, bytes, at, size - at);
+    return { size, etag: hash('md5', bytes, 'hex') };
+  }
+  return receiveLarge(context, request, file, length, late);
+}
+
+/** The next bytes of a body; does not ask for more than there are. */
+const read = ({ http }: ObjectRequest, length: number | null, size: number): Promise<Buffer | null> =>
+  length !== null && size >= length ? Promise.resolve(null) : http.body.read();
+
+async function receiveLarge(
+  context: ObjectServerContext,
+  request: ObjectRequest,
+  file: NewFile,
+  length: number | null,
+  late: () => boolean,
+): Promise<Written | ServerResponse> {
+  const { options } = context;
+  const md5 = createHash('md5');
+  let size = 0;
+  let synced = 0;
+  for (let chunk = await read(request, length, size); chunk; chunk = await read(request, length, size)) {
+    if (late()) return answer(408, request.http);
+    // The disk works while the sum is made.
+    const writing = writeAll(file.fd, chunk);
+    md5.update(chunk);
+    await writing;
+    size += chunk.length;
+    if (options.bytesPerSync > 0 && size - synced >= options.bytesPerSync) {
+      await syncData(file.fd);
+      dropCache(file.fd, synced, size - synced);
+      synced = size;
+    }
+  }
+  if (length !== null && size !== length) return answer(499, request.http);
+  return { size, etag: md5.digest('hex') };
+}
+
+async function writeAll(fd: number, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += (await writeFile(fd, bytes, at, bytes.length - at)).bytesWritten;
+  }
+}
+
+const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'E27']);
+
+/** Whether an error means that the device can take no more: full, or broken. */
+export const isNoRoom = (error: unknown): boolean => NO_ROOM.has((error as NodeJS.ErrnoException).code ?? '');
+
+export const noRoom = ({ http, deviceName }: ObjectRequest): ServerResponse =>
+  answer(507, http, { detail: `${deviceName} is full` });

@@ -1,0 +1,221 @@
+import { createHash, hash } from 'node:crypto';
+import { close, closeSync, read, readSync } from 'node:fs';
+import { dropCache } from '@folsom/host/xattr';
+import { httpDate } from '@folsom/swift/http-dates';
+import { answer, type BodyStream, type Headers, type ServerResponse } from '@folsom/swift/http-message';
+import { ifRangeHolds, judgeGet, judgeHead } from './conditions.ts';
+import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
+import { isExpired, type OpenObject, openObject } from './object-file.ts';
+import { quarantine } from './quarantine.ts';
+import { readRange } from './ranges.ts';
+
+/** Objects up to this size are read, checked and sent in one piece. */
+const WHOLE_READ_BYTES_MAX = 65_536;
+/** The page cache is told to forget what was read in steps of this. */
+const FORGET_STEP = 1 << 20;
+
+/** GET: the object, a part of it, or why not. */
+export function getObject(context: ObjectServerContext, request: ObjectRequest): ServerResponse {
+  const { http, place } = request;
+  const { world } = context;
+  const found = openObject(place, world.random, onQuarantine(context, place));
+  if (found.state === 'gone')
+    return http.headers.get('if-match') === '*' ? answer(412, http) : answer(404, http);
+  const { object } = found;
+  let keepOpen = false;
+  try {
+    if (isExpired(object.metadata, world.clock.now() / 1000)) {
+      return http.headers.get('if-match') === '*' ? answer(412, http) : answer(404, http);
+    }
+    const verdict = judgeGet(http.headers, object.etag, object.timestamp);
+    if (verdict === 'failed') return answer(412, http);
+    const headers = objectHeaders(context, object);
+    if (verdict === 'unchanged') return unchanged(headers);
+    const range = ifRangeHolds(http.headers, object.etag, object.timestamp)
+      ? readRange(http.headers.get('range'), object.size)
+      : readRange(undefined, object.size);
+    if (range.kind === 'unsatisfiable') {
+      return answer(416, http, {
+        body: `Requested range not satisfiable: ${range.shown}`,
+        contentType: 'text/plain',
+      });
+    }
+    const [start, end] = range.kind === 'part' ? [range.start, range.end] : [0, object.size];
+    let status = 200;
+    if (range.kind === 'part') {
+      status = 206;
+      headers.set('content-range', `bytes ${start}-${end - 1}/${object.size}`);
+      headers.set('content-length', String(end - start));
+    }
+    const forget = forgetsAfterReading(context, request, object);
+    if (object.size <= WHOLE_READ_BYTES_MAX) {
+      const bytes = readWhole(object);
+      if (bytes === null || hash('md5', bytes, 'hex') !== object.etag) {
+        // Small enough to look before sending: nobody gets to see the damage.
+        onQuarantine(context, place)('ETag and the MD5 of the file do not match');
+        quarantine(place.device, object.file, world.random);
+        return answer(404, http);
+      }
+      if (forget && object.size > 0) dropCache(object.fd, 0, object.size);
+      return { status, headers, body: range.kind === 'part' ? bytes.subarray(start, end) : bytes };
+    }
+    keepOpen = true;
+    return { status, headers, body: new ObjectStream(context, request, object, start, end, forget) };
+  } finally {
+    if (!keepOpen) closeSync(object.fd);
+  }
+}
+
+/** HEAD: the headers of the object. */
+export function headObject(context: ObjectServerContext, request: ObjectRequest): ServerResponse {
+  const { http, place } = request;
+  const found = openObject(place, context.world.random, onQuarantine(context, place));
+  if (found.state === 'gone') return answer(404, http);
+  const { object } = found;
+  closeSync(object.fd);
+  if (isExpired(object.metadata, context.world.clock.now() / 1000)) return answer(404, http);
+  const headers = objectHeaders(context, object);
+  if (judgeHead(http.headers, object.etag, object.timestamp) === 'unchanged') return unchanged(headers);
+  return { status: 200, headers, body: null };
+}
+
+function unchanged(headers: Headers): ServerResponse {
+  for (const name of headers.keys()) if (name.startsWith('content-')) headers.delete(name);
+  return { status: 304, headers, body: null };
+}
+
+function objectHeaders({ options }: ObjectServerContext, object: OpenObject): Headers {
+  const { metadata } = object;
+  const headers: Headers = new Map();
+  headers.set('content-length', String(object.size));
+  const type = metadata['Content-Type'];
+  headers.set('content-type', typeof type === 'string' ? type : 'application/octet-stream');
+  headers.set('last-modified', httpDate(Number(object.timestamp) * 1000));
+  headers.set('etag', object.etag);
+  headers.set('x-timestamp', object.timestamp);
+  for (const key in metadata) {
+    if (COMMON_KEYS.has(key)) continue;
+    const name = key.toLowerCase();
+    if (name.startsWith('x-object-meta-') || options.allowedHeaders.includes(name)) {
+      headers.set(name, String(metadata[key]));
+    }
+  }
+  return headers;
+}
+
+const COMMON_KEYS = new Set(['name', 'Content-Type', 'Content-Length', 'ETag', 'X-Timestamp']);
+
+function forgetsAfterReading(
+  { options }: ObjectServerContext,
+  { http }: ObjectRequest,
+  object: OpenObject,
+): boolean {
+  if (object.size >= options.keepCacheSize) return true;
+  if (options.keepCachePrivate) return false;
+  return http.headers.has('x-auth-token') || http.headers.has('x-storage-token');
+}
+
+function readWhole(object: OpenObject): Buffer | null {
+  const bytes = Buffer.allocUnsafe(object.size);
+  for (let at = 0; at < object.size; ) {
+    const count = readSync(object.fd, bytes, at, object.size - at, at);
+    if (count === 0) return null;
+    at += count;
+  }
+  return bytes;
+}
+
+/** A large object's bytes, pulled chunk by chunk; a whole read that proves damaged sends the object to quarantine. */
+class ObjectStream implements BodyStream {
+  readonly #context: ObjectServerContext;
+  readonly #request: ObjectRequest;
+  readonly #object: OpenObject;
+  readonly #end: number;
+  readonly #forget: boolean;
+  readonly #chunkSize: number;
+  readonly #md5: ReturnType<typeof createHash> | null;
+  #at: number;
+  #forgotten: number;
+  #closed = false;
+  #reading = false;
+  /** The chunk after the one given out, on its way from the disk. */
+  #ahead: Promise<Buffer | null> | null = null;
+
+  constructor(
+    context: ObjectServerContext,
+    request: ObjectRequest,
+    object: OpenObject,
+    start: number,
+    end: number,
+    forget: boolean,
+  ) {
+    this.#context = context;
+    this.#request = request;
+    this.#object = object;
+    this.#at = start;
+    this.#forgotten = start;
+    this.#end = end;
+    this.#forget = forget;
+    // Few large reads cost less than many small ones; the option is what a reader may have in memory at least.
+    this.#chunkSize = Math.max(context.options.diskChunkSize, 262_144);
+    this.#md5 = start === 0 && end === object.size ? createHash('md5') : null;
+  }
+
+  async read(): Promise<Buffer | null> {
+    if (this.#closed) return null;
+    const chunk = await (this.#ahead ?? this.#next());
+    this.#ahead = null;
+    if (this.#closed) return null;
+    if (chunk === null) {
+      this.#finish();
+      return null;
+    }
+    this.#ahead = this.#next();
+    // A failure shows when the chunk is asked for, not before.
+    this.#ahead.catch(() => {});
+    this.#md5?.update(chunk);
+    return chunk;
+  }
+
+  cancel(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (!this.#reading) this.#close();
+  }
+
+  #next(): Promise<Buffer | null> {
+    const length = Math.min(this.#chunkSize, this.#end - this.#at);
+    if (length <= 0) return Promise.resolve(null);
+    this.#reading = true;
+    const bytes = Buffer.allocUnsafeSlow(length);
+    return new Promise((resolve, reject) => {
+      read(this.#object.fd, bytes, 0, length, this.#at, (error, count) => {
+        this.#reading = false;
+        if (this.#closed) this.#close();
+        if (error) return reject(error);
+        if (count === 0) return reject(new Error(`${this.#object.file} is shorter than it was`));
+        this.#at += count;
+        if (this.#forget && !this.#closed && this.#at - this.#forgotten > FORGET_STEP) {
+          dropCache(this.#object.fd, this.#forgotten, this.#at - this.#forgotten);
+          this.#forgotten = this.#at;
+        }
+        resolve(count === length ? bytes : bytes.subarray(0, count));
+      });
+    });
+  }
+
+  #finish(): void {
+    this.#closed = true;
+    if (this.#forget) dropCache(this.#object.fd, this.#forgotten, this.#at - this.#forgotten);
+    this.#close();
+    if (this.#md5 && this.#md5.digest('hex') !== this.#object.etag) {
+      const { place } = this.#request;
+      onQuarantine(this.#context, place)('ETag and the MD5 of the file do not match');
+      quarantine(place.device, this.#object.file, this.#context.world.random);
+    }
+  }
+
+  #close(): void {
+    close(this.#object.fd, () => {});
+  }
+}
