@@ -158,8 +158,8 @@ describe('loadConfig', () => {
     const read = load([path]).config;
     expect(JSON.stringify(read.dump()) + read.help() + lines.join('')).not.toContain('swordfish');
     expect(read.dump().keystone_authtoken?.admin_password).toBe('***');
-    expect(config.help()).toMatch(/--my-ip=VALUE\s+address of this host \(default: 127\.0\.0\.1\)/);
-    expect(config.help()).toContain('--keystone-authtoken-auth-host');
+    expect(config.help()).toMatch(/--my_ip=MY_IP\s+address of this host \(default: 127\.0\.0\.1\)/);
+    expect(config.help()).toContain('--keystone_authtoken-auth_host');
   });
 
   it('keeps unknown options and warns once each', () => {

@@ -1,52 +1,56 @@
 import type { OptionGroup } from './options.ts';
+import { type Flag, formatFlags } from './optparse.ts';
 
-const METAVAR = { str: 'VALUE', int: 'N', float: 'X', bool: '', list: 'A,B', multi: 'VALUE' } as const;
+const BUILT_IN: readonly Flag[] = [
+  { name: '--version', isSwitch: true, help: "show program's version number and exit" },
+  { name: '--help', short: '-h', isSwitch: true, help: 'show this help message and exit' },
+  {
+    name: '--config-file',
+    metavar: 'PATH',
+    help: 'Path to a config file. Several may be given; of an option set twice the last one counts.',
+  },
+  {
+    name: '--config-dir',
+    metavar: 'DIR',
+    help: 'Path to a directory whose *.conf files are read, sorted by name, after all config files.',
+  },
+];
 
-/** The `--help` text: every declared option with its help and default, sorted by section and name. */
+/** The `--help` text in the form of Folsom's programs: every declared option with its explanation and default. */
 export function helpText(
   program: string,
   declarations: readonly OptionGroup[],
-  usage = '[options]',
-  width = 100,
+  usage = `${program} [options]`,
 ): string {
-  const lines = [`Usage: ${program} ${usage}`, '', 'Options:'];
-  const add = (left: string, text: string) => {
-    const words = text.split(/\s+/).filter(word => word !== '');
-    const rows: string[] = [];
-    for (const word of words) {
-      const row = rows.at(-1);
-      if (row !== undefined && row.length + word.length + 1 <= width - 30)
-        rows[rows.length - 1] += ` ${word}`;
-      else rows.push(word);
-    }
-    if (left.length <= 26) lines.push(`  ${left.padEnd(28)}${rows.shift() ?? ''}`.trimEnd());
-    else lines.push(`  ${left}`);
-    for (const row of rows) lines.push(`${' '.repeat(30)}${row}`);
-  };
-  add('-h, --help', 'Show this help message and exit');
-  add('--version', "Show the program's version number and exit");
-  add('--config-file=PATH', 'Path to a config file; may be given several times, later files win');
-  add('--config-dir=DIR', 'Path to a directory whose *.conf files are read after the config files, sorted');
-
-  const sections = new Map<string, Map<string, [string, string]>>();
+  const groups = new Map<string, Map<string, Flag[]>>();
   for (const { group, options } of declarations) {
-    const rows = sections.get(group) ?? new Map<string, [string, string]>();
-    sections.set(group, rows);
+    const rows = groups.get(group) ?? new Map<string, Flag[]>();
+    groups.set(group, rows);
     for (const [name, option] of Object.entries(options)) {
-      const flag = (group === 'DEFAULT' ? name : `${group}-${name}`).replaceAll('_', '-');
-      const metavar = METAVAR[option.kind];
-      const short = option.short ? `-${option.short}, ` : '';
+      const long = group === 'DEFAULT' ? name : `${group}-${name}`;
       const shown = option.secret && option.default !== null ? '***' : showDefault(option.default);
       const choices = option.choices ? ` One of: ${option.choices.join(', ')}.` : '';
-      const text = `${option.help}${choices}${shown === '' ? '' : ` (default: ${shown})`}`;
-      rows.set(name, [`${short}--${flag}${metavar === '' ? '' : `=${metavar}`}`, text]);
+      const help = `${option.help}${choices}${shown === '' ? '' : ` (default: ${shown})`}`.trim();
+      const short = option.short && group === 'DEFAULT' ? { short: `-${option.short}` } : {};
+      rows.set(
+        name,
+        option.kind === 'bool'
+          ? [
+              { name: `--${long}`, ...short, isSwitch: true, help },
+              { name: `--no${long}`, isSwitch: true, help: `The inverse of --${long}` },
+            ]
+          : [{ name: `--${long}`, ...short, help }],
+      );
     }
   }
-  for (const group of [...sections.keys()].sort(defaultFirst)) {
-    lines.push('', `[${group}]`);
-    for (const name of [...sections.get(group)!.keys()].sort()) add(...sections.get(group)!.get(name)!);
-  }
-  return `${lines.join('\n')}\n`;
+  const sections = [...groups.keys()].sort(defaultFirst).map(group => {
+    const rows = groups.get(group)!;
+    const flags = [...rows.keys()].sort().flatMap(name => rows.get(name)!);
+    const title = group === 'DEFAULT' ? 'Options' : `${group} options`;
+    return `${title}:\n${formatFlags(group === 'DEFAULT' ? [...BUILT_IN, ...flags] : flags)}`;
+  });
+  if (!groups.has('DEFAULT')) sections.unshift(`Options:\n${formatFlags(BUILT_IN)}`);
+  return `Usage: ${usage}\n\n${sections.join('\n')}`;
 }
 
 const defaultFirst = (a: string, b: string): number =>

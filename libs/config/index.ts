@@ -5,5 +5,6 @@ export * from './errors.ts';
 export * from './ini.ts';
 export * from './load.ts';
 export * from './options.ts';
+export * from './optparse.ts';
 export * from './paste.ts';
 export * from './values.ts';
