@@ -1,1 +1,5 @@
-export {};
+export { type ComputeServiceOptions, type RunningCompute, startCompute } from './compute.ts';
+export type { ComputeDriver, Guest } from './driver.ts';
+export { type FakeDriverOptions, fakeDriver } from './drivers/fake.ts';
+export { type ImageClient, imageClient } from './image-client.ts';
+export type { StepObserver } from './steps.ts';

@@ -1,0 +1,107 @@
+import { type Database, toSqlTime } from '@folsom/db';
+
+/** Columns of `compute_nodes` that a host reports. */
+export interface ComputeNodeReport {
+  vcpus: number;
+  memory_mb: number;
+  local_gb: number;
+  vcpus_used: number;
+  memory_mb_used: number;
+  local_gb_used: number;
+  hypervisor_type: string;
+  hypervisor_version: number;
+  hypervisor_hostname: string;
+  cpu_info: string;
+  disk_available_least: number | null;
+  free_ram_mb: number;
+  free_disk_gb: number;
+  running_vms: number;
+}
+
+/**
+ * Writes what a compute host has and uses, with the counts that schedulers' filters read (`compute_node_stats`).
+ * Makes the host's service and node records where they do not exist yet.
+ */
+export async function reportComputeNode(
+  db: Database,
+  report: { host: string; zone: string; columns: ComputeNodeReport },
+  now: number,
+): Promise<void> {
+  const time = toSqlTime(now);
+  const stats = await statsOf(db, report.host);
+  const columns = { ...report.columns, current_workload: Number(stats.io_workload ?? 0) };
+  await db.transaction(async trx => {
+    let service = await trx('services')
+      .where({ host: report.host, topic: 'compute', deleted: 0 })
+      .first('id');
+    if (service === undefined) {
+      const [id] = await trx('services').insert({
+        host: report.host,
+        binary: 'nova-compute',
+        topic: 'compute',
+        report_count: 0,
+        disabled: 0,
+        availability_zone: report.zone,
+        deleted: 0,
+        created_at: time,
+      });
+      service = { id };
+    }
+    const node = await trx('compute_nodes').where({ service_id: service.id, deleted: 0 }).first('id');
+    let nodeId = node?.id as number | undefined;
+    if (nodeId === undefined) {
+      const row = { ...columns, service_id: service.id, deleted: 0, created_at: time };
+      [nodeId] = (await trx('compute_nodes').insert(row)) as [number];
+    } else {
+      await trx('compute_nodes')
+        .where({ id: nodeId })
+        .update({ ...columns, updated_at: time });
+    }
+    const present = (await trx('compute_node_stats')
+      .where({ compute_node_id: nodeId, deleted: 0 })
+      .select('id', 'key', 'value')) as { id: number; key: string; value: string }[];
+    const known = new Map(present.map(row => [row.key, row]));
+    for (const [key, value] of Object.entries(stats)) {
+      const row = known.get(key);
+      known.delete(key);
+      if (row === undefined) {
+        const insert = { compute_node_id: nodeId, key, value, deleted: 0, created_at: time };
+        await trx('compute_node_stats').insert(insert);
+      } else if (row.value !== value) {
+        await trx('compute_node_stats').where({ id: row.id }).update({ value, updated_at: time });
+      }
+    }
+    const gone = [...known.values()].map(row => row.id);
+    if (gone.length > 0) await trx('compute_node_stats').whereIn('id', gone).delete();
+  });
+}
+
+/** Tasks during which a guest's disks are busy. */
+const IO_TASKS = new Set(['resize_migrating', 'rebuilding', 'resize_prep', 'image_snapshot', 'image_backup']);
+
+/** Folsom's counts by state, task, tenant and system, in one query. */
+async function statsOf(db: Database, host: string): Promise<Record<string, string>> {
+  const rows = (await db
+    .knex('instances')
+    .where({ host, deleted: 0 })
+    .groupBy('vm_state', 'task_state', 'os_type', 'project_id')
+    .select('vm_state', 'task_state', 'os_type', 'project_id')
+    .count({ n: '*' })
+    .sum({ vcpus: 'vcpus' })) as Record<string, string | number | null>[];
+  const counts: Record<string, number> = {};
+  const add = (key: string, n: number) => {
+    counts[key] = (counts[key] ?? 0) + n;
+  };
+  for (const row of rows) {
+    const n = Number(row.n);
+    add('num_instances', n);
+    add('num_vcpus_used', Number(row.vcpus));
+    add(`num_vm_${row.vm_state ?? 'None'}`, n);
+    add(`num_task_${row.task_state ?? 'None'}`, n);
+    add(`num_os_type_${row.os_type ?? 'None'}`, n);
+    add(`num_proj_${row.project_id ?? 'None'}`, n);
+    const busy = row.vm_state === 'building' || IO_TASKS.has(String(row.task_state));
+    add('io_workload', busy ? n : 0);
+  }
+  return Object.fromEntries(Object.entries(counts).map(([key, n]) => [key.slice(0, 255), String(n)]));
+}

@@ -1,0 +1,141 @@
+import type { Config } from '@folsom/config';
+import { adminContext, type RunningService, type Timer, type World } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import { keyedMutex } from '@folsom/host/mutex';
+import { joinInstances } from '@folsom/nova/instance-records';
+import { instancesOnHost } from '@folsom/nova/instances';
+import { networkApi } from '@folsom/nova/network-api';
+import { computeContract } from '@folsom/nova/rpc/compute';
+import { schedulerContract } from '@folsom/nova/rpc/scheduler';
+import type { Bus } from '@folsom/rpc';
+import { cleanRunningDeleted, reclaimSoftDeleted } from './cleanup.ts';
+import type { ComputeDriver, Guest } from './driver.ts';
+import { computeHandlers } from './handlers.ts';
+import type { ImageClient } from './image-client.ts';
+import { usageNotifier } from './notifications.ts';
+import { adoptGuests, syncPowerStates } from './power-sync.ts';
+import { expireBuilds, recoverInterrupted, repeatDeletions } from './recovery.ts';
+import { resources } from './resources.ts';
+import { asGuest, type ComputeSeam, networked } from './seam.ts';
+import { settingsOf } from './settings.ts';
+import type { StepObserver } from './steps.ts';
+
+export interface ComputeServiceOptions {
+  config: Config;
+  db: Database;
+  bus: Bus;
+  world: World;
+  driver: ComputeDriver;
+  images: ImageClient;
+  /** Makes the service's record and keeps it alive; gives what stops that. */
+  heartbeat?: (topic: 'compute') => Promise<{ stop(): Promise<void> }>;
+  /** Told every step of every long operation before it runs; for tests. */
+  observe?: StepObserver;
+}
+
+export interface RunningCompute extends RunningService {
+  /** Runs all periodic work now. */
+  tick(): Promise<void>;
+}
+
+/** Power states and deletions are looked at this often, in periodic runs. */
+const SYNC_EVERY = 10;
+/** A deletion that nobody works on is taken up again after this time. */
+const ABANDONED_MS = 60_000;
+
+/** Starts nova-compute: takes over what is on this host, then serves the bus. */
+export async function startCompute(options: ComputeServiceOptions): Promise<RunningCompute> {
+  const { config, db, bus, world, driver } = options;
+  const settings = settingsOf(config);
+  const host = settings.host;
+  const log = world.log.child({ service: 'nova-compute' });
+  const seam: ComputeSeam = {
+    db,
+    bus,
+    world,
+    log,
+    host,
+    settings,
+    driver,
+    images: options.images,
+    network: networkApi({ bus, db, clock: world.clock }),
+    resources: resources({ db, driver, settings, host, world, log }),
+    notify: usageNotifier({ bus, world, host }, settings),
+    inTurn: keyedMutex(),
+    working: new Map(),
+    observe: options.observe,
+  };
+  const guests = async (): Promise<Guest[]> =>
+    (await joinInstances(db.knex, await instancesOnHost(db.knex, host))).map(record => asGuest(seam, record));
+
+  const present = await guests();
+  await driver.init(present);
+  if (driver.name === 'fake')
+    log.warn('the fake driver is in use: instances are simulated, no guest really runs');
+  await adoptGuests(seam, present);
+  const interrupted = present.filter(guest => guest.task_state !== null || guest.vm_state === 'building');
+  // Other daemons are needed to finish work (the network service): it goes on beside serving.
+  const recovered = recoverInterrupted(seam, interrupted).catch(error =>
+    log.error('recovery failed', { error }),
+  );
+
+  const capabilities = async (): Promise<void> => {
+    const stats = { ...(await driver.hostStats()), host_ip: settings.my_ip };
+    await schedulerContract
+      .client({ ...bus, cast: (context, topic, message) => bus.fanout(context, topic, message) })
+      .update_service_capabilities(adminContext(), { service_name: 'compute', host, capabilities: stats });
+  };
+  const served = await computeContract.serve(bus, host, computeHandlers(seam, capabilities));
+  const beat = await options.heartbeat?.('compute');
+  await seam.resources.report();
+  await capabilities().catch(error => log.warn('cannot report capabilities', { error }));
+
+  let runs = 0;
+  let healed = 0;
+  const periodic = async (): Promise<void> => {
+    const now = await guests();
+    await expireBuilds(seam, now);
+    await reclaimSoftDeleted(seam, now);
+    if (runs % SYNC_EVERY === 0) await syncPowerStates(seam, now);
+    await repeatDeletions(seam, now, ABANDONED_MS);
+    if (runs % Math.max(settings.running_deleted_instance_poll_interval, 1) === 0)
+      await cleanRunningDeleted(seam);
+    if (settings.image_cache_manager_interval > 0 && runs % settings.image_cache_manager_interval === 0) {
+      await driver.manageImageCache(new Set(now.map(guest => guest.image_ref)));
+    }
+    // One cached network is renewed a run, so that a lost update does not stay for ever.
+    const next = now[healed++ % Math.max(now.length, 1)];
+    if (next !== undefined && settings.heal_instance_info_cache_interval > 0 && next.task_state === null) {
+      await seam.network.instanceNetworkInfo(adminContext(), networked(next)).catch(() => {});
+    }
+    await seam.resources.report();
+    await capabilities();
+    runs++;
+  };
+  let running: Promise<void> = Promise.resolve();
+  const tick = (): Promise<void> => {
+    running = running.then(periodic).catch(error => log.error('periodic work failed', { error }));
+    return running;
+  };
+  const timer: Timer = world.clock.every(settings.periodic_interval * 1000, () => void tick());
+
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    timer.cancel();
+    await beat?.stop();
+    await served.stop();
+    await running;
+    await recovered;
+    await driver.close();
+  };
+  log.info('compute service started', { host, driver: driver.name, guests: present.length });
+  return {
+    name: 'nova-compute',
+    addresses: [],
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+    tick,
+  };
+}

@@ -1,0 +1,130 @@
+import { elevated, isFault, type RequestContext } from '@folsom/core';
+import { cachedNetworkInfo, deleteInfoCache } from '@folsom/nova/instance-info-cache';
+import { vmState } from '@folsom/nova/instance-state';
+import { destroyInstance } from '@folsom/nova/instances';
+import type { NetworkInfo } from '@folsom/nova/network-info';
+import { call, contract } from '@folsom/rpc';
+import type { Guest } from './driver.ts';
+import { addFault, type ComputeSeam, change, guestOf, InstanceGoes, networked, nowOf } from './seam.ts';
+import { runSteps, type Step } from './steps.ts';
+import { attachmentsOf } from './volumes.ts';
+
+interface Destruction {
+  seam: ComputeSeam;
+  context: RequestContext;
+  guest: Guest;
+  network: NetworkInfo;
+}
+
+const LIMIT_MS = 300_000;
+
+/** Only what the deletion of an instance needs of nova-consoleauth. */
+const consoleTokens = contract('consoleauth', '1.0', {
+  delete_tokens_for_instance: call<{ instance_uuid: string }, null>('1.0', 10_000),
+});
+
+/**
+ * A deletion, in order. Nothing here is undone: each step can be repeated, and a deletion that was cut short is run
+ * again from the start until it is through.
+ */
+export const destroySteps: readonly Step<Destruction>[] = [
+  {
+    name: 'begin',
+    timeoutMs: LIMIT_MS,
+    run: async ({ seam, context, guest }) => {
+      await seam.notify.usage(context, guest, 'delete.start');
+      await seam.notify.usage(context, guest, 'shutdown.start');
+    },
+  },
+  {
+    // The guest goes before its address, so that no two guests ever have the same one.
+    name: 'destroy_guest',
+    timeoutMs: LIMIT_MS,
+    run: async ({ seam, guest, network }) => {
+      await seam.driver.destroy(guest, network, await attachmentsOf(seam.db, guest.uuid));
+    },
+  },
+  {
+    name: 'deallocate_network',
+    timeoutMs: LIMIT_MS,
+    run: async ({ seam, context, guest }) => {
+      await seam.network.deallocateForInstance(context, networked(guest));
+      await seam.notify.usage(context, guest, 'shutdown.end');
+    },
+  },
+  {
+    name: 'delete_record',
+    timeoutMs: LIMIT_MS,
+    run: async state => {
+      const { seam, context, guest } = state;
+      state.guest = await change(seam, context, guest, {
+        vm_state: vmState.deleted,
+        task_state: null,
+        terminated_at: nowOf(seam),
+      });
+      await deleteInfoCache(seam.db, guest.uuid, nowOf(seam));
+      await seam.db.transaction(async trx => {
+        await destroyInstance(trx, guest.uuid, nowOf(seam));
+        await trx('block_device_mapping')
+          .where({ instance_uuid: guest.uuid, deleted: 0 })
+          .update({ deleted: 1 });
+      });
+      seam.resources.changed();
+    },
+  },
+  {
+    name: 'revoke_consoles',
+    timeoutMs: LIMIT_MS,
+    run: async ({ seam, context, guest }) => {
+      await seam.notify.usage(context, guest, 'delete.end');
+      if (!seam.settings.vnc_enabled) return;
+      // The instance is gone already: a console service that is down must not bring it back.
+      await consoleTokens
+        .client(seam.bus)
+        .delete_tokens_for_instance(context, { instance_uuid: guest.uuid })
+        .catch(error => seam.log.warn('cannot revoke console tokens', { instance: guest.uuid, error }));
+    },
+  },
+];
+
+/** Deletes an instance with everything it has on this host; ends whatever else is being done to it. */
+export async function terminateInstance(
+  seam: ComputeSeam,
+  context: RequestContext,
+  uuid: string,
+): Promise<void> {
+  seam.working.get(uuid)?.abort(new InstanceGoes('the instance is being deleted'));
+  await seam.inTurn(uuid, async () => {
+    const admin = elevated(context);
+    let guest: Guest;
+    try {
+      guest = await guestOf(seam, uuid);
+    } catch (error) {
+      if (!isFault(error, 'InstanceNotFound')) throw error;
+      seam.log.info('an instance to delete is gone already', { instance: uuid });
+      return;
+    }
+    const network = await seam.network
+      .instanceNetworkInfo(admin, networked(guest))
+      .catch(() => cachedNetworkInfo(seam.db, uuid));
+    try {
+      await runSteps(
+        destroySteps,
+        { seam, context: admin, guest, network },
+        {
+          operation: 'delete',
+          instanceUuid: uuid,
+          clock: seam.world.clock,
+          log: seam.log,
+          observe: seam.observe,
+        },
+      );
+    } catch (error) {
+      // task_state stays `deleting`: the deletion can be asked for again, and is repeated at the next start.
+      seam.log.error('cannot delete an instance', { instance: uuid, error });
+      await addFault(seam, uuid, error);
+      await seam.db.knex('instances').where({ uuid, deleted: 0 }).update({ vm_state: vmState.error });
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,150 @@
+import type { RequestContext } from '@folsom/core';
+import type { FlavorRow } from '@folsom/nova/flavors';
+import type { InstanceRecord } from '@folsom/nova/instance-records';
+import type { NetworkInfo } from '@folsom/nova/network-info';
+import type { ImageWire, InjectedFiles } from '@folsom/nova/rpc/wire';
+import type { ImageClient } from './image-client.ts';
+
+/** An instance as drivers see it: its record with its name on the hypervisor. */
+export interface Guest extends InstanceRecord {
+  /** `instance-0000000a` */
+  name: string;
+}
+
+/** A volume that a guest uses. */
+export interface VolumeAttachment {
+  volumeId: string;
+  /** Device the user was told, `/dev/vdb`. */
+  mountDevice: string;
+  connectionInfo: Record<string, unknown>;
+  deleteOnTermination: boolean;
+}
+
+export interface SpawnRequest {
+  context: RequestContext;
+  guest: Guest;
+  image: ImageWire;
+  injectedFiles: InjectedFiles;
+  adminPassword: string | null;
+  network: NetworkInfo;
+  volumes: readonly VolumeAttachment[];
+  /** Aborted when the work should stop: the instance is being deleted, time is up, the service ends. */
+  signal: AbortSignal;
+}
+
+/** What a hypervisor says of a guest; `state` as in `instances.power_state`. */
+export interface GuestInfo {
+  state: number;
+  maxMemoryKb: number;
+  memoryKb: number;
+  vcpus: number;
+  cpuTimeNs: number;
+}
+
+/** What a host has, for `compute_nodes`. */
+export interface HostResources {
+  vcpus: number;
+  memory_mb: number;
+  local_gb: number;
+  vcpus_used: number;
+  memory_mb_used: number;
+  local_gb_used: number;
+  hypervisor_type: string;
+  hypervisor_version: number;
+  hypervisor_hostname: string;
+  cpu_info: string;
+  disk_available_least: number | null;
+}
+
+export interface VncConnection {
+  host: string;
+  port: number;
+  internal_access_path: string | null;
+}
+
+export interface MoveRequest {
+  context: RequestContext;
+  guest: Guest;
+  network: NetworkInfo;
+  volumes: readonly VolumeAttachment[];
+  signal: AbortSignal;
+}
+
+/**
+ * A hypervisor. Every method is idempotent where the word allows it: destroying what is gone, starting what runs and
+ * stopping what stands still succeed. A guest the hypervisor does not know is the Fault `InstanceNotFound`.
+ */
+export interface ComputeDriver {
+  readonly name: 'fake' | 'libvirt';
+  /** Whether power_state follows what is done to guests; where not, states are never corrected from it. */
+  readonly reportsPowerState: boolean;
+
+  /** Makes ready; `guests` are those the database places on this host. */
+  init(guests: readonly Guest[]): Promise<void>;
+  close(): Promise<void>;
+
+  listGuests(): Promise<string[]>;
+  info(guest: Guest): Promise<GuestInfo>;
+
+  /** Builds and starts. `step` is told the names of the parts as they begin. */
+  spawn(request: SpawnRequest, step?: (name: string) => Promise<void>): Promise<void>;
+  /** Takes the guest and everything it left on this host away. */
+  destroy(guest: Guest, network: NetworkInfo, volumes?: readonly VolumeAttachment[]): Promise<void>;
+
+  reboot(guest: Guest, network: NetworkInfo, type: 'SOFT' | 'HARD'): Promise<void>;
+  powerOff(guest: Guest): Promise<void>;
+  powerOn(guest: Guest, network: NetworkInfo): Promise<void>;
+  pause(guest: Guest): Promise<void>;
+  unpause(guest: Guest): Promise<void>;
+  suspend(guest: Guest): Promise<void>;
+  resume(guest: Guest, network: NetworkInfo): Promise<void>;
+
+  rescue(request: SpawnRequest): Promise<void>;
+  unrescue(guest: Guest, network: NetworkInfo): Promise<void>;
+
+  /** Copies the disk into the image `imageId`. */
+  snapshot(
+    context: RequestContext,
+    guest: Guest,
+    imageId: string,
+    images: ImageClient,
+    signal: AbortSignal,
+  ): Promise<void>;
+
+  setAdminPassword(guest: Guest, password: string): Promise<void>;
+  injectFile(guest: Guest, path: string, contents: string): Promise<void>;
+  consoleOutput(guest: Guest): Promise<string>;
+  vncConsole(guest: Guest): Promise<VncConnection>;
+  diagnostics(guest: Guest): Promise<unknown>;
+
+  /** First half of a resize, on the source. Returns what the destination must know (JSON text). */
+  migrateDiskAndPowerOff(request: MoveRequest, destinationHost: string, flavor: FlavorRow): Promise<string>;
+  /** Second half, on the destination. */
+  finishMigration(
+    request: MoveRequest & { image: ImageWire | null; diskInfo: string; resize: boolean },
+  ): Promise<void>;
+  /** Back on the source after a revert. */
+  finishRevertMigration(request: MoveRequest): Promise<void>;
+  /** On the source after a confirm: the old copy goes. */
+  confirmMigration(guest: Guest, network: NetworkInfo): Promise<void>;
+
+  attachVolume(guest: Guest, volume: VolumeAttachment): Promise<void>;
+  detachVolume(guest: Guest, volume: VolumeAttachment): Promise<void>;
+  volumeConnector(guest: Guest): Promise<Record<string, unknown>>;
+
+  /** Makes the cards' and filters' host side be there, for guests that outlived us. */
+  plug(guest: Guest, network: NetworkInfo): Promise<void>;
+  /** The rules of these guests changed (all of this host's when null). */
+  refreshFirewall(guestUuids: readonly string[] | null): Promise<void>;
+
+  resources(): Promise<HostResources>;
+  /** Broadcast to schedulers as capabilities. */
+  hostStats(): Promise<Record<string, unknown>>;
+  hostAddress(): string;
+  hostUptime(): Promise<string>;
+
+  /** Removes cached images nobody needs; `inUse` are image ids. */
+  manageImageCache(inUse: ReadonlySet<string>): Promise<void>;
+  /** Takes everything of this driver out of the host: guests, disks, rules. For `folsom down --purge`. */
+  removeFromHost(): Promise<void>;
+}

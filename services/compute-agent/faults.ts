@@ -1,0 +1,31 @@
+import { catalogue } from '@folsom/core';
+
+/** Faults that only the compute agent makes. */
+export const computeFault = catalogue(
+  {
+    ComputeResourcesUnavailable: { status: 503, text: 'Insufficient compute resources.' },
+    ImageTooLarge: { status: 400, text: 'Image is larger than instance type allows' },
+    ImageUnacceptable: { status: 400, text: 'Image %(image_id)s is unacceptable: %(reason)s' },
+    InstanceDeployFailure: { status: 500, text: 'Failed to deploy instance: %(reason)s' },
+    InstanceNotRunning: { status: 400, text: 'Instance %(instance_id)s is not running.' },
+    InstancePasswordSetFailed: {
+      status: 500,
+      text: 'Failed to set admin password on %(instance)s because %(reason)s',
+    },
+    InstanceInterrupted: {
+      status: 500,
+      text: 'The compute service of %(host)s stopped during %(task)s; the work was undone.',
+    },
+    ImageRotationNotAllowed: { status: 400, text: 'Rotation is not allowed for snapshots' },
+    RotationRequiredForBackup: { status: 400, text: 'Rotation param is required for backup image_type' },
+    MigrationError: { status: 500, text: 'Migration error' },
+    NotImplementedError: { status: 501, text: 'This hypervisor cannot do that.' },
+    DiskNotFound: { status: 404, text: 'No disk at %(location)s' },
+    HypervisorUnavailable: { status: 503, text: 'Connection to the hypervisor is broken on host: %(host)s' },
+    StepTimeout: {
+      status: 500,
+      text: '%(operation)s: the step %(step)s took longer than %(seconds)s seconds.',
+    },
+  },
+  { module: 'nova.exception' },
+);

@@ -1,0 +1,195 @@
+import { Readable } from 'node:stream';
+import { catalogue, type RequestContext } from '@folsom/core';
+import type { ImageWire } from '@folsom/nova/rpc/wire';
+import { request } from 'undici';
+
+/** The image service as the compute agent uses it. */
+export interface ImageClient {
+  show(context: RequestContext, imageId: string): Promise<ImageWire>;
+  /** The image's bytes. */
+  download(context: RequestContext, imageId: string, signal?: AbortSignal): Promise<Readable>;
+  /** Gives a queued image its bytes and facts. */
+  upload(
+    context: RequestContext,
+    imageId: string,
+    facts: ImageUpload,
+    data: Readable,
+    signal?: AbortSignal,
+  ): Promise<void>;
+  delete(context: RequestContext, imageId: string): Promise<void>;
+  /** Images with all of these properties, newest first. */
+  findByProperties(context: RequestContext, properties: Record<string, string>): Promise<ImageWire[]>;
+}
+
+export interface ImageUpload {
+  disk_format?: string;
+  container_format?: string;
+  size?: number;
+  properties?: Record<string, string>;
+}
+
+const fault = catalogue(
+  {
+    ImageNotFound: { status: 404, text: 'Image %(image_id)s could not be found.' },
+    ImageNotAuthorized: { status: 403, text: 'Not authorized for image %(image_id)s.' },
+    GlanceConnectionFailed: {
+      status: 503,
+      text: 'Connection to glance host %(host)s:%(port)s failed: %(reason)s',
+    },
+  },
+  { module: 'nova.exception' },
+);
+
+const HEADERS_TIMEOUT_MS = 30_000;
+/** Longest silence within a transfer. */
+const BODY_TIMEOUT_MS = 120_000;
+
+/** Speaks v1 with one of the `servers` (`host:port`), the next one when it does not answer. */
+export function imageClient(options: { servers: readonly string[]; retries?: number }): ImageClient {
+  const ask = async (
+    context: RequestContext,
+    method: 'GET' | 'HEAD' | 'PUT' | 'DELETE',
+    path: string,
+    extra: { headers?: Record<string, string>; body?: Readable; signal?: AbortSignal | undefined } = {},
+  ) => {
+    let lastError: unknown;
+    const attempts = method === 'PUT' ? 1 : options.servers.length + (options.retries ?? 0);
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const server = options.servers[attempt % options.servers.length]!;
+      try {
+        return await request(`http://${server}${path}`, {
+          method,
+          headers: { ...identity(context), ...extra.headers },
+          headersTimeout: method === 'PUT' ? 0 : HEADERS_TIMEOUT_MS,
+          bodyTimeout: BODY_TIMEOUT_MS,
+          ...(extra.body === undefined ? {} : { body: extra.body }),
+          ...(extra.signal === undefined ? {} : { signal: extra.signal }),
+        });
+      } catch (error) {
+        lastError = error;
+        if (extra.signal?.aborted) throw error;
+      }
+    }
+    const [host, port] = (options.servers[0] ?? ':').split(':');
+    throw fault('GlanceConnectionFailed', {
+      host,
+      port,
+      reason: (lastError as Error)?.message ?? 'no server',
+    });
+  };
+  const check = async (imageId: string, answer: Awaited<ReturnType<typeof ask>>) => {
+    if (answer.statusCode < 300) return;
+    await answer.body.dump();
+    if (answer.statusCode === 404) throw fault('ImageNotFound', { image_id: imageId });
+    if (answer.statusCode === 401 || answer.statusCode === 403) {
+      throw fault('ImageNotAuthorized', { image_id: imageId });
+    }
+    throw fault('GlanceConnectionFailed', {
+      host: 'glance',
+      port: '',
+      reason: `status ${answer.statusCode}`,
+    });
+  };
+  const path = (imageId: string) => `/v1/images/${encodeURIComponent(imageId)}`;
+
+  return {
+    async show(context, imageId) {
+      const answer = await ask(context, 'HEAD', path(imageId));
+      await check(imageId, answer);
+      await answer.body.dump();
+      return imageFromHeaders(answer.headers);
+    },
+    async download(context, imageId, signal) {
+      const answer = await ask(context, 'GET', path(imageId), { signal });
+      await check(imageId, answer);
+      return answer.body;
+    },
+    async upload(context, imageId, facts, data, signal) {
+      const headers: Record<string, string> = {
+        'content-type': 'application/octet-stream',
+        'x-glance-registry-purge-props': 'false',
+      };
+      if (facts.disk_format) headers['x-image-meta-disk_format'] = facts.disk_format;
+      if (facts.container_format) headers['x-image-meta-container_format'] = facts.container_format;
+      if (facts.size !== undefined) headers['x-image-meta-size'] = String(facts.size);
+      for (const [name, value] of Object.entries(facts.properties ?? {})) {
+        headers[`x-image-meta-property-${name}`] = value;
+      }
+      const answer = await ask(context, 'PUT', path(imageId), { headers, body: data, signal });
+      await check(imageId, answer);
+      await answer.body.dump();
+    },
+    async delete(context, imageId) {
+      const answer = await ask(context, 'DELETE', path(imageId));
+      await check(imageId, answer);
+      await answer.body.dump();
+    },
+    async findByProperties(context, properties) {
+      const query = Object.entries(properties).map(
+        ([name, value]) => `property-${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+      );
+      const found: ImageWire[] = [];
+      for (let marker = ''; ; ) {
+        const parts = [
+          ...query,
+          'sort_key=created_at',
+          'sort_dir=desc',
+          'limit=100',
+          ...(marker ? [marker] : []),
+        ];
+        const answer = await ask(context, 'GET', `/v1/images/detail?${parts.join('&')}`);
+        await check('', answer);
+        const { images } = (await answer.body.json()) as { images: ImageWire[] };
+        found.push(...images);
+        if (images.length < 100) return found;
+        marker = `marker=${images[images.length - 1]!.id}`;
+      }
+    },
+  };
+}
+
+function identity(context: RequestContext): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (context.authToken) headers['x-auth-token'] = context.authToken;
+  if (context.userId) headers['x-user-id'] = context.userId;
+  if (context.projectId) headers['x-tenant-id'] = context.projectId;
+  if (context.roles.length > 0) headers['x-roles'] = context.roles.join(',');
+  headers['x-identity-status'] = 'Confirmed';
+  return headers;
+}
+
+/** v1's `x-image-meta-*` headers as nova's image dictionary. */
+export function imageFromHeaders(headers: Record<string, string | string[] | undefined>): ImageWire {
+  const meta: Record<string, string> = {};
+  const properties: Record<string, string> = {};
+  for (const [name, raw] of Object.entries(headers)) {
+    const value = String(Array.isArray(raw) ? raw[0] : (raw ?? ''));
+    if (name.startsWith('x-image-meta-property-')) {
+      properties[name.slice('x-image-meta-property-'.length).replaceAll('-', '_')] = value;
+    } else if (name.startsWith('x-image-meta-')) {
+      meta[name.slice('x-image-meta-'.length).replaceAll('-', '_')] = value;
+    }
+  }
+  const text = (name: string): string | null => (meta[name] ? meta[name]! : null);
+  return {
+    id: meta.id ?? '',
+    name: text('name'),
+    status: meta.status ?? '',
+    size: Number(meta.size ?? 0),
+    checksum: text('checksum'),
+    disk_format: text('disk_format'),
+    container_format: text('container_format'),
+    min_disk: Number(meta.min_disk ?? 0),
+    min_ram: Number(meta.min_ram ?? 0),
+    owner: text('owner'),
+    is_public: /^true$/i.test(meta.is_public ?? ''),
+    created_at: text('created_at'),
+    updated_at: text('updated_at'),
+    deleted_at: text('deleted_at'),
+    deleted: /^true$/i.test(meta.deleted ?? ''),
+    properties,
+  };
+}
+
+/** For services that have no image service at hand. */
+export const bytesOf = (data: Uint8Array): Readable => Readable.from([data]);

@@ -1,0 +1,84 @@
+import { adminContext } from '@folsom/core';
+import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
+import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
+import { tryUpdateInstance } from '@folsom/nova/instances';
+import type { Guest } from './driver.ts';
+import { transition } from './power.ts';
+import { type ComputeSeam, guestOf, nowOf, powerStateOf, setError } from './seam.ts';
+
+/** States whose power the user does not expect to follow. */
+const LEFT_ALONE: readonly string[] = [
+  vmState.building,
+  vmState.rescued,
+  vmState.resized,
+  vmState.suspended,
+  vmState.paused,
+  vmState.error,
+];
+
+/** Brings power_state in line with the hypervisor, and stops on paper what stopped by itself. */
+export async function syncPowerStates(seam: ComputeSeam, guests: readonly Guest[]): Promise<void> {
+  if (!seam.driver.reportsPowerState) return;
+  for (const listed of guests) {
+    if (listed.task_state !== null || seam.working.has(listed.uuid)) continue;
+    const real = await powerStateOf(seam, listed);
+    // The question may have taken long: what is decided is decided on the instance as it is now.
+    const guest = await guestOf(seam, listed.uuid).catch(() => undefined);
+    if (guest === undefined || guest.host !== seam.host || guest.task_state !== null) continue;
+    if (seam.working.has(guest.uuid)) continue;
+    if (real !== guest.power_state) {
+      await tryUpdateInstance(seam.db.knex, guest.uuid, { power_state: real }, nowOf(seam), {
+        expectedTaskState: null,
+      });
+    }
+    await resolve(seam, guest, real);
+  }
+}
+
+async function resolve(seam: ComputeSeam, guest: Guest, real: number): Promise<void> {
+  if (LEFT_ALONE.includes(guest.vm_state)) return;
+  const stop = async (why: string) => {
+    seam.log.warn(why, { instance: guest.uuid, power_state: real });
+    const ours = await tryUpdateInstance(
+      seam.db.knex,
+      guest.uuid,
+      { task_state: taskState.stopping },
+      nowOf(seam),
+      { expectedTaskState: null, expectedVmState: guest.vm_state },
+    );
+    if (ours) await transition(seam, adminContext(), 'stop_instance', guest.uuid).catch(() => {});
+  };
+  if (guest.vm_state === vmState.active) {
+    if (real === powerState.shutdown || real === powerState.crashed) await stop('guest shut down by itself');
+    else if (real === powerState.suspended) await stop('guest is suspended unexpectedly');
+    else if (real === powerState.noState)
+      seam.log.warn('guest is unexpectedly not found', { instance: guest.uuid });
+  } else if (guest.vm_state === vmState.stopped) {
+    const off: readonly number[] = [powerState.noState, powerState.shutdown, powerState.crashed];
+    if (!off.includes(real)) await stop('guest runs although it is stopped');
+  }
+}
+
+/** At start: guests that run are taken over with their network; those that should run are started where configured. */
+export async function adoptGuests(seam: ComputeSeam, guests: readonly Guest[]): Promise<void> {
+  for (const guest of guests) {
+    if (guest.vm_state === vmState.deleted || guest.vm_state === vmState.softDeleted) continue;
+    if (guest.vm_state === vmState.building || guest.task_state === taskState.deleting) continue;
+    try {
+      const real = await powerStateOf(seam, guest);
+      const network = await cachedNetworkInfo(seam.db, guest.uuid);
+      if (real === powerState.running || real === powerState.paused) {
+        await seam.driver.plug(guest, network);
+        continue;
+      }
+      const shouldRun = guest.power_state === powerState.running && guest.vm_state === vmState.active;
+      if (!shouldRun || !seam.settings.resume_guests_state_on_host_boot || !seam.driver.reportsPowerState)
+        continue;
+      seam.log.info('starting a guest that ran before the host stopped', { instance: guest.uuid });
+      await seam.driver.powerOn(guest, network);
+    } catch (error) {
+      seam.log.error('cannot take over a guest', { instance: guest.uuid, error });
+      await setError(seam, guest.uuid);
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import type { RequestContext } from '@folsom/core';
+import { taskState, vmState } from '@folsom/nova/instance-state';
+import type { RebuildInstanceArgs } from '@folsom/nova/rpc/compute';
+import type { InjectedFiles } from '@folsom/nova/rpc/wire';
+import { settle } from './power.ts';
+import {
+  type ComputeSeam,
+  change,
+  networked,
+  nowOf,
+  type Operation,
+  onInstance,
+  powerStateOf,
+} from './seam.ts';
+import { runSteps, type Step } from './steps.ts';
+import { attachmentsOf } from './volumes.ts';
+
+/** Makes the instance anew from an image; its addresses stay. */
+export async function rebuildInstance(
+  seam: ComputeSeam,
+  context: RequestContext,
+  args: RebuildInstanceArgs,
+): Promise<void> {
+  await onInstance(
+    seam,
+    context,
+    args.instance.uuid,
+    operation =>
+      rebuild(seam, operation, {
+        imageRef: args.image_ref,
+        files: args.injected_files ?? [],
+        password: args.new_pass,
+      }),
+    { errorState: true },
+  );
+}
+
+export interface RebuildRequest {
+  imageRef: string;
+  files: InjectedFiles;
+  password: string | null;
+}
+
+/** The steps themselves; also what finishes a rebuild that a crash cut short. */
+export async function rebuild(
+  seam: ComputeSeam,
+  operation: Operation,
+  request: RebuildRequest,
+): Promise<void> {
+  const { context } = operation;
+  const image = await seam.images.show(context, request.imageRef);
+  const extra = { image_name: image.name };
+  await seam.notify.usage(context, operation.guest, 'rebuild.start', extra);
+  const network = await seam.network.instanceNetworkInfo(context, networked(operation.guest));
+  const volumes = await attachmentsOf(seam.db, operation.guest.uuid);
+  let guest = operation.guest;
+  const limit = 1_800_000;
+  const steps: Step<null>[] = [
+    {
+      name: 'destroy',
+      timeoutMs: limit,
+      run: async () => {
+        guest = await change(
+          seam,
+          context,
+          guest,
+          { power_state: await powerStateOf(seam, guest), task_state: taskState.rebuilding },
+          {
+            expectedTaskState: [
+              taskState.rebuilding,
+              taskState.rebuildBlockDeviceMapping,
+              taskState.rebuildSpawning,
+            ],
+          },
+        );
+        await seam.driver.destroy(guest, network, volumes);
+      },
+    },
+    {
+      name: 'prepare',
+      timeoutMs: limit,
+      run: async () => {
+        guest = await change(
+          seam,
+          context,
+          guest,
+          { task_state: taskState.rebuildBlockDeviceMapping },
+          { expectedTaskState: taskState.rebuilding },
+        );
+      },
+    },
+    {
+      name: 'spawn',
+      timeoutMs: limit,
+      run: async (_none, signal) => {
+        guest = await change(
+          seam,
+          context,
+          guest,
+          { task_state: taskState.rebuildSpawning },
+          { expectedTaskState: taskState.rebuildBlockDeviceMapping },
+        );
+        await seam.driver.spawn({
+          context,
+          guest,
+          image,
+          injectedFiles: request.files,
+          adminPassword: request.password,
+          network,
+          volumes,
+          signal,
+        });
+      },
+    },
+  ];
+  await runSteps(steps, null, {
+    operation: 'rebuild',
+    instanceUuid: guest.uuid,
+    clock: seam.world.clock,
+    log: seam.log,
+    observe: seam.observe,
+    signal: operation.signal,
+  });
+  const after = await settle(
+    seam,
+    { ...operation, guest },
+    { vm_state: vmState.active, launched_at: nowOf(seam) },
+    taskState.rebuildSpawning,
+  );
+  await seam.notify.usage(context, after, 'rebuild.end', extra, network);
+}

@@ -1,0 +1,122 @@
+import type { Logger, World } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import { coalesced, mutex } from '@folsom/host/mutex';
+import { reportComputeNode } from '@folsom/nova/compute-node-report';
+import { updateInstance } from '@folsom/nova/instances';
+import type { ComputeDriver, Guest } from './driver.ts';
+import { computeFault } from './faults.ts';
+import type { ComputeSettings } from './settings.ts';
+
+/** Most a host may promise; a missing one is not limited. */
+export interface ClaimLimits {
+  memory_mb?: number;
+  disk_gb?: number;
+  vcpu?: number;
+}
+
+/**
+ * What this host's instances take. It is always counted from the instances the database places here, never kept in
+ * step by hand, so nothing can drift and a crash leaves no claim behind.
+ */
+export interface Resources {
+  /** Places the instance on this host if it fits. @throws Fault `ComputeResourcesUnavailable` */
+  claim(guest: Guest, limits: ClaimLimits): Promise<void>;
+  /** Writes what is taken to `compute_nodes`, soon. Cheap to call often. */
+  changed(): void;
+  /** Writes it now. */
+  report(): Promise<void>;
+}
+
+interface Taken {
+  memory_mb: number;
+  disk_gb: number;
+  vcpus: number;
+  instances: number;
+}
+
+export function resources(options: {
+  db: Database;
+  driver: ComputeDriver;
+  settings: ComputeSettings;
+  host: string;
+  world: World;
+  log: Logger;
+}): Resources {
+  const { db, driver, settings, host, world, log } = options;
+  const oneByOne = mutex();
+
+  const taken = async (): Promise<Taken> => {
+    const row = (await db
+      .knex('instances')
+      .where({ host, deleted: 0 })
+      .first(
+        db.knex.raw('coalesce(sum(memory_mb), 0) as memory_mb'),
+        db.knex.raw('coalesce(sum(root_gb), 0) + coalesce(sum(ephemeral_gb), 0) as disk_gb'),
+        db.knex.raw('coalesce(sum(vcpus), 0) as vcpus'),
+        db.knex.raw('count(*) as instances'),
+      )) as Record<keyof Taken, number | string>;
+    return {
+      memory_mb: Number(row.memory_mb) + settings.reserved_host_memory_mb,
+      disk_gb: Number(row.disk_gb) + Math.floor(settings.reserved_host_disk_mb / 1024),
+      vcpus: Number(row.vcpus),
+      instances: Number(row.instances),
+    };
+  };
+
+  const report = coalesced(async () => {
+    const total = await driver.resources();
+    const used = await taken();
+    await reportComputeNode(
+      db,
+      {
+        host,
+        zone: settings.node_availability_zone,
+        columns: {
+          vcpus: total.vcpus,
+          memory_mb: total.memory_mb,
+          local_gb: total.local_gb,
+          vcpus_used: used.vcpus,
+          memory_mb_used: used.memory_mb,
+          local_gb_used: used.disk_gb,
+          hypervisor_type: total.hypervisor_type,
+          hypervisor_version: total.hypervisor_version,
+          hypervisor_hostname: total.hypervisor_hostname,
+          cpu_info: total.cpu_info,
+          disk_available_least: total.disk_available_least,
+          free_ram_mb: total.memory_mb - used.memory_mb,
+          free_disk_gb: total.local_gb - used.disk_gb,
+          running_vms: used.instances,
+        },
+      },
+      world.clock.now(),
+    );
+  });
+
+  return {
+    claim: (guest, limits) =>
+      oneByOne(async () => {
+        const used = guest.host === host ? await takenWithout(guest, taken) : await taken();
+        const fits = (limit: number | undefined, inUse: number, wanted: number) =>
+          limit === undefined || limit === null || wanted <= limit - inUse;
+        const enough =
+          fits(limits.memory_mb, used.memory_mb, guest.memory_mb) &&
+          fits(limits.disk_gb, used.disk_gb, guest.root_gb + guest.ephemeral_gb) &&
+          fits(limits.vcpu, used.vcpus, guest.vcpus);
+        if (!enough) throw computeFault('ComputeResourcesUnavailable');
+        await updateInstance(db.knex, guest.uuid, { host, launched_on: host }, world.clock.now());
+      }),
+    changed: () => void report().catch(error => log.warn('cannot report resources', { error })),
+    report,
+  };
+}
+
+/** An instance that is placed here already does not count against itself. */
+async function takenWithout(guest: Guest, taken: () => Promise<Taken>): Promise<Taken> {
+  const used = await taken();
+  return {
+    memory_mb: used.memory_mb - guest.memory_mb,
+    disk_gb: used.disk_gb - guest.root_gb - guest.ephemeral_gb,
+    vcpus: used.vcpus - guest.vcpus,
+    instances: used.instances - 1,
+  };
+}

@@ -1,0 +1,167 @@
+import { elevated, Fault, isFault, type Logger, type RequestContext, type World } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import type { keyedMutex } from '@folsom/host/mutex';
+import { type InstanceRecord, instanceName, instanceRecord } from '@folsom/nova/instance-records';
+import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
+import {
+  type InstanceChanges,
+  recordFault,
+  tryUpdateInstance,
+  type UpdateCondition,
+  updateInstance,
+  type Visibility,
+} from '@folsom/nova/instances';
+import type { NetworkApi, NetworkedInstance } from '@folsom/nova/network-api';
+import type { Bus } from '@folsom/rpc';
+import type { ComputeDriver, Guest } from './driver.ts';
+import type { ImageClient } from './image-client.ts';
+import type { UsageNotifier } from './notifications.ts';
+import type { Resources } from './resources.ts';
+import type { ComputeSettings } from './settings.ts';
+import type { StepObserver } from './steps.ts';
+
+/** What every operation of the compute agent works with. */
+export interface ComputeSeam {
+  db: Database;
+  bus: Bus;
+  world: World;
+  log: Logger;
+  host: string;
+  settings: ComputeSettings;
+  driver: ComputeDriver;
+  images: ImageClient;
+  network: NetworkApi;
+  resources: Resources;
+  notify: UsageNotifier;
+  inTurn: ReturnType<typeof keyedMutex>;
+  /** Work under way by instance, so that a deletion can end it. */
+  working: Map<string, AbortController>;
+  observe: StepObserver | undefined;
+}
+
+export const nowOf = (seam: ComputeSeam): number => seam.world.clock.now();
+
+export const asGuest = (seam: ComputeSeam, record: InstanceRecord): Guest => ({
+  ...record,
+  name: instanceName(seam.settings.instance_name_template, record),
+});
+
+/** The instance as the database has it now. @throws Fault `InstanceNotFound` */
+export const guestOf = async (seam: ComputeSeam, uuid: string, see?: Visibility): Promise<Guest> =>
+  asGuest(seam, await instanceRecord(seam.db.knex, uuid, see));
+
+export const networked = (guest: InstanceRecord, host: string | null = guest.host): NetworkedInstance => ({
+  id: guest.id,
+  uuid: guest.uuid,
+  project_id: guest.project_id,
+  host,
+  rxtx_factor: guest.flavor.rxtx_factor,
+});
+
+/** Changes an instance, compare-and-set where a condition is given, and tells who listens. */
+export async function change(
+  seam: ComputeSeam,
+  context: RequestContext,
+  guest: { uuid: string; vm_state: string; task_state: string | null },
+  changes: InstanceChanges,
+  condition: UpdateCondition = {},
+): Promise<Guest> {
+  await updateInstance(seam.db.knex, guest.uuid, changes, nowOf(seam), condition);
+  const after = await guestOf(seam, guest.uuid, { readDeleted: 'yes' });
+  await seam.notify.updated(context, guest, after);
+  return after;
+}
+
+/** power_state as the hypervisor has it; no state when it does not know the guest. */
+export async function powerStateOf(seam: ComputeSeam, guest: Guest): Promise<number> {
+  try {
+    return (await seam.driver.info(guest)).state;
+  } catch (error) {
+    if (isFault(error, 'InstanceNotFound')) return powerState.noState;
+    throw error;
+  }
+}
+
+/** Puts an instance into ERROR, without a task. */
+export const setError = (seam: ComputeSeam, uuid: string): Promise<boolean> =>
+  tryUpdateInstance(seam.db.knex, uuid, { vm_state: vmState.error, task_state: null }, nowOf(seam), {
+    expectedTaskState: [null, ...Object.values(taskState).filter(state => state !== taskState.deleting)],
+  });
+
+/** Writes down why something failed. Users see the name; administrators see the text. */
+export async function addFault(seam: ComputeSeam, uuid: string, error: unknown): Promise<void> {
+  const known = error instanceof Fault;
+  const name = known ? error.name : 'NovaException';
+  const text = error instanceof Error ? error.message : String(error);
+  const details = known ? text : `${text}\n${error instanceof Error ? (error.stack ?? '') : ''}`;
+  await recordFault(
+    seam.db.knex,
+    { instance_uuid: uuid, code: 500, message: name, details: details.slice(0, FAULT_DETAILS_CHARS_MAX) },
+    nowOf(seam),
+  );
+}
+const FAULT_DETAILS_CHARS_MAX = 8000;
+
+/** Whether the failure only says that somebody else (a deletion) took over. */
+export const isPreempted = (error: unknown): boolean =>
+  isFault(error, 'UnexpectedTaskStateError') || isFault(error, 'InstanceNotFound') || isDeletion(error);
+
+/** Reason with which a deletion ends other work on the instance. */
+export class InstanceGoes extends Error {
+  override name = 'InstanceGoes';
+}
+const isDeletion = (error: unknown): boolean => error instanceof InstanceGoes;
+
+export interface Operation {
+  guest: Guest;
+  context: RequestContext;
+  signal: AbortSignal;
+}
+
+/**
+ * Runs work on an instance: one at a time, ended by a deletion, and on failure with a fault record and without a
+ * task left. Work that was overtaken by another task changes nothing more.
+ */
+export function onInstance<T>(
+  seam: ComputeSeam,
+  context: RequestContext,
+  uuid: string,
+  work: (operation: Operation) => Promise<T>,
+  options: { errorState?: boolean; keepTask?: boolean } = {},
+): Promise<T> {
+  return seam.inTurn(uuid, async () => {
+    const controller = new AbortController();
+    seam.working.set(uuid, controller);
+    const admin = elevated(context);
+    try {
+      const guest = await guestOf(seam, uuid);
+      return await work({ guest, context: admin, signal: controller.signal });
+    } catch (error) {
+      await afterFailure(seam, uuid, error, options);
+      throw error;
+    } finally {
+      if (seam.working.get(uuid) === controller) seam.working.delete(uuid);
+    }
+  });
+}
+
+async function afterFailure(
+  seam: ComputeSeam,
+  uuid: string,
+  error: unknown,
+  options: { errorState?: boolean; keepTask?: boolean },
+): Promise<void> {
+  if (isPreempted(error)) {
+    seam.log.info('work was overtaken by another task', { instance: uuid, error });
+    return;
+  }
+  seam.log.error('work on an instance failed', { instance: uuid, error });
+  await addFault(seam, uuid, error);
+  if (options.errorState) await setError(seam, uuid);
+  else if (!options.keepTask) {
+    const others = Object.values(taskState).filter(state => state !== taskState.deleting);
+    await tryUpdateInstance(seam.db.knex, uuid, { task_state: null }, nowOf(seam), {
+      expectedTaskState: others,
+    });
+  }
+}

@@ -1,0 +1,91 @@
+import type { Clock, Logger } from '@folsom/core';
+import { computeFault } from './faults.ts';
+
+/** One named part of a long operation. */
+export interface Step<State> {
+  name: string;
+  /** After this long the step has failed; its signal is aborted. */
+  timeoutMs: number;
+  run(state: State, signal: AbortSignal): Promise<void>;
+  /** Takes back what `run` did or began; must bear a `run` that never finished. Runs when a later step fails too. */
+  undo?(state: State): Promise<void>;
+}
+
+/** Told the name of every step before it runs. Tests end the process here. */
+export type StepObserver = (operation: string, step: string, instanceUuid: string) => void | Promise<void>;
+
+export interface ChainOptions {
+  operation: string;
+  instanceUuid: string;
+  clock: Clock;
+  log: Logger;
+  observe?: StepObserver | undefined;
+  /** Ends the operation early, e.g. because the instance is being deleted. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Runs steps in order. When one fails, takes back that one and those before it, last first, and rejects with the
+ * failure. An undo that fails is logged and does not keep the others from running.
+ */
+export async function runSteps<State>(
+  steps: readonly Step<State>[],
+  state: State,
+  options: ChainOptions,
+): Promise<void> {
+  const begun: Step<State>[] = [];
+  try {
+    for (const step of steps) {
+      options.signal?.throwIfAborted();
+      await options.observe?.(options.operation, step.name, options.instanceUuid);
+      begun.push(step);
+      const started = options.clock.monotonic();
+      await limited(step, state, options);
+      options.log.debug('step done', {
+        operation: options.operation,
+        step: step.name,
+        instance: options.instanceUuid,
+        ms: Math.round(options.clock.monotonic() - started),
+      });
+    }
+  } catch (error) {
+    for (const step of begun.reverse()) {
+      if (step.undo === undefined) continue;
+      await step.undo(state).catch(undoError =>
+        options.log.error('cannot undo a step', {
+          operation: options.operation,
+          step: step.name,
+          instance: options.instanceUuid,
+          error: undoError,
+        }),
+      );
+    }
+    throw error;
+  }
+}
+
+async function limited<State>(step: Step<State>, state: State, options: ChainOptions): Promise<void> {
+  const controller = new AbortController();
+  const onAbort = () => controller.abort(options.signal?.reason);
+  options.signal?.addEventListener('abort', onAbort, { once: true });
+  let timer: { cancel(): void } | undefined;
+  const expired = new Promise<never>((_resolve, reject) => {
+    timer = options.clock.after(step.timeoutMs, () => {
+      const fault = computeFault('StepTimeout', {
+        operation: options.operation,
+        step: step.name,
+        seconds: step.timeoutMs / 1000,
+      });
+      controller.abort(fault);
+      reject(fault);
+    });
+  });
+  try {
+    const work = step.run(state, controller.signal);
+    work.catch(() => {}); // a step that is given up may still fail later
+    await Promise.race([work, expired]);
+  } finally {
+    timer?.cancel();
+    options.signal?.removeEventListener('abort', onAbort);
+  }
+}
