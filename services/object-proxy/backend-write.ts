@@ -1,0 +1,142 @@
+import type { RingDevice } from '@folsom/ring';
+import { type Headers, quotePath, type ServerResponse } from '@folsom/swift/http-message';
+import { internalText } from '@folsom/swift/internal-client';
+import { type Place, type ProxyCore, type ServerKind, usableNodes } from './nodes.ts';
+
+export interface BackendAnswer {
+  status: number;
+  reason: string;
+  headers: Headers;
+  body: Buffer;
+}
+
+const NONE: Headers = new Map();
+export const UNAVAILABLE: BackendAnswer = { status: 503, reason: '', headers: NONE, body: Buffer.alloc(0) };
+
+/** Headers of a client that concern only its own connection, or that storage nodes have no business to know. */
+const KEPT_BACK = new Set([
+  'host',
+  'connection',
+  'keep-alive',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'upgrade',
+  'expect',
+  'content-length',
+  'transfer-encoding',
+  'x-auth-token',
+  'x-storage-token',
+  'authorization',
+  'cookie',
+]);
+
+/** The client's headers as they go on to a storage node, with `extra` over them. */
+export function forwardHeaders(
+  headers: Headers,
+  extra: Iterable<readonly [string, string]>,
+): Map<string, string> {
+  const out = new Map<string, string>();
+  for (const [name, value] of headers) if (!KEPT_BACK.has(name)) out.set(name, value);
+  for (const [name, value] of extra) out.set(name.toLowerCase(), value);
+  return out;
+}
+
+/** The path of a name on a storage node. */
+export const nodePath = (node: RingDevice, partition: number, path: string, query = ''): string =>
+  `/${quotePath(node.device)}/${partition}${path}${query ? `?${query}` : ''}`;
+
+/**
+ * Sends a request to every replica, going on to handoffs for nodes that fail; one answer for each of `headers`,
+ * 503 where none was to be had.
+ */
+export async function requestAll(
+  core: ProxyCore,
+  kind: ServerKind,
+  place: Place,
+  method: string,
+  path: string,
+  headers: readonly Iterable<readonly [string, string]>[],
+  body?: Buffer,
+): Promise<BackendAnswer[]> {
+  const nodes = usableNodes(core, kind, place);
+  const quoted = quotePath(path);
+  const one = async (own: Iterable<readonly [string, string]>): Promise<BackendAnswer> => {
+    for (let next = nodes.next(); !next.done; next = nodes.next()) {
+      const node = next.value;
+      try {
+        const response = await core.client.request(node, {
+          method,
+          path: nodePath(node, place.partition, quoted),
+          headers: own,
+          ...(body ? { body } : {}),
+          connectTimeoutMs: core.options.connTimeout * 1000,
+          timeoutMs: core.options.nodeTimeout * 1000,
+        });
+        const text = await internalText(response);
+        if (response.status < 500)
+          return { status: response.status, reason: response.reason, headers: response.headers, body: text };
+        if (response.status === 507) core.errors.limit(node);
+        else core.errors.count(node);
+        core.log.error('storage node answered an error', {
+          node: `${node.ip}:${node.port}/${node.device}`,
+          method,
+          status: response.status,
+        });
+      } catch (error) {
+        noteFailure(core, node, method, error);
+      }
+    }
+    return UNAVAILABLE;
+  };
+  const answers = await Promise.all(headers.map(one));
+  while (answers.length < place.nodes.length) answers.push(UNAVAILABLE);
+  return answers;
+}
+
+export function noteFailure(core: ProxyCore, node: RingDevice, what: string, error: unknown): void {
+  core.errors.count(node);
+  core.log.error('storage node failed', { node: `${node.ip}:${node.port}/${node.device}`, what, error });
+}
+
+/**
+ * The answer a client gets for several answers of nodes: that of the first class (2xx, 3xx, 4xx) which more than
+ * half of them gave, else 503.
+ */
+export function bestResponse(
+  answers: readonly BackendAnswer[],
+  what: string,
+  core: ProxyCore,
+  etag?: string,
+): ServerResponse {
+  for (const hundred of [200, 300, 400]) {
+    const inClass = answers.filter(({ status }) => status >= hundred && status < hundred + 100);
+    if (inClass.length * 2 > answers.length) {
+      const best = inClass.reduce((max, answer) => (answer.status > max.status ? answer : max));
+      const headers: Headers = new Map([
+        ['content-type', 'text/html; charset=UTF-8'],
+        ['content-length', String(best.body.length)],
+      ]);
+      if (etag !== undefined) headers.set('etag', etag.replace(/^"|"$/g, ''));
+      return {
+        status: best.status,
+        ...(best.reason ? { reason: best.reason } : {}),
+        headers,
+        body: best.body,
+      };
+    }
+  }
+  core.log.error('no majority among the storage nodes', {
+    what,
+    statuses: answers.map(({ status }) => status),
+  });
+  return {
+    status: 503,
+    reason: 'Internal Server Error',
+    headers: new Map([
+      ['content-type', 'text/html; charset=UTF-8'],
+      ['content-length', '0'],
+    ]),
+    body: null,
+  };
+}

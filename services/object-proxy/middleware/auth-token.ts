@@ -1,0 +1,45 @@
+import { answer } from '@folsom/swift/http-message';
+import type { Middleware } from '../pipeline.ts';
+import { isTrue } from '../request.ts';
+
+/** Headers that only this middleware may set for those further in. */
+const IDENTITY_HEADERS = [
+  'x-identity-status',
+  'x-tenant-id',
+  'x-tenant-name',
+  'x-user-id',
+  'x-user-name',
+  'x-roles',
+  'x-service-catalog',
+  'x-user',
+  'x-tenant',
+  'x-role',
+];
+
+/** Checks keystone tokens. With `delay_auth_decision` a missing or bad one is left to those further in. */
+export const authToken: Middleware = (app, conf, tools) => {
+  const delay = isTrue(conf.values.delay_auth_decision);
+  const host = conf.str('auth_host', '127.0.0.1');
+  const authUri = conf.str(
+    'auth_uri',
+    `${conf.str('auth_protocol', 'https')}://${host}:${conf.str('auth_port', '35357')}`,
+  );
+  return async request => {
+    for (const name of IDENTITY_HEADERS) request.headers.delete(name);
+    const token = request.headers.get('x-auth-token') ?? request.headers.get('x-storage-token');
+    const found = token && tools.validator ? await tools.validator.validate(token) : null;
+    if (found) {
+      request.identity = {
+        userName: found.userName,
+        tenantId: found.tenantId,
+        tenantName: found.tenantName,
+        roles: found.roles,
+      };
+      return app(request);
+    }
+    if (delay) return app(request);
+    const refused = answer(401, request, { body: 'Authentication required', contentType: 'text/plain' });
+    refused.headers.set('www-authenticate', `Keystone uri='${authUri}'`);
+    return refused;
+  };
+};

@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Cache, memcachedCache, memoryCache } from '@folsom/swift/memcache-client';
+import { redisCache } from '@folsom/swift/memcache-redis';
+import { type ConfSection, readConf } from '@folsom/swift/swift-conf';
+import type { Middleware, Tools } from '../pipeline.ts';
+
+/** memcache_servers of the section, else of memcache.conf; nothing configured means a cache in this process. */
+function configuredCache(conf: ConfSection, tools: Tools): Cache {
+  let servers = conf.str('memcache_servers', '');
+  const file = join(tools.swiftDir, 'memcache.conf');
+  if (!servers && existsSync(file)) servers = readConf(file).section('memcache').str('memcache_servers', '');
+  if (/^rediss?:/.test(servers)) return redisCache(servers, tools);
+  const list = servers
+    .split(',')
+    .map(server => server.trim())
+    .filter(Boolean);
+  return list.length
+    ? memcachedCache(list, { clock: tools.world.clock, log: tools.log })
+    : memoryCache(tools.world);
+}
+
+/** Hands the cache to all further in. */
+export const cacheMiddleware: Middleware = (app, conf, tools) => {
+  const cache = tools.cache ?? configuredCache(conf, tools);
+  if (!tools.cache) tools.onStop(() => cache.close());
+  return request => {
+    request.cache = cache;
+    return app(request);
+  };
+};

@@ -1,0 +1,20 @@
+import { Fault } from '@folsom/core';
+import { answer } from '@folsom/swift/http-message';
+import type { Middleware } from '../pipeline.ts';
+
+/** Gives every answer its X-Trans-Id and turns what nobody caught into a plain 500. */
+export const catchErrors: Middleware = (app, _conf, tools) => async request => {
+  try {
+    const response = await app(request);
+    response.headers.set('x-trans-id', request.transId);
+    return response;
+  } catch (error) {
+    const known = error instanceof Fault && error.status < 500;
+    if (!known) tools.log.error('unhandled error', { request_id: request.transId, error });
+    return answer(known ? error.status : 500, request, {
+      body: known ? error.message : 'An error occurred',
+      contentType: 'text/plain',
+      headers: [['x-trans-id', request.transId]],
+    });
+  }
+};

@@ -1,0 +1,95 @@
+import type { Logger, World } from '@folsom/core';
+import type { Ring, RingDevice } from '@folsom/ring';
+import type { PathHash } from '@folsom/swift/hash-path';
+import type { InternalClient } from '@folsom/swift/internal-client';
+import type { ProxyOptions } from './options.ts';
+
+export type ServerKind = 'account' | 'container' | 'object';
+
+/** What every handler of the proxy needs. */
+export interface ProxyCore {
+  world: World;
+  log: Logger;
+  options: ProxyOptions;
+  rings: Record<ServerKind, Ring>;
+  pathHash: PathHash;
+  client: InternalClient;
+  errors: NodeErrors;
+  /** Guesses a content type from a name; null if unknown. */
+  guessType: (name: string) => string | null;
+}
+
+export interface Place {
+  partition: number;
+  nodes: readonly RingDevice[];
+}
+
+/** Where the replicas of an account, container or object live. */
+export function placeOf(
+  core: ProxyCore,
+  kind: ServerKind,
+  account: string,
+  container?: string,
+  object?: string,
+): Place {
+  const ring = core.rings[kind];
+  const partition = ring.partition(core.pathHash.prefix(account, container, object));
+  return { partition, nodes: ring.nodes(partition) };
+}
+
+/** Remembers which storage nodes failed, so that they are left alone for a while. */
+export interface NodeErrors {
+  limited(node: RingDevice): boolean;
+  /** One more error. */
+  count(node: RingDevice): void;
+  /** Leaves a node alone from now on. */
+  limit(node: RingDevice): void;
+}
+
+export function nodeErrors(options: ProxyOptions, { clock }: Pick<World, 'clock'>): NodeErrors {
+  const known = new Map<string, { errors: number; last: number }>();
+  const keyOf = (node: RingDevice): string => `${node.ip}:${node.port}/${node.device}`;
+  const pause = options.errorSuppressionInterval * 1000;
+  return {
+    limited: node => {
+      if (known.size === 0) return false;
+      const key = keyOf(node);
+      const entry = known.get(key);
+      if (!entry) return false;
+      if (entry.last < clock.monotonic() - pause) {
+        known.delete(key);
+        return false;
+      }
+      return entry.errors > options.errorSuppressionLimit;
+    },
+    count: node => {
+      const key = keyOf(node);
+      known.set(key, { errors: (known.get(key)?.errors ?? 0) + 1, last: clock.monotonic() });
+    },
+    limit: node => {
+      known.set(keyOf(node), { errors: options.errorSuppressionLimit + 1, last: clock.monotonic() });
+    },
+  };
+}
+
+/** The nodes to try: those given first, then handoffs, without the ones that fail all the time. */
+export function* usableNodes(core: ProxyCore, kind: ServerKind, place: Place): Generator<RingDevice, void> {
+  for (const node of place.nodes) if (!core.errors.limited(node)) yield node;
+  let handoffs = 0;
+  for (const node of core.rings[kind].handoffs(place.partition)) {
+    if (core.errors.limited(node)) continue;
+    handoffs++;
+    if (core.options.logHandoffs) core.log.warn('handoff requested', { count: handoffs });
+    yield node;
+  }
+}
+
+/** The same nodes in random order, so that readers spread over the replicas. */
+export function shuffled<T>(items: readonly T[], { random }: Pick<World, 'random'>): T[] {
+  const out = [...items];
+  for (let i = out.length - 1; i > 0; i--) {
+    const other = random.int(i + 1);
+    [out[i], out[other]] = [out[other]!, out[i]!];
+  }
+  return out;
+}
