@@ -49,19 +49,20 @@ const check: Step<Boot> = {
   timeoutMs: LIMITS.check,
   run: async boot => {
     const { seam, guest } = boot;
+    // First of all: a message that comes twice must not touch a build that is under way or done.
+    boot.guest = await change(
+      seam,
+      boot.context,
+      guest,
+      { vm_state: vmState.building, task_state: null },
+      { expectedTaskState: [taskState.scheduling, null], expectedVmState: vmState.building },
+    );
     if ((await seam.driver.listGuests()).includes(guest.name)) {
       throw novaFault('Invalid', {}, { message: 'Instance has already been created' });
     }
     boot.image = await seam.images.show(boot.context, guest.image_ref);
     const allowed = guest.flavor.root_gb * GIGABYTE;
     if (allowed > 0 && boot.image.size > allowed) throw computeFault('ImageTooLarge');
-    boot.guest = await change(
-      seam,
-      boot.context,
-      guest,
-      { vm_state: vmState.building, task_state: null },
-      { expectedTaskState: [taskState.scheduling, null], expectedVmState: [vmState.building, vmState.error] },
-    );
     const extra = { image_name: boot.image.name };
     await seam.notify.usage(boot.context, boot.guest, 'create.start', extra);
   },

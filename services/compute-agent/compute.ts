@@ -7,7 +7,8 @@ import { instancesOnHost } from '@folsom/nova/instances';
 import { networkApi } from '@folsom/nova/network-api';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
-import type { Bus } from '@folsom/rpc';
+import { startHeartbeat } from '@folsom/nova/service-heartbeat';
+import type { Bus, Served } from '@folsom/rpc';
 import { cleanRunningDeleted, reclaimSoftDeleted } from './cleanup.ts';
 import type { ComputeDriver, Guest } from './driver.ts';
 import { computeHandlers } from './handlers.ts';
@@ -27,8 +28,6 @@ export interface ComputeServiceOptions {
   world: World;
   driver: ComputeDriver;
   images: ImageClient;
-  /** Makes the service's record and keeps it alive; gives what stops that. */
-  heartbeat?: (topic: 'compute') => Promise<{ stop(): Promise<void> }>;
   /** Told every step of every long operation before it runs; for tests. */
   observe?: StepObserver;
 }
@@ -36,6 +35,8 @@ export interface ComputeServiceOptions {
 export interface RunningCompute extends RunningService {
   /** Runs all periodic work now. */
   tick(): Promise<void>;
+  /** Its place on the bus. */
+  readonly served: Served;
 }
 
 /** Power states and deletions are looked at this often, in periodic runs. */
@@ -86,7 +87,15 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
       .update_service_capabilities(adminContext(), { service_name: 'compute', host, capabilities: stats });
   };
   const served = await computeContract.serve(bus, host, computeHandlers(seam, capabilities));
-  const beat = await options.heartbeat?.('compute');
+  const beat = await startHeartbeat({
+    db,
+    world,
+    reportIntervalS: settings.report_interval,
+    host,
+    binary: 'nova-compute',
+    topic: settings.compute_topic,
+    availability_zone: settings.node_availability_zone,
+  });
   await seam.resources.report();
   await capabilities().catch(error => log.warn('cannot report capabilities', { error }));
 
@@ -122,7 +131,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
   let stopped: Promise<void> | undefined;
   const stop = async () => {
     timer.cancel();
-    await beat?.stop();
+    await beat.stop();
     await served.stop();
     await running;
     await recovered;
@@ -137,5 +146,6 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
       return stopped;
     },
     tick,
+    served,
   };
 }

@@ -78,8 +78,8 @@ export const destroySteps: readonly Step<Destruction>[] = [
     run: async ({ seam, context, guest }) => {
       await seam.notify.usage(context, guest, 'delete.end');
       if (!seam.settings.vnc_enabled) return;
-      // The instance is gone already: a console service that is down must not bring it back.
-      await consoleTokens
+      // The instance is gone already and its tokens lead nowhere: nobody waits for the console service.
+      void consoleTokens
         .client(seam.bus)
         .delete_tokens_for_instance(context, { instance_uuid: guest.uuid })
         .catch(error => seam.log.warn('cannot revoke console tokens', { instance: guest.uuid, error }));

@@ -12,6 +12,7 @@ import {
   addFault,
   type ComputeSeam,
   change,
+  guestOf,
   networked,
   nowOf,
   onInstance,
@@ -44,7 +45,16 @@ const interrupted = (seam: ComputeSeam, guest: Guest) =>
   computeFault('InstanceInterrupted', { host: seam.host, task: guest.task_state ?? guest.vm_state });
 
 /** A build: kept if its guest runs already, else everything it took is given back. */
-const build: Fate = async (seam, context, guest) => {
+const build: Fate = (seam, context, listed) =>
+  seam.inTurn(listed.uuid, async () => {
+    // The message may have come a second time and the build be done, or going on elsewhere.
+    const guest = await guestOf(seam, listed.uuid);
+    if (guest.vm_state !== vmState.building || guest.task_state !== listed.task_state) return;
+    if (guest.host !== seam.host) return;
+    await finishBuild(seam, context, guest);
+  });
+
+const finishBuild: Fate = async (seam, context, guest) => {
   const running = (await powerStateOf(seam, guest)) === powerState.running;
   if (running && guest.task_state === taskState.spawning) {
     await seam.driver.plug(guest, await cachedNetworkInfo(seam.db, guest.uuid));

@@ -137,7 +137,7 @@ describe('nova-network without touching the host', () => {
         error => error.name,
       );
     expect(await refused([[other!.uuid, null]])).toBe('NoNetworksFound');
-    const mine = (await network.get_all_networks(admin))[0]!;
+    const mine = (await network.get_all_networks(admin, {}))[0]!;
     expect(await refused([[mine.uuid, null]])).toBeUndefined();
     expect(await refused([[mine.uuid, '10.0.0.300']])).toBe('FixedIpInvalid');
     expect(await refused([[mine.uuid, '10.9.0.2']])).toBe('FixedIpNotFoundForNetwork');

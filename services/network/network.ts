@@ -7,6 +7,8 @@ import { networkApi } from '@folsom/nova/network-api';
 import { allNetworks, networksOnHost } from '@folsom/nova/networks';
 import { novaOptions } from '@folsom/nova/options';
 import { networkContract } from '@folsom/nova/rpc/network';
+import { startHeartbeat } from '@folsom/nova/service-heartbeat';
+import { serviceByHostAndBinary, serviceIsUp } from '@folsom/nova/services';
 import type { Bus } from '@folsom/rpc';
 import {
   type AddressSeam,
@@ -29,10 +31,6 @@ export interface NetworkServiceOptions {
   /** Where host commands run: this host, or one inside a network namespace. */
   runner?: Runner;
   quota?: FixedIpQuota;
-  /** Makes the service's record and keeps it alive; gives what stops that. */
-  heartbeat?: (topic: 'network') => Promise<{ stop(): Promise<void> }>;
-  /** Whether the nova-network of a host is alive. Default: yes. */
-  isUp?: (host: string) => Promise<boolean>;
 }
 
 export interface RunningNetwork extends RunningService {
@@ -56,7 +54,12 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
     leases: null,
     quota: options.quota ?? noFixedIpQuota,
     client: networkApi({ bus, db, clock: world.clock }).client,
-    isUp: options.isUp ?? (async () => true),
+    isUp: async other => {
+      const record = await serviceByHostAndBinary(db.knex, other, 'nova-network').catch(() => undefined);
+      return (
+        record !== undefined && serviceIsUp(record, world.clock.now(), settings.service_down_time * 1000)
+      );
+    },
   };
   let leases: LeaseSpool | null = null;
   if (!settings.fake_network) {
@@ -87,7 +90,15 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
       dns1: settings.flat_network_dns,
     }),
   );
-  const beat = await options.heartbeat?.('network');
+  const beat = await startHeartbeat({
+    db,
+    world,
+    reportIntervalS: settings.report_interval,
+    host,
+    binary: 'nova-network',
+    topic: settings.network_topic,
+    availability_zone: settings.node_availability_zone,
+  });
 
   let running: Promise<void> = Promise.resolve();
   const periodic = world.clock.every(settings.periodic_interval * 1000, () => {
@@ -103,7 +114,7 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
   let stopped: Promise<void> | undefined;
   const stop = async () => {
     periodic.cancel();
-    await beat?.stop();
+    await beat.stop();
     await served.stop();
     await running;
     await leases?.stop();
