@@ -1,1 +1,4 @@
-export {};
+export { identityOperations } from './api/operations.ts';
+export * from './identity.ts';
+export * from './options.ts';
+export { REVOCATION_METHOD, REVOCATION_TOPIC } from './tokens/revocation-log.ts';

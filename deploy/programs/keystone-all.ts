@@ -1,0 +1,38 @@
+import { hostname } from 'node:os';
+import { commonOptions, loadConfig } from '@folsom/config';
+import { createLogger, systemClock, systemRandom } from '@folsom/core';
+import { openDatabase } from '@folsom/db';
+import { identityOptions, keystoneSqlOptions, startIdentity } from '@folsom/identity';
+import { runUntilSignal } from '../run.ts';
+
+/** keystone: both APIs in one process, configured by keystone.conf. */
+export async function main(argv: string[]): Promise<number> {
+  const starting = createLogger({ fields: { service: 'keystone' } });
+  const config = loadConfig({
+    program: 'keystone-all',
+    declarations: [commonOptions, ...identityOptions],
+    files: ['/etc/keystone/keystone.conf'],
+    expected: isPasteSection,
+    argv,
+    log: starting,
+  });
+  if (config.wants) {
+    process.stdout.write(config.wants === 'help' ? config.help() : '2012.2.4\n');
+    return 0;
+  }
+  const { debug } = config.of(commonOptions);
+  const log = createLogger({ level: debug ? 'debug' : 'info', fields: { service: 'keystone' } });
+  const world = { clock: systemClock, random: systemRandom, log };
+  log.debug('configuration', config.dump());
+  const db = await openDatabase({ connection: config.of(keystoneSqlOptions).connection, log });
+  try {
+    const service = await startIdentity({ config, db, bus: null, world, host: hostname() });
+    log.info('ready', { public: service.addresses[0], admin: service.addresses[1] });
+    return await runUntilSignal(service, log);
+  } finally {
+    await db.close();
+  }
+}
+
+/** keystone.conf is also its own paste configuration; pipelines are fixed here. */
+const isPasteSection = (group: string): boolean => /^(filter|app|pipeline|composite):/.test(group);

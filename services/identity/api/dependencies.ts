@@ -1,0 +1,41 @@
+import type { RevocationList } from '@folsom/auth';
+import type { World } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import type { CatalogState } from '../catalog-state.ts';
+import type { Fresh } from '../fresh.ts';
+import type { Passwords } from '../passwords.ts';
+import type { Pki } from '../pki/pki.ts';
+import type { Role } from '../repositories/roles.ts';
+import type { Tokens } from '../tokens/tokens.ts';
+import type { Authorize } from './authorize.ts';
+import type { Statistics } from './stats.ts';
+
+/** What the operations work with. */
+export interface Dependencies {
+  db: Database;
+  world: World;
+  tokens: Tokens;
+  authorize: Authorize;
+  passwords: Passwords;
+  catalog: CatalogState;
+  roles: Fresh<Role[]>;
+  revocations: RevocationList;
+  statistics: Statistics;
+  pki: Pki;
+  /** Public keys of signed tokens in PEM, by id. */
+  publicKeys: () => Record<string, string>;
+  limits: {
+    /** Characters of names and ids in a login. */
+    paramCharsMax: number;
+    tokenCharsMax: number;
+  };
+  ec2: {
+    requireServiceCaller: boolean;
+    /** 0: signatures never get too old. */
+    signatureMaxAgeMs: number;
+    repeatWindowMs: number;
+  };
+}
+
+/** A new id as keystone makes them: 32 hexadecimal digits. */
+export const newId = (world: World): string => world.random.uuid().replaceAll('-', '');

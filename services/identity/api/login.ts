@@ -1,0 +1,130 @@
+import { isEnabled } from '../enabled.ts';
+import { fault, missing } from '../faults.ts';
+import { IDENTITY_LIMITS } from '../limits.ts';
+import { findGrant } from '../repositories/grants.ts';
+import type { Role } from '../repositories/roles.ts';
+import { findTenant, findTenantByName, type Tenant, tenantView } from '../repositories/tenants.ts';
+import { findUser, findUserByName, type User, userView } from '../repositories/users.ts';
+import type { TokenFacts } from '../tokens/token.ts';
+import type { Dependencies } from './dependencies.ts';
+import { textField } from './request-body.ts';
+
+type Deps = Pick<Dependencies, 'db' | 'tokens' | 'passwords' | 'roles' | 'limits'>;
+type Auth = Readonly<Record<string, unknown>>;
+
+const badPassword = () => fault('Unauthorized', {}, { message: 'Invalid user / password' });
+
+/** Who logs in, and where: the facts of the token to issue. Throws the faults of `POST /tokens`. */
+export async function login(deps: Deps, auth: Auth): Promise<TokenFacts> {
+  if ('passwordCredentials' in auth) return loginByPassword(deps, auth);
+  if ('token' in auth) return loginByToken(deps, auth);
+  throw missing('passwordCredentials or token', 'auth');
+}
+
+/** A person's rights in a tenant as a token holds them; without a tenant there are none. */
+export async function scopeFacts(
+  deps: Pick<Dependencies, 'db' | 'roles'>,
+  user: User,
+  tenant: Tenant | null,
+): Promise<Pick<TokenFacts, 'user' | 'tenant' | 'metadata' | 'roles'>> {
+  const userDocument = { ...userView(user), id: user.id, name: user.name };
+  if (tenant === null) return { user: userDocument, tenant: null, metadata: {}, roles: [] };
+  const { metadata, roleIds } = await findGrant(deps.db.knex, user.id, tenant.id);
+  return {
+    user: userDocument,
+    tenant: { ...tenantView(tenant), id: tenant.id, name: tenant.name },
+    metadata,
+    roles: await rolesByIds(deps, roleIds),
+  };
+}
+
+export async function rolesByIds(deps: Pick<Dependencies, 'roles'>, ids: readonly string[]): Promise<Role[]> {
+  if (ids.length === 0) return [];
+  const byId = new Map((await deps.roles.get()).map(role => [role.id, role]));
+  return ids.flatMap(id => byId.get(id) ?? []);
+}
+
+async function loginByPassword(deps: Deps, auth: Auth): Promise<TokenFacts> {
+  const { db, limits } = deps;
+  const credentials = objectIn(auth, 'passwordCredentials');
+  const userId = textField(credentials, 'userId', limits.paramCharsMax);
+  const username = textField(credentials, 'username', limits.paramCharsMax);
+  // Refused before any hash is computed.
+  const password = textField(credentials, 'password', IDENTITY_LIMITS.passwordCharsMax) ?? '';
+  const tenantName = textField(auth, 'tenantName', limits.paramCharsMax);
+  const tenantId = textField(auth, 'tenantId', limits.paramCharsMax);
+  if (password === '') throw badPassword();
+
+  // Before anything is read: what is revoked from now on ends this token, too.
+  const issuedAt = deps.tokens.issueMoment();
+  const user = username
+    ? await findUserByName(db.knex, username)
+    : userId
+      ? await findUser(db.knex, userId)
+      : null;
+  // Whether the name exists shows neither in the answer nor in its time, and nothing about tenants is told before.
+  if (!(await deps.passwords.verify(user, password)) || user === null) throw badPassword();
+
+  const tenant = await tenantOfLogin(deps, user, tenantName, tenantId);
+  if (!isEnabled(user.extra) || (tenant && !isEnabled(tenant.extra))) throw fault('Unauthorized');
+  return {
+    ...(await scopeFacts(deps, user, tenant)),
+    issuedAt,
+    expiresAt: issuedAt + deps.tokens.lifetimeMs,
+  };
+}
+
+async function tenantOfLogin(
+  { db }: Deps,
+  user: User,
+  tenantName: string | undefined,
+  tenantId: string | undefined,
+): Promise<Tenant | null> {
+  if (!tenantName && tenantId === undefined) return null;
+  const tenant = tenantName
+    ? await findTenantByName(db.knex, tenantName)
+    : await findTenant(db.knex, tenantId ?? '');
+  if (!tenant && tenantName) throw fault('Unauthorized');
+  if (!tenant || !(await findGrant(db.knex, user.id, tenant.id)).member) {
+    throw fault('Unauthorized', {}, { message: 'Invalid tenant' });
+  }
+  return tenant;
+}
+
+async function loginByToken(deps: Deps, auth: Auth): Promise<TokenFacts> {
+  const { db, limits, tokens } = deps;
+  const id = textField(objectIn(auth, 'token'), 'id', Number.MAX_SAFE_INTEGER);
+  if (id === undefined) throw missing('id', 'token');
+  if (id.length > limits.tokenCharsMax) {
+    throw fault('ValidationSizeError', { attribute: 'token', size: limits.tokenCharsMax });
+  }
+  const tenantName = textField(auth, 'tenantName', limits.paramCharsMax);
+  const tenantId = textField(auth, 'tenantId', limits.paramCharsMax);
+
+  const issuedAt = tokens.issueMoment();
+  const old = await tokens.find(id);
+  if (!old) throw fault('Unauthorized');
+  const user = await findUser(db.knex, old.user.id);
+  if (!user || !isEnabled(user.extra)) throw fault('Unauthorized');
+
+  let tenant: Tenant | null = null;
+  if (tenantName) {
+    tenant = await findTenantByName(db.knex, tenantName);
+    if (!tenant) throw fault('TenantNotFound', { tenant_id: tenantName });
+  } else if (tenantId) {
+    tenant = await findTenant(db.knex, tenantId);
+    if (!tenant) throw fault('Unauthorized');
+  }
+  if (tenant && !(await findGrant(db.knex, user.id, tenant.id)).member) throw fault('Unauthorized');
+  if (tenant && !isEnabled(tenant.extra)) throw fault('Unauthorized');
+  // A token from a token never lives longer than the first.
+  return { ...(await scopeFacts(deps, user, tenant)), issuedAt, expiresAt: old.expiresAt };
+}
+
+function objectIn(from: Auth, field: string): Record<string, unknown> {
+  const value = from[field];
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw missing(`an object as ${field}`, 'auth');
+  }
+  return value as Record<string, unknown>;
+}

@@ -1,0 +1,221 @@
+import { existsSync } from 'node:fs';
+import {
+  isAdminRole,
+  type RevocationList,
+  revocationList,
+  signedTokenReader,
+  type TokenInfo,
+  type TokenValidator,
+} from '@folsom/auth';
+import type { Config } from '@folsom/config';
+import { type RunningService, sqlSeconds, type Timer, type World } from '@folsom/core';
+import { checkSchema, type Database } from '@folsom/db';
+import type { HttpMetrics } from '@folsom/http';
+import { loadPolicy, type Policy, policyFile } from '@folsom/policy';
+import type { Bus } from '@folsom/rpc';
+import { identityApp } from './api/app.ts';
+import { authorization } from './api/authorize.ts';
+import type { Dependencies } from './api/dependencies.ts';
+import { identityOperations } from './api/operations.ts';
+import { statistics } from './api/stats.ts';
+import { catalogState } from './catalog-state.ts';
+import { fresh } from './fresh.ts';
+import { IDENTITY_LIMITS } from './limits.ts';
+import {
+  keystoneEc2Options,
+  keystoneOptions,
+  keystoneSigningOptions,
+  keystoneTokenOptions,
+} from './options.ts';
+import { passwords } from './passwords.ts';
+import { pki } from './pki/pki.ts';
+import { listRoles } from './repositories/roles.ts';
+import { flushTokens } from './repositories/tokens.ts';
+import { forgetRetiredKeys, openTokenKeys } from './tokens/jwt-keys.ts';
+import { revocationLog } from './tokens/revocation-log.ts';
+import { createTokens, type TokenFormat } from './tokens/tokens.ts';
+
+export interface IdentityOptions {
+  config: Config;
+  db: Database;
+  /** Carries revocations to the other services; null where there is none. */
+  bus: Bus | null;
+  world: World;
+  /** Name of this host on the bus. */
+  host?: string;
+  /** Instead of the configured ports. */
+  ports?: { public: number; admin: number };
+  /** Instead of bind_host. */
+  bindHost?: string;
+  metrics?: HttpMetrics;
+}
+
+export interface RunningIdentity extends RunningService {
+  /** `host:port` of the public and of the admin API. */
+  addresses: readonly [string, string];
+  /** Validates tokens without HTTP, for services in the same process. */
+  validator: TokenValidator;
+  /** What has been revoked, as every validator in this process sees it. */
+  revocations: RevocationList;
+}
+
+const DEFAULT_POLICY = '{"admin_required": [["role:admin"], ["is_admin:1"]]}';
+
+/** Starts keystone: the public and the admin API. */
+export async function startIdentity(options: IdentityOptions): Promise<RunningIdentity> {
+  const { config, db, bus, world } = options;
+  const keystone = config.of(keystoneOptions);
+  const signing = config.of(keystoneSigningOptions);
+  const ec2 = config.of(keystoneEc2Options);
+  const format = signing.token_format as TokenFormat;
+  const lifetimeMs = config.of(keystoneTokenOptions).expiration * 1000;
+  await checkSchema(db, 'keystone');
+
+  const revocations = revocationList(world.clock);
+  const log = revocationLog({ db, bus, world, host: options.host ?? 'localhost', list: revocations });
+  // Signed tokens stay good when the format is changed: whoever has keys accepts them.
+  const keys =
+    format === 'JWT' || existsSync(`${signing.jwt_key_dir}/current`)
+      ? openTokenKeys(signing.jwt_key_dir)
+      : null;
+  const reader = keys ? signedTokenReader({ publicKey: keys.publicKey }) : null;
+  const roles = fresh(() => listRoles(db.knex), IDENTITY_LIMITS.freshMs, world.clock);
+  const signer = pki({
+    certfile: signing.certfile,
+    keyfile: signing.keyfile,
+    caCerts: signing.ca_certs,
+    clock: world.clock,
+    log: world.log,
+  });
+  const tokens = createTokens({
+    db,
+    world,
+    format,
+    lifetimeMs,
+    log,
+    keys,
+    reader,
+    roles,
+    pkiSign: format === 'PKI' ? signer.signToken : null,
+  });
+  const ports = options.ports ?? { public: keystone.public_port, admin: keystone.admin_port };
+  const catalog = catalogState(
+    db,
+    {
+      public_port: String(ports.public),
+      admin_port: String(ports.admin),
+      compute_port: String(keystone.compute_port),
+    },
+    world,
+  );
+  const stats = statistics();
+  const dependencies: Dependencies = {
+    db,
+    world,
+    tokens,
+    authorize: authorization(tokens, policyOf(keystone.policy_file, keystone.policy_default_rule, world)),
+    passwords: passwords({ world, rounds: keystone.crypt_strength }),
+    catalog,
+    roles,
+    revocations,
+    statistics: stats,
+    pki: signer,
+    publicKeys: () => keys?.list() ?? {},
+    limits: { paramCharsMax: keystone.max_param_size, tokenCharsMax: keystone.max_token_size },
+    ec2: {
+      requireServiceCaller: ec2.require_service_caller,
+      signatureMaxAgeMs: ec2.signature_max_age * 1000,
+      repeatWindowMs: ec2.signature_repeat_window * 1000,
+    },
+  };
+
+  await log.start();
+  const operations = identityOperations(dependencies);
+  const appFor = (port: 'public' | 'admin') =>
+    identityApp({
+      port,
+      operations,
+      authorize: dependencies.authorize,
+      adminToken: keystone.admin_token,
+      statistics: stats,
+      world,
+      checks: { database: db.ping },
+      ...(options.metrics ? { metrics: options.metrics } : {}),
+    });
+  const apps = [appFor('public'), appFor('admin')] as const;
+  const host = options.bindHost ?? keystone.bind_host;
+  let addresses: [string, string];
+  try {
+    addresses = [
+      await apps[0].listen({ host, port: ports.public }),
+      await apps[1].listen({ host, port: ports.admin }),
+    ];
+  } catch (error) {
+    await log.stop();
+    await Promise.all(apps.map(app => app.stop()));
+    throw error;
+  }
+
+  const timers: Timer[] = [
+    world.clock.every(IDENTITY_LIMITS.flushEveryMs, () => {
+      tidy().catch(error => world.log.warn('old tokens could not be deleted', { error }));
+    }),
+  ];
+  if (keys) timers.push(world.clock.every(IDENTITY_LIMITS.freshMs, () => refreshKeys()));
+  const refreshKeys = () => {
+    try {
+      keys?.refresh();
+    } catch (error) {
+      world.log.error('token keys cannot be read', { error });
+    }
+  };
+  const tidy = async () => {
+    const before = world.clock.now() - IDENTITY_LIMITS.expiredKeptMs;
+    const count = await flushTokens(db, before, IDENTITY_LIMITS.flushRowsMax);
+    if (count > 0) world.log.info('expired tokens deleted', { count, before: sqlSeconds(before) });
+    await db.knex('folsom_revocation').where('expires', '<', world.clock.now()).delete();
+    if (keys) forgetRetiredKeys(signing.jwt_key_dir, lifetimeMs, world.clock);
+  };
+
+  let stopping: Promise<void> | undefined;
+  return {
+    name: 'keystone',
+    addresses,
+    revocations,
+    validator: {
+      validate: async (id): Promise<TokenInfo | null> => {
+        const token = await tokens.find(id);
+        if (!token) return null;
+        return {
+          id,
+          expiresAt: token.expiresAt,
+          issuedAt: token.issuedAt,
+          userId: token.user.id,
+          userName: token.user.name,
+          tenantId: token.tenant?.id ?? null,
+          tenantName: token.tenant?.name ?? null,
+          roles: token.roles.map(role => role.name),
+          isAdmin: token.roles.some(role => isAdminRole(role.name)),
+          serviceCatalog: token.tenant ? await catalog.forToken(token.user.id, token.tenant.id) : [],
+        };
+      },
+    },
+    stop: () => {
+      stopping ??= (async () => {
+        for (const timer of timers) timer.cancel();
+        await Promise.all(apps.map(app => app.stop()));
+        await log.stop();
+      })();
+      return stopping;
+    },
+  };
+}
+
+function policyOf(file: string, defaultRule: string, world: World): Policy {
+  const path = [file, `/etc/keystone/${file}`].find(
+    candidate => candidate.startsWith('/') && existsSync(candidate),
+  );
+  return path === undefined
+    ? loadPolicy(DEFAULT_POLICY, defaultRule)
+    : policyFile(path, { clock: world.clock, log: world.log, defaultRule });
+}

@@ -1,0 +1,92 @@
+import { bool, int, options, port, secret, str } from '@folsom/config';
+
+/** keystone.conf: names and defaults are Folsom's; options of our own say so. */
+export const keystoneOptions = options('DEFAULT', {
+  admin_token: secret('ADMIN', 'Shared secret that stands for an administrator; empty switches it off'),
+  bind_host: str('0.0.0.0', 'Address to listen on'),
+  public_port: port(5000, 'Port of the public API'),
+  admin_port: port(35357, 'Port of the admin API'),
+  compute_port: port(8774, 'Value of $(compute_port)s in endpoint templates'),
+  onready: str(null, 'Accepted; systemd learns readiness from the listening socket'),
+  auth_admin_prefix: str('', 'Accepted for compatibility'),
+  max_param_size: int(64, 'Longest names and ids in a login', { min: 1 }),
+  max_token_size: int(8192, 'Longest token', { min: 1 }),
+  crypt_strength: int(40_000, 'Rounds of sha512_crypt for new passwords', { min: 1000, max: 999_999_999 }),
+  policy_file: str('policy.json', 'Rules of who may do what'),
+  policy_default_rule: str('default', 'Rule for actions that have none'),
+  log_config: str(null, 'Accepted for compatibility'),
+  log_format: str('', 'Accepted for compatibility'),
+  log_date_format: str('', 'Accepted for compatibility'),
+  syslog_log_facility: str('LOG_USER', 'Accepted for compatibility'),
+});
+
+export const keystoneSqlOptions = options('sql', {
+  connection: secret('sqlite:///keystone.db', 'Database, e.g. mysql://keystone:password@host/keystone'),
+  idle_timeout: int(200, 'Accepted for compatibility'),
+});
+
+export const keystoneTokenOptions = options('token', {
+  driver: str('keystone.token.backends.kvs.Token', 'Accepted; tokens are kept in the database'),
+  expiration: int(86_400, 'Seconds a token is valid', { min: 1 }),
+});
+
+export const keystoneSigningOptions = options('signing', {
+  token_format: str('UUID', 'UUID, PKI, or (our own) JWT: signed, checked without a call', {
+    choices: ['UUID', 'PKI', 'JWT'],
+  }),
+  certfile: str('/etc/keystone/ssl/certs/signing_cert.pem', 'Certificate that signs PKI tokens'),
+  keyfile: str('/etc/keystone/ssl/private/signing_key.pem', 'Its private key'),
+  ca_certs: str('/etc/keystone/ssl/certs/ca.pem', 'Certificate of the authority that issued it'),
+  key_size: int(1024, 'Bits of keys made by pki_setup (at least 2048 are made)'),
+  valid_days: int(3650, 'Days the certificates of pki_setup are valid', { min: 1 }),
+  ca_password: secret(null, 'Accepted for compatibility'),
+  jwt_key_dir: str(
+    '/var/lib/keystone/token-keys',
+    'Our own: directory of the key pairs of JWT tokens, mode 0700',
+  ),
+});
+
+export const keystoneEc2Options = options('ec2', {
+  driver: str('keystone.contrib.ec2.backends.kvs.Ec2', 'Accepted; credentials are kept in the database'),
+  require_service_caller: bool(
+    true,
+    'Our own: ec2tokens and s3tokens answer only to callers with an administrator token',
+  ),
+  signature_max_age: int(900, 'Our own: seconds after which a signed request is too old; 0: never', {
+    min: 0,
+  }),
+  signature_repeat_window: int(
+    2,
+    'Our own: seconds after signing in which the same request may come again; later it is a replay',
+    { min: 0 },
+  ),
+});
+
+const driver = (group: string, name: string) =>
+  options(group, { driver: str(name, 'Accepted; there is one implementation') });
+
+export const keystoneDriverOptions = [
+  driver('identity', 'keystone.identity.backends.sql.Identity'),
+  driver('catalog', 'keystone.catalog.backends.sql.Catalog'),
+  driver('policy', 'keystone.policy.backends.rules.Policy'),
+  driver('stats', 'keystone.contrib.stats.backends.kvs.Stats'),
+];
+
+export const keystoneSslOptions = options('ssl', {
+  enable: bool(false, 'TLS on both ports'),
+  certfile: str(null, 'Certificate of the service'),
+  keyfile: str(null, 'Its private key'),
+  ca_certs: str(null, 'Authority that client certificates must come from'),
+  cert_required: bool(false, 'Whether clients must show a certificate'),
+});
+
+/** Everything the identity service reads from its configuration. */
+export const identityOptions = [
+  keystoneOptions,
+  keystoneSqlOptions,
+  keystoneTokenOptions,
+  keystoneSigningOptions,
+  keystoneEc2Options,
+  keystoneSslOptions,
+  ...keystoneDriverOptions,
+];

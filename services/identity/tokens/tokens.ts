@@ -1,0 +1,244 @@
+import { createHash, hash } from 'node:crypto';
+import {
+  grantSubject,
+  looksSigned,
+  type Revocation,
+  type RevocationKind,
+  type SignedTokenReader,
+  signToken,
+  tokenSubject,
+} from '@folsom/auth';
+import type { World } from '@folsom/core';
+import type { Database, Knex } from '@folsom/db';
+import { LRUCache } from 'lru-cache';
+import { fault } from '../faults.ts';
+import type { Fresh } from '../fresh.ts';
+import { IDENTITY_LIMITS } from '../limits.ts';
+import type { Role } from '../repositories/roles.ts';
+import { findTenant, tenantView } from '../repositories/tenants.ts';
+import {
+  findStoredToken,
+  invalidateToken,
+  invalidateTokens,
+  type StoredToken,
+  type TokenScope,
+  tokenWriter,
+} from '../repositories/tokens.ts';
+import type { TokenKeys } from './jwt-keys.ts';
+import type { RevocationLog } from './revocation-log.ts';
+import type { Token, TokenFacts } from './token.ts';
+
+export type TokenFormat = 'UUID' | 'PKI' | 'JWT';
+
+/** Makes, finds and ends tokens of every format. */
+export interface Tokens {
+  /** See {@link RevocationLog.issueMoment}: take it before reading who the user is. */
+  issueMoment(): number;
+  /** Seconds a token lives, as milliseconds. */
+  readonly lifetimeMs: number;
+  issue(facts: TokenFacts, signedDocument?: () => string): Promise<Token>;
+  /** The token, if it is genuine, neither expired nor revoked. */
+  find(id: string): Promise<Token | null>;
+  /** Ends one token; 404 for one that is unknown or ended already. Expired ones may be ended. */
+  revoke(id: string): Promise<void>;
+  /**
+   * Inside a transaction, ends every token of a scope; what it returns goes to `published` after the commit. Roles are
+   * given with their name.
+   */
+  revokeAll(trx: Knex, scope: Omit<TokenScope, 'roleId'> & { role?: Role }): Promise<Revocation[]>;
+  published(revocations: readonly Revocation[]): void;
+}
+
+export interface TokensOptions {
+  db: Database;
+  world: World;
+  format: TokenFormat;
+  lifetimeMs: number;
+  log: RevocationLog;
+  keys: TokenKeys | null;
+  reader: SignedTokenReader | null;
+  roles: Fresh<Role[]>;
+  /** Signs a document as PKI token text. */
+  pkiSign: ((document: string) => Promise<string>) | null;
+}
+
+const PKI_PREFIX = 'MII';
+
+/** What stands for a token in the database: PKI tokens are known by their MD5, as the original's clients expect. */
+export const storedKey = (id: string): string =>
+  id.startsWith(PKI_PREFIX) ? createHash('md5').update(id).digest('hex') : id;
+
+/** Longest key the table holds: anything longer is no stored token. */
+const KEY_CHARS_MAX = 64;
+
+export function createTokens(options: TokensOptions): Tokens {
+  const { db, world, log, reader, keys } = options;
+  const { clock } = world;
+  const write = tokenWriter(db);
+  // By digest: what is kept in memory is not the secret itself.
+  const cache = new LRUCache<string, { token: Token; until: number }>({
+    max: IDENTITY_LIMITS.tokensCachedMax,
+  });
+
+  const usable = (token: Token): boolean =>
+    token.expiresAt > clock.now() &&
+    !log.list.isRevoked({
+      key: token.key,
+      userId: token.user.id,
+      tenantId: token.tenant?.id ?? null,
+      roles: token.roles.map(role => role.name),
+      issuedAt: token.issuedAt,
+    });
+
+  const rolesByIds = async (ids: unknown): Promise<Role[]> => {
+    if (!Array.isArray(ids) || ids.length === 0) return [];
+    const known = new Map((await options.roles.get()).map(role => [role.id, role]));
+    return ids.flatMap(id => known.get(String(id)) ?? []);
+  };
+
+  const fromStored = async (id: string, stored: StoredToken): Promise<Token> => ({
+    id,
+    key: stored.key,
+    user: { ...stored.user, id: String(stored.user.id), name: String(stored.user.name) },
+    tenant:
+      stored.tenant === null
+        ? null
+        : { ...stored.tenant, id: String(stored.tenant.id), name: String(stored.tenant.name) },
+    metadata: stored.metadata,
+    roles: await rolesByIds(stored.metadata.roles),
+    issuedAt: stored.issuedAt,
+    expiresAt: stored.expiresAt,
+  });
+
+  const fromSigned = async (id: string): Promise<Token | null> => {
+    const signed = reader?.read(id);
+    if (!signed) return null;
+    const roles = (await options.roles.get()).filter(role => signed.roles.includes(role.name));
+    const tenant = signed.tenantId === null ? null : await findTenant(db.knex, signed.tenantId);
+    if (signed.tenantId !== null && tenant === null) return null;
+    return {
+      id,
+      key: signed.key,
+      user: { id: signed.userId, name: signed.userName },
+      tenant: tenant === null ? null : { ...tenantView(tenant), id: tenant.id, name: tenant.name },
+      metadata: tenant === null ? {} : { roles: roles.map(role => role.id) },
+      roles,
+      issuedAt: signed.issuedAt,
+      expiresAt: signed.expiresAt,
+    };
+  };
+
+  const load = async (id: string): Promise<Token | null> => {
+    if (looksSigned(id)) return fromSigned(id);
+    const key = storedKey(id);
+    if (key.length > KEY_CHARS_MAX) return null;
+    const stored = await findStoredToken(db.knex, key);
+    return stored ? fromStored(id, stored) : null;
+  };
+
+  const find = async (id: string): Promise<Token | null> => {
+    const digest = hash('sha256', id, 'base64');
+    const known = cache.get(digest);
+    if (known && known.until > clock.monotonic()) return usable(known.token) ? known.token : null;
+    const token = await load(id);
+    if (!token || !usable(token)) {
+      cache.delete(digest);
+      return null;
+    }
+    // A stored token changes only by being revoked, which the list tells; roles and tenants of others may change.
+    cache.set(digest, { token, until: clock.monotonic() + IDENTITY_LIMITS.freshMs });
+    return token;
+  };
+
+  const revocation = (kind: RevocationKind, subject: string, expires: number): Revocation => ({
+    kind,
+    subject,
+    issuedBefore: log.revocationMoment(),
+    revokedAt: clock.now(),
+    expires,
+  });
+
+  return {
+    lifetimeMs: options.lifetimeMs,
+    issueMoment: log.issueMoment,
+    issue: async (facts, signedDocument) => {
+      if (options.format === 'JWT' && keys) {
+        const key = world.random.bytes(16).toString('base64url');
+        const id = signToken(
+          {
+            key,
+            userId: facts.user.id,
+            userName: facts.user.name,
+            tenantId: facts.tenant?.id ?? null,
+            tenantName: facts.tenant?.name ?? null,
+            roles: facts.roles.map(role => role.name),
+            issuedAt: facts.issuedAt,
+            expiresAt: facts.expiresAt,
+          },
+          keys.signing(),
+        );
+        return { ...facts, id, key };
+      }
+      const id =
+        options.format === 'PKI' && options.pkiSign && signedDocument
+          ? await options.pkiSign(signedDocument())
+          : world.random.uuid().replaceAll('-', '');
+      const key = storedKey(id);
+      const { user, tenant, metadata, issuedAt, expiresAt } = facts;
+      // The same facts signed in the same second give the same PKI token: it is stored once.
+      if (options.format !== 'PKI' || (await findStoredToken(db.knex, key)) === null) {
+        await write({ key, user, tenant, metadata, issuedAt, expiresAt }, id);
+      }
+      const token = { ...facts, id, key };
+      cache.set(hash('sha256', id, 'base64'), {
+        token,
+        until: clock.monotonic() + IDENTITY_LIMITS.freshMs,
+      });
+      return token;
+    },
+    find,
+    revoke: async id => {
+      const gone = () => fault('TokenNotFound', { token_id: id });
+      if (looksSigned(id)) {
+        const signed = reader?.read(id);
+        if (!signed || log.list.isRevoked(signed)) throw gone();
+        if (signed.expiresAt <= clock.now()) return;
+        const made = [revocation('token', tokenSubject(signed.key), signed.expiresAt)];
+        await db.transaction(trx => log.write(trx, made));
+        log.publish(made);
+        return;
+      }
+      const key = storedKey(id);
+      if (key.length > KEY_CHARS_MAX) throw gone();
+      const made = [revocation('token', tokenSubject(key), clock.now() + options.lifetimeMs)];
+      const found = await db.transaction(async trx => {
+        if (!(await invalidateToken(trx, key))) return false;
+        await log.write(trx, made);
+        return true;
+      });
+      if (!found) throw gone();
+      log.publish(made);
+    },
+    revokeAll: async (trx, { userId, tenantId, role }) => {
+      const expires = clock.now() + options.lifetimeMs;
+      const made: Revocation[] = [];
+      if (role) made.push(revocation('role', role.name, expires));
+      else if (userId !== undefined && tenantId !== undefined)
+        made.push(revocation('grant', grantSubject(userId, tenantId), expires));
+      else if (userId !== undefined) made.push(revocation('user', userId, expires));
+      else if (tenantId !== undefined) made.push(revocation('tenant', tenantId, expires));
+      await invalidateTokens(
+        trx,
+        {
+          ...(userId === undefined ? {} : { userId }),
+          ...(tenantId === undefined ? {} : { tenantId }),
+          ...(role === undefined ? {} : { roleId: role.id }),
+        },
+        clock.now(),
+      );
+      await log.write(trx, made);
+      return made;
+    },
+    published: log.publish,
+  };
+}
