@@ -1,4 +1,5 @@
-import type { Ports } from './layout.ts';
+import { readFile, writeFile } from 'node:fs/promises';
+import type { Layout, Ports } from './layout.ts';
 import type { Secrets } from './secrets.ts';
 
 /** What the first start puts into keystone; every step looks first, so that it may be repeated after a crash. */
@@ -56,8 +57,19 @@ export function catalogServices(hostIp: string, ports: Ports): CatalogService[] 
   ];
 }
 
-/** Creates tenants, roles, users, grants and the catalog where they are missing. Resolves to the ids by name. */
-export async function bootstrap(options: BootstrapOptions): Promise<{ tenants: Record<string, string> }> {
+/**
+ * Creates tenants, roles, users, grants and the catalog where they are missing. What was done is remembered in the state
+ * directory together with the addresses, so that a later start has nothing to do.
+ */
+export async function bootstrap(options: BootstrapOptions, layout: Layout): Promise<void> {
+  const key = JSON.stringify({ version: 1, hostIp: options.hostIp, ports: options.ports });
+  const done = await readFile(layout.bootstrapped, 'utf8').catch(() => '');
+  if (done === key) return;
+  await populate(options);
+  await writeFile(layout.bootstrapped, key, { mode: 0o600 });
+}
+
+async function populate(options: BootstrapOptions): Promise<void> {
   const api = client(options);
   const { secrets, hostIp, ports } = options;
 
@@ -125,7 +137,6 @@ export async function bootstrap(options: BootstrapOptions): Promise<{ tenants: R
       },
     });
   }
-  return { tenants };
 }
 
 function client({ adminUrl, secrets, timeoutMs }: BootstrapOptions) {

@@ -42,6 +42,8 @@ export interface Layout {
   log: string;
   /** What is running: pid, addresses, services. */
   running: string;
+  /** Which addresses the catalog was made for. */
+  bootstrapped: string;
   db: (name: 'keystone' | 'glance' | 'nova') => string;
   keystone: string;
   images: string;
@@ -61,6 +63,7 @@ export function layoutOf(dir: string): Layout {
     secrets: at('secrets.json'),
     log: at('log', 'folsom.log'),
     running: at('running.json'),
+    bootstrapped: at('bootstrapped.json'),
     db: name => at('db', `${name}.sqlite`),
     keystone: at('keystone'),
     images: at('glance'),

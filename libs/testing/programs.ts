@@ -49,7 +49,7 @@ export const runProgram = (
   name: string,
   args: readonly string[],
   options: {
-    netns?: string;
+    enter?: readonly string[];
     timeoutMs?: number;
     env?: Record<string, string>;
     cwd?: string;

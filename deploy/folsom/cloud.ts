@@ -1,0 +1,103 @@
+import type { RunningService, World } from '@folsom/core';
+import { type Database, DatabaseError, dbSync, openDatabase, type SchemaName } from '@folsom/db';
+import type { HttpMetrics } from '@folsom/http';
+import { createLocalBus, type LocalBus } from '@folsom/rpc';
+import { bootstrap, catalogServices } from './bootstrap.ts';
+import { startIdentityPart } from './identity-part.ts';
+import { startImagePart } from './image-part.ts';
+import type { Layout, Ports } from './layout.ts';
+import { CannotStart } from './preflight.ts';
+import type { Provisioned } from './provision.ts';
+import type { Secrets } from './secrets.ts';
+
+/** Says what is being done when it takes long. */
+export type Tell = <T>(what: string, work: () => Promise<T>) => Promise<T>;
+
+export interface CloudOptions {
+  layout: Layout;
+  ports: Ports;
+  hostIp: string;
+  secrets: Secrets;
+  world: World;
+  metrics: HttpMetrics;
+  compute: Provisioned;
+  /** CIDR of the guests' network. */
+  fixedRange: string;
+  swift: { devices: number; replicas: number };
+  tell: Tell;
+}
+
+/** What every part of the cloud is given. */
+export interface PartOptions extends CloudOptions {
+  bus: LocalBus;
+  databases: Record<SchemaName, Database>;
+}
+
+export interface Cloud {
+  /** In the order in which they were started. */
+  services: readonly RunningService[];
+  endpoints: readonly { name: string; url: string }[];
+  /** Stops the services, front ends first, and closes the databases. */
+  stop(): Promise<void>;
+}
+
+/** How long one request of the first start's set-up may take. */
+const BOOTSTRAP_TIMEOUT_MS = 30_000;
+
+/** Starts every service in this process on SQLite and the in-process bus. Everything is undone when one cannot start. */
+export async function startCloud(options: CloudOptions): Promise<Cloud> {
+  const { layout, hostIp, ports, world, tell } = options;
+  const services: RunningService[] = [];
+  const databases = await tell('opening the databases', () => openDatabases(options));
+  const bus = createLocalBus(world);
+  const stop = async () => {
+    // Front ends first, so that nothing asks a service that is gone.
+    for (const service of services.toReversed()) await service.stop();
+    await bus.close();
+    await Promise.all(Object.values(databases).map(database => database.close()));
+  };
+  const parts: PartOptions = { ...options, bus, databases };
+  try {
+    const identity = await tell('starting identity', () => startIdentityPart(parts));
+    services.push(identity);
+    const bootstrapOptions = {
+      adminUrl: `http://${hostIp}:${ports.identityAdmin}/v2.0`,
+      secrets: options.secrets,
+      hostIp,
+      ports,
+      timeoutMs: BOOTSTRAP_TIMEOUT_MS,
+    };
+    await tell('creating tenants, users and the catalog', () => bootstrap(bootstrapOptions, layout));
+    services.push(await tell('starting image', () => startImagePart(parts, identity.validator)));
+  } catch (error) {
+    await stop().catch(stopError => world.log.error('stopping failed', { error: stopError }));
+    throw error;
+  }
+  const endpoints = catalogServices(hostIp, ports).map(({ name, url }) => ({ name, url }));
+  return { services, endpoints, stop };
+}
+
+async function openDatabases({ layout, world }: CloudOptions): Promise<Record<SchemaName, Database>> {
+  const names = ['keystone', 'glance', 'nova'] as const;
+  const opened = await Promise.allSettled(
+    names.map(async name => {
+      const database = await openDatabase({ connection: `sqlite:///${layout.db(name)}`, ...world });
+      try {
+        await dbSync(database, name);
+      } catch (error) {
+        await database.close();
+        throw error;
+      }
+      return [name, database] as const;
+    }),
+  );
+  const failed = opened.find(result => result.status === 'rejected');
+  if (failed) {
+    for (const result of opened) if (result.status === 'fulfilled') await result.value[1].close();
+    const { reason } = failed;
+    throw reason instanceof DatabaseError ? new CannotStart(reason.message) : reason;
+  }
+  return Object.fromEntries(
+    opened.flatMap(result => (result.status === 'fulfilled' ? [result.value] : [])),
+  ) as Record<SchemaName, Database>;
+}

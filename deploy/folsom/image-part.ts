@@ -1,0 +1,27 @@
+import type { TokenValidator } from '@folsom/auth';
+import { configFrom } from '@folsom/config';
+import type { RunningService } from '@folsom/core';
+import { startImageApi } from '@folsom/image/api';
+import { imageDeclarations } from '@folsom/image/options';
+import type { PartOptions } from './cloud.ts';
+
+/** glance-api with its registry in process and the file store. */
+export function startImagePart(options: PartOptions, validator: TokenValidator): Promise<RunningService> {
+  const { layout, ports, hostIp, world, databases, bus, metrics } = options;
+  const config = configFrom(imageDeclarations, {
+    DEFAULT: {
+      registry_client_protocol: 'local',
+      filesystem_store_datadir: `${layout.images}/images`,
+      scrubber_datadir: `${layout.images}/scrubber`,
+    },
+  });
+  return startImageApi({
+    config,
+    world,
+    db: databases.glance,
+    validator,
+    bus,
+    metrics,
+    listen: { host: hostIp, port: ports.image },
+  });
+}

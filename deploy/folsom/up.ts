@@ -1,0 +1,175 @@
+import { dirname } from 'node:path';
+import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
+import { httpMetrics, serveMetrics } from '@folsom/http';
+import { type Cloud, startCloud, type Tell } from './cloud.ts';
+import type { Print } from './commands.ts';
+import { type Layout, layoutOf, type PortName, portsWithOffset } from './layout.ts';
+import { openLogFile } from './log-file.ts';
+import { writeOpenrc } from './openrc.ts';
+import { CannotStart, checkHostAddress, checkPorts, explainFileError, prepareStateDir } from './preflight.ts';
+import { type ComputeDriver, provision } from './provision.ts';
+import { forgetRunning, readRunning, writeRunning } from './running.ts';
+import { loadSecrets, type Secrets } from './secrets.ts';
+
+export interface UpOptions {
+  stateDir: string;
+  hostIp: string;
+  portsOffset: number;
+  fixedRange: string;
+  computeDriver: 'auto' | ComputeDriver;
+  swiftDevices: number;
+  swiftReplicas: number;
+  metrics: boolean;
+  passwords: Partial<Secrets>;
+}
+
+/** Anything longer than this is told to the person waiting. */
+const TELL_AFTER_MS = 1_000;
+
+/** Brings the cloud up, stays until a signal, stops it. Resolves to the exit code. */
+export async function up(options: UpOptions, print: Print): Promise<number> {
+  const started = performance.now();
+  const layout = layoutOf(options.stateDir);
+  try {
+    const cloud = await start(options, layout, print, started);
+    return await stayUp(cloud, layout, print);
+  } catch (error) {
+    const explained = explainFileError(error, layout.dir);
+    process.stderr.write(`folsom: ${explained.message}\n`);
+    if (!(explained instanceof CannotStart)) process.stderr.write(`details are in ${layout.log}\n`);
+    return 1;
+  }
+}
+
+interface Up {
+  cloud: Cloud;
+  stopMetrics: () => Promise<void>;
+  closeLog: () => void;
+}
+
+async function start(options: UpOptions, layout: Layout, print: Print, started: number): Promise<Up> {
+  const ports = portsWithOffset(options.portsOffset);
+  checkHostAddress(options.hostIp);
+  if (options.swiftReplicas > options.swiftDevices) {
+    throw new CannotStart(
+      `${options.swiftReplicas} replicas need as many devices; give --swift-devices, too`,
+    );
+  }
+  const running = await readRunning(layout);
+  if (running)
+    throw new CannotStart(`this cloud is running already (process ${running.pid}); see "folsom status"`);
+  await prepareStateDir(layout.dir, [
+    layout.dir,
+    dirname(layout.log),
+    dirname(layout.db('nova')),
+    layout.keystone,
+    layout.images,
+    layout.nova,
+    layout.objects,
+  ]);
+  const names = (Object.keys(ports) as PortName[]).filter(name => options.metrics || name !== 'metrics');
+  await checkPorts(options.hostIp, ports, names);
+
+  const logFile = openLogFile(layout.log);
+  const world: World = {
+    clock: systemClock,
+    random: systemRandom,
+    log: createLogger({ level: 'debug', write: logFile.write }),
+  };
+  const secrets = await loadSecrets(layout.secrets, world.random, options.passwords);
+  const compute = await provision(options.computeDriver, print);
+  const metrics = httpMetrics();
+  let cloud: Cloud;
+  try {
+    cloud = await startCloud({
+      layout,
+      ports,
+      secrets,
+      world,
+      metrics,
+      compute,
+      hostIp: options.hostIp,
+      fixedRange: options.fixedRange,
+      swift: { devices: options.swiftDevices, replicas: options.swiftReplicas },
+      tell: teller(print),
+    });
+  } catch (error) {
+    world.log.error('start failed', { error });
+    logFile.close();
+    throw error;
+  }
+  const metricsServer = options.metrics
+    ? await serveMetrics(metrics.registry, { host: options.hostIp, port: ports.metrics })
+    : undefined;
+  const authUrl = `http://${options.hostIp}:${ports.identityPublic}/v2.0`;
+  await writeOpenrc(layout.openrc, {
+    user: 'admin',
+    password: secrets.adminPassword,
+    tenant: 'admin',
+    authUrl,
+    admin: true,
+  });
+  await writeOpenrc(layout.openrcDemo, {
+    user: 'demo',
+    password: secrets.demoPassword,
+    tenant: 'demo',
+    authUrl,
+    admin: false,
+  });
+  await writeRunning(layout, {
+    since: new Date(world.clock.now()).toISOString(),
+    hostIp: options.hostIp,
+    hypervisor: `${compute.driver}: ${compute.why}`,
+    services: cloud.services.map(({ name, addresses }) => ({ name, addresses })),
+  });
+  summary(cloud, options, layout, compute, print);
+  print(`ready in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  return { cloud, stopMetrics: async () => metricsServer?.stop(), closeLog: logFile.close };
+}
+
+function summary(
+  cloud: Cloud,
+  options: UpOptions,
+  layout: Layout,
+  compute: { driver: ComputeDriver; why: string },
+  print: Print,
+): void {
+  print('');
+  print('Endpoints');
+  for (const { name, url } of cloud.endpoints) print(`  ${name.padEnd(16)} ${url}`);
+  print(`Hypervisor: ${compute.driver} (${compute.why})`);
+  print(`Credentials: ${layout.openrc} (admin), ${layout.openrcDemo} (demo)`);
+  print('Try in another terminal:');
+  print(`  . ${layout.openrc}`);
+  print('  openstack image list          # or: glance image-list');
+  print('  openstack server create --image guest --flavor m1.tiny --wait first');
+  if (options.hostIp.startsWith('127.'))
+    print('Reachable from this machine only; --host-ip ADDRESS opens it to others.');
+}
+
+/** Says what is being done once it has taken a second. */
+function teller(print: Print): Tell {
+  return async (what, work) => {
+    const timer = setTimeout(() => print(`${what} ...`), TELL_AFTER_MS);
+    try {
+      return await work();
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+async function stayUp({ cloud, stopMetrics, closeLog }: Up, layout: Layout, print: Print): Promise<number> {
+  await new Promise<void>(resolve => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => resolve());
+  });
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(130));
+  print('stopping (guests go on running) ...');
+  await stopMetrics();
+  await cloud.stop();
+  await forgetRunning(layout);
+  closeLog();
+  print('stopped');
+  setImmediate(() => process.exit(0));
+  return 0;
+}

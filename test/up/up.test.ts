@@ -1,0 +1,191 @@
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type RunningProgram, runProgram, startProgram } from '@folsom/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+// The whole cloud as `npm start` runs it, with the fake hypervisor and ports out of everybody's way.
+const OFFSET = 21_000;
+const common = ['--ports-offset', String(OFFSET), '--compute-driver', 'fake'];
+
+describe('folsom up', () => {
+  let dir: string;
+  let cloud: RunningProgram | undefined;
+  const state = () => join(dir, 'var');
+
+  const start = async (...more: string[]) => {
+    cloud = await startProgram('folsom', ['up', '--state-dir', state(), ...common, ...more], {
+      logFile: join(dir, 'terminal.log'),
+      until: /^ready in [\d.]+ s$/m,
+      timeoutMs: 60_000,
+    });
+    return cloud;
+  };
+  const folsom = (...argv: string[]) => runProgram('folsom', argv);
+  const openrc = async (file = 'openrc') => {
+    const text = await readFile(join(state(), file), 'utf8');
+    return Object.fromEntries(
+      [...text.matchAll(/^export (\w+)='?(.*?)'?$/gm)].map(match => [match[1]!, match[2]!]),
+    );
+  };
+  const token = async () => {
+    const {
+      OS_USERNAME: username,
+      OS_PASSWORD: password,
+      OS_TENANT_NAME: tenantName,
+      OS_AUTH_URL: url,
+    } = await openrc();
+    const response = await fetch(`${url}/tokens`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ auth: { tenantName, passwordCredentials: { username, password } } }),
+    });
+    expect(response.status).toBe(200);
+    const { access } = (await response.json()) as {
+      access: {
+        token: { id: string; tenant: { id: string } };
+        serviceCatalog: { type: string; endpoints: { publicURL: string }[] }[];
+      };
+    };
+    return access;
+  };
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'folsom-up-'));
+  });
+  afterAll(async () => {
+    await cloud?.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it('starts everything, writes private credentials and says what to do next', async () => {
+    const program = await start();
+    const said = await program.output();
+    expect(said).toContain('Endpoints');
+    expect(said).toContain('Hypervisor: fake');
+    expect(said).toContain(`Credentials: ${join(state(), 'openrc')}`);
+    for (const file of ['openrc', 'openrc-demo', 'secrets.json']) {
+      expect((await stat(join(state(), file))).mode & 0o777).toBe(0o600);
+    }
+    const access = await token();
+    expect(access.serviceCatalog.map(service => service.type).sort()).toEqual([
+      'compute',
+      'identity',
+      'image',
+      'object-store',
+    ]);
+    for (const service of access.serviceCatalog) {
+      const response = await fetch(service.endpoints[0]!.publicURL, {
+        headers: { 'x-auth-token': access.token.id },
+      });
+      expect(response.status, service.type).toBeLessThan(500);
+    }
+  });
+
+  it('tells its state, and refuses to start twice', async () => {
+    const shown = await folsom('status', '--state-dir', state());
+    expect(shown.code).toBe(0);
+    expect(shown.stdout).toMatch(/^keystone.* up .*127\.0\.0\.1:26000/m);
+    expect(shown.stdout).not.toMatch(/ down /);
+    expect(shown.stdout).toMatch(/memory \d+ MB/);
+    const again = await folsom('up', '--state-dir', state(), ...common);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toMatch(/^folsom: this cloud is running already \(process \d+\)/);
+  });
+
+  it('keeps no secret in its log and traces a request', async () => {
+    const { OS_PASSWORD: password } = await openrc();
+    const access = await token();
+    const compute = access.serviceCatalog.find(service => service.type === 'compute')!.endpoints[0]!
+      .publicURL;
+    const response = await fetch(`${compute}/servers/detail`, {
+      headers: { 'x-auth-token': access.token.id },
+    });
+    expect(response.status).toBe(200);
+    const id = response.headers.get('x-compute-request-id')!;
+    await new Promise(resolve => setTimeout(resolve, 300));
+    const log = await readFile(join(state(), 'log', 'folsom.log'), 'utf8');
+    expect(log).not.toContain(password);
+    expect(log).not.toContain(access.token.id);
+    const traced = await folsom('trace', id, '--state-dir', state());
+    expect(traced.stdout).toContain('servers/detail');
+    expect(
+      (await folsom('trace', 'req-00000000-0000-0000-0000-000000000000', '--state-dir', state())).code,
+    ).toBe(1);
+  });
+
+  it('stops cleanly and keeps everything for the next start', async () => {
+    const before = await openrc();
+    const { token: first } = await token();
+    cloud!.kill('SIGINT');
+    expect(await cloud!.exited).toBe(0);
+    expect((await folsom('status', '--state-dir', state())).code).toBe(3);
+    await start();
+    expect(await openrc()).toEqual(before);
+    expect((await token()).token.tenant.id).toBe(first.tenant.id);
+    await cloud!.stop();
+  });
+
+  it('survives kill -9', async () => {
+    await start();
+    cloud!.kill('SIGKILL');
+    await cloud!.exited;
+    await start();
+    expect((await token()).token.tenant).toBeDefined();
+    await cloud!.stop();
+  });
+
+  describe('says in one sentence why it cannot start, and exits with 1', () => {
+    const refuses = async (argv: string[], sentence: RegExp) => {
+      const refused = await folsom('up', ...common, ...argv);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(sentence);
+      expect(refused.stderr.trim().split('\n').length).toBeLessThanOrEqual(2);
+      expect(refused.stderr).not.toMatch(/\bat .*\.ts:\d+/);
+    };
+
+    it('a port in use', async () => {
+      const server: Server = createServer();
+      await new Promise<void>(resolve => server.listen(9292 + OFFSET, '127.0.0.1', resolve));
+      try {
+        await refuses(['--state-dir', join(dir, 'other')], /port 30292 \(image\) on 127\.0\.0\.1 is in use/);
+      } finally {
+        server.close();
+      }
+    });
+
+    it('an address that is not ours', async () => {
+      await refuses(
+        ['--state-dir', join(dir, 'other'), '--host-ip', '203.0.113.9'],
+        /no address 203\.0\.113\.9/,
+      );
+    });
+
+    it('a state directory that is a file', async () => {
+      await writeFile(join(dir, 'file'), '');
+      await refuses(['--state-dir', join(dir, 'file')], /is not a directory/);
+    });
+
+    it('a damaged database', async () => {
+      const damaged = join(dir, 'damaged');
+      await mkdir(join(damaged, 'db'), { recursive: true });
+      await chmod(damaged, 0o700);
+      await writeFile(join(damaged, 'db', 'keystone.sqlite'), Buffer.alloc(8192, 'not a database'));
+      await refuses(['--state-dir', damaged], /keystone\.sqlite.* is damaged/);
+    });
+
+    it('a network that is none', async () => {
+      await refuses(['--state-dir', join(dir, 'other'), '--fixed-range', '10.0.0.0/99'], /10\.0\.0\.0\/99/);
+    });
+  });
+
+  it('down --purge removes every trace', async () => {
+    await start();
+    const done = await folsom('down', '--purge', '--state-dir', state());
+    expect(done.code, done.stderr).toBe(0);
+    expect(await cloud!.exited).toBe(0);
+    await expect(stat(state())).rejects.toThrow('ENOENT');
+    expect((await folsom('down', '--state-dir', state())).stdout).toContain('not running');
+  });
+});
