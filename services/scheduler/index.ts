@@ -1,1 +1,2 @@
-export {};
+export { schedulerOptions, trustOptions } from './options.ts';
+export { type SchedulerServiceOptions, startScheduler } from './scheduler.ts';

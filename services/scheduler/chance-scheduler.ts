@@ -1,0 +1,60 @@
+import type { RequestContext, World } from '@folsom/core';
+import type { FilterProperties } from '@folsom/nova/rpc/wire';
+import { serviceIsUp } from '@folsom/nova/services';
+import type { SchedulerDriver } from './driver.ts';
+import { asFault } from './filter-scheduler.ts';
+import { countRemoved, newTally, noValidHost, tallyText } from './no-valid-host.ts';
+import { type ProvisionSeam, provision, provisionResize } from './provision.ts';
+import type { Sources } from './sources.ts';
+import { castVolume } from './volume-host.ts';
+
+export interface ChanceSchedulerOptions {
+  seam: ProvisionSeam;
+  sources: Sources;
+  world: World;
+  serviceDownTimeMs: number;
+}
+
+/** Any host that is up, by lot. */
+export function chanceScheduler(options: ChanceSchedulerOptions): SchedulerDriver {
+  const { seam, sources, world, serviceDownTimeMs } = options;
+
+  const draw = async (topic: string, properties: FilterProperties): Promise<string> => {
+    const services = await sources.services(topic);
+    const up = services.filter(service => serviceIsUp(service, world.clock.now(), serviceDownTimeMs));
+    const tally = newTally(services.length);
+    countRemoved(tally, 'being down', services.length - up.length);
+    if (up.length === 0) throw noValidHost(`Is the appropriate service running? ${tallyText(tally)}`);
+    const { ignore_hosts: ignored = [], force_hosts: forced = [] } = properties;
+    const left = up
+      .filter(({ host }) => !ignored.includes(host))
+      .filter(({ host }) => forced.length === 0 || forced.includes(host));
+    countRemoved(tally, 'ignore_hosts and force_hosts', up.length - left.length);
+    if (left.length === 0) throw noValidHost(`Could not find another compute. ${tallyText(tally)}`);
+    return left[world.random.int(left.length)]!.host;
+  };
+
+  return {
+    async runInstance(context, args, failed) {
+      const { request_spec: spec } = args;
+      const properties = args.filter_properties ?? {};
+      for (const [at, uuid] of spec.instance_uuids.entries()) {
+        try {
+          const host = await draw('compute', properties);
+          const own = { ...spec, instance_properties: { ...spec.instance_properties, launch_index: at } };
+          await provision(seam, context, args, { host, uuid, spec: own, properties });
+        } catch (error) {
+          await failed(uuid, asFault(error, seam));
+        }
+      }
+    },
+
+    async prepResize(context, args) {
+      await provisionResize(seam, context, args, await draw('compute', args.filter_properties ?? {}));
+    },
+
+    async createVolume(context: RequestContext, job) {
+      await castVolume(seam, sources, context, await draw('volume', {}), job);
+    },
+  };
+}

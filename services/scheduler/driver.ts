@@ -1,0 +1,23 @@
+import type { Fault, RequestContext } from '@folsom/core';
+import type { SchedulePrepResizeArgs, ScheduleRunArgs } from '@folsom/nova/rpc/scheduler';
+
+export interface VolumeJob {
+  volume_id: string;
+  snapshot_id: string | null;
+  image_id: string | null;
+}
+
+/** A way to choose hosts; Folsom's scheduler classes. */
+export interface SchedulerDriver {
+  /**
+   * Sends every instance of the request to a host. An instance that finds none is reported through `failed`; what is
+   * thrown concerns the whole request.
+   */
+  runInstance(
+    context: RequestContext,
+    args: ScheduleRunArgs,
+    failed: (uuid: string, fault: Fault) => Promise<void>,
+  ): Promise<void>;
+  prepResize(context: RequestContext, args: SchedulePrepResizeArgs): Promise<void>;
+  createVolume(context: RequestContext, job: VolumeJob): Promise<void>;
+}

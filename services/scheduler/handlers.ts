@@ -1,0 +1,148 @@
+import { type Fault, isFault, type RequestContext, type World } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import { taskState, vmState } from '@folsom/nova/instance-state';
+import { recordFault, tryUpdateInstance, type UpdateCondition } from '@folsom/nova/instances';
+import { rollbackReservations } from '@folsom/nova/quotas';
+import type { schedulerContract } from '@folsom/nova/rpc/scheduler';
+import type { RequestSpec } from '@folsom/nova/rpc/wire';
+import type { Handlers, Notifier } from '@folsom/rpc';
+import type { SchedulerDriver } from './driver.ts';
+import { asFault } from './filter-scheduler.ts';
+import { hostResources } from './host-resources.ts';
+import type { Capabilities, HostStates } from './host-state.ts';
+import { type LiveMigrationSeam, liveMigrate } from './live-migration.ts';
+import type { Sources } from './sources.ts';
+
+export interface HandlerSeam extends LiveMigrationSeam {
+  db: Database;
+  world: World;
+  driver: SchedulerDriver;
+  hosts: HostStates;
+  sources: Sources;
+  notify: Notifier;
+}
+
+interface Failure {
+  method: string;
+  uuid: string;
+  fault: Fault;
+  changes: { vm_state?: string; task_state: null };
+  /** Only an instance that still waits for us is touched. */
+  waitsIn: UpdateCondition['expectedTaskState'];
+  spec?: RequestSpec;
+}
+
+/** What nova-scheduler answers. */
+export function schedulerHandlers(seam: HandlerSeam): Handlers<(typeof schedulerContract)['methods']> {
+  const { db, world, driver } = seam;
+
+  /** An instance never stays in a task nobody works on: state and record say why it failed. */
+  const failed = async (context: RequestContext, failure: Failure) => {
+    const { method, uuid, fault, spec } = failure;
+    world.log.warn(`cannot schedule ${method}`, {
+      instance: uuid,
+      requestId: context.requestId,
+      fault: fault.name,
+      why: fault.message,
+    });
+    const now = world.clock.now();
+    const touched = await tryUpdateInstance(db.knex, uuid, failure.changes, now, {
+      ...(failure.waitsIn === undefined ? {} : { expectedTaskState: failure.waitsIn }),
+    });
+    if (!touched) return;
+    await recordFault(
+      db.knex,
+      { instance_uuid: uuid, code: fault.status, message: fault.name, details: fault.message },
+      now,
+    );
+    await seam.notify(
+      context,
+      `scheduler.${method}`,
+      {
+        request_spec: spec ?? {},
+        instance_properties: spec?.instance_properties ?? {},
+        instance_id: uuid,
+        state: failure.changes.vm_state ?? null,
+        method,
+        reason: fault.message,
+      },
+      'ERROR',
+    );
+  };
+
+  return {
+    async run_instance(context, args) {
+      const spec = args.request_spec;
+      const fail = (uuid: string, fault: Fault) =>
+        failed(context, {
+          method: 'run_instance',
+          uuid,
+          fault,
+          changes: { vm_state: vmState.error, task_state: null },
+          waitsIn: taskState.scheduling,
+          spec,
+        });
+      try {
+        await driver.runInstance(context, args, fail);
+      } catch (error) {
+        const fault = asFault(error, seam);
+        for (const uuid of spec.instance_uuids) await fail(uuid, fault);
+        if (!isFault(error)) throw error;
+      }
+    },
+
+    async prep_resize(context, args) {
+      try {
+        await driver.prepResize(context, args);
+      } catch (error) {
+        const fault = asFault(error, seam);
+        const refused = fault.name === 'NoValidHost';
+        await failed(context, {
+          method: 'prep_resize',
+          uuid: args.instance.uuid,
+          fault,
+          // Nothing has happened to the guest where no host was found: it goes on as it was.
+          changes: { ...(refused ? {} : { vm_state: vmState.error }), task_state: null },
+          waitsIn: taskState.resizePrep,
+          spec: args.request_spec,
+        });
+        await rollbackReservations(db, args.reservations, world.clock.now());
+        if (!isFault(error)) throw error;
+      }
+    },
+
+    async live_migration(context, args) {
+      try {
+        return await liveMigrate(seam, context, args);
+      } catch (error) {
+        await failed(context, {
+          method: 'live_migration',
+          uuid: args.instance.uuid,
+          fault: asFault(error, seam),
+          changes: { task_state: null },
+          waitsIn: taskState.migrating,
+        });
+        throw error;
+      }
+    },
+
+    async create_volume(context, job) {
+      try {
+        await driver.createVolume(context, job);
+      } catch (error) {
+        world.log.warn('cannot schedule create_volume', { volume: job.volume_id, error });
+        await seam.sources.updateVolume(job.volume_id, { status: 'error' });
+        throw error;
+      }
+    },
+
+    show_host_resources: (_context, { host }) => hostResources(db, host),
+
+    update_service_capabilities(_context, { service_name, host, capabilities }) {
+      const given = capabilities ?? {};
+      if (typeof given === 'object' && !Array.isArray(given)) {
+        seam.hosts.report(service_name, host, given as Capabilities);
+      }
+    },
+  };
+}

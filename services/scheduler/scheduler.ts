@@ -1,0 +1,137 @@
+import type { Config } from '@folsom/config';
+import { adminContext, type RunningService, type World } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import { novaOptions } from '@folsom/nova/options';
+import { expireReservations } from '@folsom/nova/quotas';
+import { schedulerContract } from '@folsom/nova/rpc/scheduler';
+import { startHeartbeat } from '@folsom/nova/service-heartbeat';
+import { type Bus, createNotifier } from '@folsom/rpc';
+import { attestation } from './attestation.ts';
+import { chanceScheduler } from './chance-scheduler.ts';
+import { configOptions } from './config-options.ts';
+import { chooseDriver } from './drivers.ts';
+import { filterScheduler } from './filter-scheduler.ts';
+import { chooseFilters } from './filters/catalogue.ts';
+import { schedulerHandlers } from './handlers.ts';
+import { hostStates } from './host-state.ts';
+import { schedulerOptions, trustOptions } from './options.ts';
+import { simpleScheduler } from './simple-scheduler.ts';
+import { sqlSources } from './sources.ts';
+import { chooseCosts } from './weights/catalogue.ts';
+
+export interface SchedulerServiceOptions {
+  /** Declares novaOptions, schedulerOptions and trustOptions. */
+  config: Config;
+  db: Database;
+  bus: Bus;
+  world: World;
+}
+
+/** Starts nova-scheduler. */
+export async function startScheduler(options: SchedulerServiceOptions): Promise<RunningService> {
+  const { config, db, bus } = options;
+  const settings = config.of(novaOptions);
+  const own = config.of(schedulerOptions);
+  const world: World = { ...options.world, log: options.world.log.child({ service: 'nova-scheduler' }) };
+  const { host } = settings;
+  const serviceDownTimeMs = settings.service_down_time * 1000;
+
+  const sources = sqlSources(db);
+  const hosts = hostStates(sources);
+  const notify = createNotifier({
+    bus,
+    world,
+    publisherId: `scheduler.${host}`,
+    drivers: settings.notification_driver,
+    topics: settings.notification_topics,
+  });
+  const seam = { db, bus, world, instanceNameTemplate: settings.instance_name_template };
+  const chance = { seam, sources, world, serviceDownTimeMs };
+  const driver = chooseDriver(settings, {
+    filter: () =>
+      filterScheduler({
+        seam,
+        notify,
+        maxAttempts: settings.scheduler_max_attempts,
+        configOptions: configOptions(settings.scheduler_json_config_location, world),
+        selector: {
+          hosts,
+          filters: chooseFilters(settings.scheduler_available_filters, settings.scheduler_default_filters),
+          costs: chooseCosts(settings.least_cost_functions, {
+            noop_cost_fn_weight: settings.noop_cost_fn_weight,
+            compute_fill_first_cost_fn_weight: settings.compute_fill_first_cost_fn_weight,
+          }),
+          seam: {
+            sources,
+            clock: world.clock,
+            log: world.log,
+            attest: attestation(config.of(trustOptions)),
+            settings: {
+              serviceDownTimeMs,
+              cpuAllocationRatio: settings.cpu_allocation_ratio,
+              ramAllocationRatio: settings.ram_allocation_ratio,
+              diskAllocationRatio: settings.disk_allocation_ratio,
+              isolatedImages: settings.isolated_images,
+              isolatedHosts: settings.isolated_hosts,
+            },
+          },
+        },
+      }),
+    chance: () => chanceScheduler(chance),
+    simple: () => simpleScheduler({ ...chance, maxGigabytes: own.max_gigabytes }),
+  });
+
+  const beat = await startHeartbeat({
+    db,
+    world,
+    host,
+    binary: 'nova-scheduler',
+    topic: settings.scheduler_topic,
+    availability_zone: settings.node_availability_zone,
+    reportIntervalS: settings.report_interval,
+  });
+  const served = await schedulerContract.serve(
+    bus,
+    host,
+    schedulerHandlers({ db, bus, world, serviceDownTimeMs, driver, hosts, sources, notify }),
+  );
+  // A new scheduler knows no capabilities: whoever is there reports now instead of in a minute or two.
+  const context = adminContext();
+  for (const topic of ['compute', 'volume']) {
+    const message = {
+      method: 'publish_service_capabilities',
+      args: {},
+      ...(topic === 'compute' ? { version: '2.0' } : {}),
+    };
+    await bus
+      .fanout(context, topic, message)
+      .catch(error => world.log.warn('cannot ask for capabilities', { topic, error }));
+  }
+
+  let work = Promise.resolve();
+  const periodic = world.clock.every(settings.periodic_interval * 1000, () => {
+    work = work
+      .then(async () => {
+        const expired = await expireReservations(db.knex, world.clock.now());
+        if (expired > 0) world.log.info('quota reservations expired', { expired });
+      })
+      .catch(error => world.log.error('periodic work failed', { error }));
+  });
+  world.log.info('scheduler started', { host, driver: settings.scheduler_driver });
+
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    periodic.cancel();
+    await served.stop();
+    await work;
+    await beat.stop();
+  };
+  return {
+    name: 'nova-scheduler',
+    addresses: [],
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}

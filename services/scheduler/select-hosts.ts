@@ -1,0 +1,66 @@
+import type { Filter, FilterSeam, HostTest } from './filters/filter.ts';
+import { consume, type HostState, type HostStates } from './host-state.ts';
+import { countRemoved, newTally, type Tally } from './no-valid-host.ts';
+import type { ScheduleRequest } from './request.ts';
+import { cheapest, type WeighedHost, type Weighted } from './weights/weight.ts';
+
+export interface Selector {
+  hosts: HostStates;
+  filters: readonly Filter[];
+  costs: readonly Weighted[];
+  seam: FilterSeam;
+}
+
+export interface Selection {
+  /** At most as many as asked for, best first. */
+  chosen: (WeighedHost & { limits: Record<string, number> })[];
+  tally: Tally;
+}
+
+/**
+ * Chooses hosts for `count` equal instances. What is chosen is taken off the host at once, and everything after the
+ * questions to the database happens in one turn, so requests side by side see each other's choices.
+ */
+export async function selectHosts(
+  selector: Selector,
+  request: ScheduleRequest,
+  count: number,
+): Promise<Selection> {
+  const { seam } = selector;
+  const all = await selector.hosts.load();
+  const steps = await prepareSteps(selector, request, all);
+  const tally = newTally(all.length);
+  const chosen: Selection['chosen'] = [];
+  let candidates: readonly HostState[] = all;
+  for (let n = 0; n < count; n++) {
+    for (const [name, test] of steps) {
+      const passed = candidates.filter(test);
+      countRemoved(tally, name, candidates.length - passed.length);
+      candidates = passed;
+    }
+    const best = cheapest(candidates, selector.costs);
+    if (best === undefined) break;
+    chosen.push({ ...best, limits: { ...best.host.limits } });
+    consume(best.host, request.spec.instance_properties, seam.clock.now());
+  }
+  chosen.sort((a, b) => a.weight - b.weight);
+  return { chosen, tally };
+}
+
+async function prepareSteps(
+  { filters, seam }: Selector,
+  request: ScheduleRequest,
+  hosts: readonly HostState[],
+): Promise<[string, HostTest][]> {
+  const steps: [string, HostTest][] = [];
+  if (request.ignoreHosts.length > 0) {
+    steps.push(['ignore_hosts', ({ host }) => !request.ignoreHosts.includes(host)]);
+  }
+  if (request.forceHosts.length > 0) {
+    // An administrator who names the host gets it, whatever the filters say.
+    steps.push(['force_hosts', ({ host }) => request.forceHosts.includes(host)]);
+    return steps;
+  }
+  for (const filter of filters) steps.push([filter.name, await filter.prepare(request, seam, hosts)]);
+  return steps;
+}

@@ -1,0 +1,149 @@
+import type { RequestContext } from '@folsom/core';
+import { type Database, fromSqlBool, fromSqlTime, inBatches, toSqlTime } from '@folsom/db';
+import { listServices, type ServiceRow } from '@folsom/nova/services';
+import type { HostService } from './host-state.ts';
+
+/** A hypervisor's row as scheduling needs it. */
+export interface NodeFacts {
+  service: HostService;
+  vcpus: number;
+  vcpus_used: number;
+  memory_mb: number;
+  free_ram_mb: number;
+  local_gb: number;
+  local_gb_used: number;
+  free_disk_gb: number;
+  disk_available_least: number | null;
+  updated_at: number | null;
+}
+
+export interface VolumeFacts {
+  id: string;
+  size: number;
+  availability_zone: string | null;
+}
+
+/** Every question the scheduler asks the database; each is one statement, whatever the number of hosts or hints. */
+export interface Sources {
+  computeNodes(): Promise<NodeFacts[]>;
+  /** Hosts of those of the instances that the caller may see. */
+  hostsOfInstances(context: RequestContext, uuids: readonly string[]): Promise<Set<string>>;
+  /** Hosts that run a flavor other than this. */
+  hostsWithOtherFlavor(flavorId: number): Promise<Set<string>>;
+  /** Metadata of every host's aggregates: host, key, values. */
+  aggregateMetadata(): Promise<Map<string, Map<string, Set<string>>>>;
+  services(topic: string): Promise<ServiceRow[]>;
+  volume(id: string): Promise<VolumeFacts | undefined>;
+  updateVolume(id: string, changes: { host?: string; status?: string; scheduledAt?: number }): Promise<void>;
+  /** Gigabytes of volumes on each host. */
+  volumeGigabytes(): Promise<Map<string, number>>;
+}
+
+export function sqlSources(db: Database): Sources {
+  const { knex } = db;
+  return {
+    async computeNodes() {
+      const rows = (await knex('compute_nodes')
+        .join('services', 'services.id', 'compute_nodes.service_id')
+        .where({ 'compute_nodes.deleted': 0, 'services.deleted': 0 })
+        .orderBy('compute_nodes.id')
+        .select(
+          'compute_nodes.vcpus',
+          'compute_nodes.vcpus_used',
+          'compute_nodes.memory_mb',
+          'compute_nodes.free_ram_mb',
+          'compute_nodes.local_gb',
+          'compute_nodes.local_gb_used',
+          'compute_nodes.free_disk_gb',
+          'compute_nodes.disk_available_least',
+          'compute_nodes.updated_at',
+          'services.host',
+          'services.disabled',
+          'services.availability_zone',
+          'services.created_at as service_created_at',
+          'services.updated_at as service_updated_at',
+        )) as Record<string, unknown>[];
+      return rows.map(row => ({
+        service: {
+          host: row.host as string,
+          disabled: fromSqlBool(row.disabled),
+          availability_zone: row.availability_zone as string,
+          created_at: fromSqlTime(row.service_created_at),
+          updated_at: fromSqlTime(row.service_updated_at),
+        },
+        vcpus: Number(row.vcpus),
+        vcpus_used: Number(row.vcpus_used),
+        memory_mb: Number(row.memory_mb),
+        free_ram_mb: Number(row.free_ram_mb ?? 0),
+        local_gb: Number(row.local_gb),
+        local_gb_used: Number(row.local_gb_used),
+        free_disk_gb: Number(row.free_disk_gb ?? 0),
+        disk_available_least: row.disk_available_least as number | null,
+        updated_at: fromSqlTime(row.updated_at),
+      }));
+    },
+
+    async hostsOfInstances(context, uuids) {
+      const rows = await inBatches(uuids, batch => {
+        const query = knex('instances').where({ deleted: 0 }).whereIn('uuid', batch).distinct('host');
+        if (!context.isAdmin) query.where({ project_id: context.projectId });
+        return query as unknown as PromiseLike<{ host: string | null }[]>;
+      });
+      return hostSet(rows);
+    },
+
+    async hostsWithOtherFlavor(flavorId) {
+      const rows = await knex('instances')
+        .where({ deleted: 0 })
+        .whereNot({ instance_type_id: flavorId })
+        .whereNotNull('host')
+        .distinct('host');
+      return hostSet(rows);
+    },
+
+    async aggregateMetadata() {
+      const rows = (await knex('aggregate_hosts')
+        .join('aggregate_metadata', 'aggregate_metadata.aggregate_id', 'aggregate_hosts.aggregate_id')
+        .where({ 'aggregate_hosts.deleted': 0, 'aggregate_metadata.deleted': 0 })
+        .select('aggregate_hosts.host', 'aggregate_metadata.key', 'aggregate_metadata.value')) as {
+        host: string;
+        key: string;
+        value: string;
+      }[];
+      const byHost = new Map<string, Map<string, Set<string>>>();
+      for (const { host, key, value } of rows) {
+        const metadata = byHost.get(host) ?? new Map<string, Set<string>>();
+        byHost.set(host, metadata.set(key, (metadata.get(key) ?? new Set<string>()).add(value)));
+      }
+      return byHost;
+    },
+
+    services: topic => listServices(knex, { topic, disabled: false }),
+
+    async volume(id) {
+      return knex('volumes').where({ deleted: 0, id }).first('id', 'size', 'availability_zone');
+    },
+
+    async updateVolume(id, { scheduledAt, ...changes }) {
+      await knex('volumes')
+        .where({ deleted: 0, id })
+        .update({
+          ...changes,
+          ...(scheduledAt === undefined ? {} : { scheduled_at: toSqlTime(scheduledAt) }),
+        });
+    },
+
+    async volumeGigabytes() {
+      const rows = (await knex('volumes')
+        .where({ deleted: 0 })
+        .whereNotNull('host')
+        .groupBy('host')
+        .select('host')
+        .sum({ gigabytes: 'size' })) as { host: string; gigabytes: number | string }[];
+      return new Map(rows.map(row => [row.host, Number(row.gigabytes)]));
+    },
+  };
+}
+
+const hostSet = (rows: { host: string | null }[]): Set<string> =>
+  new Set(rows.map(row => row.host).filter(host => host !== null));
