@@ -7,6 +7,7 @@ import { discard, type NewFile, newFile } from './durable-file.ts';
 import type { ObjectMetadata } from './metadata.ts';
 import { currentObject, fileTimestamp, isExpired } from './object-file.ts';
 import { addHeaders, deleteAtOf, isNoRoom, noRoom, storeFile } from './put-object.ts';
+import { REPLICATION_HEADER } from './sync-protocol.ts';
 
 /** POST: replaces the object's own metadata. */
 export async function postObject(
@@ -23,13 +24,14 @@ export async function postObject(
   const deleteAt = deleteAtOf(http.headers.get('x-delete-at'));
   if (deleteAt === null) return bad('Non-integer X-Delete-At');
   const now = world.clock.now() / 1000;
-  if (deleteAt && deleteAt < now) return bad('X-Delete-At in past');
+  const replicated = http.headers.has(REPLICATION_HEADER);
+  if (deleteAt && !replicated && deleteAt < now) return bad('X-Delete-At in past');
   const before = currentObject(place, world.random, onQuarantine(context, place));
-  if (!before.metadata || isExpired(before.metadata, now)) return answer(404, http);
+  if (!before.metadata || (!replicated && isExpired(before.metadata, now))) return answer(404, http);
   const metadata: ObjectMetadata = { 'X-Timestamp': timestamp };
   addHeaders(context, request, metadata);
   return withNewFile(context, request, async file => {
-    if (before.deleteAt !== deleteAt) {
+    if (before.deleteAt !== deleteAt && !replicated) {
       if (deleteAt) await updateDeleteAt(context, request, 'PUT', deleteAt);
       if (before.deleteAt) await updateDeleteAt(context, request, 'DELETE', before.deleteAt);
     }
@@ -73,7 +75,7 @@ export async function deleteObject(
       '.ts',
       before.files.all,
     );
-    if (before.timestamp === null || before.timestamp < timestamp) {
+    if (!replicated && (before.timestamp === null || before.timestamp < timestamp)) {
       await updateContainer(context, request, 'DELETE', { 'x-timestamp': timestamp });
     }
     return answer(before.metadata ? 204 : 404, http);

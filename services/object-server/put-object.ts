@@ -12,6 +12,7 @@ import { commit, discard, type NewFile, newFile } from './durable-file.ts';
 import { type ObjectMetadata, writeMetadata } from './metadata.ts';
 import { currentObject, fileTimestamp, type ObjectPlace } from './object-file.ts';
 import { invalidateSuffix } from './suffix-hashes.ts';
+import { REPLICATION_HEADER } from './sync-protocol.ts';
 
 const writeFile = promisify(write) as (
   fd: number,
@@ -46,7 +47,8 @@ export async function putObject(
   if (refused) return refused;
   const deleteAt = deleteAtOf(http.headers.get('x-delete-at'));
   if (deleteAt === null) return bad('Non-integer X-Delete-At');
-  if (deleteAt && deleteAt < world.clock.now() / 1000) return bad('X-Delete-At in past');
+  const replicated = http.headers.has(REPLICATION_HEADER);
+  if (deleteAt && !replicated && deleteAt < world.clock.now() / 1000) return bad('X-Delete-At in past');
 
   const before = currentObject(place, world.random, onQuarantine(context, place));
   const length = http.body.length;
@@ -66,12 +68,12 @@ export async function putObject(
       'Content-Length': String(written.size),
     };
     addHeaders(context, request, metadata);
-    if (before.deleteAt !== deleteAt) {
+    if (before.deleteAt !== deleteAt && !replicated) {
       if (deleteAt) await updateDeleteAt(context, request, 'PUT', deleteAt);
       if (before.deleteAt) await updateDeleteAt(context, request, 'DELETE', before.deleteAt);
     }
     await storeFile(context, place, file, metadata, '.data', before.files.all);
-    if (before.timestamp === null || before.timestamp < timestamp) {
+    if (!replicated && (before.timestamp === null || before.timestamp < timestamp)) {
       await updateContainer(context, request, 'PUT', {
         'x-size': String(written.size),
         'x-content-type': http.headers.get('content-type')!,

@@ -14,6 +14,8 @@ import { putObject } from './put-object.ts';
 import { quarantine } from './quarantine.ts';
 import { getObject, headObject } from './read-object.ts';
 import { RECLAIM_AGE_SECONDS, suffixHashes } from './suffix-hashes.ts';
+import { listSuffixes } from './suffix-listing.ts';
+import { LISTING_HEADER } from './sync-protocol.ts';
 
 export interface ObjectServerSettings {
   options: ObjectServerOptions;
@@ -142,6 +144,14 @@ async function replicate(
   if (options.mountCheck && !isMounted(options.devices, device)) return notMounted(http, device);
   const directory = `${options.devices}/${device}/objects/${partition}`;
   mkdirSync(directory, { recursive: true });
+  if (http.headers.has(LISTING_HEADER) && suffixes) {
+    const listing = await listSuffixes(directory, suffixes.split('-'));
+    return {
+      status: 200,
+      headers: new Map([['content-type', 'application/json']]),
+      body: Buffer.from(JSON.stringify(listing)),
+    };
+  }
   const { hashes } = await suffixHashes(directory, {
     clock: world.clock,
     log: world.log,
