@@ -1,0 +1,109 @@
+import { hostname, networkInterfaces } from 'node:os';
+import { type Config, commonOptions, loadConfig, type OptionGroup } from '@folsom/config';
+import { createLogger, type RunningService, systemClock, systemRandom, type World } from '@folsom/core';
+import { checkSchema, type Database, openDatabase } from '@folsom/db';
+import { novaFaultStatus } from '@folsom/nova/faults';
+import { novaOptions } from '@folsom/nova/options';
+import { type Bus, createLocalBus, createRabbitBus } from '@folsom/rpc';
+import { runUntilSignal } from './run.ts';
+
+export interface NovaParts {
+  config: Config;
+  db: Database;
+  bus: Bus;
+  world: World;
+}
+
+export interface NovaDaemon {
+  /** e.g. `nova-scheduler` */
+  program: string;
+  /** Beside nova's shared options. */
+  declarations?: readonly OptionGroup[];
+  /** Programs that read no tables need none. Default: true. */
+  needsDatabase?: boolean;
+  start(parts: NovaParts): Promise<RunningService>;
+}
+
+/** Runs one nova daemon as its program: nova.conf, database, RabbitMQ, until a signal. */
+export async function novaDaemon(argv: string[], daemon: NovaDaemon): Promise<number> {
+  const { program } = daemon;
+  const config = loadConfig({
+    program,
+    declarations: [commonOptions, novaOptions, ...(daemon.declarations ?? [])],
+    files: ['/etc/nova/nova.conf'],
+    facts: { host: hostname(), my_ip: ownAddress() },
+    // Other nova programs read their sections from the same file.
+    expected: group => group !== 'DEFAULT',
+    argv,
+    log: createLogger({ fields: { service: program } }),
+  });
+  if (config.wants) {
+    process.stdout.write(config.wants === 'help' ? config.help() : '2012.2.4\n');
+    return 0;
+  }
+  const { debug } = config.of(commonOptions);
+  const log = createLogger({ level: debug ? 'debug' : 'info', fields: { service: program } });
+  const world: World = { clock: systemClock, random: systemRandom, log };
+  log.debug('configuration', config.dump());
+  const db = daemon.needsDatabase === false ? undefined : await openNova(config, world);
+  const bus = openBus(config, world);
+  try {
+    const service = await daemon.start({ config, db: db as Database, bus, world });
+    log.info('ready', { addresses: service.addresses });
+    return await runUntilSignal(
+      {
+        name: service.name,
+        stop: async () => {
+          await service.stop();
+          await bus.close();
+          await db?.close();
+        },
+      },
+      log,
+    );
+  } catch (error) {
+    await bus.close();
+    await db?.close();
+    throw error;
+  }
+}
+
+async function openNova(config: Config, world: World): Promise<Database> {
+  const settings = config.of(novaOptions);
+  const attempts = settings.sql_max_retries < 0 ? 1_000_000 : settings.sql_max_retries;
+  const db = await openDatabase({
+    connection: settings.sql_connection,
+    log: world.log,
+    clock: world.clock,
+    waitMs: attempts * settings.sql_retry_interval * 1000,
+  });
+  try {
+    await checkSchema(db, 'nova');
+    return db;
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+/** The bus nova.conf names: RabbitMQ, or one in this process alone (fake_rabbit). */
+export function openBus(config: Config, world: World): Bus {
+  const settings = config.of(novaOptions);
+  if (settings.fake_rabbit) {
+    return createLocalBus(world, {
+      faultStatus: novaFaultStatus,
+      responseTimeoutMs: settings.rpc_response_timeout * 1000,
+    });
+  }
+  return createRabbitBus({ options: settings, world, faultStatus: novaFaultStatus });
+}
+
+/** The first IPv4 address that leaves this host. */
+function ownAddress(): string {
+  for (const addresses of Object.values(networkInterfaces())) {
+    for (const { family, internal, address } of addresses ?? []) {
+      if (family === 'IPv4' && !internal) return address;
+    }
+  }
+  return '127.0.0.1';
+}
