@@ -58,12 +58,12 @@ export class ContainerDb extends DbFile<ObjectRow> {
     const remove = this.sql('DELETE FROM object WHERE name = ? AND created_at < ? AND deleted IN (0, 1)');
     const add = this.sql(
       `INSERT INTO object (name, created_at, size, content_type, etag, deleted)
-       SELECT ?1, ?2, ?3, ?4, ?5, ?6
-       WHERE NOT EXISTS (SELECT 1 FROM object WHERE name = ?1 AND deleted IN (0, 1))`,
+       SELECT ?, ?, ?, ?, ?, ?
+       WHERE NOT EXISTS (SELECT 1 FROM object WHERE name = ? AND deleted IN (0, 1))`,
     );
     for (const row of newest.values()) {
       remove.run(row.name, row.created_at);
-      add.run(row.name, row.created_at, row.size, row.content_type, row.etag, row.deleted);
+      add.run(row.name, row.created_at, row.size, row.content_type, row.etag, row.deleted, row.name);
     }
   }
 

@@ -16,6 +16,7 @@ import {
   utf8FromBytes,
 } from './http-message.ts';
 import { createHttpServer, titleCase } from './http-server.ts';
+import type { ServerFilter } from './recon.ts';
 import { invalidDeviceOrPartition, isMounted, splitPath, storageDirectory } from './storage-paths.ts';
 import { parseFloatText } from './timestamps.ts';
 
@@ -29,10 +30,8 @@ export interface DbServerOptions {
   world: World;
   host: string;
   port: number;
-  /** Answers `/recon/...`, if configured. */
-  recon?: (path: string, request: ServerRequest) => ServerResponse | null;
-  /** Answers to /healthcheck as the middleware would. */
-  healthcheck?: boolean;
+  /** Answers `/recon/...` and `/healthcheck` if the pipeline has them. */
+  filters?: readonly ServerFilter[];
 }
 
 export interface DbRequest<Db> {
@@ -77,10 +76,8 @@ export async function startDbServer<Db extends AnyDb>(
   const handle = async (http: ServerRequest): Promise<ServerResponse> => {
     const { path, query, valid } = parseTarget(http.target);
     if (!valid) return answer(412, http, { body: 'Invalid UTF8' });
-    if (options.healthcheck && path === '/healthcheck')
-      return answer(200, http, { body: 'OK', contentType: 'text/plain' });
-    if (options.recon && path.startsWith('/recon/')) {
-      const answered = options.recon(path, http);
+    for (const filter of options.filters ?? []) {
+      const answered = filter(path, http);
       if (answered) return answered;
     }
     const bad = (text: string) => answer(400, http, { body: text, contentType: 'text/plain' });

@@ -1,7 +1,12 @@
+import { reconFilter, reconOptions } from '@folsom/swift/recon';
 import type { Middleware } from '../pipeline.ts';
 
-/**
- * recon belongs to the storage servers; in a proxy's pipeline it is accepted and has nothing to tell, as the
- * original's would only report on devices the proxy does not have.
- */
-export const recon: Middleware = app => app;
+/** /recon/... in a proxy's pipeline, as on the storage servers. */
+export const recon: Middleware = (app, conf) => {
+  const filter = reconFilter(reconOptions(conf));
+  return async request => {
+    const { headers, body, remoteAddress, version, method, path } = request;
+    const answered = filter(path, { headers, body, remoteAddress, version, method, target: path });
+    return answered ?? app(request);
+  };
+};

@@ -1,0 +1,184 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TokenValidator } from '@folsom/auth';
+import type { RunningService, World } from '@folsom/core';
+import { startAccountServer } from '@folsom/object-account';
+import { startContainerServer } from '@folsom/object-container';
+import { startProxy } from '@folsom/object-proxy';
+import { objectServerOptions, startObjectServer } from '@folsom/object-server';
+import { addDevice, decodeRing, encodeRing, newBuilder, openRing, rebalance, ringDataOf } from '@folsom/ring';
+import { pathHash } from '@folsom/swift/hash-path';
+import type { Cache } from '@folsom/swift/memcache-client';
+import { healthcheckFilter, reconFilter } from '@folsom/swift/recon';
+import { confSection, hashPathSuffix, parseConf, readConf, type SwiftConf } from '@folsom/swift/swift-conf';
+
+export interface ObjectStorageOptions {
+  /** Everything is kept below: `etc` (rings, swift.conf), `node` (the devices), `cache`. */
+  stateDir: string;
+  /** How many devices, each a plain directory and a zone of its own. Counts at the first start. */
+  devices: number;
+  replicas: number;
+  host: string;
+  ports: { proxy: number; account: number; container: number; object: number };
+  validator: TokenValidator | null;
+  world: World;
+  /** Text of a proxy-server.conf instead of the built-in one. */
+  proxyConf?: string;
+  cache?: Cache;
+}
+
+export interface ObjectStorage extends RunningService {
+  /** Where the devices lie and rings can be found, for daemons and further proxies. */
+  swiftDir: string;
+  devicesDir: string;
+}
+
+const PART_POWER = 10;
+const MIN_PART_HOURS = 1;
+const KINDS = ['account', 'container', 'object'] as const;
+
+/** A pipeline for a cloud with its own identity service, as the walk-through configures it, and what is useful besides. */
+const PROXY_CONF = `
+[pipeline:main]
+pipeline = catch_errors healthcheck proxy-logging cache tempurl formpost authtoken keystoneauth staticweb proxy-server
+[app:proxy-server]
+use = egg:swift#proxy
+allow_account_management = true
+account_autocreate = true
+[filter:catch_errors]
+use = egg:swift#catch_errors
+[filter:healthcheck]
+use = egg:swift#healthcheck
+[filter:proxy-logging]
+use = egg:swift#proxy_logging
+[filter:cache]
+use = egg:swift#memcache
+[filter:tempurl]
+use = egg:swift#tempurl
+[filter:formpost]
+use = egg:swift#formpost
+[filter:authtoken]
+paste.filter_factory = keystone.middleware.auth_token:filter_factory
+delay_auth_decision = 1
+[filter:keystoneauth]
+use = egg:swift#keystoneauth
+operator_roles = Member, admin, swiftoperator
+[filter:staticweb]
+use = egg:swift#staticweb
+`;
+
+function writeOnce(path: string, content: () => string | Uint8Array): void {
+  if (existsSync(path)) return;
+  writeFileSync(`${path}.new`, content(), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+/** Makes swift.conf and the rings at the first start; later starts keep what is there. */
+function prepare(options: ObjectStorageOptions, swiftDir: string, devicesDir: string): SwiftConf {
+  const { world } = options;
+  mkdirSync(swiftDir, { recursive: true });
+  writeOnce(
+    join(swiftDir, 'swift.conf'),
+    () => `[swift-hash]\nswift_hash_path_suffix = ${world.random.hex(32)}\n`,
+  );
+  const names = Array.from({ length: options.devices }, (_, index) => `d${index + 1}`);
+  for (const kind of KINDS) {
+    const path = join(swiftDir, `${kind}.ring.gz`);
+    writeOnce(path, () => {
+      const builder = newBuilder(PART_POWER, options.replicas, MIN_PART_HOURS);
+      names.forEach((device, id) => {
+        addDevice(builder, {
+          id,
+          zone: id + 1,
+          ip: options.host,
+          port: options.ports[kind],
+          device,
+          weight: 100,
+          meta: '',
+        });
+      });
+      rebalance(builder, { nowSeconds: Math.floor(world.clock.now() / 1000), random: world.random });
+      return encodeRing(ringDataOf(builder));
+    });
+    readdress(path, options.host, options.ports[kind]);
+    for (const device of decodeRing(readFileSync(path)).devices) {
+      if (device) mkdirSync(join(devicesDir, device.device), { recursive: true });
+    }
+  }
+  return readConf(join(swiftDir, 'swift.conf'));
+}
+
+/** The same devices under another address: the state directory was started with other ports this time. */
+function readdress(path: string, ip: string, port: number): void {
+  const ring = decodeRing(readFileSync(path));
+  if (ring.devices.every(device => device === null || (device.ip === ip && device.port === port))) return;
+  const devices = ring.devices.map(device => (device === null ? null : { ...device, ip, port }));
+  writeFileSync(`${path}.new`, encodeRing({ ...ring, devices }), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+/** Starts a whole object store in this process: account, container and object servers, and the proxy before them. */
+export async function startObjectStorage(options: ObjectStorageOptions): Promise<ObjectStorage> {
+  const { world, host, ports, stateDir } = options;
+  const swiftDir = join(stateDir, 'etc');
+  const devicesDir = join(stateDir, 'node');
+  const hash = pathHash(hashPathSuffix(prepare(options, swiftDir, devicesDir)));
+  const filters = [
+    healthcheckFilter,
+    reconFilter({ devices: devicesDir, swiftDir, cachePath: join(stateDir, 'cache'), mountCheck: false }),
+  ];
+  const started: RunningService[] = [];
+  const stop = async (): Promise<void> => {
+    for (const service of started.reverse()) await service.stop();
+  };
+  const database = {
+    root: devicesDir,
+    mountCheck: false,
+    preallocate: false,
+    pathHash: hash,
+    world,
+    host,
+    filters,
+  };
+  try {
+    started.push(
+      await startAccountServer({ ...database, port: ports.account, autoCreateAccountPrefix: '.' }),
+      await startContainerServer({
+        ...database,
+        port: ports.container,
+        autoCreateAccountPrefix: '.',
+        allowVersions: true,
+        allowedSyncHosts: ['127.0.0.1'],
+        connectTimeoutMs: 500,
+        nodeTimeoutMs: 3000,
+      }),
+      await startObjectServer({
+        options: objectServerOptions(confSection({ devices: devicesDir, mount_check: 'false' })),
+        pathHash: hash,
+        host,
+        port: ports.object,
+        world,
+        filters,
+      }),
+    );
+    const rings = Object.fromEntries(
+      KINDS.map(kind => [kind, openRing({ path: join(swiftDir, `${kind}.ring.gz`), clock: world.clock })]),
+    ) as Record<(typeof KINDS)[number], ReturnType<typeof openRing>>;
+    const proxy = await startProxy({
+      conf: parseConf(options.proxyConf ?? PROXY_CONF, 'proxy-server.conf'),
+      rings,
+      pathHash: hash,
+      world,
+      host,
+      port: ports.proxy,
+      swiftDir,
+      validator: options.validator,
+      ...(options.cache ? { cache: options.cache } : {}),
+    });
+    started.push(proxy);
+    return { name: 'object-storage', addresses: proxy.addresses, swiftDir, devicesDir, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
