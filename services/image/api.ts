@@ -1,0 +1,185 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { authTokenHook, type TokenValidator } from '@folsom/auth';
+import type { Config } from '@folsom/config';
+import type { RunningService, World } from '@folsom/core';
+import { checkSchema, type Database } from '@folsom/db';
+import { createApp, type HttpMetrics } from '@folsom/http';
+import type { Policy } from '@folsom/policy';
+import type { Bus } from '@folsom/rpc';
+import { discardUnreadBody } from './bodies.ts';
+import { openImageCache } from './cache/cache.ts';
+import { cacheRoutes } from './cache/routes.ts';
+import { contextOf, unauthenticatedContext } from './context.ts';
+import { httpFault, renderImageFault } from './faults.ts';
+import { createNotifier } from './notifier.ts';
+import { imageOptions, pasteOptions } from './options.ts';
+import type { ApiParts } from './parts.ts';
+import { defaultPolicy } from './policy.ts';
+import { encryptingRegistry, locationCipher } from './registry/encryption.ts';
+import { localRegistry } from './registry/local.ts';
+import type { Registry } from './registry/registry.ts';
+import { scrubQueue } from './scrubber/queue.ts';
+import { openStores } from './stores/index.ts';
+import { createCopies } from './upload/copies.ts';
+import { uploadJournal, volatileJournal } from './upload/journal.ts';
+import { recoverUploads } from './upload/recovery.ts';
+import { createUploads } from './upload/uploads.ts';
+import { v1Routes } from './v1/routes.ts';
+import { v2Routes } from './v2/routes.ts';
+import { isVersioned, negotiateVersion, type ServedVersions, versionsDocument } from './versions.ts';
+
+export interface ImageApiOptions {
+  config: Config;
+  world: World;
+  /** The glance database. Version 2 and, without `registry`, version 1 work on it; absent: no version 2. */
+  db: Database | null;
+  /** A registry elsewhere; absent: its rules run here, on `db`. */
+  registry?: Registry;
+  /** Checks tokens; absent: no login, everybody is an administrator (the stock pipeline without keystone). */
+  validator?: TokenValidator;
+  policy?: Policy;
+  /** Carries notifications when notifier_strategy is rabbit. */
+  bus?: Bus;
+  metrics?: HttpMetrics;
+  /** Where to listen; default bind_host and bind_port (9292). */
+  listen?: { host: string; port: number };
+}
+
+export const IMAGE_API_PORT = 9292;
+
+/** Starts glance-api: versions 1 and 2, stores, image cache, recovery of uploads cut off by a crash. */
+export async function startImageApi(options: ImageApiOptions): Promise<RunningService> {
+  const { config, db } = options;
+  const world = { ...options.world, log: options.world.log.child({ service: 'glance-api' }) };
+  const settings = config.of(imageOptions);
+  const flavor = config.of(pasteOptions).flavor ?? (options.validator ? 'keystone+cachemanagement' : '');
+  const served: ServedVersions = { v1: settings.enable_v1_api, v2: settings.enable_v2_api && db !== null };
+  if (db) await checkSchema(db, 'glance');
+
+  const cipher = settings.metadata_encryption_key
+    ? locationCipher(settings.metadata_encryption_key, world.random)
+    : null;
+  const plainRegistry = options.registry ?? (db ? localRegistry({ db, world, limits: settings }) : null);
+  if (!plainRegistry) throw new Error('glance-api needs a database or a registry');
+  const stores = await openStores(config, world);
+  const journalDirectory =
+    settings.upload_journal_dir ?? (stores.fileDirectory ? join(stores.fileDirectory, '.uploads') : null);
+  const journal = journalDirectory ? await uploadJournal(journalDirectory, world) : volatileJournal;
+  const cached = /cach/.test(flavor) && settings.image_cache_dir !== null;
+  const parts: ApiParts = {
+    world,
+    policy: options.policy ?? defaultPolicy(),
+    registry: cipher ? encryptingRegistry(plainRegistry, cipher) : plainRegistry,
+    db,
+    cipher,
+    stores,
+    uploads: createUploads({ journal, world, sizeMax: settings.image_size_cap }),
+    copies: createCopies(world),
+    cache: cached
+      ? await openImageCache(
+          {
+            directory: settings.image_cache_dir!,
+            databaseFile: settings.image_cache_sqlite_db,
+            sizeMax: settings.image_cache_max_size,
+            stallSeconds: settings.image_cache_stall_time,
+            invalidGraceSeconds: settings.image_cache_invalid_entry_grace_period,
+          },
+          world,
+        )
+      : null,
+    scrubQueue: scrubQueue(settings.scrubber_datadir, settings.scrub_time),
+    notifier: createNotifier(settings.notifier_strategy, {
+      world,
+      bus: options.bus ?? null,
+      topic: settings.rabbit_notification_topic,
+    }),
+    settings,
+  };
+  if (db) await recoverUploads({ db, stores, journal, world, cipher });
+
+  const app = createApp({
+    name: 'glance-api',
+    world: options.world,
+    requestIdHeader: 'x-openstack-request-id',
+    renderFault: (fault, request) =>
+      fault.name === 'RouteNotFound' && !isVersioned(request.url, served)
+        ? {
+            status: 300,
+            headers: { 'content-type': 'application/json' },
+            body: versionsDocument(request, served),
+          }
+        : renderImageFault(fault, request),
+    checks: { registry: () => parts.registry.ping(), ...(db ? { database: () => db.ping() } : {}) },
+    ...(options.metrics ? { metrics: options.metrics } : {}),
+  });
+  const { server } = app;
+  server.server.prependListener('request', request => negotiateVersion(request, served));
+  server.decorateRequest('token', null);
+  server.decorateRequest('image', null as never);
+
+  if (options.validator) {
+    const login = authTokenHook({ validator: options.validator, delayAuthDecision: true });
+    server.addHook('onRequest', async (request, reply) => {
+      if (!isVersioned(request.url, served)) return;
+      await login(request, reply);
+      if (reply.sent) return;
+      const context = contextOf(request, settings, world);
+      if (!context) throw httpFault(401);
+      request.image = context;
+    });
+  } else {
+    server.addHook('onRequest', async request => {
+      request.image = unauthenticatedContext(request, world);
+    });
+  }
+  server.addHook('onError', async (request, reply) => discardUnreadBody(request, reply));
+
+  for (const path of ['/', '/versions']) {
+    server.all(path, async (request, reply) =>
+      reply.code(300).header('content-type', 'application/json').send(versionsDocument(request, served)),
+    );
+  }
+  if (parts.cache && /cachemanage/.test(flavor)) cacheRoutes(server, parts, parts.cache);
+  if (served.v1) v1Routes(server, parts);
+  if (served.v2 && db) v2Routes(server, { ...parts, db }, await customProperties(config, world));
+
+  const at = options.listen ?? {
+    host: settings.bind_host,
+    port: settings.bind_port ?? IMAGE_API_PORT,
+  };
+  const address = await app.listen(at);
+  world.log.info('listening', { address });
+  let stopping: Promise<void> | null = null;
+  const stop = async () => {
+    await app.stop();
+    await parts.uploads.stop();
+    await parts.copies.stop();
+    await parts.cache?.close();
+    journal.close();
+  };
+  return {
+    name: 'glance-api',
+    addresses: [address],
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}
+
+/** Deployer-defined properties of the version 2 schema: `schema-image.json` beside a configuration file. */
+async function customProperties(config: Config, world: World): Promise<Record<string, unknown> | null> {
+  for (const file of config.files) {
+    const path = join(file, '..', 'schema-image.json');
+    const text = await readFile(path, 'utf8').catch(() => null);
+    if (text === null) continue;
+    try {
+      return JSON.parse(text) as Record<string, unknown>;
+    } catch (error) {
+      throw new Error(`${path} is not valid JSON: ${(error as Error).message}`);
+    }
+  }
+  world.log.debug('no schema-image.json; the stock properties are used');
+  return null;
+}

@@ -1,0 +1,63 @@
+import type { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { httpFault } from './faults.ts';
+
+/** How much of an unwanted body is read before the connection is cut. */
+const DISCARDED_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Whether a body was announced, as Folsom decides it. */
+export const hasBody = (request: FastifyRequest): boolean =>
+  request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+
+/** Bytes announced, or null. */
+export const contentLength = (request: FastifyRequest): number | null => {
+  const length = request.headers['content-length'];
+  return length !== undefined && /^\d+$/.test(length) && Number(length) > 0 ? Number(length) : null;
+};
+
+/** The body of a streaming route, or null when none was sent. */
+export const bodyStream = (request: FastifyRequest): Readable | null =>
+  hasBody(request) ? (request.raw as Readable) : null;
+
+/** @throws Http400 for text that is no JSON; undefined when no body was sent. */
+export function jsonBody(request: FastifyRequest): unknown {
+  const body = request.body as Buffer | undefined;
+  if (!hasBody(request) || body === undefined || body === null) return undefined;
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown;
+  } catch {
+    throw httpFault(400, { explanation: 'Malformed JSON in request body.' });
+  }
+}
+
+/** Query parameters; of several with one name the last counts. */
+export function queryOf(request: FastifyRequest): URLSearchParams {
+  const cut = request.url.indexOf('?');
+  const all = new URLSearchParams(cut < 0 ? '' : request.url.slice(cut + 1));
+  const last = new URLSearchParams();
+  for (const [name, value] of all) last.set(name, value);
+  return last;
+}
+
+/**
+ * A refused upload: the rest of a small body is read, so that simple clients get to read the answer; for a large one the
+ * connection is cut after it.
+ */
+export function discardUnreadBody(request: FastifyRequest, reply: FastifyReply): void {
+  const raw = request.raw;
+  if (raw.readableEnded || raw.destroyed || !hasBody(request)) return;
+  reply.header('connection', 'close');
+  let size = 0;
+  raw.on('data', (chunk: Buffer) => {
+    size += chunk.byteLength;
+    if (size > DISCARDED_BYTES_MAX) raw.destroy();
+  });
+  raw.on('error', () => {});
+}
+
+/** The address of a resource as WebOb completes it: absolute, by the host the client used. */
+export const absoluteUrl = (request: FastifyRequest, path: string): string =>
+  request.headers.host ? `${request.protocol}://${request.headers.host}${path}` : path;
+
+/** JSON as bytes: of a text the framework would add a charset to the content type, which Folsom does not name here. */
+export const plainJson = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));

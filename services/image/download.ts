@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { Fault } from '@folsom/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { CacheFill } from './cache/cache.ts';
+import { httpFault } from './faults.ts';
+import type { ApiParts } from './parts.ts';
+
+const READ_CHUNK_BYTES = 1024 * 1024;
+
+export interface Download {
+  imageId: string;
+  ownerId: string | null;
+  location: string | null;
+  /** Bytes as the database has them. */
+  size: number | null;
+  checksum: string | null;
+}
+
+export interface OpenedDownload {
+  data: Readable;
+  /** Bytes, or null when neither the store nor the database knows. */
+  size: number | null;
+  fill: CacheFill | null;
+}
+
+/** Opens an image's bytes, from the cache if they are there. What the caller may see was checked before. */
+export async function openDownload(
+  parts: ApiParts,
+  request: FastifyRequest,
+  image: Download,
+): Promise<OpenedDownload> {
+  const { cache } = parts;
+  const cached = (await cache?.lookup(image.imageId)) ?? null;
+  if (cache && cached !== null) {
+    const file = await cache.open(image.imageId);
+    if (file) {
+      return { data: file.createReadStream({ highWaterMark: READ_CHUNK_BYTES }), size: cached, fill: null };
+    }
+  }
+  if (!image.location) throw httpFault(404, { detail: 'No image data could be found' });
+  try {
+    const store = parts.stores.forLocation(image.location);
+    const opened = await store.get(image.location, request.image);
+    const fill = (await cache?.fill(image.imageId, image.checksum)) ?? null;
+    return { data: opened.data, size: opened.size ?? image.size, fill };
+  } catch (error) {
+    if (error instanceof Fault && error.name === 'ImageDataNotFound') {
+      throw httpFault(404, { explanation: error.message, cause: error });
+    }
+    parts.world.log.error('the data of an image could not be opened', { image: image.imageId, error });
+    if (error instanceof Fault) throw httpFault(503, { explanation: error.message, cause: error });
+    throw error;
+  }
+}
+
+/**
+ * Sends the bytes as they come, at the client's pace. When there are fewer or more than was announced the connection is cut:
+ * the client must not take a damaged image for a whole one.
+ */
+export async function sendDownload(
+  parts: ApiParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  image: Download,
+  opened: OpenedDownload,
+  headers: Record<string, string>,
+): Promise<FastifyReply> {
+  const { data, size, fill } = opened;
+  const response = reply.raw;
+  reply.hijack();
+  let sent = 0;
+  let complete = false;
+  try {
+    const all: Record<string, string> = { ...(reply.getHeaders() as Record<string, string>), ...headers };
+    if (size !== null) all['Content-Length'] = String(size);
+    response.writeHead(200, all);
+    const closed = new Promise<void>(resolve => response.once('close', resolve));
+    void closed.then(() => data.destroy());
+    for await (const part of data) {
+      const chunk = part as Buffer;
+      if (size !== null && sent + chunk.byteLength > size) break;
+      await Promise.all([write(response, chunk), fill?.write(chunk)]);
+      if (response.destroyed) break;
+      sent += chunk.byteLength;
+    }
+    complete = !response.destroyed && (size === null || sent === size);
+    if (complete) {
+      await fill?.commit();
+      response.end();
+    } else if (!response.destroyed) {
+      parts.world.log.error('the store gave other than the announced bytes of an image', {
+        image: image.imageId,
+        announced: size,
+        sent,
+      });
+    }
+  } catch (error) {
+    if (!response.destroyed || !isAbort(error)) {
+      parts.world.log.error('sending an image broke off', { image: image.imageId, sent, error });
+    }
+  } finally {
+    if (!complete) {
+      response.destroy();
+      data.destroy();
+      await fill?.abandon();
+    }
+  }
+  parts.notifier.notify(request.image, 'image.send', complete ? 'INFO' : 'ERROR', {
+    bytes_sent: sent,
+    image_id: image.imageId,
+    owner_id: image.ownerId,
+    receiver_tenant_id: request.image.projectId,
+    receiver_user_id: request.image.userId,
+    destination_ip: request.ip,
+  });
+  return reply;
+}
+
+const isAbort = (error: unknown): boolean =>
+  ['ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR', 'ECONNRESET', 'EPIPE'].includes(
+    String((error as { code?: unknown })?.code),
+  );
+
+async function write(response: ServerResponse, chunk: Buffer): Promise<void> {
+  if (response.write(chunk) || response.destroyed) return;
+  const controller = new AbortController();
+  const gone = () => controller.abort();
+  response.once('close', gone);
+  try {
+    await once(response, 'drain', { signal: controller.signal });
+  } catch (error) {
+    if (!controller.signal.aborted) throw error;
+  } finally {
+    response.off('close', gone);
+  }
+}

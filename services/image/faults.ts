@@ -1,0 +1,142 @@
+import { Fault } from '@folsom/core';
+import type { FastifyRequest } from 'fastify';
+
+/** What a WebOb error of glance is made of. */
+export interface HttpFaultParts {
+  /** Replaces the status' standard sentence. */
+  explanation?: string;
+  /** A second sentence behind the standard one. */
+  detail?: string;
+  headers?: Record<string, string>;
+  /** Sent as it is instead of the page. */
+  body?: string;
+  cause?: unknown;
+}
+
+/** Any answer of 400 and more: `httpFault(404, { detail: 'Image with identifier x not found' })`. */
+export function httpFault(status: number, parts: HttpFaultParts = {}): Fault {
+  return new Fault(`Http${status}`, status, parts.explanation ?? explanationOf(status), {
+    values: {
+      ...(parts.detail === undefined ? {} : { detail: parts.detail }),
+      ...(parts.body === undefined ? {} : { body: parts.body }),
+    },
+    ...(parts.headers ? { headers: parts.headers } : {}),
+    ...(parts.cause === undefined ? {} : { cause: parts.cause }),
+  });
+}
+
+const TITLES: Record<number, string> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  410: 'Gone',
+  412: 'Precondition Failed',
+  413: 'Request Entity Too Large',
+  415: 'Unsupported Media Type',
+  500: 'Internal Server Error',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+};
+
+const EXPLANATIONS: Record<number, string> = {
+  401:
+    'This server could not verify that you are authorized to access the document you requested. Either you supplied ' +
+    'the wrong credentials (e.g., bad password), or your browser does not understand how to supply the credentials ' +
+    'required.',
+  403: 'Access was denied to this resource.',
+  404: 'The resource could not be found.',
+  409: 'There was a conflict when trying to complete your request.',
+  410: 'This resource is no longer available. No forwarding address is given.',
+  412: 'Request precondition failed.',
+  413: 'The body of your request was too large for this server.',
+  500: 'The server has either erred or is incapable of performing the requested operation.',
+  502: 'Bad gateway.',
+  503: 'The server is currently unavailable. Please try again at a later time.',
+};
+
+const MALFORMED =
+  'The server could not comply with the request since it is either malformed or otherwise incorrect.';
+
+const titleOf = (status: number): string => TITLES[status] ?? 'Error';
+const explanationOf = (status: number): string => EXPLANATIONS[status] ?? MALFORMED;
+
+/** WebOb's plain page: tags go, newlines inside the texts become blanks. */
+const stripTags = (text: string): string =>
+  text
+    .replace(/\n/g, ' ')
+    .replace(/\r/g, '')
+    .replace(/<br[^>]*>/gi, '\n')
+    .replace(/<!--|-->/g, '')
+    .replace(/<[^>]*>/g, '');
+
+const escapeHtml = (text: string): string =>
+  text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
+
+function pageBody(fault: Fault, method: string, quote: (text: string) => string): string {
+  const detail = quote(String(fault.values.detail ?? ''));
+  if (fault.status === 405) {
+    return `The method ${quote(method)} is not allowed for this resource. <br /><br />\n${detail}`;
+  }
+  return `${quote(fault.message)}<br /><br />\n${detail}\n\n`;
+}
+
+/** The page as text: what one service quotes inside its own fault. */
+export function plainPage(fault: Fault, method = 'GET'): string {
+  if (typeof fault.values.body === 'string') return fault.values.body;
+  return `${fault.status} ${titleOf(fault.status)}\n\n${stripTags(pageBody(fault, method, text => text))}`;
+}
+
+function htmlPage(fault: Fault, method: string): string {
+  const title = `${fault.status} ${titleOf(fault.status)}`;
+  const body = pageBody(fault, method, escapeHtml);
+  return `<html>\n <head>\n  <title>${title}</title>\n </head>\n <body>\n  <h1>${title}</h1>\n  ${body}\n\n </body>\n</html>`;
+}
+
+/** Gives any fault of the image services its outer shape: WebOb's page, text or HTML by the Accept header. */
+export function renderImageFault(fault: Fault, request: FastifyRequest) {
+  const shown = standardised(fault);
+  const accept = request.headers.accept ?? '';
+  const html = (accept.includes('html') || accept.includes('*/*')) && typeof shown.values.body !== 'string';
+  const body =
+    request.method === 'HEAD'
+      ? ''
+      : html
+        ? htmlPage(shown, request.method)
+        : plainPage(shown, request.method);
+  return {
+    status: shown.status,
+    headers: { 'content-type': `text/${html ? 'html' : 'plain'}; charset=UTF-8`, ...shown.headers },
+    body,
+  };
+}
+
+/** Faults of the libraries in glance's words. */
+function standardised(fault: Fault): Fault {
+  switch (fault.name) {
+    case 'RouteNotFound':
+      return httpFault(404);
+    case 'RequestTooLarge':
+      return httpFault(413);
+    case 'InternalError':
+      return httpFault(500);
+    case 'RegistryFailure':
+      return fault.status >= 500 ? httpFault(503) : httpFault(fault.status, { explanation: fault.message });
+    default:
+      return fault;
+  }
+}
+
+/**
+ * What another part of glance (registry, in process or remote) answered: `status` as it was, the message is its whole page.
+ * Callers turn it into their own fault, quoting the page where Folsom did.
+ */
+export const registryFailure = (status: number, page: string, cause?: unknown): Fault =>
+  new Fault('RegistryFailure', status, page, cause === undefined ? {} : { cause });
+
+export const isRegistryFailure = (error: unknown, status?: number): error is Fault =>
+  error instanceof Fault &&
+  error.name === 'RegistryFailure' &&
+  (status === undefined || error.status === status);

@@ -1,0 +1,158 @@
+import { authTokenHook, type TokenValidator } from '@folsom/auth';
+import type { Config } from '@folsom/config';
+import type { RunningService, World } from '@folsom/core';
+import { checkSchema, type Database } from '@folsom/db';
+import { createApp, type HttpMetrics } from '@folsom/http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { jsonBody, queryOf } from '../bodies.ts';
+import { contextOf, unauthenticatedContext } from '../context.ts';
+import { httpFault, renderImageFault } from '../faults.ts';
+import { type ImageStatus, isStatus } from '../image.ts';
+import { imageOptions } from '../options.ts';
+import {
+  type RegistryParts,
+  registryCreate,
+  registryDelete,
+  registryDetail,
+  registryList,
+  registryShow,
+  registryUpdate,
+} from './images.ts';
+import {
+  registryAddMember,
+  registryDeleteMember,
+  registryMembers,
+  registryReplaceMembers,
+  registrySharedImages,
+} from './members.ts';
+import { EXPECTED_STATUS_HEADER, WITHOUT_LOCATION_HEADER } from './remote.ts';
+
+export interface RegistryOptions {
+  config: Config;
+  world: World;
+  db: Database;
+  /** Checks tokens; absent: no login, everybody is an administrator. */
+  validator?: TokenValidator;
+  /** What a 401 names as the place to log in. */
+  authUri?: string;
+  metrics?: HttpMetrics;
+  /** Where to listen; default bind_host and bind_port (9191). */
+  listen?: { host: string; port: number };
+}
+
+export const REGISTRY_PORT = 9191;
+
+const JSON_TYPE = 'application/json; charset=UTF-8';
+const HTML_TYPE = 'text/html; charset=UTF-8';
+
+/** Starts glance-registry: image metadata over REST, for our glance-api or an original one. */
+export async function startRegistry(options: RegistryOptions): Promise<RunningService> {
+  const { config, db, world } = options;
+  const settings = config.of(imageOptions);
+  await checkSchema(db, 'glance');
+  const parts: RegistryParts = { db, world, limits: settings };
+  const app = createApp({
+    name: 'glance-registry',
+    world,
+    requestIdHeader: 'x-openstack-request-id',
+    renderFault: renderImageFault,
+    checks: { database: () => db.ping() },
+    ...(options.metrics ? { metrics: options.metrics } : {}),
+  });
+  const { server } = app;
+  server.decorateRequest('token', null);
+  server.decorateRequest('image', null as never);
+  const login = options.validator
+    ? authTokenHook({
+        validator: options.validator,
+        ...(options.authUri ? { authUri: options.authUri } : {}),
+      })
+    : null;
+  server.addHook('onRequest', async (request, reply) => {
+    if (/^\/(healthz|readyz)(\?|$)/.test(request.url)) return;
+    if (!login) {
+      request.image = unauthenticatedContext(request, world);
+      return;
+    }
+    await login(request, reply);
+    if (reply.sent) return;
+    const context = contextOf(request, settings, world);
+    if (!context) throw httpFault(401);
+    request.image = context;
+  });
+
+  const json = (reply: FastifyReply, value: unknown) =>
+    reply.header('content-type', JSON_TYPE).send(JSON.stringify(value));
+  const nothing = (reply: FastifyReply) =>
+    reply.code(204).header('content-type', HTML_TYPE).header('content-length', '0').send();
+  const params = (request: FastifyRequest) => Object.fromEntries(queryOf(request));
+  const idOf = (request: FastifyRequest): string => (request.params as { id: string }).id;
+  const memberOf = (request: FastifyRequest): string => (request.params as { member: string }).member;
+
+  const index = async (request: FastifyRequest, reply: FastifyReply) =>
+    json(reply, { images: await registryList(parts, request.image, params(request)) });
+  server.all('/', index);
+  server.get('/images', index);
+  server.get('/images/detail', async (request, reply) =>
+    json(reply, { images: await registryDetail(parts, request.image, params(request)) }),
+  );
+  server.post('/images', async (request, reply) =>
+    json(reply, { image: await registryCreate(parts, request.image, jsonBody(request)) }),
+  );
+  server.get('/images/:id', async (request, reply) =>
+    json(reply, { image: await registryShow(parts, request.image, idOf(request)) }),
+  );
+  server.put('/images/:id', async (request, reply) => {
+    const image = await registryUpdate(parts, request.image, idOf(request), jsonBody(request), {
+      purgeProperties: request.headers['x-glance-registry-purge-props'] === 'true',
+      ...expectation(request),
+    });
+    return json(reply, { image });
+  });
+  server.delete('/images/:id', async (request, reply) =>
+    json(reply, { image: (await registryDelete(parts, request.image, idOf(request))).after }),
+  );
+
+  server.get('/images/:id/members', async (request, reply) =>
+    json(reply, { members: await registryMembers(parts, request.image, idOf(request)) }),
+  );
+  server.put('/images/:id/members', async (request, reply) => {
+    await registryReplaceMembers(parts, request.image, idOf(request), jsonBody(request));
+    return nothing(reply);
+  });
+  server.put('/images/:id/members/:member', async (request, reply) => {
+    await registryAddMember(parts, request.image, idOf(request), memberOf(request), jsonBody(request));
+    return nothing(reply);
+  });
+  server.delete('/images/:id/members/:member', async (request, reply) => {
+    await registryDeleteMember(parts, request.image, idOf(request), memberOf(request));
+    return nothing(reply);
+  });
+  server.all('/shared-images/:id', async (request, reply) =>
+    json(reply, { shared_images: await registrySharedImages(parts, idOf(request)) }),
+  );
+
+  const address = await app.listen(
+    options.listen ?? { host: settings.bind_host, port: settings.bind_port ?? REGISTRY_PORT },
+  );
+  world.log.info('listening', { service: 'glance-registry', address });
+  let stopping: Promise<void> | null = null;
+  return {
+    name: 'glance-registry',
+    addresses: [address],
+    stop: () => {
+      stopping ??= app.stop();
+      return stopping;
+    },
+  };
+}
+
+/** The conditions our own API adds to an update. */
+function expectation(request: FastifyRequest): { from?: ImageStatus[]; withoutLocation?: boolean } {
+  const header = request.headers[EXPECTED_STATUS_HEADER];
+  const from = typeof header === 'string' ? header.split(',').filter(isStatus) : undefined;
+  return {
+    ...(from ? { from } : {}),
+    ...(request.headers[WITHOUT_LOCATION_HEADER] === 'true' ? { withoutLocation: true } : {}),
+  };
+}

@@ -1,0 +1,66 @@
+import { Fault } from '@folsom/core';
+import { plainPage, registryFailure } from '../faults.ts';
+import {
+  type RegistryParts,
+  registryCreate,
+  registryDelete,
+  registryDetail,
+  registryList,
+  registryShow,
+  registryUpdate,
+} from './images.ts';
+import {
+  registryAddMember,
+  registryDeleteMember,
+  registryMembers,
+  registryReplaceMembers,
+  registrySharedImages,
+} from './members.ts';
+import type { Registry } from './registry.ts';
+
+/** The registry's rules on the database of this process: the same answers as over HTTP, without the way there. */
+export function localRegistry(parts: RegistryParts): Registry {
+  const answer = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof Fault && error.name.startsWith('Http')) {
+        throw registryFailure(error.status, plainPage(error), error);
+      }
+      throw error;
+    }
+  };
+  return {
+    list: (context, params) => answer(registryList(parts, context, params)),
+    detail: (context, params) => answer(registryDetail(parts, context, params)),
+    get: (context, id) => answer(registryShow(parts, context, id)),
+    add: (context, values) => answer(registryCreate(parts, context, { image: values })),
+    update: (context, id, values, options) =>
+      answer(registryUpdate(parts, context, id, { image: values }, options)),
+    delete: async (context, id, lastStatus) =>
+      (await answer(registryDelete(parts, context, id, lastStatus))).before,
+    members: (context, id) => answer(registryMembers(parts, context, id)),
+    sharedImages: (_context, tenant) => answer(registrySharedImages(parts, tenant)),
+    replaceMembers: (context, id, body) =>
+      answer(registryReplaceMembers(parts, context, id, membershipsBody(body))),
+    addMember: (context, id, tenant, canShare) =>
+      answer(
+        registryAddMember(
+          parts,
+          context,
+          id,
+          tenant,
+          canShare === undefined ? undefined : { member: { can_share: canShare } },
+        ),
+      ),
+    deleteMember: (context, id, tenant) => answer(registryDeleteMember(parts, context, id, tenant)),
+    ping: () => parts.db.ping(),
+  };
+}
+
+/** The shapes the original client accepted for a new list of members, brought to the one the registry takes. */
+export function membershipsBody(body: unknown): unknown {
+  if (Array.isArray(body)) return { memberships: body };
+  if (body !== null && typeof body === 'object' && !('memberships' in body)) return { memberships: [body] };
+  return body;
+}

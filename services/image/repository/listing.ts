@@ -1,0 +1,137 @@
+import { type Database, toSqlTime } from '@folsom/db';
+import type { Image } from '../image.ts';
+import { loadProperties } from './properties.ts';
+import { type ImageRow, imageOf } from './rows.ts';
+
+/** Columns lists may be sorted and filtered by. */
+export const SORTABLE = [
+  'name',
+  'status',
+  'container_format',
+  'disk_format',
+  'size',
+  'id',
+  'created_at',
+  'updated_at',
+  'owner',
+  'checksum',
+  'min_disk',
+  'min_ram',
+  'is_public',
+  'protected',
+  'deleted',
+  'deleted_at',
+] as const;
+
+export type SortKey = (typeof SORTABLE)[number];
+
+export interface ImageQuery {
+  /** The caller's owner; adds its own and its shared images to the public ones. */
+  owner: string | null;
+  /** undefined: whoever's; true: public, own and shared; false: all that are not public. */
+  isPublic: boolean | undefined;
+  /** undefined: both. */
+  deleted: boolean | undefined;
+  /** Milliseconds; only images changed later. */
+  changesSince?: number;
+  /** Exact values by column. */
+  equals?: Readonly<Record<string, string | number | boolean>>;
+  /** Lower and upper bounds by column, both included. */
+  atLeast?: Readonly<Record<string, number>>;
+  atMost?: Readonly<Record<string, number>>;
+  /** Images that have all these properties with these values. */
+  properties?: Readonly<Record<string, string>>;
+  sortKey: SortKey;
+  sortDir: 'asc' | 'desc';
+  /** Id of the last image of the page before; must exist. */
+  marker?: string;
+  limit: number;
+}
+
+/** One page of images with their properties: two queries whatever the number. */
+export async function listImages(db: Database, query: ImageQuery): Promise<Image[]> {
+  if (query.limit === 0) return [];
+  const { knex } = db;
+  const select = knex('images').select('images.*');
+
+  if (query.isPublic !== undefined) {
+    const { isPublic, owner } = query;
+    select.where(group => {
+      group.where('images.is_public', isPublic ? 1 : 0);
+      if (isPublic && owner !== null) {
+        group
+          .orWhere('images.owner', owner)
+          .orWhereExists(
+            knex('image_members')
+              .select(knex.raw('1'))
+              .whereRaw('image_members.image_id = images.id')
+              .where({ member: owner, 'image_members.deleted': 0 }),
+          );
+      }
+    });
+  }
+  if (query.changesSince !== undefined) select.where('images.updated_at', '>', toSqlTime(query.changesSince));
+  if (query.deleted !== undefined) {
+    select.where('images.deleted', query.deleted ? 1 : 0);
+    if (!query.deleted) select.whereNot('images.status', 'killed');
+  }
+  for (const [column, value] of Object.entries(query.equals ?? {})) {
+    select.where(`images.${column}`, typeof value === 'boolean' ? (value ? 1 : 0) : value);
+  }
+  for (const [column, value] of Object.entries(query.atLeast ?? {}))
+    select.where(`images.${column}`, '>=', value);
+  for (const [column, value] of Object.entries(query.atMost ?? {}))
+    select.where(`images.${column}`, '<=', value);
+  for (const [name, value] of Object.entries(query.properties ?? {})) {
+    select.whereExists(
+      knex('image_properties')
+        .select(knex.raw('1'))
+        .whereRaw('image_properties.image_id = images.id')
+        .where({ name, value, 'image_properties.deleted': 0 }),
+    );
+  }
+
+  const keys: SortKey[] = [...new Set<SortKey>([query.sortKey, 'created_at', 'id'])];
+  if (query.marker !== undefined) {
+    const marker = (await knex('images').where({ id: query.marker }).first()) as ImageRow | undefined;
+    if (!marker) return [];
+    select.where(group => {
+      for (let i = 0; i < keys.length; i++) {
+        group.orWhere(after => {
+          for (const equal of keys.slice(0, i)) after.where(`images.${equal}`, marker[equal] as string);
+          beyond(after, `images.${keys[i]!}`, marker[keys[i]!], query.sortDir);
+        });
+      }
+    });
+  }
+  for (const key of keys) select.orderBy(`images.${key}`, query.sortDir);
+  const rows = (await select.limit(query.limit)) as ImageRow[];
+  const properties = await loadProperties(
+    knex,
+    rows.map(row => row.id),
+  );
+  return rows.map(row => imageOf(row, properties.get(row.id)));
+}
+
+type Conditions = {
+  where(column: string, operator: string, value: unknown): Conditions;
+  orWhereNull(column: string): Conditions;
+  whereNotNull(column: string): Conditions;
+  whereRaw(text: string): Conditions;
+  where(group: (inner: Conditions) => void): Conditions;
+};
+
+/** What comes after `value` in the order; both databases put NULL first. */
+function beyond(conditions: unknown, column: string, value: unknown, dir: 'asc' | 'desc'): void {
+  const query = conditions as Conditions;
+  if (value === null || value === undefined) {
+    if (dir === 'asc') query.whereNotNull(column);
+    else query.whereRaw('1 = 0');
+  } else if (dir === 'asc') {
+    query.where(column, '>', value);
+  } else {
+    query.where(inner => {
+      inner.where(column, '<', value).orWhereNull(column);
+    });
+  }
+}

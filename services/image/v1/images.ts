@@ -1,0 +1,383 @@
+import type { Readable } from 'node:stream';
+import type { ImageContext } from '../context.ts';
+import { httpFault, isRegistryFailure } from '../faults.ts';
+import type { ImageMeta } from '../image.ts';
+import type { ApiParts } from '../parts.ts';
+import { enforce, requireWritable } from '../policy.ts';
+import type { ImageBrief } from '../registry/registry.ts';
+import { removeImageData } from '../removal.ts';
+import { storeFault } from '../stores/store.ts';
+import { updateStoreAcls } from './acls.ts';
+import type { HeaderMeta } from './headers.ts';
+import { type ExternalSource, externalSource, sourceSize } from './source.ts';
+import { kill, receive, uploadAndActivate } from './upload.ts';
+import { validateImageFields } from './validation.ts';
+
+/** A request that makes or changes an image. */
+export interface ImageRequest {
+  meta: HeaderMeta;
+  /** Null when no body was sent. */
+  data: Readable | null;
+  /** Bytes of the body, or null when unknown. */
+  contentLength: number | null;
+  contentType: string | undefined;
+  copyFrom: string | null;
+  storeScheme: string | null;
+  purgeProperties: boolean;
+}
+
+const plain = (detailed: string) => ({ detail: detailed });
+
+/** The image, or the fault version 1 has for it. */
+export async function imageOr404(parts: ApiParts, context: ImageContext, id: string): Promise<ImageMeta> {
+  try {
+    return await parts.registry.get(context, id);
+  } catch (error) {
+    if (isRegistryFailure(error, 404)) {
+      throw httpFault(404, plain(`Image with identifier ${id} not found`));
+    }
+    if (isRegistryFailure(error, 403)) throw httpFault(403, plain('Forbidden image access'));
+    throw error;
+  }
+}
+
+export async function list(
+  parts: ApiParts,
+  context: ImageContext,
+  params: Record<string, string>,
+): Promise<ImageBrief[]> {
+  enforce(parts.policy, context, 'get_images');
+  return quoting(parts.registry.list(context, params));
+}
+
+export async function detail(
+  parts: ApiParts,
+  context: ImageContext,
+  params: Record<string, string>,
+): Promise<Omit<ImageMeta, 'location'>[]> {
+  enforce(parts.policy, context, 'get_images');
+  return (await quoting(parts.registry.detail(context, params))).map(shown);
+}
+
+/** A refused list quotes the registry's whole page, as Folsom's did. */
+async function quoting<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isRegistryFailure(error, 400)) throw httpFault(400, { explanation: error.message });
+    throw error;
+  }
+}
+
+export async function show(parts: ApiParts, context: ImageContext, id: string): Promise<ImageMeta> {
+  enforce(parts.policy, context, 'get_image');
+  return imageOr404(parts, context, id);
+}
+
+/** An image that may be downloaded. The policy is asked before any cache is. */
+export async function downloadable(parts: ApiParts, context: ImageContext, id: string): Promise<ImageMeta> {
+  enforce(parts.policy, context, 'get_image');
+  enforce(parts.policy, context, 'download_image');
+  const image = await imageOr404(parts, context, id);
+  if (image.status !== 'active') throw httpFault(404, plain(`Image ${id} is not active`));
+  return image;
+}
+
+export async function create(
+  parts: ApiParts,
+  context: ImageContext,
+  request: ImageRequest,
+): Promise<ImageMeta> {
+  requireWritable(context);
+  enforce(parts.policy, context, 'add_image');
+  const { fields } = request.meta;
+  if (fields.is_public) enforce(parts.policy, context, 'publicize_image');
+
+  const given = fields.location ?? request.copyFrom;
+  const source = given ? await externalSource(parts, given) : null;
+  const size = source ? fields.size || (await sourceSize(source, context)) : (fields.size ?? 0);
+  const id = fields.id ?? parts.world.random.uuid();
+  const withData = request.data !== null || request.copyFrom !== null;
+  const scheme = request.storeScheme ?? parts.settings.default_store;
+  if (fields.id && withData) await refuseTakenId(parts, context, fields.id);
+  const note = withData
+    ? await parts.uploads.note(id, request.copyFrom ? 'copy' : 'create', scheme, ownerOf(context, fields))
+    : null;
+  let image: ImageMeta;
+  try {
+    image = await parts.registry.add(context, {
+      ...writable(fields),
+      id,
+      size,
+      properties: request.meta.properties,
+      status: fields.size === 0 && !withData && !source ? 'active' : 'queued',
+      location: null,
+    });
+  } catch (error) {
+    await note?.close();
+    if (isRegistryFailure(error, 409)) throw taken(id);
+    if (isRegistryFailure(error, 400)) {
+      throw httpFault(400, { explanation: `Failed to reserve image. Got error: ${error.message}` });
+    }
+    if (isRegistryFailure(error, 403)) throw httpFault(403, { explanation: 'Forbidden to reserve image.' });
+    throw error;
+  }
+  image = await bringBytes(parts, context, request, image, source, note);
+  await updateStoreAcls(parts, context, image);
+  return image;
+}
+
+const taken = (id: string) =>
+  httpFault(409, { explanation: `An image with identifier ${id} already exists` });
+
+/** Known before anything is noted: the note of an upload must never stand for somebody else's image. */
+async function refuseTakenId(parts: ApiParts, context: ImageContext, id: string): Promise<void> {
+  const exists = await parts.registry.get(context, id).then(
+    () => true,
+    error => {
+      if (isRegistryFailure(error)) return false;
+      throw error;
+    },
+  );
+  if (exists) throw taken(id);
+}
+
+const ownerOf = (context: ImageContext, fields: HeaderMeta['fields']): string | null =>
+  context.isAdmin && typeof fields.owner === 'string' ? fields.owner : context.owner;
+
+/** Header fields a user may set; state and bookkeeping are the service's. */
+function writable(fields: HeaderMeta['fields']): Record<string, unknown> {
+  const {
+    id: _id,
+    status: _status,
+    location: _location,
+    deleted: _deleted,
+    created_at: _created,
+    updated_at: _updated,
+    deleted_at: _gone,
+    store: _store,
+    ...rest
+  } = fields;
+  return rest;
+}
+
+export async function update(
+  parts: ApiParts,
+  context: ImageContext,
+  id: string,
+  request: ImageRequest,
+): Promise<ImageMeta> {
+  requireWritable(context);
+  enforce(parts.policy, context, 'modify_image');
+  const { fields, properties } = request.meta;
+  if (fields.is_public) enforce(parts.policy, context, 'publicize_image');
+  const before = await imageOr404(parts, context, id);
+  if (before.deleted || before.status === 'deleted') {
+    throw httpFault(403, { explanation: 'Forbidden to update deleted image.' });
+  }
+  if (request.data !== null && before.status !== 'queued') {
+    throw httpFault(409, plain('Cannot upload to an unqueued image'));
+  }
+  const given = fields.location ?? request.copyFrom;
+  const source = given ? await externalSource(parts, given) : null;
+  if (source && before.status !== 'queued') {
+    throw httpFault(400, {
+      explanation: 'Attempted to update Location field for an image not in queued status.',
+    });
+  }
+  const size = source ? fields.size || (await sourceSize(source, context)) : undefined;
+  const withData = request.data !== null || (source !== null && request.copyFrom !== null);
+  const note = withData
+    ? await parts.uploads.note(
+        id,
+        request.data ? 'put' : 'copy',
+        request.storeScheme ?? parts.settings.default_store,
+        before.owner,
+      )
+    : null;
+  let image: ImageMeta;
+  try {
+    image = await parts.registry.update(
+      context,
+      id,
+      { ...writable(fields), ...(size === undefined ? {} : { size }), properties },
+      { purgeProperties: request.purgeProperties && request.data === null },
+    );
+    image = await bringBytes(parts, context, request, image, source, note);
+  } catch (error) {
+    await note?.close();
+    throw updateFault(parts, context, error);
+  }
+  await updateStoreAcls(parts, context, image);
+  parts.notifier.notify(context, 'image.update', 'INFO', image);
+  return image;
+}
+
+function updateFault(parts: ApiParts, context: ImageContext, error: unknown): unknown {
+  if (!isRegistryFailure(error)) return error;
+  const told = (priority: 'INFO' | 'ERROR', message: string, status: number) => {
+    parts.notifier.notify(context, 'image.update', priority, message);
+    return httpFault(status, { explanation: message });
+  };
+  switch (error.status) {
+    case 400:
+      return told('ERROR', `Failed to update image metadata. Got error: ${error.message}`, 400);
+    case 404:
+      return told('INFO', `Failed to find image to update: ${error.message}`, 404);
+    case 403:
+      return told('INFO', `Forbidden to update image: ${error.message}`, 403);
+    default:
+      return error;
+  }
+}
+
+/** Fills a queued image from the body, by a copy behind the answer, or by noting where it is. */
+async function bringBytes(
+  parts: ApiParts,
+  context: ImageContext,
+  request: ImageRequest,
+  image: ImageMeta,
+  source: ExternalSource | null,
+  note: Awaited<ReturnType<ApiParts['uploads']['note']>> | null,
+): Promise<ImageMeta> {
+  if (request.data !== null && note) {
+    try {
+      validateImageFields({ ...image });
+    } catch (error) {
+      await note.close();
+      throw error;
+    }
+    if (!isOctetStream(request.contentType)) {
+      await kill(parts, context, image.id);
+      await note.close();
+      throw httpFault(400, { explanation: 'Content-Type must be application/octet-stream' });
+    }
+    const scheme = request.storeScheme ?? parts.settings.default_store;
+    const store = parts.stores.byScheme(scheme);
+    if (!store?.add) {
+      await kill(parts, context, image.id);
+      await note.close();
+      throw store
+        ? httpFault(400, {
+            explanation: `Error uploading image: (StoreAddDisabled): ${storeFault('StoreAddDisabled').message}`,
+          })
+        : httpFault(400, { explanation: 'Store for scheme %s not found' });
+    }
+    const completed = await completeFormats(parts, context, image);
+    return uploadAndActivate(parts, context, {
+      imageId: image.id,
+      expectedSize: completed.size,
+      expectedChecksum: completed.checksum,
+      data: request.data,
+      size: request.contentLength ?? (completed.size || null),
+      store,
+      note,
+    });
+  }
+  if (source && request.copyFrom !== null && note) {
+    return startCopy(parts, context, request, image, source, note);
+  }
+  if (source) {
+    await completeFormats(parts, context, image);
+    const activated = await parts.registry.update(
+      context,
+      image.id,
+      { status: 'active', location: source.location },
+      { from: ['queued'] },
+    );
+    parts.notifier.notify(context, 'image.update', 'INFO', activated);
+    return activated;
+  }
+  return image;
+}
+
+const isOctetStream = (contentType: string | undefined): boolean =>
+  contentType?.split(';')[0]?.trim().toLowerCase() === 'application/octet-stream';
+
+/** Amazon images have one format twice; the missing half is written, too. */
+async function completeFormats(parts: ApiParts, context: ImageContext, image: ImageMeta): Promise<ImageMeta> {
+  const { disk_format, container_format } = validateImageFields({ ...image });
+  if (disk_format === image.disk_format && container_format === image.container_format) return image;
+  return parts.registry.update(context, image.id, { disk_format, container_format }, { from: ['queued'] });
+}
+
+/** The answer shows the image as it was reserved; by then it is `saving` already, so that a crash leaves nothing unnoticed. */
+async function startCopy(
+  parts: ApiParts,
+  context: ImageContext,
+  request: ImageRequest,
+  image: ImageMeta,
+  source: ExternalSource,
+  note: Awaited<ReturnType<ApiParts['uploads']['note']>>,
+): Promise<ImageMeta> {
+  const store = parts.stores.byScheme(request.storeScheme ?? parts.settings.default_store);
+  if (!store?.add) {
+    await kill(parts, context, image.id);
+    await note.close();
+    throw httpFault(400, { explanation: 'Store for scheme %s not found' });
+  }
+  await parts.registry.update(context, image.id, { status: 'saving' }, { from: ['queued'] });
+  const copy = async () => {
+    let opened: Awaited<ReturnType<typeof source.store.get>>;
+    try {
+      opened = await source.store.get(source.location, context);
+    } catch (error) {
+      parts.world.log.error('copy from external source failed', { image: image.id, error });
+      await kill(parts, context, image.id);
+      await note.close();
+      return;
+    }
+    await receive(parts, context, {
+      imageId: image.id,
+      expectedSize: opened.size ?? image.size,
+      expectedChecksum: image.checksum,
+      data: opened.data,
+      size: opened.size,
+      store,
+      note,
+    }).catch(error => parts.world.log.error('copy from external source failed', { image: image.id, error }));
+  };
+  if (!parts.copies.start(image.id, copy)) {
+    await kill(parts, context, image.id);
+    await note.close();
+    throw httpFault(503, { explanation: 'Too many copies are waiting. Please try again at a later time.' });
+  }
+  return image;
+}
+
+export async function remove(parts: ApiParts, context: ImageContext, id: string): Promise<void> {
+  requireWritable(context);
+  enforce(parts.policy, context, 'delete_image');
+  const image = await imageOr404(parts, context, id);
+  if (image.protected) throw httpFault(403, { explanation: 'Image is protected' });
+  if (image.status === 'deleted' || image.deleted) {
+    throw httpFault(403, {
+      explanation: `Forbidden to delete a ${image.status === 'pending_delete' ? 'pending_delete' : 'deleted'} image.`,
+    });
+  }
+  const status = image.location && parts.settings.delayed_delete ? 'pending_delete' : 'deleted';
+  let before: ImageMeta;
+  try {
+    before = await parts.registry.delete(context, id, status);
+  } catch (error) {
+    const told = (message: string, code: number) => {
+      parts.notifier.notify(context, 'image.delete', 'INFO', message);
+      return httpFault(code, { explanation: message });
+    };
+    if (isRegistryFailure(error, 404)) throw told(`Failed to find image to delete: ${error.message}`, 404);
+    if (isRegistryFailure(error, 403)) throw told(`Forbidden to delete image: ${error.message}`, 403);
+    throw error;
+  }
+  parts.uploads.abort(id);
+  // An upload may have ended since the image was looked at: the bytes are where the row said when it was deleted.
+  const location = before.location ?? image.location;
+  if (location) await removeImageData(parts, context, id, location);
+  await parts.cache?.remove(id);
+  parts.notifier.notify(context, 'image.delete', 'INFO', image);
+}
+
+/** What users see of an image: never where it is. */
+export function shown(image: ImageMeta): Omit<ImageMeta, 'location'> {
+  const { location: _location, ...rest } = image;
+  return rest;
+}

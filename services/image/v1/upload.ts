@@ -1,0 +1,129 @@
+import type { Readable } from 'node:stream';
+import { Fault } from '@folsom/core';
+import type { ImageContext } from '../context.ts';
+import { httpFault, isRegistryFailure } from '../faults.ts';
+import type { ImageMeta } from '../image.ts';
+import type { ApiParts } from '../parts.ts';
+import type { Store, StoredImage } from '../stores/store.ts';
+import type { OpenNote } from '../upload/journal.ts';
+
+/** Sets an image to `killed`; failing to is logged, never thrown: it is done while handling another fault. */
+export async function kill(parts: ApiParts, context: ImageContext, imageId: string): Promise<void> {
+  try {
+    await parts.registry.update(context, imageId, { status: 'killed' }, { from: ['queued', 'saving'] });
+  } catch (error) {
+    if (isRegistryFailure(error, 404) || isRegistryFailure(error, 409)) return;
+    parts.world.log.error('unable to kill an image', { image: imageId, error });
+  }
+}
+
+export interface UploadRequest {
+  imageId: string;
+  /** What the client says about the bytes; null, 0 and '' mean nothing is said. */
+  expectedSize: number | null;
+  expectedChecksum: string | null;
+  data: Readable;
+  /** Bytes to come, or null when unknown. */
+  size: number | null;
+  store: Store;
+  note: OpenNote;
+}
+
+/** Takes the bytes of a queued image: `saving`, the bytes durable in the store, `active`. Failing kills the image. */
+export async function uploadAndActivate(
+  parts: ApiParts,
+  context: ImageContext,
+  request: UploadRequest,
+): Promise<ImageMeta> {
+  const { imageId } = request;
+  try {
+    await parts.registry.update(context, imageId, { status: 'saving' }, { from: ['queued'] });
+  } catch (error) {
+    await request.note.close();
+    if (isRegistryFailure(error, 409)) throw httpFault(409, { detail: 'Cannot upload to an unqueued image' });
+    throw error;
+  }
+  return receive(parts, context, request);
+}
+
+/** The part after `saving`, which a copy enters before its answer is given. */
+export async function receive(
+  parts: ApiParts,
+  context: ImageContext,
+  request: UploadRequest,
+): Promise<ImageMeta> {
+  const { imageId } = request;
+  const { registry, uploads, notifier } = parts;
+  try {
+    const image = await uploads.transfer<ImageMeta>({
+      imageId,
+      context,
+      store: request.store,
+      data: request.data,
+      size: request.size,
+      note: request.note,
+      accept: stored => checkExpected(request, stored),
+      commit: async ({ location, size, checksum }) => {
+        try {
+          return await registry.update(
+            context,
+            imageId,
+            { status: 'active', location, size, checksum },
+            { from: ['saving'] },
+          );
+        } catch (error) {
+          if (isRegistryFailure(error, 404) || isRegistryFailure(error, 409)) return null;
+          throw error;
+        }
+      },
+    });
+    notifier.notify(context, 'image.upload', 'INFO', image);
+    notifier.notify(context, 'image.update', 'INFO', image);
+    return image;
+  } catch (error) {
+    const fault = explain(error);
+    await kill(parts, context, imageId);
+    notifier.notify(context, 'image.upload', 'ERROR', fault instanceof Error ? fault.message : '');
+    throw fault;
+  }
+}
+
+function checkExpected(request: UploadRequest, stored: StoredImage): void {
+  const pairs = [
+    ['size', request.expectedSize, stored.size],
+    ['checksum', request.expectedChecksum, stored.checksum],
+  ] as const;
+  for (const [name, supplied, actual] of pairs) {
+    if (!supplied || supplied === actual) continue;
+    throw httpFault(400, {
+      explanation:
+        `Supplied ${name} (${supplied}) and ${name} generated from uploaded image (${actual}) did not match. ` +
+        "Setting image status to 'killed'.",
+    });
+  }
+}
+
+/** A store's fault in the words of version 1. */
+export function explain(error: unknown): unknown {
+  if (!(error instanceof Fault)) return error;
+  switch (error.name) {
+    case 'DuplicateImageData':
+      return httpFault(409, { explanation: `Attempt to upload duplicate image: ${error.message}` });
+    case 'StorageFull':
+      return httpFault(413, { explanation: `Image storage media is full: ${error.message}` });
+    case 'StorageWriteDenied':
+      return httpFault(503, {
+        explanation: `Insufficient permissions on image storage media: ${error.message}`,
+      });
+    case 'ImageSizeLimitExceeded':
+      return httpFault(413, { explanation: `Error uploading image: ${error.message}` });
+    case 'UploadAborted':
+      return httpFault(412, { explanation: error.message });
+    case 'BackendError':
+    case 'BadStoreUri':
+    case 'StoreAddDisabled':
+      return httpFault(400, { explanation: `Error uploading image: (${error.name}): ${error.message}` });
+    default:
+      return error;
+  }
+}

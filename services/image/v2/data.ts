@@ -1,0 +1,114 @@
+import type { Readable } from 'node:stream';
+import { Fault } from '@folsom/core';
+import type { ImageContext } from '../context.ts';
+import type { Download } from '../download.ts';
+import { httpFault } from '../faults.ts';
+import { imageMeta } from '../image.ts';
+import { enforce, requireWritable } from '../policy.ts';
+import { visibleImage } from '../registry/images.ts';
+import { findImage, updateImage } from '../repository/images.ts';
+import { updateStoreAcls } from '../v1/acls.ts';
+import { isMutable } from '../visibility.ts';
+import type { V2Parts } from './parts.ts';
+
+/** What may be downloaded. The policy is asked before any cache is. */
+export async function downloadableV2(parts: V2Parts, context: ImageContext, id: string): Promise<Download> {
+  enforce(parts.policy, context, 'download_image');
+  const image = await visibleImage(parts, context, id);
+  if (!image || image.deleted) throw httpFault(404, { detail: 'Image does not exist' });
+  const location = image.location && (parts.cipher?.decrypt(image.location) ?? image.location);
+  if (!location) throw httpFault(404, { detail: 'No image data could be found' });
+  return {
+    imageId: id,
+    ownerId: image.owner,
+    location,
+    size: image.size,
+    checksum: image.checksum,
+  };
+}
+
+/** The text has its placeholder unfilled in Folsom, too. */
+const duplicate = () =>
+  httpFault(409, { explanation: 'Unable to upload duplicate image data for image: %s' });
+
+/** Takes the bytes of an image that has none. As in Folsom the image stays `queued`: version 2 does not activate. */
+export async function uploadV2(
+  parts: V2Parts,
+  context: ImageContext,
+  id: string,
+  data: Readable,
+  size: number | null,
+): Promise<void> {
+  requireWritable(context);
+  const image = await visibleImage(parts, context, id);
+  if (!image || image.deleted) throw httpFault(404, { detail: 'Image does not exist' });
+  if (image.location || image.status !== 'queued') throw duplicate();
+  if (!isMutable(context, image)) {
+    throw httpFault(403, { explanation: 'Not allowed to upload image data for image %s' });
+  }
+  if (size !== null && size > parts.settings.image_size_cap) throw tooLarge(parts);
+  const store = parts.stores.byScheme(parts.settings.default_store);
+  if (!store?.add) throw httpFault(503);
+  const note = await parts.uploads.note(id, 'data', parts.settings.default_store, image.owner);
+  try {
+    await parts.uploads.transfer<true>({
+      imageId: id,
+      context,
+      store,
+      data,
+      size,
+      note,
+      commit: async stored => {
+        const location = parts.cipher?.encrypt(stored.location) ?? stored.location;
+        const changed = await updateImage(
+          parts.db,
+          id,
+          {
+            values: { location, size: stored.size, checksum: stored.checksum },
+            from: ['queued'],
+            withoutLocation: true,
+          },
+          parts.world.clock.now(),
+        );
+        return changed ? true : null;
+      },
+    });
+  } catch (error) {
+    throw explain(parts, error);
+  }
+  const after = await findImage(parts.db, id, { withDeleted: true });
+  if (!after) return;
+  const plain = {
+    ...after,
+    location: after.location && (parts.cipher?.decrypt(after.location) ?? after.location),
+  };
+  await updateStoreAcls(parts, context, plain);
+  parts.notifier.notify(context, 'image.upload', 'INFO', imageMeta(after));
+}
+
+const tooLarge = (parts: V2Parts) =>
+  httpFault(413, {
+    explanation: `Denying attempt to upload image larger than ${parts.settings.image_size_cap} bytes.`,
+  });
+
+function explain(parts: V2Parts, error: unknown): unknown {
+  if (!(error instanceof Fault)) return error;
+  switch (error.name) {
+    case 'DuplicateImageData':
+      return duplicate();
+    case 'ImageSizeLimitExceeded':
+      return tooLarge(parts);
+    case 'StorageFull':
+      return httpFault(413, { explanation: `Image storage media is full: ${error.message}` });
+    case 'StorageWriteDenied':
+      return httpFault(503, {
+        explanation: `Insufficient permissions on image storage media: ${error.message}`,
+      });
+    case 'UploadAborted':
+      return httpFault(410, { explanation: error.message });
+    case 'BackendError':
+      return httpFault(503, { explanation: error.message });
+    default:
+      return error;
+  }
+}
