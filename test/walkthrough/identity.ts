@@ -137,7 +137,7 @@ export function identitySteps(walk: Walk): void {
 
 export async function createUser(walk: Walk, name: string, tenant = ''): Promise<string> {
   const wide = (text: string) => {
-    const left = Math.floor((119 - text.length) / 2);
+    const left = Math.ceil((119 - text.length) / 2);
     return `${' '.repeat(left)}${text}${' '.repeat(119 - text.length - left)}`;
   };
   const hash = `$6$rounds=40000$Mnul0elEayuu8SrN$${'x'.repeat(86)}`;
