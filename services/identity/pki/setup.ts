@@ -61,7 +61,7 @@ export async function setUpPki(files: PkiFiles, print: (line: string) => void): 
       ],
       { timeoutMs: OPENSSL_MS },
     );
-    const text = await run(['openssl', 'x509', '-text', '-certopt', 'ext_parse'], {
+    const text = await run(['openssl', 'x509', '-text', '-nameopt', 'sname,sep_comma_plus_space'], {
       timeoutMs: OPENSSL_MS,
       input: made.stdout,
     });

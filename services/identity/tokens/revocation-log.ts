@@ -1,12 +1,14 @@
-import { type Revocation, type RevocationList, readRevocations } from '@folsom/auth';
+import {
+  REVOCATION_METHOD,
+  REVOCATION_TOPIC,
+  type Revocation,
+  type RevocationList,
+  readRevocations,
+} from '@folsom/auth';
 import { adminContext, type Timer, type World } from '@folsom/core';
 import type { Database, Knex } from '@folsom/db';
 import type { Bus, Served } from '@folsom/rpc';
 import { IDENTITY_LIMITS } from '../limits.ts';
-
-/** Topic on which identity services tell everybody what has been revoked. */
-export const REVOCATION_TOPIC = 'identity';
-export const REVOCATION_METHOD = 'tokens_revoked';
 
 /**
  * Keeps revocations: in a small table that survives restarts, in memory for every check, and on the bus for every other

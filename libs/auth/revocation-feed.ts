@@ -1,0 +1,76 @@
+import type { Timer, World } from '@folsom/core';
+import type { Bus, Served } from '@folsom/rpc';
+import type { KeystoneClient } from './keystone-client.ts';
+import { type RevocationList, readRevocations } from './revocations.ts';
+
+/** Topic and method by which the identity service tells everybody on the bus what it revoked. */
+export const REVOCATION_TOPIC = 'identity';
+export const REVOCATION_METHOD = 'tokens_revoked';
+
+/** Asked this often, so that a service without the bus knows within a second. */
+const POLL_MS = 600;
+/** Without news for this long, nobody can say what has been revoked. */
+const STALE_AFTER_MS = 10_000;
+/** An identity service that has no list (the original's) is asked again this rarely. */
+const UNSUPPORTED_RETRY_MS = 60_000;
+
+export interface RevocationFeed {
+  /** Whether the list is up to date. */
+  followed(): boolean;
+  stop(): Promise<void>;
+}
+
+/** Keeps a list up to date: told over the bus where there is one, and by asking in any case. */
+export async function revocationFeed(options: {
+  client: Pick<KeystoneClient, 'revocations'>;
+  list: RevocationList;
+  bus: Bus | null;
+  host: string;
+  world: World;
+}): Promise<RevocationFeed> {
+  const { client, list, bus, world } = options;
+  const { clock, log } = world;
+  let heardAt = Number.NEGATIVE_INFINITY;
+  let nextAt = 0;
+  let asking = false;
+  let complained = false;
+
+  const ask = async () => {
+    if (asking || clock.monotonic() < nextAt) return;
+    asking = true;
+    try {
+      const revocations = await client.revocations(list.latest);
+      if (revocations === null) {
+        nextAt = clock.monotonic() + UNSUPPORTED_RETRY_MS;
+        return;
+      }
+      list.add(revocations);
+      heardAt = clock.monotonic();
+      complained = false;
+    } catch (error) {
+      if (!complained) log.warn('revocations cannot be fetched; tokens are checked online', { error });
+      complained = true;
+    } finally {
+      asking = false;
+    }
+  };
+
+  const served: Served | undefined = await bus?.serve({
+    topic: REVOCATION_TOPIC,
+    host: options.host,
+    handlers: {
+      [REVOCATION_METHOD]: (_context, args) => {
+        list.add(readRevocations((args as { revocations?: unknown }).revocations));
+      },
+    },
+  });
+  await ask();
+  const timer: Timer = clock.every(POLL_MS, () => void ask());
+  return {
+    followed: () => clock.monotonic() - heardAt < STALE_AFTER_MS,
+    stop: async () => {
+      timer.cancel();
+      await served?.stop();
+    },
+  };
+}
