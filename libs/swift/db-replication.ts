@@ -60,7 +60,10 @@ export async function replicateDb(
       return sync(db, rest, request);
     case 'merge_items':
       await db.commitPending();
-      db.mergeItems(rest[0], rest[1] === undefined || rest[1] === null ? null : String(rest[1]));
+      db.mergeItems(
+        rest[0] as { ROWID?: number }[],
+        rest[1] === undefined || rest[1] === null ? null : String(rest[1]),
+      );
       return answer(202, request);
     case 'merge_syncs':
       db.mergeSyncPoints(rest[0] as SyncPoint[]);

@@ -125,7 +125,8 @@ export interface AnsweredRequest {
 
 /**
  * The standard answer with a status: a short explanation in plain text, or in HTML for those who accept it.
- * A `body` replaces the explanation; its type is then `text/html` unless `contentType` says otherwise.
+ * A `body` replaces the explanation; its type is then `text/html` unless `contentType` says otherwise. `detail` is
+ * added to the explanation; for 301 it is the new place.
  */
 export function answer(
   status: number,
@@ -148,24 +149,33 @@ export function answer(
     body = typeof options.body === 'string' ? Buffer.from(options.body) : options.body;
     type = `${options.contentType ?? 'text/html'}; charset=UTF-8`;
   } else {
+    if (request?.method === 'HEAD') {
+      headers.set('content-type', 'text/html; charset=UTF-8');
+      headers.set('content-length', '0');
+      return { status, headers, body: null };
+    }
     const line = `${status} ${REASONS[status] ?? ''}`;
     const accept = request?.headers.get('accept') ?? '';
     const html = accept.includes('html') || accept.includes('*/*');
-    const explanation = EXPLANATIONS[status] ?? '';
+    const moved = status === 301;
+    const method = request?.method ?? '';
+    const detail = options.detail ?? '';
+    let explanation = EXPLANATIONS[status] ?? '';
+    if (status === 405)
+      explanation = `The method ${html ? escapeHtml(method) : method} is not allowed for this resource. `;
     if (html) {
-      const text =
-        status === 405
-          ? `The method ${escapeHtml(request?.method ?? '')} is not allowed for this resource. <br /><br />\n`
-          : `${explanation}${options.detail ? ` <a href="${escapeHtml(options.detail)}">${escapeHtml(options.detail)}</a>` : ''}<br /><br />\n\n`;
+      const shown = escapeHtml(detail);
+      const text = moved
+        ? `${explanation} <a href="${shown}">${shown}</a>;\nyou should be redirected automatically.\n\n\n`
+        : `${explanation}<br /><br />\n${shown}\n\n`;
       body = Buffer.from(
-        `<html>\n <head>\n  <title>${line}</title>\n </head>\n <body>\n  <h1>${line}</h1>\n  ${text}\n\n </body>\n</html>`,
+        `<html>\n <head>\n  <title>${line}</title>\n </head>\n <body>\n  <h1>${line}</h1>\n  ${text}\n </body>\n</html>`,
       );
       type = 'text/html; charset=UTF-8';
     } else {
-      const text =
-        status === 405
-          ? `The method ${request?.method ?? ''} is not allowed for this resource. \n\n `
-          : `${explanation}${options.detail ? ` ${options.detail}` : ''}\n\n   `;
+      const text = moved
+        ? `${explanation} ${detail}; you should be redirected automatically.  `
+        : `${explanation}\n\n ${detail}${status === 405 ? '' : '  '}`;
       body = Buffer.from(`${line}\n\n${text}`, 'utf8');
       type = 'text/plain; charset=UTF-8';
     }

@@ -36,8 +36,8 @@ export function readListingQuery(query: string, request: AnsweredRequest): Listi
   };
 }
 
-/** The type a listing is answered in: `format=` decides, else `Accept`; null when that header makes no sense. */
-export function listingType(query: string, request: AnsweredRequest): ListingType | null {
+/** The type a listing is answered in: `format=` decides, else `Accept`. What makes no sense there counts for nothing. */
+export function listingType(query: string, request: AnsweredRequest): ListingType {
   const format = query === '' ? undefined : queryParameter(query, 'format');
   if (format) {
     const wanted = format.toLowerCase();
@@ -49,7 +49,6 @@ export function listingType(query: string, request: AnsweredRequest): ListingTyp
   for (const part of accept.split(',')) {
     const [type = '', ...parameters] = part.split(';').map(text => text.trim());
     if (type === '') continue;
-    if ((type.match(/\//g)?.length ?? 0) > 1) return null;
     const q = parameters.find(text => /^q=/.test(text));
     const quality = q === undefined ? 1 : Number(q.slice(2));
     ranges.push({

@@ -14,7 +14,11 @@ export function readReconCache(path: string, keys: readonly string[]): Record<st
 }
 
 /** Adds values to a recon file, which is replaced as a whole. A file that cannot be written is only logged. */
-export function writeReconCache(path: string, values: Record<string, unknown>, { log, random }: { log: Logger; random: Random }): void {
+export function writeReconCache(
+  path: string,
+  values: Record<string, unknown>,
+  { log, random }: { log: Logger; random: Random },
+): void {
   try {
     let all: Record<string, unknown> = {};
     try {

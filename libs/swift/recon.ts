@@ -29,7 +29,9 @@ const PAGE_BYTES = 4096;
 const AUDITOR_KEYS = (kind: string): string[] =>
   kind === 'object'
     ? ['object_auditor_stats_ALL', 'object_auditor_stats_ZBF']
-    : ['audits_passed', 'auditor_pass_completed', 'audits_since', 'audits_failed'].map(key => `${kind}_${key}`);
+    : ['audits_passed', 'auditor_pass_completed', 'audits_since', 'audits_failed'].map(
+        key => `${kind}_${key}`,
+      );
 
 /** /healthcheck of a storage server. */
 export const healthcheckFilter: ServerFilter = (path, request) =>
@@ -51,22 +53,35 @@ export function reconFilter(options: ReconOptions): ServerFilter {
             .map(line => line.split(':').map(part => part.trim())),
         );
       case 'load': {
-        const [one, five, fifteen, tasks, processes] = readFileSync('/proc/loadavg', 'utf8').trim().split(' ');
-        return { '1m': Number(one), '5m': Number(five), '15m': Number(fifteen), tasks, processes: Number(processes) };
+        const [one, five, fifteen, tasks, processes] = readFileSync('/proc/loadavg', 'utf8')
+          .trim()
+          .split(' ');
+        return {
+          '1m': Number(one),
+          '5m': Number(five),
+          '15m': Number(fifteen),
+          tasks,
+          processes: Number(processes),
+        };
       }
       case 'async':
         return cached('object', ['async_pending']);
       case 'replication':
-        if (kind === 'account' || kind === 'container') return cached(kind, ['replication_time', 'replication_stats']);
+        if (kind === 'account' || kind === 'container')
+          return cached(kind, ['replication_time', 'replication_stats']);
         return kind === null || kind === 'object' ? cached('object', ['object_replication_time']) : undefined;
       case 'devices':
         return { [devices]: existsSync(devices) ? deviceNames() : null };
       case 'updater':
-        return kind === 'container' || kind === 'object' ? cached(kind, [`${kind}_updater_sweep`]) : undefined;
+        return kind === 'container' || kind === 'object'
+          ? cached(kind, [`${kind}_updater_sweep`])
+          : undefined;
       case 'auditor':
         return kind !== null && KINDS.includes(kind) ? cached(kind, AUDITOR_KEYS(kind)) : undefined;
       case 'expirer':
-        return kind === 'object' ? cached('object', ['object_expiration_pass', 'expired_last_pass']) : undefined;
+        return kind === 'object'
+          ? cached('object', ['object_expiration_pass', 'expired_last_pass'])
+          : undefined;
       case 'mounted':
         return readFileSync('/proc/mounts', 'utf8')
           .trimEnd()
@@ -81,7 +96,13 @@ export function reconFilter(options: ReconOptions): ServerFilter {
         return deviceNames().map(device => {
           if (!mounted(device)) return { device, mounted: false, size: '', used: '', avail: '' };
           const { bsize, blocks, bavail } = statfsSync(join(devices, device));
-          return { device, mounted: true, size: bsize * blocks, used: bsize * (blocks - bavail), avail: bsize * bavail };
+          return {
+            device,
+            mounted: true,
+            size: bsize * blocks,
+            used: bsize * (blocks - bavail),
+            avail: bsize * bavail,
+          };
         });
       case 'ringmd5':
         return Object.fromEntries(
@@ -93,7 +114,8 @@ export function reconFilter(options: ReconOptions): ServerFilter {
         const counts: Record<string, number> = { objects: 0, containers: 0, accounts: 0 };
         for (const device of deviceNames()) {
           for (const type of Object.keys(counts)) {
-            const links = lstatSync(join(devices, device, 'quarantined', type), { throwIfNoEntry: false })?.nlink ?? 0;
+            const links =
+              lstatSync(join(devices, device, 'quarantined', type), { throwIfNoEntry: false })?.nlink ?? 0;
             counts[type]! += Math.max(0, links - 2);
           }
         }
@@ -116,8 +138,14 @@ export function reconFilter(options: ReconOptions): ServerFilter {
     } catch {
       return answer(500, request, { body: 'Internal server error.', contentType: 'text/plain' });
     }
-    if (found === undefined) return answer(404, request, { body: `Invalid path: ${path}`, contentType: 'text/plain' });
-    return answer(200, request, { body: JSON.stringify(found), contentType: 'application/json' });
+    if (found === undefined)
+      return answer(404, request, { body: `Invalid path: ${path}`, contentType: 'text/plain' });
+    const body = Buffer.from(JSON.stringify(found));
+    const headers = new Map([
+      ['content-type', 'application/json'],
+      ['content-length', String(body.length)],
+    ]);
+    return { status: 200, headers, body };
   };
 }
 

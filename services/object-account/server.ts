@@ -124,12 +124,6 @@ export function startAccountServer(options: AccountServerOptions): Promise<Runni
     const listing = readListingQuery(query, http);
     if ('status' in listing) return listing;
     const type = listingType(query, http);
-    if (type === null) {
-      return answer(400, http, {
-        body: `bad accept header: ${http.headers.get('accept')}`,
-        contentType: 'text/plain',
-      });
-    }
     const headers = statHeaders(stat);
     for (const [name, value] of metadataHeaders(db.metadata(stat), () => true)) headers.set(name, value);
     const rows = listRows<ListedContainer>(

@@ -109,7 +109,7 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
   const badSyncTo = (request: Request): ServerResponse | null => {
     const to = request.headers.get('x-container-sync-to');
     const problem = to ? syncToProblem(to, options.allowedSyncHosts) : null;
-    return problem === null ? null : answer(400, request.http, { body: problem });
+    return problem === null ? null : answer(400, request.http, { detail: problem });
   };
 
   const saveMetadata = (request: Request, db: ContainerDb, timestamp: string): void => {
@@ -221,12 +221,6 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     const listing = readListingQuery(query, http);
     if ('status' in listing) return listing;
     const type = listingType(query, http);
-    if (type === null) {
-      return answer(400, http, {
-        body: `bad accept header: ${http.headers.get('accept')}`,
-        contentType: 'text/plain',
-      });
-    }
     const headers = statHeaders(stat);
     for (const [name, value] of metadataHeaders(db.metadata(stat), isSaved)) headers.set(name, value);
     const { prefix, delimiter } = prepareListing(listing);

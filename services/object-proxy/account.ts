@@ -1,5 +1,4 @@
 import { answer, quotePath, type ServerResponse } from '@folsom/swift/http-message';
-import { timestampOf } from '@folsom/swift/timestamps';
 import { readFrom, readingFor } from './backend-read.ts';
 import { bestResponse, requestAll } from './backend-write.ts';
 import { badMetadata, LIMIT } from './constraints.ts';
@@ -40,7 +39,7 @@ export async function handleAccount(
   const path = `/${account}`;
   const baseHeaders = (): Map<string, string> =>
     new Map([
-      ['X-Timestamp', timestampOf(core.world.clock.now())],
+      ['X-Timestamp', core.stamp()],
       ['X-Trans-Id', request.transId],
     ]);
   const toAll = async (method: string, headers: Map<string, string>) =>
@@ -75,8 +74,7 @@ export async function handleAccount(
       if (response.status !== 404 || !core.options.accountAutocreate) return response;
       const refused = nameTooLong(request, account);
       if (refused) return refused;
-      if (!(await createAccount(core, request, account, place))) return response;
-      return read();
+      return (await createAccount(core, request, account, place)) ?? read();
     }
     case 'PUT': {
       if (!core.options.allowAccountManagement) return answer(405, request);

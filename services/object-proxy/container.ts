@@ -1,6 +1,5 @@
 import type { RingDevice } from '@folsom/ring';
 import { answer, quotePath, type ServerResponse } from '@folsom/swift/http-message';
-import { timestampOf } from '@folsom/swift/timestamps';
 import { transferHeaders } from './account.ts';
 import { readFrom, readingFor } from './backend-read.ts';
 import { bestResponse, requestAll } from './backend-write.ts';
@@ -51,7 +50,7 @@ export async function handleContainer(
   /** Headers for one container node; `told` is the account node that one is to inform. */
   const nodeHeaders = (told: RingDevice | null, info: AccountInfo | null): Map<string, string> => {
     const out = new Map([
-      ['X-Timestamp', timestampOf(core.world.clock.now())],
+      ['X-Timestamp', core.stamp()],
       ['X-Trans-Id', request.transId],
     ]);
     if (told && info) {

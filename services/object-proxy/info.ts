@@ -1,8 +1,7 @@
 import type { RingDevice } from '@folsom/ring';
-import { quotePath } from '@folsom/swift/http-message';
+import { quotePath, type ServerResponse } from '@folsom/swift/http-message';
 import { internalText } from '@folsom/swift/internal-client';
-import { timestampOf } from '@folsom/swift/timestamps';
-import { nodePath, noteFailure, requestAll } from './backend-write.ts';
+import { bestResponse, nodePath, noteFailure, requestAll } from './backend-write.ts';
 import { LIMIT } from './constraints.ts';
 import { type Place, type ProxyCore, placeOf, type ServerKind, usableNodes } from './nodes.ts';
 import type { ProxyRequest } from './request.ts';
@@ -95,7 +94,7 @@ export async function accountInfo(
   let { status, headers } = await headFirst(core, 'account', place, `/${account}`, request.transId);
   if (status === 404 && autocreate) {
     if (Buffer.byteLength(account) > LIMIT.accountName) return null;
-    if (!(await createAccount(core, request, account, place))) return null;
+    if (await createAccount(core, request, account, place)) return null;
     status = 200;
   }
   const containerCount = Number(headers.get('x-account-container-count') ?? 0);
@@ -110,15 +109,15 @@ export async function accountInfo(
   return status === 200 ? { ...place, containerCount } : null;
 }
 
-/** Makes an account on its nodes; false (and a line in the log) if too few did. */
+/** Makes an account on its nodes; the nodes' answer (and a line in the log) if too few did. */
 export async function createAccount(
   core: ProxyCore,
   request: ProxyRequest,
   account: string,
   place: Place,
-): Promise<boolean> {
+): Promise<ServerResponse | null> {
   const headers: [string, string][] = [
-    ['X-Timestamp', timestampOf(core.world.clock.now())],
+    ['X-Timestamp', core.stamp()],
     ['X-Trans-Id', request.transId],
   ];
   const answers = await requestAll(
@@ -129,10 +128,10 @@ export async function createAccount(
     `/${account}`,
     place.nodes.map(() => headers),
   );
-  const made = answers.filter(({ status }) => status >= 200 && status < 300).length;
-  if (made * 2 > answers.length) return true;
+  const response = bestResponse(answers, 'Account PUT', core);
+  if (response.status >= 200 && response.status < 300) return null;
   core.log.warn('could not create an account', { account, statuses: answers.map(({ status }) => status) });
-  return false;
+  return response;
 }
 
 /** Finds a container (and its account); null if it is not there. */

@@ -15,6 +15,8 @@ export interface ProxyCore {
   pathHash: PathHash;
   client: InternalClient;
   errors: NodeErrors;
+  /** The time of a write, later than all given before. */
+  stamp: () => string;
   /** Guesses a content type from a name; null if unknown. */
   guessType: (name: string) => string | null;
 }

@@ -103,7 +103,7 @@ export function writeTimestamp(
     }
     return { timestamp: normalizeTimestamp(given), given: true };
   }
-  return { timestamp: timestampOf(core.world.clock.now()), given: false };
+  return { timestamp: core.stamp(), given: false };
 }
 
 /** PUT of an object, also as the second half of COPY and POST. */
@@ -202,7 +202,8 @@ export async function handleObjectPut(
     outgoing = new Map(headers);
     for (const name of ['x-copy-from', 'destination', 'transfer-encoding', 'range']) outgoing.delete(name);
     const etag = source.headers.get('etag');
-    if (etag !== undefined) outgoing.set('etag', etag.replaceAll('"', ''));
+    // A manifest's tag is not the digest of its bytes.
+    if (etag !== undefined && !etag.startsWith('"') && !outgoing.has('etag')) outgoing.set('etag', etag);
     if (!typeGiven)
       outgoing.set('content-type', source.headers.get('content-type') ?? 'application/octet-stream');
     if (!isTrue(headers.get('x-fresh-metadata'))) {

@@ -59,6 +59,15 @@ export interface KeystoneIdentity {
 
 export type ProxyApp = (request: ProxyRequest) => Promise<ServerResponse>;
 
+/** WSGI cannot tell `_` from `-` in header names; both mean the same here, too, before anybody looks at them. */
+function dashed(headers: Headers): Headers {
+  for (const name of headers.keys()) {
+    if (!name.includes('_')) continue;
+    return new Map([...headers].map(([key, value]) => [key.replaceAll('_', '-'), value]));
+  }
+  return headers;
+}
+
 export function proxyRequest(http: ServerRequest, world: World): ProxyRequest {
   const { path, query, valid } = parseTarget(http.target);
   return {
@@ -68,7 +77,7 @@ export function proxyRequest(http: ServerRequest, world: World): ProxyRequest {
     validPath: valid,
     query,
     version: http.version,
-    headers: http.headers,
+    headers: dashed(http.headers),
     body: http.body,
     remoteAddress: http.remoteAddress,
     transId: `tx${world.random.hex(32)}`,

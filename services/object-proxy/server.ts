@@ -7,6 +7,7 @@ import type { PathHash } from '@folsom/swift/hash-path';
 import { createHttpServer } from '@folsom/swift/http-server';
 import { createInternalClient } from '@folsom/swift/internal-client';
 import type { Cache } from '@folsom/swift/memcache-client';
+import { stamps } from '@folsom/swift/stamps';
 import type { SwiftConf } from '@folsom/swift/swift-conf';
 import { proxyApp } from './app.ts';
 import { contentTypes } from './content-types.ts';
@@ -57,6 +58,7 @@ export async function startProxy(options: ProxyServerOptions): Promise<RunningSe
     pathHash: options.pathHash,
     client,
     errors: nodeErrors(settings, world),
+    stamp: stamps(world),
     guessType: contentTypes(['/etc/mime.types', join(options.swiftDir, 'mime.types')]),
   };
   const stopping: (() => void)[] = [];

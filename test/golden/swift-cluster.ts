@@ -7,6 +7,7 @@ import { startObjectStorage } from '@folsom/deploy/object-storage';
 import { startProxy } from '@folsom/object-proxy';
 import { openRing } from '@folsom/ring';
 import { pathHash } from '@folsom/swift/hash-path';
+import { memoryCache } from '@folsom/swift/memcache-client';
 import { hashPathSuffix, parseConf, readConf } from '@folsom/swift/swift-conf';
 
 /**
@@ -84,6 +85,8 @@ export async function startSwiftCluster(options: {
   const keystone = await startKeystoneDouble(port(5000), options.recordings, world);
   ports.set(35357, port(5000));
   started.push(keystone);
+  // The recorded proxies shared a memcached.
+  const cache = memoryCache(world);
   const storage = await startObjectStorage({
     stateDir,
     devices: 4,
@@ -92,6 +95,7 @@ export async function startSwiftCluster(options: {
     ports: { proxy: port(8081), account: port(6002), container: port(6001), object: port(6000) },
     validator: null,
     world,
+    cache,
     proxyConf: conf(port(8081), PIPELINES[8081]),
   });
   started.push(storage);
@@ -110,6 +114,7 @@ export async function startSwiftCluster(options: {
         host,
         port: port(number),
         swiftDir: storage.swiftDir,
+        cache,
         validator: keystone.validator,
       }),
     );
@@ -135,9 +140,12 @@ async function startKeystoneDouble(port: number, recordings: string, world: Worl
   const tokens: Record<string, Partial<TokenInfo>> = {};
   const logins = new Map<string, RecordedExchange['response']>();
   for (const file of readdirSync(recordings).filter(name => /keystone/.test(name))) {
-    const { exchanges } = JSON.parse(readFileSync(join(recordings, file), 'utf8')) as { exchanges: RecordedExchange[] };
+    const { exchanges } = JSON.parse(readFileSync(join(recordings, file), 'utf8')) as {
+      exchanges: RecordedExchange[];
+    };
     for (const { request, response } of exchanges) {
-      if (request.port === 5000 && request.method === 'POST') logins.set(loginOf(request.body ?? ''), response);
+      if (request.port === 5000 && request.method === 'POST')
+        logins.set(loginOf(request.body ?? ''), response);
     }
   }
   const tenantIds: Record<string, string> = {};
@@ -151,7 +159,12 @@ async function startKeystoneDouble(port: number, recordings: string, world: Worl
       userName: user,
       tenantName: tenant,
       tenantId: tenantIds[tenant] ?? 'c5e7cb46faae432ca89a4b426ebd7e26',
-      roles: user === 'plain' ? ['Member'] : user === 'admin' ? ['admin', 'KeystoneAdmin'] : ['Member', 'swiftoperator'],
+      roles:
+        user === 'plain'
+          ? ['Member']
+          : user === 'admin'
+            ? ['admin', 'KeystoneAdmin']
+            : ['Member', 'swiftoperator'],
     };
     return id;
   };
@@ -162,19 +175,30 @@ async function startKeystoneDouble(port: number, recordings: string, world: Worl
     });
     request.on('end', () => {
       const reply = (status: number, body: string): void => {
-        response.writeHead(status, { Vary: 'X-Auth-Token', 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
+        response.writeHead(status, {
+          Vary: 'X-Auth-Token',
+          'Content-Type': 'application/json',
+          'Content-Length': Buffer.byteLength(body),
+        });
         response.end(body);
       };
-      if (request.url === '/v2.0/users') return reply(200, JSON.stringify({ user: { id: world.random.hex(32) } }));
-      if (request.url === '/v2.0/OS-KSADM/roles') return reply(200, JSON.stringify({ roles: [{ name: 'Member', id: world.random.hex(32) }] }));
+      if (request.url === '/v2.0/users')
+        return reply(200, JSON.stringify({ user: { id: world.random.hex(32) } }));
+      if (request.url === '/v2.0/OS-KSADM/roles')
+        return reply(200, JSON.stringify({ roles: [{ name: 'Member', id: world.random.hex(32) }] }));
       if (request.method === 'PUT') return reply(200, '{}');
       const known = logins.get(loginOf(text));
-      const { auth } = JSON.parse(text) as { auth: { tenantName?: string; passwordCredentials: { username: string } } };
+      const { auth } = JSON.parse(text) as {
+        auth: { tenantName?: string; passwordCredentials: { username: string } };
+      };
       if (known && known.status !== 200) return reply(known.status, known.body ?? '');
       const expires = `${new Date(world.clock.now() + 86_400_000).toISOString().slice(0, 19)}Z`;
       const id = give(auth.passwordCredentials.username, auth.tenantName ?? 'demo');
       if (!known) return reply(200, JSON.stringify({ access: { token: { id, expires } } }));
-      const body = (known.body ?? '').replace(/"expires": "[^"]*", "id": "\w+"/, `"expires": "${expires}", "id": "${id}"`);
+      const body = (known.body ?? '').replace(
+        /"expires": "[^"]*", "id": "\w+"/,
+        `"expires": "${expires}", "id": "${id}"`,
+      );
       return reply(known.status, body.replace(/127\.0\.0\.1:8080/g, `127.0.0.1:${port - 6}`));
     });
   });

@@ -9,6 +9,7 @@ export const domainRemap: Middleware = (app, conf) => {
   const prefixes = conf.list('reseller_prefixes', ['AUTH']);
   return async request => {
     const host = (request.headers.get('host') ?? '').replace(/:[^:]*$/, '');
+    if (domain && !request.headers.has('host')) return answer(400, request);
     if (!domain || !host.endsWith(domain)) return app(request);
     const parts = host
       .slice(0, -domain.length)
