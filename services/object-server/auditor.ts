@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import type { World } from '@folsom/core';
 import { dropCache } from '@folsom/host/xattr';
 import { rateLimit } from '@folsom/swift/rate-limit';
-import { dumpReconCache } from '@folsom/swift/recon-cache';
+import { writeReconCache } from '@folsom/swift/recon-cache';
 import type { ConfSection } from '@folsom/swift/swift-conf';
 import { localDevices, objectDirectories } from './devices.ts';
 import { openObject } from './object-file.ts';
@@ -83,19 +83,24 @@ export async function auditObjects(
       const now = clock.monotonic();
       auditing += now - from;
       if (now - reported < options.logTimeMs) continue;
-      report(options, kind, log, {
-        ...counts,
-        since,
-        seconds: (now - reported) / 1000,
-        auditing,
-        clock: clock.now(),
-      });
+      report(
+        options,
+        kind,
+        { ...world, log },
+        {
+          ...counts,
+          since,
+          seconds: (now - reported) / 1000,
+          auditing,
+          clock: clock.now(),
+        },
+      );
       reported = now;
       since = { ...counts };
     }
   }
   const seconds = (clock.monotonic() - started) / 1000;
-  report(options, kind, log, { ...counts, since, seconds, auditing, clock: clock.now() });
+  report(options, kind, { ...world, log }, { ...counts, since, seconds, auditing, clock: clock.now() });
   log.info('object audit completed', {
     seconds: round(seconds),
     quarantined: counts.quarantined,
@@ -150,7 +155,7 @@ async function auditOne(
 function report(
   options: AuditorOptions,
   kind: AuditKind,
-  log: World['log'],
+  { log, random }: World,
   now: AuditCounts & { since: AuditCounts; seconds: number; auditing: number; clock: number },
 ): void {
   const passes = now.files - now.since.files;
@@ -163,7 +168,7 @@ function report(
     audit_time: now.auditing / 1000,
   };
   log.info('object audit', { ...values, files_per_second: round(passes / (now.seconds || 1e-6)) });
-  dumpReconCache(options.reconCache, { [`object_auditor_stats_${kind}`]: values }, log);
+  writeReconCache(options.reconCache, { [`object_auditor_stats_${kind}`]: values }, { log, random });
 }
 
 const round = (value: number): number => Math.round(value * 100) / 100;

@@ -66,7 +66,8 @@ export async function deleteObject(
     return answer(before.metadata ? 202 : 404, http);
   }
   return withNewFile(context, request, async file => {
-    if (before.deleteAt) await updateDeleteAt(context, request, 'DELETE', before.deleteAt);
+    const replicated = http.headers.has(REPLICATION_HEADER);
+    if (before.deleteAt && !replicated) await updateDeleteAt(context, request, 'DELETE', before.deleteAt);
     await storeFile(
       context,
       place,

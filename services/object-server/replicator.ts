@@ -5,7 +5,7 @@ import { unpickleDict } from '@folsom/pickle';
 import type { Ring, RingDevice } from '@folsom/ring';
 import { quotePath } from '@folsom/swift/http-message';
 import { type InternalClient, internalText } from '@folsom/swift/internal-client';
-import { dumpReconCache } from '@folsom/swift/recon-cache';
+import { writeReconCache } from '@folsom/swift/recon-cache';
 import { isMounted } from '@folsom/swift/storage-paths';
 import type { ConfSection } from '@folsom/swift/swift-conf';
 import { namesIn } from './devices.ts';
@@ -144,7 +144,11 @@ export async function replicateObjects(
   if (aborted) log.info('ring changed: this replication pass ends here');
   const ms = world.clock.monotonic() - started;
   log.info('object replication complete', { ...progress(counts, total, ms), ...counts });
-  dumpReconCache(options.reconCache, { object_replication_time: ms / 60_000 }, log);
+  writeReconCache(
+    options.reconCache,
+    { object_replication_time: ms / 60_000 },
+    { log, random: world.random },
+  );
   return counts;
 }
 

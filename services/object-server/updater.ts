@@ -6,7 +6,7 @@ import type { Ring } from '@folsom/ring';
 import type { PathHash } from '@folsom/swift/hash-path';
 import { utf8FromBytes } from '@folsom/swift/http-message';
 import { type InternalClient, internalText } from '@folsom/swift/internal-client';
-import { dumpReconCache } from '@folsom/swift/recon-cache';
+import { writeReconCache } from '@folsom/swift/recon-cache';
 import type { ConfSection } from '@folsom/swift/swift-conf';
 import { updatePath } from './container-updates.ts';
 import { localDevices, namesIn } from './devices.ts';
@@ -64,7 +64,7 @@ export async function sweepUpdates(settings: UpdaterSettings, signal?: AbortSign
   await Promise.all(Array.from({ length: options.concurrency }, worker));
   const seconds = (world.clock.monotonic() - started) / 1000;
   log.info('object update sweep completed', { seconds: Math.round(seconds * 100) / 100, ...counts });
-  dumpReconCache(options.reconCache, { object_updater_sweep: seconds }, log);
+  writeReconCache(options.reconCache, { object_updater_sweep: seconds }, { log, random: world.random });
   return counts;
 }
 
