@@ -1,4 +1,4 @@
-import { ConfigError } from './errors.ts';
+import { CommandLineError } from './errors.ts';
 import type { OptionGroup } from './options.ts';
 
 export interface CommandLine {
@@ -71,7 +71,7 @@ export function parseCommandLine(
     const given = equals < 0 ? undefined : arg.slice(equals + 1);
     const takeValue = (): string => {
       const value = given ?? argv[++at];
-      if (value === undefined) throw new ConfigError(`${flag} requires a value`);
+      if (value === undefined) throw new CommandLineError(`${flag} requires a value`);
       return value;
     };
     if (flag === '--help' || flag === '-h') line.wants ??= 'help';
@@ -81,7 +81,7 @@ export function parseCommandLine(
     else {
       const target = targets.get(flag);
       if (!target) {
-        if (options.unknownOptions !== 'keep') throw new ConfigError(`no such option: ${flag}`);
+        if (options.unknownOptions !== 'keep') throw new CommandLineError(`no such option: ${flag}`);
         line.rest.push(arg);
         continue;
       }

@@ -1,6 +1,11 @@
 /** A mistake of the operator: one sentence that names the file, line and option. Programs print it and exit 1. */
 export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
+  override readonly name: string = 'ConfigError';
+}
+
+/** A mistake on the command line; programs of 2012 print their usage before it and exit 2. */
+export class CommandLineError extends ConfigError {
+  override readonly name = 'CommandLineError';
 }
 
 /** Where a value was written. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigError, type Flag, formatHelp, parseFlags } from './index.ts';
+import { CommandLineError, type Flag, formatHelp, parseFlags } from './index.ts';
 
 const flags: Flag[] = [
   { name: '--host', metavar: '<host>', help: 'Host' },
@@ -24,7 +24,7 @@ describe('parseFlags', () => {
     [['--host'], '--host option requires an argument'],
     [['--dis=1'], '--disassociate-host option does not take a value'],
   ])('refuses %j', (argv, message) => {
-    expect(() => parseFlags(flags, argv)).toThrow(new ConfigError(message));
+    expect(() => parseFlags(flags, argv)).toThrow(new CommandLineError(message));
   });
 });
 

@@ -1,4 +1,4 @@
-import { ConfigError } from './errors.ts';
+import { CommandLineError } from './errors.ts';
 
 /** One option of a sub-command, as the management programs of 2012 print and parse them. */
 export interface Flag {
@@ -76,7 +76,7 @@ function wrap(text: string, width: number): string[] {
 
 /**
  * Parses options that may stand anywhere among the arguments; a long option may be shortened to any beginning
- * that fits one option only. Throws {@link ConfigError} with the sentence that follows `error: `.
+ * that fits one option only. Throws {@link CommandLineError} with the sentence that follows `error: `.
  */
 export function parseFlags(flags: readonly Flag[], argv: readonly string[]): ParsedFlags {
   const known = [...flags, { name: '--help', short: '-h', isSwitch: true } satisfies Flag];
@@ -98,12 +98,14 @@ export function parseFlags(flags: readonly Flag[], argv: readonly string[]): Par
     const flag = find(known, name);
     if (flag.name === '--help') return { ...parsed, help: true };
     if (flag.isSwitch) {
-      if (long && given !== undefined) throw new ConfigError(`${flag.name} option does not take a value`);
+      if (long && given !== undefined)
+        throw new CommandLineError(`${flag.name} option does not take a value`);
       parsed.values[destOf(flag)] = true;
       continue;
     }
     const value = given ?? argv[++at];
-    if (value === undefined) throw new ConfigError(`${long ? flag.name : name} option requires an argument`);
+    if (value === undefined)
+      throw new CommandLineError(`${long ? flag.name : name} option requires an argument`);
     parsed.values[destOf(flag)] = value;
   }
   return parsed;
@@ -114,7 +116,7 @@ function find(flags: readonly Flag[], name: string): Flag {
   if (exact) return exact;
   const candidates = name.startsWith('--') ? flags.filter(flag => flag.name.startsWith(name)) : [];
   if (candidates.length === 1) return candidates[0]!;
-  if (candidates.length === 0) throw new ConfigError(`no such option: ${name}`);
+  if (candidates.length === 0) throw new CommandLineError(`no such option: ${name}`);
   const names = candidates.map(flag => flag.name).sort();
-  throw new ConfigError(`ambiguous option: ${name} (${names.join(', ')}?)`);
+  throw new CommandLineError(`ambiguous option: ${name} (${names.join(', ')}?)`);
 }

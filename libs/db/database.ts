@@ -57,7 +57,7 @@ export async function openDatabase(options: OpenOptions): Promise<Database> {
       await knex.raw(target.kind === 'sqlite' ? 'SELECT count(*) FROM sqlite_master' : 'SELECT 1');
       break;
     } catch (error) {
-      if (clock.monotonic() >= deadline) {
+      if (clock.monotonic() >= deadline || !isConnectionLost(error)) {
         await knex.destroy().catch(() => {});
         throw new DatabaseError(`${description} ${whyNot(error)}`, { cause: error });
       }

@@ -1,0 +1,108 @@
+import { readSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { runNovaManage } from '@folsom/compute-api/manage/nova-manage';
+import { CommandLineError, type Config, commonOptions, defaultConfigFiles, loadConfig } from '@folsom/config';
+import { adminContext, createLogger, systemClock, systemRandom } from '@folsom/core';
+import { openDatabase } from '@folsom/db';
+import { createNetworks } from '@folsom/network/create-networks';
+import { novaOptions } from '@folsom/nova/options';
+import { machineFacts } from '../machine-facts.ts';
+import { openBus } from '../nova-daemon.ts';
+
+const USAGE = 'nova-manage [options]';
+
+/** nova-manage: looks after nova's database. */
+export async function main(argv: string[]): Promise<number> {
+  const log = createLogger({ level: 'error', fields: { service: 'nova-manage' } });
+  const world = { clock: systemClock, random: systemRandom, log };
+  let config: Config;
+  try {
+    config = loadConfig({
+      program: 'nova-manage',
+      declarations: [commonOptions, novaOptions],
+      files: defaultConfigFiles('nova', 'nova-manage', homedir()),
+      facts: machineFacts(),
+      interspersed: false,
+      argv,
+      log,
+    });
+    if (config.wants === 'version') throw new CommandLineError('no such option: --version');
+  } catch (error) {
+    if (!(error instanceof CommandLineError)) throw error;
+    process.stderr.write(`Usage: ${USAGE}\n\nnova-manage: error: ${error.message}\n`);
+    return 2;
+  }
+  if (config.wants === 'help') {
+    process.stdout.write(config.help(USAGE));
+    return 0;
+  }
+  const options = config.of(novaOptions);
+  const out = bufferedOutput();
+  try {
+    return await runNovaManage(
+      {
+        script: process.argv[1] ?? 'nova-manage',
+        config,
+        clock: systemClock,
+        random: systemRandom,
+        out: out.write,
+        err: text => void process.stderr.write(text),
+        ask: prompt => {
+          out.write(prompt);
+          out.flush();
+          return readLine();
+        },
+        openDatabase: () => openDatabase({ connection: options.sql_connection, log }),
+        createNetworks: (db, request) =>
+          createNetworks({ db, random: systemRandom, now: systemClock.now() }, request, {
+            bridge: options.flat_network_bridge,
+            bridgeInterface: options.flat_interface,
+            numNetworks: options.num_networks,
+            networkSize: options.network_size,
+            multiHost: options.multi_host,
+            dns1: options.flat_network_dns,
+          }),
+        cast: async (topic, message) => {
+          const bus = openBus(config, world);
+          try {
+            await bus.cast(adminContext(), topic, message);
+          } finally {
+            await bus.close();
+          }
+        },
+        systemLogs: ['/var/log/syslog', '/var/log/messages'],
+      },
+      config.rest,
+    );
+  } finally {
+    out.flush();
+  }
+}
+
+const BUFFER_CHARS_MAX = 64 * 1024;
+
+/** Long listings are many short lines: one write for many of them. */
+function bufferedOutput(): { write(text: string): void; flush(): void } {
+  let buffer = '';
+  const flush = () => {
+    if (buffer !== '') process.stdout.write(buffer);
+    buffer = '';
+  };
+  return {
+    flush,
+    write: text => {
+      buffer += text;
+      if (buffer.length > BUFFER_CHARS_MAX) flush();
+    },
+  };
+}
+
+/** One line of standard input; empty at its end. */
+function readLine(): string {
+  const byte = Buffer.alloc(1);
+  const bytes: number[] = [];
+  for (;;) {
+    if (readSync(0, byte, 0, 1, null) === 0 || byte[0] === 0x0a) return Buffer.from(bytes).toString('utf8');
+    bytes.push(byte[0]!);
+  }
+}

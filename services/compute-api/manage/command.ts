@@ -1,0 +1,111 @@
+import type { Config, Flag } from '@folsom/config';
+import type { Clock, Random } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import type { CreateNetworks } from '@folsom/nova/rpc/network';
+import type { Message } from '@folsom/rpc';
+
+/** What nova-manage is given; every command sees only this. */
+export interface ManageSeam {
+  /** How the program was called, e.g. `/usr/bin/nova-manage`. */
+  script: string;
+  config: Config;
+  clock: Clock;
+  random: Random;
+  /** Standard output and error, whole texts. */
+  out(text: string): void;
+  err(text: string): void;
+  /** Prints the prompt and reads one line from the operator. */
+  ask(prompt: string): string;
+  /** Opens the database of the configuration; the caller closes it when the command ends. */
+  openDatabase(): Promise<Database>;
+  /** Makes networks as the network service does. */
+  createNetworks(db: Database, request: CreateNetworks): Promise<unknown>;
+  /** Sends one message without waiting for an answer. */
+  cast(topic: string, message: Message): Promise<void>;
+  /** Where the system's log may be; the first that exists is read. */
+  systemLogs: readonly string[];
+}
+
+export interface ManageContext extends Omit<ManageSeam, 'openDatabase'> {
+  /** The database, its schema checked. */
+  db(): Promise<Database>;
+  /** The database as it is, for `db sync`. */
+  rawDb(): Promise<Database>;
+  print(line?: string): void;
+}
+
+/** Values by parameter; a parameter that was not given is absent. */
+export type Args = Readonly<Record<string, string | undefined>>;
+
+export interface Command {
+  /** First line of the help; printed when the arguments do not fit. Null: none. */
+  doc: string | null;
+  flags: readonly Flag[];
+  /** Parameters in the order in which they may be given without their flag. */
+  parameters: readonly string[];
+  /** How many of them must be given. */
+  required: number;
+  /** Takes any number of further arguments. */
+  variadic?: boolean;
+  run(context: ManageContext, args: Args, further: readonly string[]): Promise<void> | void;
+}
+
+export interface Category {
+  name: string;
+  actions: Readonly<Record<string, Command>>;
+  /** Action run when none is named. */
+  alone?: string;
+}
+
+/** Ends the program with a code after the command has said why. */
+export class Exit extends Error {
+  readonly code: number;
+  constructor(code: number) {
+    super(`exit ${code}`);
+    this.code = code;
+  }
+}
+
+/** The arguments do not fit the command. */
+export class WrongArguments extends Error {}
+
+/** Matches what was given to the parameters, with Python's sentences for what does not fit. */
+export function bindArguments(
+  action: string,
+  command: Command,
+  positional: readonly string[],
+  named: Readonly<Record<string, string | true>>,
+): { args: Args; further: string[] } {
+  const { parameters, required } = command;
+  const defaults = parameters.length > required;
+  const takes = (bound: string, count: number, given: number) =>
+    new WrongArguments(
+      `${action}() takes ${bound} ${count} argument${count === 1 ? '' : 's'} (${given} given)`,
+    );
+  if (positional.length > parameters.length && !command.variadic) {
+    const given = 1 + positional.length + Object.keys(named).length;
+    throw takes(defaults ? 'at most' : 'exactly', parameters.length + 1, given);
+  }
+  const args: Record<string, string> = {};
+  positional.slice(0, parameters.length).forEach((value, index) => {
+    args[parameters[index]!] = value;
+  });
+  for (const [name, value] of Object.entries(named)) {
+    if (name in args)
+      throw new WrongArguments(`${action}() got multiple values for keyword argument '${name}'`);
+    args[name] = String(value);
+  }
+  if (parameters.slice(0, required).some(name => args[name] === undefined)) {
+    const exact = defaults || command.variadic ? 'at least' : 'exactly';
+    throw takes(exact, required + 1, 1 + Object.keys(args).length);
+  }
+  return { args, further: positional.slice(parameters.length) };
+}
+
+/** A whole number, with Python's sentence for anything else. */
+export function wholeNumber(text: string): number {
+  if (!/^\s*[+-]?\d{1,15}\s*$/.test(text)) {
+    throw new Error(`invalid literal for int() with base 10: ${JSON.stringify(text).replace(/^"|"$/g, "'")}`);
+  }
+  return Number(text);
+}

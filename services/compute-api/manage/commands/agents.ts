@@ -1,0 +1,74 @@
+import {
+  agentBuildFor,
+  createAgentBuild,
+  deleteAgentBuild,
+  listAgentBuilds,
+  updateAgentBuild,
+} from '@folsom/nova/agent-builds';
+import type { Args, Command } from '../command.ts';
+import { left, right } from '../python-text.ts';
+
+const values = (args: Args) => ({ version: args.version!, url: args.url!, md5hash: args.md5hash! });
+const triple = (args: Args) => ({
+  hypervisor: args.hypervisor ?? 'xen',
+  os: args.os!,
+  architecture: args.architecture!,
+});
+const DETAILS = ['os', 'architecture', 'version', 'url', 'md5hash', 'hypervisor'];
+
+export const agentCommands: Record<string, Command> = {
+  create: {
+    doc: 'Creates a new agent build.',
+    flags: [],
+    parameters: DETAILS,
+    required: 5,
+    run: async (context, args) => {
+      await createAgentBuild(await context.db(), { ...triple(args), ...values(args) }, context.clock.now());
+    },
+  },
+  delete: {
+    doc: 'Deletes an existing agent build.',
+    flags: [],
+    parameters: ['os', 'architecture', 'hypervisor'],
+    required: 2,
+    run: async (context, args) => {
+      const db = await context.db();
+      const { id } = await agentBuildFor(db, triple(args));
+      await deleteAgentBuild(db, id, context.clock.now());
+    },
+  },
+  list: {
+    doc: 'Lists all agent builds.\n        arguments: <none>',
+    flags: [],
+    parameters: ['hypervisor'],
+    required: 0,
+    run: async (context, { hypervisor }) => {
+      const builds = await listAgentBuilds(await context.db());
+      const line = (cells: readonly unknown[]) =>
+        context.print(
+          `${left(cells[0], 10)}  ${left(cells[1], 8)}  ${right(cells[2], 12)}  ${String(cells[3] ?? 'None')}`,
+        );
+      for (const kind of new Set(builds.map(build => build.hypervisor))) {
+        if (hypervisor !== undefined && kind !== hypervisor) continue;
+        context.print(`Hypervisor: ${kind}`);
+        line(['-'.repeat(10), '-'.repeat(8), '-'.repeat(12), '-'.repeat(32)]);
+        for (const build of builds.filter(item => item.hypervisor === kind)) {
+          line([build.os, build.architecture, build.version, build.md5hash]);
+          context.print(`    ${build.url}`);
+        }
+        context.print();
+      }
+    },
+  },
+  modify: {
+    doc: 'Update an existing agent build.',
+    flags: [],
+    parameters: DETAILS,
+    required: 5,
+    run: async (context, args) => {
+      const db = await context.db();
+      const { id } = await agentBuildFor(db, triple(args));
+      await updateAgentBuild(db, id, values(args), context.clock.now());
+    },
+  },
+};

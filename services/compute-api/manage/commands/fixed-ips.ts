@@ -1,0 +1,59 @@
+import { isFault } from '@folsom/core';
+import { type ListedFixedIp, listFixedIps, setFixedIpReserved } from '@folsom/nova/fixed-ip-listing';
+import { type Command, Exit, type ManageContext } from '../command.ts';
+import { left, shown } from '../python-text.ts';
+
+const ADDRESS = { name: '--address', metavar: '<ip address>', help: 'IP address' };
+
+async function reserve(context: ManageContext, address: string, reserved: boolean): Promise<void> {
+  const db = await context.db();
+  try {
+    await setFixedIpReserved(db, address, reserved, context.clock.now());
+  } catch (error) {
+    if (!isFault(error, 'FixedIpNotFoundForAddress')) throw error;
+    context.print(`error: ${error.message}`);
+    throw new Exit(2);
+  }
+}
+
+export const fixedIpCommands: Record<string, Command> = {
+  list: {
+    doc: 'Lists all fixed ips (optionally by host)',
+    flags: [{ name: '--host', metavar: '<host>', help: 'Host' }],
+    parameters: ['host'],
+    required: 0,
+    run: async (context, { host }) => {
+      const db = await context.db();
+      context.print(`${left('network', 18)}\t${left('IP address', 15)}\t${left('hostname', 15)}\thost`);
+      let any = false;
+      for await (const page of listFixedIps(db, host)) {
+        for (const item of page) printAddress(context, item);
+        any ||= page.length > 0;
+      }
+      if (!any) context.print('No fixed IP found.');
+    },
+  },
+  reserve: {
+    doc: 'Mark fixed ip as reserved\n        arguments: address',
+    flags: [ADDRESS],
+    parameters: ['address'],
+    required: 1,
+    run: (context, { address }) => reserve(context, address!, true),
+  },
+  unreserve: {
+    doc: 'Mark fixed ip as free to use\n        arguments: address',
+    flags: [ADDRESS],
+    parameters: ['address'],
+    required: 1,
+    run: (context, { address }) => reserve(context, address!, false),
+  },
+};
+
+function printAddress(context: ManageContext, item: ListedFixedIp): void {
+  if (item.instance_uuid !== null && !item.instanceExists) {
+    context.print(`WARNING: fixed ip ${item.address} allocated to missing instance`);
+  }
+  context.print(
+    `${left(item.cidr, 18)}\t${left(item.address, 15)}\t${left(item.hostname, 15)}\t${shown(item.host)}`,
+  );
+}

@@ -1,0 +1,178 @@
+import { isFault, sqlSeconds } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import { extraSpecsOfFlavors } from '@folsom/nova/flavor-specs';
+import {
+  createFlavor,
+  deleteExtraSpec,
+  deleteFlavor,
+  extraSpecs,
+  type FlavorRow,
+  flavorByName,
+  listFlavors,
+  setExtraSpecs,
+} from '@folsom/nova/flavors';
+import { type Command, Exit, type ManageContext } from '../command.ts';
+import { floating, unicodeDict } from '../python-text.ts';
+
+const NAME = { name: '--name', metavar: '<name>', help: 'Name of instance type/flavor' };
+const INT_MAX = 2 ** 31 - 1;
+
+const line = (flavor: FlavorRow, specs: Record<string, string>): string =>
+  `${flavor.name}: Memory: ${flavor.memory_mb}MB, VCPUS: ${flavor.vcpus}, Root: ${flavor.root_gb}GB, ` +
+  `Ephemeral: ${flavor.ephemeral_gb}Gb, FlavorID: ${flavor.flavorid}, Swap: ${flavor.swap}MB, ` +
+  `RXTX Factor: ${floating(flavor.rxtx_factor)}, ${flavor.is_public ? 'public' : 'private'}, ` +
+  `ExtraSpecs ${unicodeDict(specs)}`;
+
+async function printAll(context: ManageContext, { knex }: Database): Promise<void> {
+  const flavors = await listFlavors(knex);
+  const specs = await extraSpecsOfFlavors(
+    knex,
+    flavors.map(flavor => flavor.id),
+  );
+  for (const flavor of flavors) context.print(line(flavor, specs.get(flavor.id) ?? {}));
+}
+
+/** A flavor that must exist for the command to go on. */
+async function known(context: ManageContext, { knex }: Database, name: string): Promise<FlavorRow> {
+  try {
+    return await flavorByName(knex, name);
+  } catch (error) {
+    if (!isFault(error, 'InstanceTypeNotFoundByName')) throw error;
+    context.print(error.message);
+    throw new Exit(2);
+  }
+}
+
+function refuse(context: ManageContext, reason: string): never {
+  context.print('Must supply valid parameters to create instance_type');
+  context.print(`Invalid input received: ${reason}`);
+  throw new Exit(1);
+}
+
+function amount(context: ManageContext, text: string, least: number): number {
+  const value = /^\s*\+?\d{1,15}\s*$/.test(text) ? Number(text) : -1;
+  if (value < least || value > INT_MAX) refuse(context, 'create arguments must be positive integers');
+  return value;
+}
+
+export const flavorCommands: Record<string, Command> = {
+  create: {
+    doc: 'Creates instance types / flavors',
+    flags: [
+      NAME,
+      { name: '--memory', metavar: '<memory size>', help: 'Memory size' },
+      { name: '--cpu', dest: 'vcpus', metavar: '<num cores>', help: 'Number cpus' },
+      { name: '--root_gb', metavar: '<root_gb>', help: 'Root disk size' },
+      { name: '--ephemeral_gb', metavar: '<ephemeral_gb>', help: 'Ephemeral disk size' },
+      { name: '--flavor', dest: 'flavorid', metavar: '<flavor  id>', help: 'Flavor ID' },
+      { name: '--swap', metavar: '<swap>', help: 'Swap' },
+      { name: '--rxtx_factor', metavar: '<rxtx_factor>', help: 'rxtx_factor' },
+      { name: '--is_public', metavar: '<is_public>', help: 'Make flavor accessible to the public' },
+    ],
+    parameters: [
+      'name',
+      'memory',
+      'vcpus',
+      'root_gb',
+      'ephemeral_gb',
+      'flavorid',
+      'swap',
+      'rxtx_factor',
+      'is_public',
+    ],
+    required: 5,
+    run: async (context, args) => {
+      const name = args.name!;
+      if (/[^\w.\- ]/.test(name) || name === '' || name.length > 255) {
+        refuse(context, 'names can only contain [a-zA-Z0-9_.- ]');
+      }
+      const flavor = {
+        name,
+        memory_mb: amount(context, args.memory!, 1),
+        vcpus: amount(context, args.vcpus!, 1),
+        root_gb: amount(context, args.root_gb!, 0),
+        ephemeral_gb: amount(context, args.ephemeral_gb!, 0),
+        swap: amount(context, args.swap ?? '0', 0),
+        rxtx_factor: amount(context, args.rxtx_factor ?? '1', 0),
+        flavorid: args.flavorid ?? context.random.uuid(),
+        is_public: /^(1|t|true|on|y|yes)$/i.test((args.is_public ?? 'true').trim()),
+      };
+      const db = await context.db();
+      try {
+        await db.transaction(trx => createFlavor(trx, flavor, context.clock.now()));
+      } catch (error) {
+        if (!isFault(error, 'InstanceTypeExists')) throw error;
+        context.print('Instance Type exists.');
+        context.print('Please ensure instance_type name and flavorid are unique.');
+        context.print('Currently defined instance_type names and flavorids:');
+        context.print();
+        await printAll(context, db);
+        throw new Exit(2);
+      }
+      context.print(`${name} created`);
+    },
+  },
+  delete: {
+    doc: 'Marks instance types / flavors as deleted',
+    flags: [NAME],
+    parameters: ['name'],
+    required: 1,
+    run: async (context, args) => {
+      const name = args.name!;
+      const db = await context.db();
+      try {
+        await db.transaction(trx => deleteFlavor(trx, name, context.clock.now()));
+      } catch (error) {
+        if (!isFault(error, 'InstanceTypeNotFoundByName')) throw error;
+        const time = sqlSeconds(context.clock.now());
+        context.err(
+          `${time} ERROR nova.compute.instance_types [-] Instance type ${name} not found for deletion\n`,
+        );
+        context.print('Valid instance type name is required');
+        throw new Exit(1);
+      }
+      context.print(`${name} deleted`);
+    },
+  },
+  list: {
+    doc: 'Lists all active or specific instance types / flavors',
+    flags: [NAME],
+    parameters: ['name'],
+    required: 0,
+    run: async (context, { name }) => {
+      const db = await context.db();
+      if (name === undefined) return printAll(context, db);
+      const flavor = await flavorByName(db.knex, name);
+      context.print(line(flavor, await extraSpecs(db.knex, flavor.id)));
+    },
+  },
+  set_key: {
+    doc: "Add a key and value to an instance type's extra specs",
+    flags: [
+      NAME,
+      { name: '--key', metavar: '<key>', help: 'The key of the key/value pair' },
+      { name: '--value', metavar: '<value>', help: 'The value of the key/value pair' },
+    ],
+    parameters: ['name', 'key', 'value'],
+    required: 2,
+    run: async (context, { name, key, value }) => {
+      const db = await context.db();
+      const { id } = await known(context, db, name!);
+      const now = context.clock.now();
+      await db.transaction(trx => setExtraSpecs(trx, id, { [key!]: value ?? '' }, now));
+      context.print(`Key ${key} set to ${value ?? 'None'} on instance type ${name}`);
+    },
+  },
+  unset_key: {
+    doc: 'Delete an extra spec of an instance type',
+    flags: [NAME, { name: '--key', metavar: '<key>', help: 'The key to be deleted' }],
+    parameters: ['name', 'key'],
+    required: 2,
+    run: async (context, { name, key }) => {
+      const db = await context.db();
+      const { id } = await known(context, db, name!);
+      await deleteExtraSpec(db.knex, id, key!, context.clock.now());
+      context.print(`Key ${key} on instance type ${name} unset`);
+    },
+  },
+};

@@ -1,0 +1,105 @@
+import { sqlSeconds } from '@folsom/core';
+import { computeNodeByHost } from '@folsom/nova/compute-nodes';
+import { novaFault } from '@folsom/nova/faults';
+import { instancesOnHost } from '@folsom/nova/instances';
+import { novaOptions } from '@folsom/nova/options';
+import {
+  listServices,
+  serviceByHostAndBinary,
+  serviceIsUp,
+  setServicesDisabled,
+} from '@folsom/nova/services';
+import type { Command, ManageContext } from '../command.ts';
+import { left, right } from '../python-text.ts';
+
+const FLAGS = [
+  { name: '--host', metavar: '<host>', help: 'Host' },
+  { name: '--service', metavar: '<service>', help: 'Nova service' },
+];
+
+async function switchService(context: ManageContext, host: string, binary: string, disabled: boolean) {
+  const { knex } = await context.db();
+  await serviceByHostAndBinary(knex, host, binary);
+  await setServicesDisabled(knex, { host, binary }, disabled);
+}
+
+export const serviceCommands: Record<string, Command> = {
+  list: {
+    doc: 'Show all services, or those of a host or program.',
+    flags: FLAGS,
+    parameters: ['host', 'service'],
+    required: 0,
+    run: async (context, { host, service }) => {
+      const services = await listServices((await context.db()).knex, {
+        ...(host ? { host } : {}),
+        ...(service ? { binary: service } : {}),
+      });
+      const now = context.clock.now();
+      const downMs = context.config.of(novaOptions).service_down_time * 1000;
+      const line = (cells: readonly unknown[]) =>
+        context.print([16, 36, 16, 10, 5, 10].map((width, at) => left(cells[at], width)).join(' '));
+      line(['Binary', 'Host', 'Zone', 'Status', 'State', 'Updated_At']);
+      for (const item of services) {
+        line([
+          item.binary,
+          item.host,
+          item.availability_zone,
+          item.disabled ? 'disabled' : 'enabled',
+          serviceIsUp(item, now, downMs) ? ':-)' : 'XXX',
+          item.updated_at === null ? null : sqlSeconds(item.updated_at),
+        ]);
+      }
+    },
+  },
+  enable: {
+    doc: 'Let the scheduler use a service.',
+    flags: FLAGS,
+    parameters: ['host', 'service'],
+    required: 2,
+    run: (context, { host, service }) => switchService(context, host!, service!, false),
+  },
+  disable: {
+    doc: 'Keep the scheduler from using a service.',
+    flags: FLAGS,
+    parameters: ['host', 'service'],
+    required: 2,
+    run: (context, { host, service }) => switchService(context, host!, service!, true),
+  },
+  describe_resource: {
+    doc: 'Show what a compute host has and what its servers take.',
+    flags: FLAGS.slice(0, 1),
+    parameters: ['host'],
+    required: 1,
+    run: (context, { host }) => describeResource(context, host!),
+  },
+};
+
+async function describeResource(context: ManageContext, host: string): Promise<void> {
+  const { knex } = await context.db();
+  const [service] = await listServices(knex, { host, topic: context.config.of(novaOptions).compute_topic });
+  if (!service) throw novaFault('ComputeHostNotFound', { host });
+  const node = await computeNodeByHost(knex, host);
+  const usage = new Map<string | null, { vcpus: number; memory: number; disk: number }>();
+  const sum = { vcpus: 0, memory: 0, disk: 0 };
+  for (const instance of await instancesOnHost(knex, host)) {
+    const of = usage.get(instance.project_id) ?? { vcpus: 0, memory: 0, disk: 0 };
+    usage.set(instance.project_id, of);
+    for (const total of [of, sum]) {
+      total.vcpus += instance.vcpus ?? 0;
+      total.memory += instance.memory_mb ?? 0;
+      total.disk += (instance.root_gb ?? 0) + (instance.ephemeral_gb ?? 0);
+    }
+  }
+  const row = (name: string, kind: string, width: number, cells: readonly unknown[]) =>
+    context.print(
+      `${name}${kind}${right(cells[0], width)}${cells
+        .slice(1)
+        .map(cell => right(cell, 8))
+        .join('')}`,
+    );
+  row(left('HOST', 25), '', 16, ['PROJECT', 'cpu', 'mem(mb)', 'hdd']);
+  row(left(host, 16), '(total)', 26, [node.vcpus, node.memory_mb, node.local_gb]);
+  row(left(host, 16), '(used_now)', 23, [node.vcpus_used, node.memory_mb_used, node.local_gb_used]);
+  row(left(host, 16), '(used_max)', 23, [sum.vcpus, sum.memory, sum.disk]);
+  for (const [project, of] of usage) row(left(host, 25), '', 16, [project, of.vcpus, of.memory, of.disk]);
+}
