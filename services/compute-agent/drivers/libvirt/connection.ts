@@ -1,0 +1,190 @@
+import { Worker } from 'node:worker_threads';
+import type { Clock, Logger, Timer } from '@folsom/core';
+import { novaFault } from '@folsom/nova/faults';
+import { computeFault } from '../../faults.ts';
+
+/** libvirt's error codes that decide something here. */
+export const LIBVIRT = { operationInvalid: 55, noDomain: 42, noConnection: 38, rpc: 39 } as const;
+
+export class LibvirtError extends Error {
+  override name = 'libvirtError';
+  readonly code: number;
+  constructor(message: string, code: number) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface NodeInfo {
+  model: string;
+  /** Kilobytes. */
+  memory: number;
+  cpus: number;
+  mhz: number;
+  nodes: number;
+  sockets: number;
+  cores: number;
+  threads: number;
+}
+
+export interface DomainInfo {
+  state: number;
+  /** Kilobytes. */
+  maxMem: number;
+  memory: number;
+  nrVirtCpu: number;
+  /** Nanoseconds. */
+  cpuTime: number;
+}
+
+/** Calls into libvirt. A lost libvirtd is `HypervisorUnavailable`; the next call connects anew. */
+export interface LibvirtConnection {
+  version(): Promise<number>;
+  hostname(): Promise<string>;
+  capabilities(): Promise<string>;
+  nodeInfo(): Promise<NodeInfo>;
+  freeMemory(): Promise<number>;
+  list(): Promise<string[]>;
+  info(name: string): Promise<DomainInfo>;
+  xml(name: string): Promise<string>;
+  define(xml: string): Promise<void>;
+  /** Starts a domain; one that runs already is fine. */
+  create(name: string): Promise<void>;
+  /** Ends a domain at once; one that stands still is fine. */
+  destroy(name: string): Promise<void>;
+  undefine(name: string): Promise<void>;
+  shutdown(name: string): Promise<void>;
+  suspend(name: string): Promise<void>;
+  resume(name: string): Promise<void>;
+  managedSave(name: string): Promise<void>;
+  attach(name: string, xml: string): Promise<void>;
+  detach(name: string, xml: string): Promise<void>;
+  blockStats(name: string, disk: string): Promise<Record<string, number>>;
+  defineFilter(xml: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Pending {
+  resolve(value: never): void;
+  reject(error: Error): void;
+  timer: Timer;
+}
+interface Thread {
+  worker: Worker;
+  pending: Map<number, Pending>;
+}
+
+/** Calls that only ask take much less; creating under load and saving memory are what this is for. */
+const CALL_MS = 180_000;
+
+export interface ConnectionOptions {
+  uri: string;
+  host: string;
+  clock: Clock;
+  log: Logger;
+  /** Threads at most; each is started when the others are busy. */
+  threads?: number;
+}
+
+export function libvirtConnection(options: ConnectionOptions): LibvirtConnection {
+  const { uri, host, clock, log } = options;
+  const limit = options.threads ?? 3;
+  const threads: Thread[] = [];
+  let serial = 0;
+  let closed = false;
+
+  const start = (): Thread => {
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { uri } });
+    const thread: Thread = { worker, pending: new Map() };
+    worker.unref();
+    worker.on('message', ([id, error, result]: [number, { message: string; code: number } | null, never]) => {
+      const pending = thread.pending.get(id);
+      if (pending === undefined) return;
+      thread.pending.delete(id);
+      pending.timer.cancel();
+      if (thread.pending.size === 0) worker.unref();
+      if (error === null) pending.resolve(result);
+      else pending.reject(new LibvirtError(error.message, error.code));
+    });
+    const gone = (error: Error) => {
+      const at = threads.indexOf(thread);
+      if (at >= 0) threads.splice(at, 1);
+      for (const pending of thread.pending.values()) {
+        pending.timer.cancel();
+        pending.reject(new LibvirtError(error.message, LIBVIRT.noConnection));
+      }
+      thread.pending.clear();
+    };
+    worker.on('error', error => {
+      log.error('the libvirt thread failed', { error });
+      gone(error as Error);
+    });
+    worker.on('exit', () => gone(new Error('the libvirt thread ended')));
+    threads.push(thread);
+    return thread;
+  };
+
+  const pick = (): Thread => {
+    const idle = threads.find(thread => thread.pending.size === 0);
+    if (idle !== undefined) return idle;
+    if (threads.length < limit) return start();
+    return threads.reduce((best, thread) => (thread.pending.size < best.pending.size ? thread : best));
+  };
+
+  const call = async <T>(operation: string, ...values: unknown[]): Promise<T> => {
+    if (closed) throw computeFault('HypervisorUnavailable', { host });
+    const thread = pick();
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        const id = ++serial;
+        // A call that hangs cannot be ended; its whole thread is given up.
+        const timer = clock.after(CALL_MS, () => {
+          log.error('a call to libvirt hangs', { operation });
+          void thread.worker.terminate();
+        });
+        thread.pending.set(id, { resolve, reject, timer });
+        thread.worker.ref();
+        thread.worker.postMessage([id, operation, values]);
+      });
+    } catch (error) {
+      throw translated(error, values[0]);
+    }
+  };
+
+  const translated = (error: unknown, name: unknown): unknown => {
+    if (!(error instanceof LibvirtError)) return error;
+    if (error.code === LIBVIRT.noDomain) return novaFault('InstanceNotFound', { instance_id: name });
+    if (error.code === LIBVIRT.noConnection || error.code === LIBVIRT.rpc) {
+      log.warn('libvirt does not answer', { error: error.message });
+      return computeFault('HypervisorUnavailable', { host }, { cause: error });
+    }
+    return error;
+  };
+
+  return {
+    version: () => call('version'),
+    hostname: () => call('hostname'),
+    capabilities: () => call('capabilities'),
+    nodeInfo: () => call('nodeInfo'),
+    freeMemory: () => call('freeMemory'),
+    list: () => call('list'),
+    info: name => call('info', name),
+    xml: name => call('xml', name),
+    define: xml => call('define', xml),
+    create: name => call('create', name),
+    destroy: name => call('destroy', name),
+    undefine: name => call('undefine', name),
+    shutdown: name => call('shutdown', name),
+    suspend: name => call('suspend', name),
+    resume: name => call('resume', name),
+    managedSave: name => call('managedSave', name),
+    attach: (name, xml) => call('attach', name, xml),
+    detach: (name, xml) => call('detach', name, xml),
+    blockStats: (name, disk) => call('blockStats', name, disk),
+    defineFilter: xml => call('defineFilter', xml),
+    close: async () => {
+      closed = true;
+      await Promise.all(threads.splice(0).map(thread => thread.worker.terminate()));
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import type { NetworkInfo } from '@folsom/nova/network-info';
+import type { Guest } from '../../driver.ts';
+
+export interface DomainDisk {
+  /** Absolute path of a file, or of a block device. */
+  path: string;
+  kind: 'file' | 'block';
+  format: 'raw' | 'qcow2';
+  /** `vda`, `vdb` ... */
+  target: string;
+  device?: 'disk' | 'cdrom';
+  serial?: string;
+}
+
+export interface DomainDescription {
+  guest: Guest;
+  type: 'kvm' | 'qemu';
+  disks: readonly DomainDisk[];
+  /** Direct kernel boot. */
+  kernel?: { kernel: string; ramdisk: string | null; commandLine: string };
+  network: NetworkInfo;
+  /** Filter that keeps a guest from using other guests' addresses; null where the host has none. */
+  filter: string | null;
+  consoleLog: string;
+  vnc: { listen: string; keymap: string } | null;
+  cpuMode: string | null;
+  cpuModel: string | null;
+}
+
+const xmlText = (text: string): string =>
+  text.replace(
+    /[<>&'"]/g,
+    found => ({ '<': '&lt;', '>': '&gt;', '&': '&amp;', "'": '&apos;', '"': '&quot;' })[found] ?? '',
+  );
+
+/** The domain as libvirt is given it. */
+export function domainXml(domain: DomainDescription): string {
+  const { guest, kernel } = domain;
+  const boot =
+    kernel === undefined
+      ? `<boot dev='hd'/>`
+      : `<kernel>${xmlText(kernel.kernel)}</kernel>${
+          kernel.ramdisk === null ? '' : `<initrd>${xmlText(kernel.ramdisk)}</initrd>`
+        }<cmdline>${xmlText(kernel.commandLine)}</cmdline>`;
+  const serial = xmlText(guest.uuid);
+  return `<domain type='${domain.type}'>
+  <uuid>${xmlText(guest.uuid)}</uuid>
+  <name>${xmlText(guest.name)}</name>
+  <memory>${guest.memory_mb * 1024}</memory>
+  <vcpu>${guest.vcpus}</vcpu>
+  <sysinfo type='smbios'><system><entry name='manufacturer'>OpenStack Foundation</entry><entry name='product'>OpenStack Nova</entry><entry name='uuid'>${serial}</entry></system></sysinfo>
+  <os><type>hvm</type>${boot}<smbios mode='sysinfo'/></os>
+  <features><acpi/><apic/></features>
+  <clock offset='utc'><timer name='pit' tickpolicy='delay'/><timer name='rtc' tickpolicy='catchup'/></clock>
+  ${cpu(domain)}
+  <on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>
+  <devices>
+    ${domain.disks.map(diskXml).join('\n    ')}
+    ${domain.network.map(vif => interfaceXml(vif, domain.filter)).join('\n    ')}
+    <serial type='file'><source path='${xmlText(domain.consoleLog)}'/></serial>
+    <serial type='pty'/>
+    <input type='tablet' bus='usb'/>
+    ${
+      domain.vnc === null
+        ? ''
+        : `<graphics type='vnc' autoport='yes' keymap='${xmlText(domain.vnc.keymap)}' listen='${xmlText(domain.vnc.listen)}'/>`
+    }
+    <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
+  </devices>
+</domain>
+`;
+}
+
+function cpu(domain: DomainDescription): string {
+  const mode = domain.cpuMode ?? (domain.type === 'kvm' ? 'host-model' : 'none');
+  if (mode === 'host-model' || mode === 'host-passthrough' || mode === 'maximum')
+    return `<cpu mode='${mode}'/>`;
+  if (mode === 'custom' && domain.cpuModel) {
+    return `<cpu mode='custom' match='exact'><model>${xmlText(domain.cpuModel)}</model></cpu>`;
+  }
+  return '';
+}
+
+export function diskXml(disk: DomainDisk): string {
+  const source = disk.kind === 'file' ? `file='${xmlText(disk.path)}'` : `dev='${xmlText(disk.path)}'`;
+  const cdrom = disk.device === 'cdrom';
+  const bus = cdrom ? 'ide' : 'virtio';
+  return (
+    `<disk type='${disk.kind}' device='${disk.device ?? 'disk'}'>` +
+    `<driver name='qemu' type='${disk.format}' cache='${cdrom ? 'writeback' : 'none'}'/>` +
+    `<source ${source}/><target dev='${disk.target}' bus='${bus}'/>` +
+    (disk.serial === undefined ? '' : `<serial>${xmlText(disk.serial.slice(0, 36))}</serial>`) +
+    (cdrom ? '<readonly/>' : '') +
+    '</disk>'
+  );
+}
+
+function interfaceXml(vif: NetworkInfo[number], filter: string | null): string {
+  const subnets = vif.network?.subnets ?? [];
+  const addresses = subnets
+    .flatMap(subnet => subnet.ips)
+    .flatMap(ip => (ip.version === 4 && ip.address ? [ip.address] : []));
+  const parameters = addresses.map(address => `<parameter name='IP' value='${xmlText(address)}'/>`).join('');
+  const dhcp = subnets.find(subnet => subnet.version === 4)?.meta.dhcp_server;
+  const reference =
+    filter === null || addresses.length === 0
+      ? ''
+      : `<filterref filter='${xmlText(filter)}'>${parameters}${
+          dhcp ? `<parameter name='DHCPSERVER' value='${xmlText(dhcp)}'/>` : ''
+        }</filterref>`;
+  return (
+    `<interface type='bridge'><mac address='${xmlText(vif.address)}'/>` +
+    `<source bridge='${xmlText(vif.network?.bridge ?? '')}'/><model type='virtio'/>${reference}</interface>`
+  );
+}
+
+/** What libvirt made of `autoport`; undefined while the guest does not run. */
+export function vncPort(xml: string): number | undefined {
+  const port = Number(/<graphics[^>]*type='vnc'[^>]*port='(\d+)'/.exec(xml)?.[1]);
+  return Number.isInteger(port) && port > 0 ? port : undefined;
+}
+
+/** A guest may only speak with its own addresses, and only the network's DHCP server may answer it. */
+export const NOVA_BASE_FILTER = `<filter name='nova-base' chain='root'>
+  <uuid>26717364-50cf-42d1-8185-29bf893ab110</uuid>
+  <filterref filter='no-mac-spoofing'/>
+  <filterref filter='no-ip-spoofing'/>
+  <filterref filter='no-arp-spoofing'/>
+  <filterref filter='allow-dhcp-server'/>
+</filter>`;

@@ -1,0 +1,188 @@
+import type { Logger } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import { type Iptables, iptables } from '@folsom/host/iptables';
+import type { Runner } from '@folsom/host/runner';
+import { fixedIpsOf, type NetworkInfo } from '@folsom/nova/network-info';
+import { groupsOfInstances, rulesOfGroups, type SecurityGroupRuleRow } from '@folsom/nova/security-groups';
+
+/** The guest as the firewall knows it. */
+export interface FilteredGuest {
+  id: number;
+  uuid: string;
+  network: NetworkInfo;
+}
+
+/**
+ * Security groups as iptables chains, one a guest: what is not allowed by a rule does not reach it. Chains of guests
+ * of this host are rebuilt from the database whenever a rule or a member changes, while the guests run.
+ */
+export interface Firewall {
+  /** Adds or renews a guest's chain. */
+  add(guest: FilteredGuest): Promise<void>;
+  remove(guest: { id: number; uuid: string }): Promise<void>;
+  /** Renews the chains of these guests, of all when null. */
+  refresh(uuids: readonly string[] | null): Promise<void>;
+  removeAll(): Promise<void>;
+}
+
+export interface FirewallOptions {
+  db: Database;
+  runner: Runner;
+  log: Logger;
+  /** Guests of one network reach each other whatever their groups say. */
+  allowSameNetTraffic: boolean;
+}
+
+export function firewall(options: FirewallOptions): Firewall {
+  const rules: Iptables = iptables({ runner: options.runner, binary: 'nova-compute' });
+  const guests = new Map<string, FilteredGuest>();
+  rules.addChain('filter', 'sg-fallback');
+  rules.setRules('filter', 'sg-fallback', ['-j DROP']);
+  rules.addChain('filter', 'provider');
+  const dhcp = '-s 0.0.0.0/32 -d 255.255.255.255/32 -p udp -m udp --sport 68 --dport 67 -j ACCEPT';
+
+  const rebuild = async (changed: readonly FilteredGuest[]): Promise<void> => {
+    const groups = await groupsOfInstances(
+      options.db.knex,
+      changed.map(guest => guest.uuid),
+    );
+    const groupIds = [...new Set([...groups.values()].flat().map(group => group.id))];
+    const allRules = await rulesOfGroups(options.db.knex, groupIds);
+    const granted = [...allRules.values()]
+      .flat()
+      .flatMap(rule => (rule.group_id === null ? [] : [rule.group_id]));
+    const members = await addressesOfGroups(options.db, [...new Set(granted)]);
+    for (const guest of changed) {
+      const own = (groups.get(guest.uuid) ?? []).flatMap(group => allRules.get(group.id) ?? []);
+      const chain = `inst-${guest.id}`;
+      rules.removeChain('filter', chain);
+      rules.addChain('filter', chain);
+      rules.setRules('filter', chain, chainRules(guest.network, own, members, options.allowSameNetTraffic));
+      for (const ip of fixedIpsOf(guest.network)) {
+        if (ip.version === 4 && ip.address)
+          rules.addRule('filter', 'local', `-d ${ip.address}/32 -j $${chain}`);
+      }
+      if (dhcpServers(guest.network).length > 0) {
+        rules.addRule('filter', 'INPUT', dhcp);
+        rules.addRule('filter', 'FORWARD', dhcp);
+      }
+    }
+    rules.setRules('filter', 'provider', await providerRules(options.db));
+    await rules.apply();
+  };
+
+  return {
+    add: async guest => {
+      guests.set(guest.uuid, guest);
+      await rebuild([guest]);
+    },
+    remove: async guest => {
+      const known = guests.delete(guest.uuid);
+      const chain = `inst-${guest.id}`;
+      if (!known && !rules.chains('filter').includes(chain)) return;
+      rules.removeChain('filter', chain);
+      await rules.apply();
+    },
+    refresh: async uuids => {
+      const wanted = uuids === null ? [...guests.values()] : uuids.flatMap(uuid => guests.get(uuid) ?? []);
+      if (wanted.length > 0 || uuids === null) await rebuild(wanted);
+    },
+    removeAll: () => rules.removeAll(),
+  };
+}
+
+const dhcpServers = (network: NetworkInfo): string[] =>
+  network.flatMap(vif =>
+    (vif.network?.subnets ?? []).flatMap(subnet =>
+      subnet.meta.dhcp_server ? [subnet.meta.dhcp_server] : [],
+    ),
+  );
+
+/** The chain of a guest, first match decides. */
+export function chainRules(
+  network: NetworkInfo,
+  own: readonly SecurityGroupRuleRow[],
+  members: ReadonlyMap<number, readonly string[]>,
+  sameNetwork: boolean,
+): string[] {
+  const out = [
+    '-m state --state INVALID -j DROP',
+    '-m state --state RELATED,ESTABLISHED -j ACCEPT',
+    '-j $provider',
+    ...dhcpServers(network).map(server => `-s ${server}/32 -p udp -m udp --sport 67 --dport 68 -j ACCEPT`),
+  ];
+  if (sameNetwork) {
+    for (const vif of network) {
+      for (const subnet of vif.network?.subnets ?? []) {
+        if (subnet.version === 4 && subnet.cidr) out.push(`-s ${subnet.cidr} -j ACCEPT`);
+      }
+    }
+  }
+  for (const rule of own) {
+    const match = matchOf(rule);
+    if (match === null) continue;
+    if (rule.cidr) {
+      if (!rule.cidr.includes(':')) out.push(`-s ${rule.cidr}${match} -j ACCEPT`);
+    } else if (rule.group_id !== null) {
+      for (const address of members.get(rule.group_id) ?? []) out.push(`-s ${address}/32${match} -j ACCEPT`);
+    } else {
+      out.push(`${match.trim()} -j ACCEPT`.trim());
+    }
+  }
+  out.push('-j $sg-fallback');
+  return [...new Set(out)];
+}
+
+/** ` -p tcp -m tcp --dport 22`; null for a rule that cannot be written. */
+function matchOf(rule: {
+  protocol: string | null;
+  from_port: number | null;
+  to_port: number | null;
+}): string | null {
+  const protocol = rule.protocol?.toLowerCase() ?? '';
+  const from = rule.from_port ?? -1;
+  const to = rule.to_port ?? -1;
+  if (protocol === '' || protocol === '-1' || protocol === 'all') return '';
+  if (protocol === 'tcp' || protocol === 'udp') {
+    if (from < 0) return ` -p ${protocol}`;
+    const ports = from === to ? `${from}` : `${from}:${to}`;
+    return ` -p ${protocol} -m ${protocol} --dport ${ports}`;
+  }
+  if (protocol === 'icmp') {
+    if (from < 0) return ' -p icmp';
+    return ` -p icmp -m icmp --icmp-type ${to < 0 ? from : `${from}/${to}`}`;
+  }
+  return /^\d{1,3}$/.test(protocol) ? ` -p ${protocol}` : null;
+}
+
+/** Fixed addresses of the living members of groups, in one query. */
+async function addressesOfGroups(db: Database, groupIds: readonly number[]): Promise<Map<number, string[]>> {
+  const found = new Map<number, string[]>();
+  if (groupIds.length === 0) return found;
+  const rows = (await db
+    .knex('security_group_instance_association as link')
+    .join('fixed_ips', 'fixed_ips.instance_uuid', 'link.instance_uuid')
+    .whereIn('link.security_group_id', [...groupIds])
+    .where({ 'link.deleted': 0, 'fixed_ips.deleted': 0, 'fixed_ips.allocated': 1 })
+    .orderBy('fixed_ips.id')
+    .select('link.security_group_id as id', 'fixed_ips.address as address')) as {
+    id: number;
+    address: string;
+  }[];
+  for (const row of rows) found.set(row.id, [...(found.get(row.id) ?? []), row.address]);
+  return found;
+}
+
+/** What the operator refuses for every guest. */
+async function providerRules(db: Database): Promise<string[]> {
+  const rows = (await db.knex('provider_fw_rules').where('deleted', 0).orderBy('id')) as {
+    protocol: string;
+    from_port: number;
+    to_port: number;
+    cidr: string;
+  }[];
+  return rows.flatMap(row => {
+    const match = matchOf(row);
+    return match === null || row.cidr.includes(':') ? [] : [`-s ${row.cidr}${match} -j DROP`];
+  });
+}

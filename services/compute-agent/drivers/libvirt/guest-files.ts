@@ -1,0 +1,198 @@
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '@folsom/host';
+import { createOverlay, growDisk } from '@folsom/host/qemu-img';
+import type { Guest, SpawnRequest } from '../../driver.ts';
+import type { DomainDisk } from './domain-xml.ts';
+import type { ImageCache } from './image-cache.ts';
+
+export const GIGABYTE = 1024 ** 3;
+
+/** The folder of a guest: disk, disk.local, disk.swap, kernel, ramdisk, console.log, libvirt.xml. */
+export const guestFolder = (instancesPath: string, guest: { name: string }): string =>
+  join(instancesPath, guest.name);
+
+/** Formats of a guest's disks as we made them. They are read from here, never from the disks, whose bytes are the guest's. */
+interface DiskInfo {
+  [file: string]: { format: 'raw' | 'qcow2'; target: string };
+}
+const DISK_INFO = 'disk.info';
+
+export async function readDiskInfo(folder: string): Promise<DiskInfo> {
+  const text = await readFile(join(folder, DISK_INFO), 'utf8').catch(() => '{}');
+  return JSON.parse(text) as DiskInfo;
+}
+
+export interface GuestDisks {
+  disks: DomainDisk[];
+  kernel?: { kernel: string; ramdisk: string | null; commandLine: string };
+}
+
+/** The guest's serial console and first screen; nothing in it comes from a user. */
+const COMMAND_LINE = 'root=/dev/vda console=tty0 console=ttyS0 no_timer_check tsc=unstable net.ifnames=0';
+
+/** Makes all files of a guest. Called again after a failure it starts from nothing. */
+export async function makeGuestFiles(
+  request: SpawnRequest,
+  folder: string,
+  cache: ImageCache,
+  suffix = '',
+): Promise<GuestDisks> {
+  const { guest, image, context, signal } = request;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await chmod(folder, 0o700);
+  const rootBytes = guest.flavor.root_gb * GIGABYTE;
+  const base = await cache.root(context, image, rootBytes, signal);
+  const onto = rootBytes > 0 ? await cache.grown(base, image, rootBytes) : base;
+  const disk = join(folder, `disk${suffix}`);
+  await rm(disk, { force: true });
+  const baseSize = (await stat(onto)).size;
+  await createOverlay({
+    path: disk,
+    base: onto,
+    baseFormat: 'raw',
+    size: rootBytes > 0 ? Math.max(rootBytes, baseSize) : baseSize,
+  });
+  const disks: DomainDisk[] = [{ path: disk, kind: 'file', format: 'qcow2', target: 'vda' }];
+  const info: DiskInfo = suffix === '' ? {} : await readDiskInfo(folder);
+  info[`disk${suffix}`] = { format: 'qcow2', target: 'vda' };
+  if (suffix === '') {
+    const extra: [string, 'swap' | 'ephemeral', number, string][] = [];
+    if (guest.flavor.ephemeral_gb > 0)
+      extra.push(['disk.local', 'ephemeral', guest.flavor.ephemeral_gb * 1024, 'vdb']);
+    if (guest.flavor.swap > 0) {
+      extra.push(['disk.swap', 'swap', guest.flavor.swap, guest.flavor.ephemeral_gb > 0 ? 'vdc' : 'vdb']);
+    }
+    for (const [name, kind, sizeMb, target] of extra) {
+      const path = join(folder, name);
+      await rm(path, { force: true });
+      await createOverlay({ path, base: await cache.blank(kind, sizeMb), baseFormat: 'raw' });
+      disks.push({ path, kind: 'file', format: 'qcow2', target });
+      info[name] = { format: 'qcow2', target };
+    }
+  }
+  await writeFile(join(folder, DISK_INFO), JSON.stringify(info), { mode: 0o600 });
+  const kernel = await bootFiles(request, folder, cache, suffix);
+  return kernel === undefined ? { disks } : { disks, kernel };
+}
+
+const real = (id: string | null | undefined): string | null => (id && id !== 'nokernel' ? id : null);
+
+async function bootFiles(
+  request: SpawnRequest,
+  folder: string,
+  cache: ImageCache,
+  suffix: string,
+): Promise<GuestDisks['kernel']> {
+  const kernelId = real(request.guest.kernel_id);
+  if (kernelId === null) return undefined;
+  const take = async (imageId: string, name: string): Promise<string> => {
+    const path = join(folder, `${name}${suffix}`);
+    await rm(path, { force: true });
+    await copyFile(await cache.file(request.context, imageId, request.signal), path);
+    await chmod(path, 0o444);
+    return path;
+  };
+  const ramdiskId = real(request.guest.ramdisk_id);
+  return {
+    kernel: await take(kernelId, 'kernel'),
+    ramdisk: ramdiskId === null ? null : await take(ramdiskId, 'ramdisk'),
+    commandLine: COMMAND_LINE,
+  };
+}
+
+/** The files of a guest that was made earlier. */
+export async function existingGuestFiles(folder: string, suffix = ''): Promise<GuestDisks> {
+  const info = await readDiskInfo(folder);
+  const wanted =
+    suffix === '' ? Object.keys(info).filter(name => !name.endsWith('.rescue')) : [`disk${suffix}`, 'disk'];
+  const disks = wanted.flatMap((name, index): DomainDisk[] => {
+    const known = info[name];
+    if (known === undefined) return [];
+    const target = suffix === '' ? known.target : `vd${String.fromCharCode(97 + index)}`;
+    return [{ path: join(folder, name), kind: 'file', format: known.format, target }];
+  });
+  const kernel = join(folder, `kernel${suffix}`);
+  const ramdisk = join(folder, `ramdisk${suffix}`);
+  const has = (path: string) =>
+    stat(path).then(
+      () => true,
+      () => false,
+    );
+  if (!(await has(kernel))) return { disks };
+  return {
+    disks,
+    kernel: { kernel, ramdisk: (await has(ramdisk)) ? ramdisk : null, commandLine: COMMAND_LINE },
+  };
+}
+
+/** An empty console log that survives reboots of the guest. */
+export async function touchConsole(folder: string): Promise<string> {
+  const path = join(folder, 'console.log');
+  await (await open(path, 'a', 0o600)).close();
+  return path;
+}
+
+/** The end of a file, without reading the rest. */
+export async function tailOf(path: string, bytes: number): Promise<string> {
+  const file = await open(path, 'r').catch(() => undefined);
+  if (file === undefined) return '';
+  try {
+    const { size } = await file.stat();
+    const from = Math.max(0, size - bytes);
+    const buffer = Buffer.alloc(size - from);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, from);
+    return buffer.subarray(0, bytesRead).toString('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+/** Puts a guest's folder aside for a resize and gives the new one its disks back. Repeating it changes nothing. */
+export async function setAside(folder: string): Promise<string> {
+  const aside = `${folder}_resize`;
+  const exists = await stat(aside).catch(() => undefined);
+  if (exists === undefined) await rename(folder, aside);
+  return aside;
+}
+
+/** Copies disks beside each other on this host, as they are: an overlay stays an overlay of the same base. */
+export async function copyGuestFiles(from: string, to: string): Promise<void> {
+  await rm(to, { recursive: true, force: true });
+  await mkdir(to, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(from)) {
+    if (name === 'console.log') continue;
+    await run(['cp', '--sparse=always', '--reflink=auto', '--', join(from, name), join(to, name)], {
+      timeoutMs: 1_800_000,
+    });
+  }
+}
+
+/** The same to another host, over ssh as Folsom does. */
+export async function sendGuestFiles(from: string, to: string, destination: string): Promise<void> {
+  if (!/^[\w.:-]+$/.test(destination) || destination.startsWith('-')) throw new Error('bad destination host');
+  const ssh = ['ssh', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=10'];
+  await run([...ssh, destination, 'mkdir', '-p', '-m', '0700', to], { timeoutMs: 30_000 });
+  await run(['rsync', '-S', '-r', '-e', ssh.join(' '), `${from}/`, `${destination}:${to}/`], {
+    timeoutMs: 3_600_000,
+  });
+}
+
+export async function growRootDisk(folder: string, guest: Guest): Promise<void> {
+  const info = await readDiskInfo(folder);
+  const bytes = guest.flavor.root_gb * GIGABYTE;
+  const root = info.disk;
+  if (root === undefined || bytes === 0) return;
+  await growDisk(join(folder, 'disk'), root.format, bytes);
+}

@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import {
+  chmod,
+  constants,
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  truncate,
+  utimes,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Clock, isFault, type Logger, type Random, type RequestContext } from '@folsom/core';
+import { checkImageFile, isExtFilesystem, toolFormat } from '@folsom/host/image-format';
+import { keyedMutex } from '@folsom/host/mutex';
+import { convertDisk, formatFile, growExtFilesystem } from '@folsom/host/qemu-img';
+import type { ImageWire } from '@folsom/nova/rpc/wire';
+import { computeFault } from '../../faults.ts';
+import type { ImageClient } from '../../image-client.ts';
+
+/**
+ * Images of the image service as raw files under `_base`, shared by all guests of this host and never written to
+ * again. Every file comes into being under another name and is renamed when it is whole, so a crash leaves no half
+ * image that looks like one.
+ */
+export interface ImageCache {
+  /** The image as a raw file; `maxBytes` is the largest disk its user may have (0: any). */
+  root(context: RequestContext, image: ImageWire, maxBytes: number, signal: AbortSignal): Promise<string>;
+  /** A bare filesystem image made as large as the disk it will be; other images as they are. */
+  grown(base: string, image: ImageWire, sizeBytes: number): Promise<string>;
+  /** A kernel or ramdisk. */
+  file(context: RequestContext, imageId: string, signal: AbortSignal): Promise<string>;
+  /** An empty swap area or filesystem to build overlays on. */
+  blank(kind: 'swap' | 'ephemeral', sizeMb: number): Promise<string>;
+  /** Removes what no guest's disk stands on and nobody used for `minimumAgeMs`. */
+  sweep(inUse: ReadonlySet<string>, minimumAgeMs: number): Promise<string[]>;
+}
+
+export interface ImageCacheOptions {
+  directory: string;
+  images: ImageClient;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+}
+
+/** Kernels and ramdisks larger than this are mistakes. */
+const BOOT_FILE_BYTES_MAX = 512 * 1024 ** 2;
+const LABEL = { ephemeral: 'ephemeral0' } as const;
+
+/** Names are made here from a fixed set of forms; nothing a user chose gets into one unhashed. */
+export const cacheName = (imageId: string): string => createHash('sha1').update(imageId).digest('hex');
+
+export function imageCache(options: ImageCacheOptions): ImageCache {
+  const { directory, images, random, log } = options;
+  const inTurn = keyedMutex();
+
+  const present = async (path: string): Promise<boolean> => {
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined) return false;
+    const now = new Date(options.clock.now());
+    await utimes(path, now, now);
+    return true;
+  };
+
+  /** Makes `name` with `build` unless it is there; one builder at a time. */
+  const once = (name: string, build: (path: string) => Promise<void>): Promise<string> =>
+    inTurn(name, async () => {
+      const path = join(directory, name);
+      if (await present(path)) return path;
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const part = `${path}.${random.hex(8)}.part`;
+      try {
+        await build(part);
+        await chmod(part, 0o444);
+        await rename(part, path);
+      } finally {
+        await rm(part, { force: true });
+      }
+      return path;
+    });
+
+  const download = async (
+    context: RequestContext,
+    imageId: string,
+    path: string,
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    let size = 0;
+    const counter = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        size += chunk.length;
+        if (maxBytes > 0 && size > maxBytes) done(computeFault('ImageTooLarge'));
+        else done(null, chunk);
+      },
+    });
+    const body = await images.download(context, imageId, signal);
+    await pipeline(body, counter, createWriteStream(path, { mode: 0o600 }), { signal });
+    const file = await open(path, 'r+');
+    await file.sync().finally(() => file.close());
+  };
+
+  return {
+    root: (context, image, maxBytes, signal) =>
+      once(cacheName(image.id), async part => {
+        await download(context, image.id, part, image.disk_format === 'qcow2' ? 0 : maxBytes, signal);
+        const header = await checkImageFile(part, image.disk_format, image.id);
+        const virtualSize = header.virtualSize ?? (await stat(part)).size;
+        if (maxBytes > 0 && virtualSize > maxBytes) throw computeFault('ImageTooLarge');
+        const format = toolFormat(header.format);
+        if (format === 'raw') return;
+        const converted = `${part}.raw`;
+        try {
+          await convertDisk({
+            from: part,
+            fromFormat: format,
+            to: converted,
+            toFormat: 'raw',
+            maxBytes: Math.max(virtualSize, 1),
+            signal,
+          });
+          // What came out is a plain disk: its bytes are the guest's and are not looked at again.
+          await rename(converted, part);
+        } catch (error) {
+          if (!isFault(error, 'ProcessExecutionError')) throw error;
+          log.warn('an image cannot be converted', { image: image.id, error });
+          throw computeFault('ImageUnacceptable', { image_id: image.id, reason: 'it cannot be converted' });
+        } finally {
+          await rm(converted, { force: true });
+        }
+      }).then(async path => {
+        // Another tenant's flavor may have allowed more than this one does.
+        if (maxBytes > 0 && (await stat(path)).size > maxBytes) throw computeFault('ImageTooLarge');
+        return path;
+      }),
+
+    grown: async (base, image, sizeBytes) => {
+      const bare = image.disk_format === 'ami' || image.container_format === 'ami';
+      if (!bare || (await stat(base)).size >= sizeBytes || !(await isExtFilesystem(base))) return base;
+      const name = `${cacheName(image.id)}_${sizeBytes}`;
+      return once(name, async part => {
+        await copyFile(base, part, constants.COPYFILE_FICLONE);
+        await chmod(part, 0o600);
+        await truncate(part, sizeBytes);
+        if (!(await growExtFilesystem(part))) {
+          log.warn('cannot grow the filesystem of an image', { image: image.id });
+          await copyFile(base, part, constants.COPYFILE_FICLONE);
+        }
+      });
+    },
+
+    file: (context, imageId, signal) =>
+      once(`boot_${cacheName(imageId)}`, part =>
+        download(context, imageId, part, BOOT_FILE_BYTES_MAX, signal),
+      ),
+
+    blank: (kind, sizeMb) =>
+      once(`${kind}_${sizeMb}`, async part => {
+        await (await open(part, 'w', 0o600)).close();
+        await truncate(part, sizeMb * 1024 ** 2);
+        if (kind === 'swap') await formatFile(part, 'swap', '');
+        else await formatFile(part, 'ext3', LABEL.ephemeral);
+      }),
+
+    sweep: async (inUse, minimumAgeMs) => {
+      const removed: string[] = [];
+      for (const name of await readdir(directory).catch(() => [])) {
+        const key = name.replace(/^boot_/, '').replace(/_.*$/, '');
+        const temporary = name.includes('.part');
+        if (!temporary && (inUse.has(key) || /^(swap|ephemeral)$/.test(key))) continue;
+        const path = join(directory, name);
+        const found = await stat(path).catch(() => undefined);
+        if (found === undefined || options.clock.now() - found.mtimeMs < minimumAgeMs) continue;
+        await inTurn(name, () => rm(path, { force: true }));
+        removed.push(name);
+      }
+      return removed;
+    },
+  };
+}

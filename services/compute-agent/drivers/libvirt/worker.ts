@@ -1,0 +1,219 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import koffi from 'koffi';
+
+/**
+ * Speaks libvirt's C interface from a thread of its own. libvirt keeps its last error per thread, so a call and the
+ * question why it failed must come from the same one; calls are made synchronously for that reason, and never from
+ * the thread that serves everything else.
+ *
+ * Messages in: `[id, operation, arguments]`; out: `[id, null, result]` or `[id, { message, code }, null]`.
+ */
+
+const { uri } = workerData as { uri: string };
+const library = koffi.load('libvirt.so.0');
+koffi.pointer('ConnectPointer', koffi.opaque());
+koffi.pointer('DomainPointer', koffi.opaque());
+koffi.pointer('FilterPointer', koffi.opaque());
+const errorType = koffi.struct('virError', {
+  code: 'int',
+  domain: 'int',
+  message: 'char*',
+  level: 'int',
+  conn: 'void*',
+  dom: 'void*',
+  str1: 'char*',
+  str2: 'char*',
+  str3: 'char*',
+  int1: 'int',
+  int2: 'int',
+  net: 'void*',
+});
+koffi.struct('NodeInfo', {
+  model: koffi.array('char', 32, 'String'),
+  memory: 'ulong',
+  cpus: 'uint',
+  mhz: 'uint',
+  nodes: 'uint',
+  sockets: 'uint',
+  cores: 'uint',
+  threads: 'uint',
+});
+koffi.struct('DomainInfo', {
+  state: 'uchar',
+  maxMem: 'ulong',
+  memory: 'ulong',
+  nrVirtCpu: 'ushort',
+  cpuTime: 'ulonglong',
+});
+koffi.struct('BlockStats', {
+  readRequests: 'longlong',
+  readBytes: 'longlong',
+  writeRequests: 'longlong',
+  writeBytes: 'longlong',
+  errors: 'longlong',
+});
+const free = koffi.load('libc.so.6').func('void free(void *)');
+koffi.disposable('OwnedText', 'str', free);
+
+const c = (prototype: string) => library.func(prototype);
+const libvirt = {
+  open: c('ConnectPointer virConnectOpen(const char *uri)'),
+  close: c('int virConnectClose(ConnectPointer c)'),
+  isAlive: c('int virConnectIsAlive(ConnectPointer c)'),
+  lastError: c('virError *virGetLastError()'),
+  setErrorHandler: c('void virSetErrorFunc(void *user, void *handler)'),
+  version: c('int virConnectGetVersion(ConnectPointer c, _Out_ ulong *version)'),
+  hostname: c('OwnedText virConnectGetHostname(ConnectPointer c)'),
+  capabilities: c('OwnedText virConnectGetCapabilities(ConnectPointer c)'),
+  nodeInfo: c('int virNodeGetInfo(ConnectPointer c, _Out_ NodeInfo *info)'),
+  freeMemory: c('ulonglong virNodeGetFreeMemory(ConnectPointer c)'),
+  listAll: c('int virConnectListAllDomains(ConnectPointer c, _Out_ void **domains, uint flags)'),
+  name: c('const char *virDomainGetName(void *d)'),
+  release: c('int virDomainFree(void *d)'),
+  lookup: c('DomainPointer virDomainLookupByName(ConnectPointer c, const char *name)'),
+  info: c('int virDomainGetInfo(DomainPointer d, _Out_ DomainInfo *info)'),
+  state: c('int virDomainGetState(DomainPointer d, _Out_ int *state, _Out_ int *reason, uint flags)'),
+  xml: c('OwnedText virDomainGetXMLDesc(DomainPointer d, uint flags)'),
+  define: c('DomainPointer virDomainDefineXML(ConnectPointer c, const char *xml)'),
+  create: c('int virDomainCreate(DomainPointer d)'),
+  destroy: c('int virDomainDestroy(DomainPointer d)'),
+  undefine: c('int virDomainUndefineFlags(DomainPointer d, uint flags)'),
+  shutdown: c('int virDomainShutdown(DomainPointer d)'),
+  suspend: c('int virDomainSuspend(DomainPointer d)'),
+  resume: c('int virDomainResume(DomainPointer d)'),
+  managedSave: c('int virDomainManagedSave(DomainPointer d, uint flags)'),
+  attach: c('int virDomainAttachDeviceFlags(DomainPointer d, const char *xml, uint flags)'),
+  detach: c('int virDomainDetachDeviceFlags(DomainPointer d, const char *xml, uint flags)'),
+  blockStats: c(
+    'int virDomainBlockStats(DomainPointer d, const char *disk, _Out_ BlockStats *stats, size_t size)',
+  ),
+  defineFilter: c('FilterPointer virNWFilterDefineXML(ConnectPointer c, const char *xml)'),
+  releaseFilter: c('int virNWFilterFree(FilterPointer f)'),
+};
+// Without a handler of our own libvirt writes every error to standard error.
+const quiet = koffi.register(
+  () => {},
+  koffi.pointer(koffi.proto('void QuietHandler(void *user, void *error)')),
+);
+libvirt.setErrorHandler(null, quiet);
+
+/** libvirt's code for a connection that is gone. */
+const NO_CONNECTION = 38;
+let connection: unknown = null;
+
+function lastError(): Error & { code: number } {
+  const pointer = libvirt.lastError();
+  const detail =
+    pointer === null ? undefined : (koffi.decode(pointer, errorType) as { message: string; code: number });
+  return Object.assign(new Error(detail?.message ?? 'unknown libvirt error'), { code: detail?.code ?? -1 });
+}
+
+function connected(): unknown {
+  if (connection !== null && libvirt.isAlive(connection) === 1) return connection;
+  if (connection !== null) libvirt.close(connection);
+  connection = libvirt.open(uri);
+  if (connection === null) throw Object.assign(lastError(), { code: NO_CONNECTION });
+  return connection;
+}
+
+const must = (result: number): number => {
+  if (result < 0) throw lastError();
+  return result;
+};
+
+function withDomain<T>(name: string, use: (domain: unknown) => T): T {
+  const domain = libvirt.lookup(connected(), name);
+  if (domain === null) throw lastError();
+  try {
+    return use(domain);
+  } finally {
+    libvirt.release(domain);
+  }
+}
+
+const isActive = (domain: unknown): boolean => {
+  const state = [0];
+  must(libvirt.state(domain, state, [0], 0));
+  return state[0] !== 5 && state[0] !== 0;
+};
+
+/** Live and stored configuration alike, where there are both. */
+const deviceFlags = (domain: unknown): number => (isActive(domain) ? 3 : 2);
+
+type Operation = (...values: never[]) => unknown;
+const operations: Record<string, Operation> = {
+  version: () => {
+    const version = [0];
+    must(libvirt.version(connected(), version));
+    return Number(version[0]);
+  },
+  hostname: () => libvirt.hostname(connected()) as string,
+  capabilities: () => libvirt.capabilities(connected()) as string,
+  nodeInfo: () => {
+    const info: Record<string, unknown> = {};
+    must(libvirt.nodeInfo(connected(), info));
+    return Object.fromEntries(
+      Object.entries(info).map(([key, value]) => [key, typeof value === 'bigint' ? Number(value) : value]),
+    );
+  },
+  freeMemory: () => Number(libvirt.freeMemory(connected())),
+  list: () => {
+    const out = [null];
+    const count = must(libvirt.listAll(connected(), out, 0));
+    const domains = koffi.decode(out[0], koffi.array('void*', count)) as unknown[];
+    const names = domains.map(domain => libvirt.name(domain) as string);
+    for (const domain of domains) libvirt.release(domain);
+    free(out[0]);
+    return names;
+  },
+  info: (name: string) =>
+    withDomain(name, domain => {
+      const info: Record<string, number | bigint> = {};
+      must(libvirt.info(domain, info));
+      return Object.fromEntries(Object.entries(info).map(([key, value]) => [key, Number(value)]));
+    }),
+  xml: (name: string) => withDomain(name, domain => libvirt.xml(domain, 0) as string),
+  define: (xml: string) => {
+    const domain = libvirt.define(connected(), xml);
+    if (domain === null) throw lastError();
+    libvirt.release(domain);
+    return null;
+  },
+  create: (name: string) => withDomain(name, domain => (isActive(domain) ? 0 : must(libvirt.create(domain)))),
+  destroy: (name: string) =>
+    withDomain(name, domain => (isActive(domain) ? must(libvirt.destroy(domain)) : 0)),
+  /** With its saved memory, snapshots' records and firmware variables. */
+  undefine: (name: string) => withDomain(name, domain => must(libvirt.undefine(domain, 1 | 2 | 4))),
+  shutdown: (name: string) => withDomain(name, domain => must(libvirt.shutdown(domain))),
+  suspend: (name: string) => withDomain(name, domain => must(libvirt.suspend(domain))),
+  resume: (name: string) => withDomain(name, domain => must(libvirt.resume(domain))),
+  managedSave: (name: string) => withDomain(name, domain => must(libvirt.managedSave(domain, 0))),
+  attach: (name: string, xml: string) =>
+    withDomain(name, domain => must(libvirt.attach(domain, xml, deviceFlags(domain)))),
+  detach: (name: string, xml: string) =>
+    withDomain(name, domain => must(libvirt.detach(domain, xml, deviceFlags(domain)))),
+  blockStats: (name: string, disk: string) =>
+    withDomain(name, domain => {
+      const stats: Record<string, number | bigint> = {};
+      must(libvirt.blockStats(domain, disk, stats, 40));
+      return Object.fromEntries(Object.entries(stats).map(([key, value]) => [key, Number(value)]));
+    }),
+  defineFilter: (xml: string) => {
+    const filter = libvirt.defineFilter(connected(), xml);
+    if (filter === null) throw lastError();
+    libvirt.releaseFilter(filter);
+    return null;
+  },
+};
+
+parentPort?.on('message', (message: [number, string, unknown[]]) => {
+  const [id, name, values] = message;
+  try {
+    const operation = operations[name] as ((...all: unknown[]) => unknown) | undefined;
+    if (operation === undefined) throw new Error(`no operation ${name}`);
+    parentPort?.postMessage([id, null, operation(...values)]);
+  } catch (error) {
+    const { message: text, code } = error as Error & { code?: number };
+    parentPort?.postMessage([id, { message: text, code: code ?? -1 }, null]);
+  }
+});
