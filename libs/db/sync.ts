@@ -47,6 +47,29 @@ const isMissingTable = (error: unknown): boolean =>
   (error as { errno?: number }).errno === 1146 || /no such table/.test((error as Error).message);
 
 /**
+ * Writes down which version a database is at, without changing anything else in it. Throws a
+ * {@link DatabaseError} when that has been done before.
+ */
+export async function putUnderVersionControl(
+  db: Database,
+  name: SchemaName,
+  version?: number,
+): Promise<void> {
+  const schema = SCHEMAS[name];
+  if ((await dbVersion(db, name)) !== null) {
+    throw new DatabaseError(`${db.description} is already under migration control`);
+  }
+  for (const sql of createTableSql(db.kind, VERSION_TABLE)) await db.knex.raw(sql);
+  await db.knex('migrate_version').insert(versionRow(schema, version ?? schema.version));
+}
+
+const versionRow = (schema: Schema, version: number) => ({
+  repository_id: schema.repositoryId,
+  repository_path: 'folsom',
+  version,
+});
+
+/**
  * For daemons at start: throws a {@link DatabaseError} unless the schema is exactly the one they know.
  * One query.
  */
@@ -132,7 +155,7 @@ async function migrate(knex: Knex | Knex.Transaction, db: Database, name: Schema
   }
   for (const sql of await missingExtras(knex, db.kind, schema)) await run(sql);
   // Last: what was interrupted before this is done again.
-  const row = { repository_id: schema.repositoryId, repository_path: 'folsom', version: schema.version };
+  const row = versionRow(schema, schema.version);
   if (version === undefined) await knex('migrate_version').insert(row).onConflict('repository_id').merge();
   else if (version !== schema.version) {
     await knex('migrate_version')

@@ -1,0 +1,39 @@
+import { homedir } from 'node:os';
+import { CommandLineError, type Config, commonOptions, defaultConfigFiles, loadConfig } from '@folsom/config';
+import { createLogger } from '@folsom/core';
+import { openDatabase } from '@folsom/db';
+import { GLANCE_MANAGE_USAGE, runGlanceManage } from '@folsom/image/manage/glance-manage';
+import { imageOptions } from '@folsom/image/options';
+
+/** glance-manage: looks after glance's database, as glance-registry.conf names it. */
+export async function main(argv: string[]): Promise<number> {
+  const log = createLogger({ level: 'error', fields: { service: 'glance-manage' } });
+  let config: Config;
+  try {
+    config = loadConfig({
+      program: 'glance-manage',
+      declarations: [commonOptions, imageOptions],
+      files: defaultConfigFiles('glance', 'glance-registry', homedir()),
+      argv,
+      log,
+    });
+  } catch (error) {
+    if (!(error instanceof CommandLineError)) throw error;
+    process.stderr.write(`Usage: ${GLANCE_MANAGE_USAGE}\n\nglance-manage: error: ${error.message}\n`);
+    return 2;
+  }
+  if (config.wants) {
+    process.stdout.write(config.wants === 'help' ? config.help(GLANCE_MANAGE_USAGE) : '2012.2.4\n');
+    return 0;
+  }
+  const connection = config.of(imageOptions).sql_connection;
+  return runGlanceManage(
+    {
+      connection,
+      openDatabase: () => openDatabase({ connection, log }),
+      out: text => void process.stdout.write(text),
+      err: text => void process.stderr.write(text),
+    },
+    config.rest,
+  );
+}
