@@ -136,12 +136,12 @@ export interface StateOf {
 
 /**
  * Throws unless the action may start now.
- * @throws Fault `InstanceIsLocked` or `InstanceInvalidState` (409); values name `attr`, `state` and `method`.
+ * @throws Fault `InstanceIsLocked` or `InstanceInvalidState` (400, as it reads where nothing words it better); values name `attr`, `state` and `method`.
  */
 export function checkAction(name: ActionName, instance: StateOf, by: { isAdmin: boolean }): void {
   const rule: ActionRule = actions[name];
   if (rule.locked && instance.locked && !by.isAdmin) {
-    throw new Fault('InstanceIsLocked', 409, `Instance ${instance.uuid} is locked`, {
+    throw new Fault('InstanceIsLocked', 400, `Instance ${instance.uuid} is locked`, {
       module: 'nova.exception',
       values: { instance_uuid: instance.uuid },
     });
@@ -161,7 +161,7 @@ export function checkAction(name: ActionName, instance: StateOf, by: { isAdmin: 
 export const invalidState = (uuid: string, attr: string, state: string | null, method: string): Fault =>
   new Fault(
     'InstanceInvalidState',
-    409,
+    400,
     `Instance ${uuid} in ${attr} ${state ?? 'None'}. Cannot ${method} while the instance is in this state.`,
     { module: 'nova.exception', values: { instance_uuid: uuid, attr, state, method } },
   );

@@ -1,1 +1,1 @@
-export {};
+export * from './compute-api.ts';

@@ -1,0 +1,309 @@
+import { type Clock, Fault, type Logger, type RequestContext } from '@folsom/core';
+import { novaFault } from './faults.ts';
+import type { ImageWire } from './rpc/wire.ts';
+
+/** Nova's view of the image service (its v1 API), acting with the caller's own token. */
+export interface ImageClient {
+  /** @throws Fault `ImageNotFound`, `ImageNotAuthorized`, `GlanceConnectionFailed` */
+  show(context: RequestContext, id: string): Promise<ImageWire>;
+  /** Images the caller can see, private ones of its tenant among them. */
+  list(context: RequestContext, query: ImageQuery): Promise<ImageWire[]>;
+  /** Registers an image without data; it is queued until somebody uploads some. */
+  create(context: RequestContext, image: Partial<ImageWire>): Promise<ImageWire>;
+  /** Replaces all properties, and whatever else is given. */
+  update(context: RequestContext, id: string, image: Partial<ImageWire>): Promise<ImageWire>;
+  delete(context: RequestContext, id: string): Promise<void>;
+}
+
+export interface ImageQuery {
+  /** As glance's v1 takes them: `name`, `status`, `property-x`, `changes-since`, `min_ram` ... */
+  filters?: Readonly<Record<string, string>>;
+  limit?: number;
+  marker?: string;
+}
+
+export interface ImageClientOptions {
+  /** `host:port` or URLs; tried in turn when one does not answer. */
+  servers: readonly string[];
+  clock: Clock;
+  log: Logger;
+  /** Milliseconds for one request. */
+  timeoutMs?: number;
+  /** Milliseconds for which the facts of an active image are not asked again. */
+  cacheMs?: number;
+}
+
+const TIMEOUT_MS = 15_000;
+const CACHE_MS = 2_000;
+const CACHE_MAX = 1_000;
+const PAGE = 100;
+/** Images in one answer; a tenant with more gets them by page. */
+const IMAGES_MAX = 10_000;
+/** Bytes of a listing. */
+const LISTING_BYTES_MAX = 32 * 1024 * 1024;
+
+const JSON_PROPERTIES = ['block_device_mapping', 'mappings'];
+
+export function imageClient(options: ImageClientOptions): ImageClient {
+  const { clock, log, timeoutMs = TIMEOUT_MS, cacheMs = CACHE_MS } = options;
+  const servers = options.servers.map(server => (/^https?:\/\//.test(server) ? server : `http://${server}`));
+  const cache = new Map<string, { image: ImageWire; until: number }>();
+  let turn = 0;
+
+  const request = async (
+    context: RequestContext,
+    method: string,
+    path: string,
+    headers: Record<string, string> = {},
+  ): Promise<Response> => {
+    let failure: unknown;
+    for (let attempt = 0; attempt < servers.length; attempt++) {
+      const server = servers[(turn + attempt) % servers.length]!;
+      try {
+        const response = await fetch(`${server}${path}`, {
+          method,
+          headers: {
+            ...(context.authToken === null ? {} : { 'x-auth-token': context.authToken }),
+            ...headers,
+          },
+          signal: AbortSignal.timeout(timeoutMs),
+          redirect: 'error',
+        });
+        turn = (turn + attempt) % servers.length;
+        return response;
+      } catch (error) {
+        failure = error;
+        log.warn('image service does not answer', {
+          server,
+          method,
+          error: String((error as Error).cause ?? error),
+        });
+      }
+    }
+    throw novaFault('GlanceConnectionFailed', {}, { cause: failure });
+  };
+
+  const keyOf = (context: RequestContext, id: string) => `${context.projectId} ${context.userId} ${id}`;
+
+  return {
+    async show(context, id) {
+      const key = keyOf(context, id);
+      const kept = cache.get(key);
+      if (kept && kept.until > clock.monotonic()) return structuredClone(kept.image);
+      const response = await request(context, 'HEAD', `/v1/images/${encodeURIComponent(id)}`);
+      await response.arrayBuffer();
+      check(response, id);
+      const image = fromHeaders(response.headers);
+      if (image.status === 'active' && cacheMs > 0) {
+        if (cache.size >= CACHE_MAX) cache.clear();
+        cache.set(key, { image: structuredClone(image), until: clock.monotonic() + cacheMs });
+      }
+      return image;
+    },
+
+    async list(context, { filters = {}, limit, marker }) {
+      const images: ImageWire[] = [];
+      let after = marker;
+      const wanted = Math.min(limit ?? IMAGES_MAX, IMAGES_MAX);
+      while (images.length < wanted) {
+        const size = Math.min(PAGE, wanted - images.length);
+        const query = new URLSearchParams({ is_public: 'none', ...filters, limit: String(size) });
+        if (after !== undefined) query.set('marker', after);
+        const response = await request(context, 'GET', `/v1/images/detail?${query}`);
+        const body = await readLimited(response);
+        checkPlain(response, body);
+        const page = (JSON.parse(body) as { images: Record<string, unknown>[] }).images.map(fromJson);
+        images.push(...page);
+        if (page.length < size) break;
+        after = page.at(-1)!.id;
+      }
+      return images;
+    },
+
+    async create(context, image) {
+      const response = await request(context, 'POST', '/v1/images', toHeaders(image));
+      const body = await readLimited(response);
+      checkPlain(response, body);
+      return fromJson((JSON.parse(body) as { image: Record<string, unknown> }).image);
+    },
+
+    async update(context, id, image) {
+      cache.delete(keyOf(context, id));
+      const response = await request(context, 'PUT', `/v1/images/${encodeURIComponent(id)}`, {
+        ...toHeaders(image),
+        'x-glance-registry-purge-props': 'true',
+      });
+      const body = await readLimited(response);
+      check(response, id, body);
+      return fromJson((JSON.parse(body) as { image: Record<string, unknown> }).image);
+    },
+
+    async delete(context, id) {
+      cache.delete(keyOf(context, id));
+      const response = await request(context, 'DELETE', `/v1/images/${encodeURIComponent(id)}`);
+      await response.arrayBuffer();
+      if (response.status === 404) throw novaFault('ImageNotFound', { image_id: id });
+      check(response, id);
+    },
+  };
+}
+
+async function readLimited(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += (chunk as Uint8Array).byteLength;
+    if (size > LISTING_BYTES_MAX) throw novaFault('GlanceConnectionFailed');
+    chunks.push(chunk as Uint8Array);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function check(response: Response, id: string, body = ''): void {
+  if (response.ok) return;
+  if (response.status === 401 || response.status === 403)
+    throw novaFault('ImageNotAuthorized', { image_id: id });
+  if (response.status === 404) throw novaFault('ImageNotFound', { image_id: id });
+  checkPlain(response, body);
+}
+
+function checkPlain(response: Response, body: string): void {
+  if (response.ok) return;
+  if (response.status === 401 || response.status === 403) throw novaFault('NotAuthorized');
+  if (response.status === 404) throw novaFault('NotFound');
+  if (response.status >= 400 && response.status < 500) {
+    throw new Fault(
+      'Invalid',
+      response.status === 413 ? 413 : 400,
+      body.slice(0, 1000) || 'Unacceptable parameters.',
+      {
+        module: 'nova.exception',
+      },
+    );
+  }
+  throw novaFault(
+    'GlanceConnectionFailed',
+    {},
+    { cause: new Error(`image service answered ${response.status}`) },
+  );
+}
+
+const text = (value: string): string => Buffer.from(value, 'latin1').toString('utf8');
+const latin = (value: string): string =>
+  Buffer.from(value.replace(/[\r\n\0]+/g, ' '), 'utf8').toString('latin1');
+
+const isTrue = (value: string | null): boolean => value !== null && value.toLowerCase() === 'true';
+const orNull = (value: string | null | undefined): string | null =>
+  value === undefined || value === null || value === '' || value === 'None' ? null : value;
+
+/** Times as messages carry them, whatever form glance gave. */
+const time = (value: unknown): string | null => {
+  if (typeof value !== 'string' || value === '' || value === 'None') return null;
+  const at = Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(value) ? value : `${value}Z`);
+  return Number.isNaN(at) ? null : `${new Date(at).toISOString().slice(0, 19)}.000000`;
+};
+
+function fromHeaders(headers: Headers): ImageWire {
+  const meta = (name: string): string | null => {
+    const value = headers.get(`x-image-meta-${name}`);
+    return value === null ? null : text(value);
+  };
+  const properties: Record<string, unknown> = {};
+  const prefix = 'x-image-meta-property-';
+  for (const [name, value] of headers) {
+    if (name.startsWith(prefix)) properties[name.slice(prefix.length)] = text(value);
+  }
+  return {
+    id: meta('id') ?? '',
+    name: meta('name'),
+    status: meta('status') ?? '',
+    size: Number(meta('size') ?? 0),
+    checksum: orNull(meta('checksum')),
+    disk_format: orNull(meta('disk_format')),
+    container_format: orNull(meta('container_format')),
+    min_disk: Number(meta('min_disk') ?? 0),
+    min_ram: Number(meta('min_ram') ?? 0),
+    owner: orNull(meta('owner')),
+    is_public: isTrue(meta('is_public')),
+    created_at: time(meta('created_at')),
+    updated_at: time(meta('updated_at')),
+    deleted_at: time(meta('deleted_at')),
+    deleted: isTrue(meta('deleted')),
+    properties: readJsonProperties(properties),
+  };
+}
+
+function fromJson(image: Record<string, unknown>): ImageWire {
+  return {
+    id: String(image.id),
+    name: (image.name as string | null) ?? null,
+    status: String(image.status ?? ''),
+    size: Number(image.size ?? 0),
+    checksum: (image.checksum as string | null) ?? null,
+    disk_format: (image.disk_format as string | null) ?? null,
+    container_format: (image.container_format as string | null) ?? null,
+    min_disk: Number(image.min_disk ?? 0),
+    min_ram: Number(image.min_ram ?? 0),
+    owner: (image.owner as string | null) ?? null,
+    is_public: Boolean(image.is_public),
+    created_at: time(image.created_at),
+    updated_at: time(image.updated_at),
+    deleted_at: time(image.deleted_at),
+    deleted: Boolean(image.deleted),
+    properties: readJsonProperties({ ...((image.properties as Record<string, unknown> | undefined) ?? {}) }),
+  };
+}
+
+/** Two properties hold JSON; what does not parse stays the text it is. */
+function readJsonProperties(properties: Record<string, unknown>): Record<string, unknown> {
+  for (const name of JSON_PROPERTIES) {
+    const value = properties[name];
+    if (typeof value !== 'string') continue;
+    try {
+      properties[name] = JSON.parse(value);
+    } catch {
+      // Left as text: nobody but its owner is hurt.
+    }
+  }
+  return properties;
+}
+
+const SENT = [
+  'id',
+  'name',
+  'size',
+  'checksum',
+  'disk_format',
+  'container_format',
+  'min_disk',
+  'min_ram',
+  'owner',
+  'is_public',
+] as const;
+
+function toHeaders(image: Partial<ImageWire>): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const name of SENT) {
+    const value = image[name];
+    if (value !== undefined && value !== null) headers[`x-image-meta-${name}`] = latin(pythonText(value));
+  }
+  for (const [name, value] of Object.entries(image.properties ?? {})) {
+    if (value === null || value === undefined) continue;
+    const shown = typeof value === 'object' ? JSON.stringify(value) : pythonText(value);
+    headers[`x-image-meta-property-${headerName(name)}`] = latin(shown);
+  }
+  return headers;
+}
+
+const pythonText = (value: unknown): string =>
+  value === true ? 'True' : value === false ? 'False' : String(value);
+
+/** Names travel as header names. @throws Fault `Invalid` for one that cannot. */
+function headerName(name: string): string {
+  if (!/^[!#$%&'*+.^_`|~\w-]{1,255}$/.test(name)) {
+    throw new Fault('Invalid', 400, `Invalid image property name: ${name.slice(0, 255)}`, {
+      module: 'nova.exception',
+    });
+  }
+  return name.toLowerCase();
+}

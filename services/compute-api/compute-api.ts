@@ -1,0 +1,139 @@
+import { authTokenHook, type TokenValidator } from '@folsom/auth';
+import type { Config } from '@folsom/config';
+import type { RunningService, World } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import { createApp, type HttpMetrics } from '@folsom/http';
+import { type ImageClient, imageClient } from '@folsom/nova/image-client';
+import { networkApi } from '@folsom/nova/network-api';
+import { novaOptions } from '@folsom/nova/options';
+import { defaultLimits } from '@folsom/nova/quotas';
+import { computeContract } from '@folsom/nova/rpc/compute';
+import { schedulerContract } from '@folsom/nova/rpc/scheduler';
+import type { Policy } from '@folsom/policy';
+import type { Bus } from '@folsom/rpc';
+import { serverConsoles } from './core/consoles.ts';
+import { extensionsResource } from './core/extensions.ts';
+import { flavorsResource } from './core/flavors.ts';
+import { imageMetadata, imagesResource } from './core/images.ts';
+import { serverIps } from './core/ips.ts';
+import { limitsResource } from './core/limits.ts';
+import { serverMetadata } from './core/server-metadata.ts';
+import { serversResource } from './core/servers.ts';
+import { belowMount, mountVersions } from './core/versions.ts';
+import type { Deps } from './deps.ts';
+import {
+  chosenExtensions,
+  completed,
+  type Extension,
+  type Registry,
+  readExtensions,
+  registryOf,
+} from './http/extension.ts';
+import { renderFault } from './http/faults.ts';
+import { mountRoutes } from './http/mount.ts';
+import { DEFAULT_RATE_LIMITS, type RateLimit, rateLimiter } from './http/rate-limits.ts';
+import { type Resource, type Route, routesOf } from './http/resource.ts';
+
+export interface ComputeApiOptions {
+  /** Must know {@link novaOptions}. */
+  config: Config;
+  database: Database;
+  bus: Bus;
+  validator: TokenValidator;
+  policy: Policy;
+  world: World;
+  /** Default: the image services of `glance_api_servers`. */
+  images?: ImageClient;
+  /** Default: Folsom's table, unless `api_rate_limit` is off. */
+  rateLimits?: readonly RateLimit[];
+  /** What a 401 names as the place to log in. */
+  authUri?: string;
+  metrics?: HttpMetrics;
+}
+
+export interface ComputeApi extends RunningService {
+  /** Method and path of every route, for generated tests. */
+  routes: readonly { method: string; path: string; name: string }[];
+}
+
+/** The folder whose listing is the list of extensions. */
+const EXTENSIONS = new URL('./extensions/', import.meta.url);
+
+/** Resources of the core, in Folsom's order. */
+const coreResources = (registry: Registry): Resource[] => [
+  serverConsoles,
+  serversResource(registry),
+  serverIps,
+  imagesResource(registry),
+  limitsResource(registry),
+  flavorsResource(registry),
+  imageMetadata,
+  serverMetadata,
+  extensionsResource,
+];
+
+/** All routes: the core with what extensions give it, then the extensions' own resources. */
+export function allRoutes(registry: Registry): Route[] {
+  const { extensions } = registry;
+  const own = extensions.flatMap((extension: Extension) => [...(extension.resources ?? [])]);
+  return [...coreResources(registry), ...own].flatMap(resource => routesOf(completed(resource, extensions)));
+}
+
+/** nova-api's OpenStack compute API on `osapi_compute_listen_port` (8774). */
+export async function startComputeApi(options: ComputeApiOptions): Promise<ComputeApi> {
+  const { database, bus, world, policy } = options;
+  const config = options.config.of(novaOptions);
+  const registry = registryOf(
+    chosenExtensions(
+      await readExtensions(EXTENSIONS),
+      config.osapi_compute_extension,
+      config.osapi_compute_ext_list,
+    ),
+  );
+  const limits = options.rateLimits ?? (config.api_rate_limit ? DEFAULT_RATE_LIMITS : []);
+  const deps: Deps = {
+    config,
+    db: database,
+    ...world,
+    policy,
+    bus,
+    compute: computeContract.client(bus),
+    scheduler: schedulerContract.client(bus),
+    network: networkApi({ bus, db: database, clock: world.clock }),
+    images:
+      options.images ??
+      imageClient({ servers: config.glance_api_servers, clock: world.clock, log: world.log }),
+    quotaDefaults: defaultLimits(config),
+    registry,
+    rateLimiter: limits.length > 0 ? rateLimiter(limits, world.clock) : undefined,
+  };
+  const app = createApp({
+    name: 'nova-api-os-compute',
+    world,
+    renderFault,
+    bodyLimit: config.osapi_max_request_body_size,
+    checks: { database: () => database.ping(), bus: () => bus.ready() },
+    ...(options.metrics ? { metrics: options.metrics } : {}),
+  });
+  app.server.decorateRequest('token', null);
+  app.server.addHook(
+    'onRequest',
+    authTokenHook({
+      validator: options.validator,
+      ...(options.authUri === undefined ? {} : { authUri: options.authUri }),
+      open: request => !belowMount(request.url),
+    }),
+  );
+  mountVersions(app, config.osapi_compute_link_prefix);
+  mountRoutes(app, allRoutes(registry), deps);
+  const address = await app.listen({
+    host: config.osapi_compute_listen,
+    port: config.osapi_compute_listen_port,
+  });
+  return {
+    name: 'nova-api-os-compute',
+    addresses: [address],
+    routes: app.routes,
+    stop: () => app.stop(),
+  };
+}

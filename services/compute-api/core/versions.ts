@@ -1,0 +1,168 @@
+import type { App } from '@folsom/http';
+import { send } from '@folsom/http';
+import { writeXml, XML_DECLARATION, type XmlNode } from '@folsom/wire';
+import { atomLinks, NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { answerFormat } from '../http/accept.ts';
+import { badRequest, renderFault } from '../http/faults.ts';
+import { withPrefix } from '../http/links.ts';
+import { MOUNTS, nowhere, write } from '../http/mount.ts';
+
+const MEDIA_TYPES = [
+  { base: 'application/xml', type: 'application/vnd.openstack.compute+xml;version=2' },
+  { base: 'application/json', type: 'application/vnd.openstack.compute+json;version=2' },
+];
+const UPDATED = '2011-01-21T11:33:21Z';
+const GUIDE = 'http://docs.openstack.org/api/openstack-compute/1.1/os-compute-devguide-1.1.pdf';
+const WADL = 'http://docs.openstack.org/api/openstack-compute/1.1/wadl/os-compute-1.1.wadl';
+
+const version: XmlTemplate = {
+  tag: 'version',
+  attributes: { id: 'id', status: 'status', updated: 'updated' },
+  children: [
+    {
+      tag: 'media-types',
+      at: (datum: Record<string, unknown>) => ('media-types' in datum ? datum : undefined),
+      children: [{ tag: 'media-type', at: 'media-types', attributes: { base: 'base', type: 'type' } }],
+    },
+    atomLinks(),
+  ],
+};
+const namespaces = { '': NOVA_NS.common, atom: NOVA_NS.atom };
+const versionXml: XmlTemplate = { ...version, at: 'version', namespaces };
+const versionsXml: XmlTemplate = { tag: 'versions', namespaces, children: [{ ...version, at: 'versions' }] };
+const choicesXml: XmlTemplate = { tag: 'choices', namespaces, children: [{ ...version, at: 'choices' }] };
+
+interface VersionView {
+  id: string;
+  status: string;
+  updated: string;
+  links: { rel: string; href: string; type?: string }[];
+}
+
+/** The documents at `/`, `/v2/` and `/v1.1/`, and what is answered everywhere else. */
+export function mountVersions(app: App, linkPrefix: string | null): void {
+  const host = (request: FastifyRequest) =>
+    withPrefix(`${request.protocol}://${request.headers.host ?? 'localhost'}`, linkPrefix);
+
+  app.server.get('/', { config: { name: 'versions' } }, async (request, reply) => {
+    const self = { rel: 'self', href: `${host(request)}/v2/` };
+    const item: VersionView = { id: 'v2.0', status: 'CURRENT', updated: UPDATED, links: [self] };
+    if (wantsAtom(request)) return atom(reply, 'Available API Versions', `${host(request)}/`, [item]);
+    return write(
+      reply,
+      { status: 200, view: { versions: [item] } },
+      { xml: versionsXml },
+      answerFormat(request.url, request.headers.accept),
+    );
+  });
+  app.server.post('/', { config: { name: 'versions' } }, async () => {
+    throw badRequest();
+  });
+
+  for (const mount of MOUNTS) {
+    app.server.get(`/${mount}`, { config: { name: `${mount} redirect` } }, async (request, reply) =>
+      reply
+        .code(302)
+        .header('location', `${host(request)}/${mount}/`)
+        .header('content-type', 'text/plain; charset=utf8')
+        .send(''),
+    );
+    app.server.get(`/${mount}/`, { config: { name: `${mount} version` } }, async (request, reply) => {
+      const self = `${host(request)}/${mount}/`;
+      const item: VersionView = {
+        id: 'v2.0',
+        status: 'CURRENT',
+        updated: UPDATED,
+        links: [
+          { rel: 'self', href: self },
+          { rel: 'describedby', type: 'application/pdf', href: GUIDE },
+          { rel: 'describedby', type: 'application/vnd.sun.wadl+xml', href: WADL },
+        ],
+      };
+      if (wantsAtom(request)) return atom(reply, 'About This Version', self, [item]);
+      return write(
+        reply,
+        { status: 200, view: { version: { ...item, 'media-types': MEDIA_TYPES } } },
+        { xml: versionXml },
+        answerFormat(request.url, request.headers.accept),
+      );
+    });
+  }
+
+  app.server.all('/*', { config: { name: 'unmatched' } }, async (request, reply) => {
+    if (belowMount(request.url)) {
+      send(reply, nowhere(request));
+      return reply;
+    }
+    const hasBody = request.body instanceof Buffer && request.body.length > 0;
+    if (hasBody) {
+      send(reply, renderFault(badRequest(), request));
+      return reply;
+    }
+    const path = request.url.split('?', 1)[0]!.replace(/^\/+|\/+$/g, '');
+    const view = {
+      choices: [
+        {
+          id: 'v2.0',
+          status: 'CURRENT',
+          links: [{ rel: 'self', href: `${host(request)}/v2/${path}` }],
+          'media-types': MEDIA_TYPES,
+        },
+      ],
+    };
+    const as = answerFormat(request.url, request.headers.accept);
+    return write(reply, { status: 300, view }, { xml: choicesXml }, as);
+  });
+}
+
+/** Whether the path lies below `/v2` or `/v1.1`, where a token is needed. */
+export function belowMount(url: string): boolean {
+  return MOUNTS.some(mount => {
+    if (!url.startsWith(`/${mount}`)) return false;
+    const next = url[mount.length + 1];
+    return next === undefined || next === '/' || next === '?';
+  });
+}
+
+const wantsAtom = (request: FastifyRequest): boolean =>
+  (request.headers.accept ?? '').split(',')[0]!.split(';')[0]!.trim() === 'application/atom+xml';
+
+function atom(reply: FastifyReply, title: string, id: string, versions: VersionView[]): FastifyReply {
+  const text = (tag: string, content: string, attributes: Record<string, string> = {}): XmlNode => ({
+    tag,
+    content,
+    attributes,
+  });
+  const feed: XmlNode = {
+    tag: 'feed',
+    namespaces: { '': NOVA_NS.atom },
+    content: [
+      text('title', title, { type: 'text' }),
+      text('updated', UPDATED),
+      text('id', id),
+      { tag: 'link', attributes: { rel: 'self', href: id } },
+      {
+        tag: 'author',
+        content: [text('name', 'Rackspace'), text('uri', 'http://www.rackspace.com/')],
+      },
+      ...versions.map(item => ({
+        tag: 'entry',
+        content: [
+          text('id', item.links[0]!.href),
+          text('title', `Version ${item.id}`, { type: 'text' }),
+          text('updated', item.updated),
+          ...item.links.map(({ rel, href, type }) => ({
+            tag: 'link',
+            attributes: { rel, href, ...(type === undefined ? {} : { type }) },
+          })),
+          text('content', `Version ${item.id} ${item.status} (${item.updated})`, { type: 'text' }),
+        ],
+      })),
+    ],
+  };
+  return reply
+    .code(200)
+    .header('content-type', 'application/atom+xml')
+    .send(Buffer.from(writeXml(feed, { declaration: XML_DECLARATION })));
+}

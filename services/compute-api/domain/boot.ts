@@ -1,0 +1,393 @@
+import type { RequestContext } from '@folsom/core';
+import { isoSeconds } from '@folsom/core';
+import { toSqlTime } from '@folsom/db';
+import { novaFault } from '@folsom/nova/faults';
+import { extraSpecs, type FlavorRow, flavorWire } from '@folsom/nova/flavors';
+import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
+import { keyPairByName } from '@folsom/nova/keypairs';
+import { exceeded, limitsOf, usagesOf, withQuota } from '@folsom/nova/quotas';
+import type { Sql } from '@folsom/nova/rows';
+import type {
+  FilterProperties,
+  ImageWire,
+  InjectedFiles,
+  InstanceProperties,
+  RequestedNetworks,
+} from '@folsom/nova/rpc/wire';
+import { createSecurityGroup, securityGroupsByNames } from '@folsom/nova/security-groups';
+import { authorize, type Deps } from '../deps.ts';
+import { badRequest, tooLarge } from '../http/faults.ts';
+import { type BlockDevice, blockDeviceRows, checkVolumes, rootDeviceName } from './block-devices.ts';
+import { reservationId } from './passwords.ts';
+import { checkInjectedFiles, checkMetadata, overOf, roomFor, tooManyInstances } from './quota-checks.ts';
+
+/** What somebody wants booted, already read and checked for form. */
+export interface BootRequest {
+  flavor: FlavorRow;
+  imageId: string;
+  name: string;
+  minCount: number;
+  maxCount: number;
+  keyName: string | null;
+  metadata: Record<string, string>;
+  injectedFiles: InjectedFiles;
+  adminPassword: string;
+  securityGroups: string[];
+  networks: RequestedNetworks;
+  availabilityZone: string | null;
+  userData: string | null;
+  /** true, an image's id, or nothing. */
+  configDrive: string | boolean | null;
+  blockDevices: BlockDevice[];
+  accessIpV4: string | null;
+  accessIpV6: string | null;
+  autoDiskConfig: boolean | null;
+  schedulerHints: Record<string, unknown>;
+}
+
+export interface Booted {
+  uuids: string[];
+  reservationId: string;
+  autoDiskConfig: boolean | null;
+}
+
+/** Bytes of user data, base64 included: the column's length. */
+const USER_DATA_BYTES_MAX = 65_535;
+/** Instances of one request where the quota sets no limit. */
+const BOOT_COUNT_MAX = 1_000;
+
+/**
+ * Boots instances: checks everything that can be refused, writes the rows together with the use of quota in one
+ * transaction, and hands the rest to the scheduler. Parallel boots never pass the quota.
+ */
+export async function boot(deps: Deps, context: RequestContext, request: BootRequest): Promise<Booted> {
+  const { flavor } = request;
+  const target = {
+    project_id: context.projectId,
+    user_id: context.userId,
+    availability_zone: request.availabilityZone,
+  };
+  authorize(deps, context, 'compute:create', target);
+  if (request.networks && request.networks.length > 0) {
+    authorize(deps, context, 'compute:create:attach_network', target);
+  }
+  if (request.blockDevices.length > 0) authorize(deps, context, 'compute:create:attach_volume', target);
+  if (flavor.disabled) throw novaFault('InstanceTypeNotFound', { instance_type_id: flavor.id });
+
+  const projectId = context.projectId ?? '';
+  const { knex } = deps.db;
+  const limits = await limitsOf(knex, projectId, deps.quotaDefaults);
+  const count = await affordable(deps, projectId, request);
+  checkMetadata(limits, request.metadata);
+  checkInjectedFiles(limits, request.injectedFiles);
+  if (request.networks) await deps.network.client.validate_networks(context, { networks: request.networks });
+
+  const image = await imageFor(deps, context, request);
+  const kernel = await kernelAndRamdisk(deps, context, image);
+  const configDriveId = await configDriveImage(deps, context, request.configDrive);
+  const key =
+    request.keyName === null ? null : await keyPairByName(knex, context.userId ?? '', request.keyName);
+  checkUserData(request.userData);
+  await checkVolumes(knex, projectId, request.blockDevices);
+  await checkGroups(knex, projectId, request.securityGroups);
+  const { zone, forcedHost } = zoneOf(deps, request.availabilityZone);
+
+  const now = deps.clock.now();
+  const property = (name: string) => textOrNull(image.properties[name]);
+  const autoDiskConfig = request.autoDiskConfig ?? boolOrNull(property('auto_disk_config'));
+  const base: InstanceProperties = {
+    reservation_id: reservationId(deps.random),
+    image_ref: request.imageId,
+    kernel_id: kernel.kernelId ?? '',
+    ramdisk_id: kernel.ramdiskId ?? '',
+    power_state: powerState.noState,
+    vm_state: vmState.building,
+    config_drive_id: configDriveId ?? '',
+    config_drive: request.configDrive === true ? '1' : '',
+    user_id: context.userId,
+    project_id: context.projectId,
+    launch_time: isoSeconds(now),
+    instance_type_id: flavor.id,
+    memory_mb: flavor.memory_mb,
+    vcpus: flavor.vcpus,
+    root_gb: flavor.root_gb,
+    ephemeral_gb: flavor.ephemeral_gb,
+    display_name: request.name,
+    display_description: request.name,
+    user_data: request.userData,
+    key_name: request.keyName,
+    key_data: key?.public_key ?? null,
+    locked: false,
+    metadata: request.metadata,
+    access_ip_v4: request.accessIpV4,
+    access_ip_v6: request.accessIpV6,
+    availability_zone: zone,
+    root_device_name: rootDeviceName(image.properties),
+    progress: 0,
+    os_type: property('os_type'),
+    architecture: property('arch'),
+    vm_mode: property('vm_mode'),
+    auto_disk_config: autoDiskConfig,
+    launch_index: 0,
+  };
+
+  const uuids = Array.from({ length: count }, () => deps.random.uuid());
+  const deltas = { instances: count, cores: count * flavor.vcpus, ram: count * flavor.memory_mb };
+  try {
+    await withQuota(deps.db, projectId, deps.quotaDefaults, deltas, now, trx =>
+      insertInstances(trx, { context, request, base, image, uuids, now }),
+    );
+  } catch (error) {
+    const over = overOf(error);
+    throw over ? tooManyInstances(over, { ...deltas, instances: request.minCount }) : error;
+  }
+
+  const filters: FilterProperties = { scheduler_hints: request.schedulerHints };
+  if (context.isAdmin && forcedHost !== null) filters.force_hosts = [forcedHost];
+  await deps.scheduler.run_instance(context, {
+    request_spec: {
+      image,
+      instance_properties: base,
+      instance_type: flavorWire(flavor, await extraSpecs(knex, flavor.id)),
+      instance_uuids: uuids,
+      block_device_mapping: request.blockDevices,
+      security_group: request.securityGroups,
+    },
+    admin_password: request.adminPassword,
+    injected_files: request.injectedFiles,
+    requested_networks: request.networks,
+    is_first_time: true,
+    filter_properties: filters,
+  });
+  return { uuids, reservationId: base.reservation_id, autoDiskConfig };
+}
+
+/** How many of the instances asked for fit, at least the smallest number asked for. @throws `TooManyInstances` */
+async function affordable(deps: Deps, projectId: string, request: BootRequest): Promise<number> {
+  const { flavor, minCount, maxCount } = request;
+  const { knex } = deps.db;
+  const limits = await limitsOf(knex, projectId, deps.quotaDefaults);
+  const deltas = { instances: maxCount, cores: maxCount * flavor.vcpus, ram: maxCount * flavor.memory_mb };
+  const over = exceeded(limits, await usagesOf(knex, projectId), deltas);
+  if (over) {
+    const room = roomFor(over, flavor);
+    if (room < minCount) throw tooManyInstances(over, { ...deltas, instances: minCount });
+    return Math.min(room, BOOT_COUNT_MAX);
+  }
+  if (maxCount > BOOT_COUNT_MAX) throw badRequest(`max_count must be <= ${BOOT_COUNT_MAX}`);
+  return maxCount;
+}
+
+async function imageFor(deps: Deps, context: RequestContext, request: BootRequest): Promise<ImageWire> {
+  const image = await deps.images.show(context, request.imageId);
+  if (request.flavor.memory_mb < Number(image.min_ram)) throw novaFault('InstanceTypeMemoryTooSmall');
+  if (request.flavor.root_gb < Number(image.min_disk)) throw novaFault('InstanceTypeDiskTooSmall');
+  return image;
+}
+
+/** The image's kernel and ramdisk, both known to the image service. */
+export async function kernelAndRamdisk(
+  deps: Deps,
+  context: RequestContext,
+  image: ImageWire,
+): Promise<{ kernelId: string | null; ramdiskId: string | null }> {
+  const kernelId = textOrNull(image.properties.kernel_id);
+  const ramdiskId = textOrNull(image.properties.ramdisk_id);
+  if (kernelId === deps.config.null_kernel) return { kernelId: null, ramdiskId: null };
+  await Promise.all([kernelId, ramdiskId].filter(id => id !== null).map(id => deps.images.show(context, id)));
+  return { kernelId, ramdiskId };
+}
+
+async function configDriveImage(
+  deps: Deps,
+  context: RequestContext,
+  configDrive: BootRequest['configDrive'],
+): Promise<string | null> {
+  if (!configDrive || configDrive === true) return null;
+  await deps.images.show(context, configDrive);
+  return configDrive;
+}
+
+function checkUserData(userData: string | null): void {
+  if (userData !== null && userData.length > USER_DATA_BYTES_MAX) {
+    throw badRequest(
+      `User data too large. User data must be no larger than ${USER_DATA_BYTES_MAX} bytes once base64 encoded. ` +
+        `Your data is ${userData.length} bytes`,
+    );
+  }
+}
+
+async function checkGroups(sql: Sql, projectId: string, names: readonly string[]): Promise<void> {
+  const wanted = names.filter(name => name !== 'default');
+  if (wanted.length === 0) return;
+  const found = await securityGroupsByNames(sql, projectId, wanted);
+  const missing = wanted.find(name => !found.has(name));
+  if (missing !== undefined) {
+    throw novaFault('SecurityGroupNotFoundForProject', { security_group_id: missing, project_id: projectId });
+  }
+}
+
+/** `zone:host` lets administrators name the host. */
+function zoneOf(deps: Deps, text: string | null): { zone: string | null; forcedHost: string | null } {
+  const [zone = '', host, ...rest] = (text ?? '').split(':');
+  if (rest.length > 0) throw badRequest('The supplied availability zone is not valid.');
+  return { zone: zone === '' ? deps.config.default_schedule_zone : zone, forcedHost: host ?? null };
+}
+
+interface Rows {
+  context: RequestContext;
+  request: BootRequest;
+  base: InstanceProperties;
+  image: ImageWire;
+  uuids: string[];
+  now: number;
+}
+
+/** All rows of the request, one statement a table. */
+async function insertInstances(trx: Sql, rows: Rows): Promise<void> {
+  const { context, request, base, image, uuids, now } = rows;
+  const projectId = context.projectId ?? '';
+  const groups = await groupsFor(trx, context, request.securityGroups, now);
+  const created = { created_at: toSqlTime(now), deleted: 0 };
+  const shared = sharedColumns(base, request, image);
+  await inBatches(
+    trx,
+    'instances',
+    uuids.map(uuid => ({
+      ...shared,
+      ...created,
+      uuid,
+      display_name: request.name,
+      hostname: hostnameOf(request.name, uuid),
+      project_id: projectId,
+      updated_at: toSqlTime(now),
+    })),
+  );
+  const metadata = Object.entries(request.metadata);
+  await inBatches(
+    trx,
+    'instance_metadata',
+    uuids.flatMap(instance_uuid =>
+      metadata.map(([key, value]) => ({ instance_uuid, key, value, ...created })),
+    ),
+  );
+  const system = Object.entries(systemMetadata(image, base.image_ref));
+  await inBatches(
+    trx,
+    'instance_system_metadata',
+    uuids.flatMap(instance_uuid => system.map(([key, value]) => ({ instance_uuid, key, value, ...created }))),
+  );
+  await inBatches(
+    trx,
+    'instance_info_caches',
+    uuids.map(instance_uuid => ({ instance_uuid, network_info: '[]', ...created })),
+  );
+  await inBatches(
+    trx,
+    'security_group_instance_association',
+    uuids.flatMap(instance_uuid =>
+      groups.map(security_group_id => ({ instance_uuid, security_group_id, ...created })),
+    ),
+  );
+  const devices = blockDeviceRows(image.properties, request.blockDevices, request.flavor);
+  await inBatches(
+    trx,
+    'block_device_mapping',
+    uuids.flatMap(instance_uuid => devices.map(device => ({ ...device, instance_uuid, ...created }))),
+  );
+}
+
+/** Columns that all instances of the request have alike. */
+function sharedColumns(base: InstanceProperties, request: BootRequest, image: ImageWire) {
+  const { config_drive_id, launch_time: _launch, metadata: _metadata, ...columns } = base;
+  return {
+    ...columns,
+    // The drive is on, or made from an image.
+    config_drive: base.config_drive === '' ? config_drive_id : base.config_drive,
+    architecture: textOrNull(image.properties.architecture),
+    locked: 0,
+    auto_disk_config: base.auto_disk_config === null ? null : Number(base.auto_disk_config),
+    task_state: taskState.scheduling,
+    launch_index: 0,
+    shutdown_terminate: request.blockDevices.length > 0 ? 0 : 1,
+    disable_terminate: 0,
+  };
+}
+
+/** Rows of one statement: databases bound the parameters of one. */
+const BATCH = 100;
+
+async function inBatches(trx: Sql, table: string, rows: Record<string, unknown>[]): Promise<void> {
+  for (let at = 0; at < rows.length; at += BATCH) await trx(table).insert(rows.slice(at, at + BATCH));
+}
+
+/** Ids of the groups by name, making the tenant's `default` where it has none yet. */
+async function groupsFor(
+  trx: Sql,
+  context: RequestContext,
+  names: readonly string[],
+  now: number,
+): Promise<number[]> {
+  const projectId = context.projectId ?? '';
+  const found = await securityGroupsByNames(trx, projectId, [...new Set([...names, 'default'])]);
+  if (!found.has('default')) {
+    const group = { name: 'default', description: 'default', userId: context.userId ?? '', projectId };
+    found.set('default', await createSecurityGroup(trx, group, now));
+  }
+  return names.map(name => {
+    const group = found.get(name);
+    if (!group) {
+      throw novaFault('SecurityGroupNotFoundForProject', { security_group_id: name, project_id: projectId });
+    }
+    return group.id;
+  });
+}
+
+/** Facts of the image kept with the instance, cut to the column. */
+export function systemMetadata(image: ImageWire, imageRef: string): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const [key, value] of Object.entries(image.properties)) {
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    out[`image_${key}`.slice(0, 255)] = text.slice(0, 255);
+  }
+  out.image_base_image_ref = textOrNull(image.properties.base_image_ref) ?? imageRef;
+  return out;
+}
+
+/** A name as a host may have it: letters, digits, dots and dashes. */
+export function hostnameOf(name: string, uuid: string): string {
+  const text = [...name]
+    .filter(c => c.codePointAt(0)! < 256)
+    .join('')
+    .replace(/[ _]/g, '-')
+    .replace(/[^A-Za-z0-9_.-]+/g, '')
+    .toLowerCase()
+    .replace(/^[.-]+|[.-]+$/g, '');
+  return text === '' ? `server-${uuid}` : text;
+}
+
+const textOrNull = (value: unknown): string | null =>
+  value === undefined || value === null ? null : typeof value === 'string' ? value : String(value);
+
+const boolOrNull = (value: string | null): boolean | null =>
+  value === null ? null : /^(1|true|yes|y)$/i.test(value);
+
+/** The faults of a boot as the server resource words them. */
+export const BOOT_FAULTS: Record<string, (error: { message: string; status: number }) => Error> = {
+  TooManyInstances: error => tooLarge(error.message, 0),
+  MetadataLimitExceeded: error => tooLarge(error.message, 0),
+  OnsetFileLimitExceeded: error => tooLarge(error.message, 0),
+  OnsetFilePathLimitExceeded: error => tooLarge(error.message, 0),
+  OnsetFileContentLimitExceeded: error => tooLarge(error.message, 0),
+  InvalidMetadataSize: error => tooLarge(error.message),
+  InvalidMetadata: error => badRequest(error.message),
+  InstanceTypeMemoryTooSmall: error => badRequest(error.message),
+  InstanceTypeDiskTooSmall: error => badRequest(error.message),
+  InstanceTypeNotFound: error => badRequest(error.message),
+  ImageNotFound: () => badRequest('Can not find requested image'),
+  ImageNotAuthorized: () => badRequest('Can not find requested image'),
+  FlavorNotFound: () => badRequest('Invalid flavorRef provided.'),
+  KeypairNotFound: () => badRequest('Invalid key_name provided.'),
+  SecurityGroupNotFound: error => badRequest(error.message),
+  SecurityGroupNotFoundForProject: error => badRequest(error.message),
+};

@@ -1,0 +1,24 @@
+import type { Random } from '@folsom/core';
+
+/** Characters nobody confuses; every group is in every password. */
+const GROUPS = ['23456789', 'ABCDEFGHJKLMNPQRSTUVWXYZ', 'abcdefghijkmnopqrstuvwxyz'] as const;
+
+export function generatePassword(random: Random, length: number): string {
+  const pick = (symbols: string) => symbols[random.int(symbols.length)]!;
+  const first = shuffle(random, GROUPS.map(pick)).slice(0, length);
+  const all = GROUPS.join('');
+  while (first.length < length) first.push(pick(all));
+  return shuffle(random, first).join('');
+}
+
+function shuffle<T>(random: Random, items: T[]): T[] {
+  for (let at = items.length - 1; at > 0; at--) {
+    const other = random.int(at + 1);
+    [items[at], items[other]] = [items[other]!, items[at]!];
+  }
+  return items;
+}
+
+/** `r-` and eight letters or digits. */
+export const reservationId = (random: Random): string =>
+  `r-${Array.from({ length: 8 }, () => 'abcdefghijklmnopqrstuvwxyz0123456789'[random.int(36)]).join('')}`;

@@ -1,0 +1,68 @@
+import type { RequestContext } from '@folsom/core';
+import { novaFault } from '@folsom/nova/faults';
+import type { InstanceRecord } from '@folsom/nova/instance-records';
+import { instanceRecord } from '@folsom/nova/instance-records';
+import { checkAction } from '@folsom/nova/instance-state';
+import { replaceMetadata, replaceSystemMetadata, systemMetadataOf } from '@folsom/nova/instances';
+import type { InjectedFiles } from '@folsom/nova/rpc/wire';
+import { authorize, type Deps } from '../deps.ts';
+import { begin, hostOf, type Step } from './actions.ts';
+import { kernelAndRamdisk, systemMetadata } from './boot.ts';
+import { targetOf, wireOf } from './instances.ts';
+import { checkInjectedFiles, checkMetadata, limitsFor } from './quota-checks.ts';
+
+export interface RebuildRequest {
+  imageId: string;
+  password: string;
+  files: InjectedFiles;
+  /** Replaces the metadata when given. */
+  metadata: Record<string, string> | undefined;
+  changes: Pick<Step, 'display_name' | 'access_ip_v4' | 'access_ip_v6' | 'auto_disk_config'>;
+}
+
+/** Puts an instance back to the state of an image, keeping its identity, addresses and size. */
+export async function rebuild(
+  deps: Deps,
+  context: RequestContext,
+  instance: InstanceRecord,
+  request: RebuildRequest,
+): Promise<void> {
+  authorize(deps, context, 'compute:rebuild', targetOf(instance));
+  checkAction('rebuild', instance, context);
+  const image = await deps.images.show(context, request.imageId);
+  const limits = await limitsFor(deps, context);
+  checkInjectedFiles(limits, request.files);
+  if (request.metadata) checkMetadata(limits, request.metadata);
+  if (instance.flavor.memory_mb < Number(image.min_ram)) throw novaFault('InstanceTypeMemoryTooSmall');
+  if (instance.flavor.root_gb < Number(image.min_disk)) throw novaFault('InstanceTypeDiskTooSmall');
+  const kernel = await kernelAndRamdisk(deps, context, image);
+
+  const before = await systemMetadataOf(deps.db.knex, instance.uuid);
+  const { record } = await begin(deps, context, instance, 'rebuild', {
+    image_ref: request.imageId,
+    kernel_id: kernel.kernelId ?? '',
+    ramdisk_id: kernel.ramdiskId ?? '',
+    progress: 0,
+    ...request.changes,
+  });
+  const now = deps.clock.now();
+  await deps.db.transaction(async trx => {
+    const kept = Object.fromEntries(Object.entries(before).filter(([key]) => !key.startsWith('image_')));
+    const { image_base_image_ref: _base, ...facts } = systemMetadata(image, request.imageId);
+    await replaceSystemMetadata(trx, instance.uuid, { ...kept, ...facts }, now);
+    if (request.metadata) await replaceMetadata(trx, instance.uuid, request.metadata, now);
+  });
+  const fresh = await instanceRecord(deps.db.knex, instance.uuid);
+  await deps.compute.rebuild_instance(
+    context,
+    {
+      instance: wireOf(deps, fresh),
+      new_pass: request.password,
+      injected_files: request.files,
+      image_ref: request.imageId,
+      orig_image_ref: instance.image_ref,
+      orig_sys_metadata: before,
+    },
+    hostOf(record),
+  );
+}

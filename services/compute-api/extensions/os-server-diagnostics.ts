@@ -1,0 +1,38 @@
+import { authorizeExtension } from '../deps.ts';
+import { getInstance } from '../domain/instances.ts';
+import { diagnostics } from '../domain/lifecycle.ts';
+import type { Answer } from '../http/answer.ts';
+import type { Extension } from '../http/extension.ts';
+import { notFound, translating } from '../http/faults.ts';
+import { param } from '../http/request.ts';
+
+const NAMESPACE = 'http://docs.openstack.org/compute/ext/server-diagnostics/api/v1.1';
+
+export const extension: Extension = {
+  alias: 'os-server-diagnostics',
+  name: 'ServerDiagnostics',
+  namespace: NAMESPACE,
+  updated: '2011-12-21T00:00:00+00:00',
+  description: 'Allow Admins to view server diagnostics through server action',
+  resources: [
+    {
+      path: 'servers/:server_id/diagnostics',
+      index: {
+        xml: {
+          tag: 'diagnostics',
+          children: [
+            { tag: ([key]: [string]) => key, at: (view: object) => Object.entries(view), text: '1' },
+          ],
+        },
+        handle: async (api): Promise<Answer> => {
+          authorizeExtension(api.deps, api.context, 'server_diagnostics');
+          const instance = await translating({ InstanceNotFound: () => notFound() }, () =>
+            getInstance(api.deps, api.context, param(api, 'server_id')),
+          );
+          // Whatever the driver says; some say a text.
+          return { status: 200, view: (await diagnostics(api.deps, api.context, instance)) as never };
+        },
+      },
+    },
+  ],
+};
