@@ -20,6 +20,7 @@ const PROGRAMS = {
   mariadb: '/usr/sbin/mariadbd',
   rabbit: '/usr/lib/rabbitmq/bin/rabbitmq-server',
   redis: '/usr/bin/redis-server',
+  memcached: '/usr/bin/memcached',
 } as const;
 
 export type ServerKind = keyof typeof PROGRAMS;

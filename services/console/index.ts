@@ -1,1 +1,4 @@
-export {};
+export { type ConsoleAuthOptions, startConsoleAuth } from './consoleauth.ts';
+export { type NovncProxyOptions, startNovncProxy } from './novncproxy.ts';
+export { consoleOptions } from './options.ts';
+export { startXvpVncProxy, type XvpVncProxyOptions } from './xvpvncproxy.ts';

@@ -1,0 +1,152 @@
+import { existsSync } from 'node:fs';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '@folsom/config';
+import { adminContext, type RunningService, type World } from '@folsom/core';
+import { novaOptions } from '@folsom/nova/options';
+import { type ConsoleAccess, consoleauthContract } from '@folsom/nova/rpc/consoleauth';
+import type { Bus } from '@folsom/rpc';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { CONSOLE_LIMITS } from './limits.ts';
+import { listen } from './listening.ts';
+import { consoleOptions } from './options.ts';
+import { originAllowed } from './origin.ts';
+import { type StaticRoot, serveFile } from './static-files.ts';
+import { httpOrHttps } from './tls-detect.ts';
+import { connectVnc } from './vnc-connection.ts';
+import { relay } from './websocket-relay.ts';
+
+export interface NovncProxyOptions {
+  config: Config;
+  bus: Bus;
+  world: World;
+}
+
+/** Starts nova-novncproxy: the page of a console, and the websocket from it to the guest's screen. */
+export async function startNovncProxy(options: NovncProxyOptions): Promise<RunningService> {
+  const { bus, config } = options;
+  const settings = config.of(novaOptions);
+  const log = options.world.log.child({ service: 'nova-novncproxy' });
+  const allowed = [settings.novncproxy_base_url, ...config.of(consoleOptions).console_allowed_origins];
+  const roots = staticRoots(settings.web);
+  const consoleauth = consoleauthContract.client(bus);
+  const websockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: CONSOLE_LIMITS.messageBytesMax,
+    perMessageDeflate: false,
+    handleProtocols: offered => (offered.has('binary') ? 'binary' : offered.has('base64') ? 'base64' : false),
+  });
+  const clients = new Set<WebSocket>();
+
+  const admit = async (request: IncomingMessage): Promise<ConsoleAccess | number> => {
+    if (!originAllowed(request.headers.origin, request.headers.host, allowed)) return 403;
+    if (clients.size >= CONSOLE_LIMITS.connectionsMax) return 503;
+    const token = tokenOf(request);
+    if (token === undefined) return 400;
+    const access = await consoleauth.check_token(adminContext(), { token });
+    return access === null || access.console_type !== 'novnc' ? 401 : access;
+  };
+
+  const connect = async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const fields: Record<string, unknown> = { client: request.socket.remoteAddress };
+    socket.on('error', () => socket.destroy());
+    try {
+      const access = await admit(request);
+      if (typeof access === 'number') {
+        log.warn('console refused', { ...fields, status: access, origin: request.headers.origin });
+        return refuse(socket, access);
+      }
+      fields.instance = access.instance_uuid;
+      const vnc = await connectVnc(access);
+      vnc.pause();
+      websockets.handleUpgrade(request, socket, head, client => {
+        clients.add(client);
+        log.info('console opened', fields);
+        void relay(client, vnc).then(() => {
+          clients.delete(client);
+          log.info('console closed', fields);
+        });
+      });
+      // A handshake that fails closes the client's side alone.
+      socket.once('close', () => vnc.destroy());
+    } catch (error) {
+      log.error('console cannot be opened', { ...fields, why: (error as Error).message });
+      refuse(socket, 502);
+    }
+  };
+
+  const attach = (server: HttpServer) => {
+    server.on('upgrade', (request, socket, head) => void connect(request, socket, head));
+    server.on('request', (request, response) => {
+      for (const [name, value] of Object.entries(PAGE_HEADERS)) response.setHeader(name, value);
+      response.once('finish', () =>
+        log.info('request', { method: request.method, path: request.url, status: response.statusCode }),
+      );
+      serveFile(request, response, roots).catch(() => response.destroy());
+    });
+  };
+  const listening = await listen(
+    httpOrHttps({ cert: settings.cert, key: settings.key, only: settings.ssl_only }, attach),
+    settings.novncproxy_host,
+    settings.novncproxy_port,
+  );
+  log.info('novncproxy started', { address: listening.address });
+
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    for (const client of clients) client.close(1001);
+    await listening.stop();
+  };
+  return {
+    name: 'nova-novncproxy',
+    addresses: [listening.address],
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+/** Horizon shows the page in a frame, so frames stay allowed; everything else is the page's own. */
+const PAGE_HEADERS = {
+  'content-security-policy':
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+};
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+};
+
+function refuse(socket: Duplex, status: number): void {
+  if (socket.destroyed) return;
+  socket.end(`HTTP/1.1 ${status} ${REASONS[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+/** The token of a websocket: in its address (our page), or in the cookie that pages of 2012 set. */
+function tokenOf(request: IncomingMessage): string | undefined {
+  const query = (request.url ?? '').split('?')[1];
+  const fromQuery = query === undefined ? null : new URLSearchParams(query).get('token');
+  const cookie = /(?:^|;\s*)token=([^;]+)/.exec(request.headers.cookie ?? '')?.[1];
+  const token = fromQuery ?? cookie?.replace(/^"|"$/g, '');
+  return token !== undefined && /^[\w-]{1,200}$/.test(token) ? token : undefined;
+}
+
+/** An operator's own pages first (option `web`), then ours and the noVNC library. */
+function staticRoots(web: string): StaticRoot[] {
+  const library = dirname(dirname(createRequire(import.meta.url).resolve('@novnc/novnc')));
+  return [
+    ...(existsSync(join(web, 'vnc_auto.html')) ? [{ prefix: '/', directory: web }] : []),
+    { prefix: '/', directory: fileURLToPath(new URL('./pages', import.meta.url)) },
+    { prefix: '/core/', directory: join(library, 'core') },
+    { prefix: '/vendor/', directory: join(library, 'vendor') },
+  ];
+}
