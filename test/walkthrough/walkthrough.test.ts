@@ -11,6 +11,7 @@ import {
 import { afterAll, beforeAll, describe } from 'vitest';
 import { identitySteps } from './identity.ts';
 import { type ImageFile, imageSteps } from './image.ts';
+import { objectSteps } from './object.ts';
 import { session } from './steps.ts';
 import { HOST, type Walk } from './walk.ts';
 
@@ -57,4 +58,5 @@ describe.skipIf(!possible)('walk-through', () => {
 
   describe('1 identity', () => identitySteps(walk));
   describe('2 image', () => imageSteps(walk, () => images));
+  describe('6 object storage', () => objectSteps(walk));
 });
