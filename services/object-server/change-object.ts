@@ -7,7 +7,7 @@ import { discard, type NewFile, newFile } from './durable-file.ts';
 import type { ObjectMetadata } from './metadata.ts';
 import { currentObject, fileTimestamp, isExpired } from './object-file.ts';
 import { addHeaders, deleteAtOf, isNoRoom, noRoom, storeFile } from './put-object.ts';
-import { REPLICATION_HEADER } from './sync-protocol.ts';
+import { isReplicated } from './sync-protocol.ts';
 
 /** POST: replaces the object's own metadata. */
 export async function postObject(
@@ -24,7 +24,7 @@ export async function postObject(
   const deleteAt = deleteAtOf(http.headers.get('x-delete-at'));
   if (deleteAt === null) return bad('Non-integer X-Delete-At');
   const now = world.clock.now() / 1000;
-  const replicated = http.headers.has(REPLICATION_HEADER);
+  const replicated = isReplicated(http.headers, context.pathHash);
   if (deleteAt && !replicated && deleteAt < now) return bad('X-Delete-At in past');
   const before = currentObject(place, world.random, onQuarantine(context, place));
   if (!before.metadata || (!replicated && isExpired(before.metadata, now))) return answer(404, http);
@@ -66,7 +66,7 @@ export async function deleteObject(
     return answer(before.metadata ? 202 : 404, http);
   }
   return withNewFile(context, request, async file => {
-    const replicated = http.headers.has(REPLICATION_HEADER);
+    const replicated = isReplicated(http.headers, context.pathHash);
     if (before.deleteAt && !replicated) await updateDeleteAt(context, request, 'DELETE', before.deleteAt);
     await storeFile(
       context,

@@ -30,6 +30,8 @@ export interface HttpSyncOptions {
   client: InternalClient;
   connTimeoutMs: number;
   timeoutMs: number;
+  /** See `replicationKey`. */
+  key: string;
 }
 
 /**
@@ -100,7 +102,7 @@ async function sendFile(
     const call = {
       method,
       path: quoteBytes(`/${target.device}/${partition}${String(metadata.name)}`),
-      headers: headersOf(metadata, fileTimestamp(name)),
+      headers: headersOf(metadata, fileTimestamp(name), options.key),
       connectTimeoutMs: options.connTimeoutMs,
       timeoutMs: options.timeoutMs,
     };
@@ -149,8 +151,8 @@ async function put(
 }
 
 /** The metadata as the headers it came in. */
-function headersOf(metadata: ObjectMetadata, timestamp: string): [string, string][] {
-  const headers: [string, string][] = [[REPLICATION_HEADER, 'true']];
+function headersOf(metadata: ObjectMetadata, timestamp: string, key: string): [string, string][] {
+  const headers: [string, string][] = [[REPLICATION_HEADER, key]];
   for (const [key, value] of Object.entries(metadata)) {
     if (key === 'name' || key === 'deleted' || key === 'Content-Length' || typeof value !== 'string')
       continue;

@@ -12,7 +12,7 @@ import { commit, discard, type NewFile, newFile } from './durable-file.ts';
 import { type ObjectMetadata, writeMetadata } from './metadata.ts';
 import { currentObject, fileTimestamp, type ObjectPlace } from './object-file.ts';
 import { invalidateSuffix } from './suffix-hashes.ts';
-import { REPLICATION_HEADER } from './sync-protocol.ts';
+import { isReplicated } from './sync-protocol.ts';
 
 const writeFile = promisify(write) as (
   fd: number,
@@ -47,7 +47,7 @@ export async function putObject(
   if (refused) return refused;
   const deleteAt = deleteAtOf(http.headers.get('x-delete-at'));
   if (deleteAt === null) return bad('Non-integer X-Delete-At');
-  const replicated = http.headers.has(REPLICATION_HEADER);
+  const replicated = isReplicated(http.headers, context.pathHash);
   if (deleteAt && !replicated && deleteAt < world.clock.now() / 1000) return bad('X-Delete-At in past');
 
   const before = currentObject(place, world.random, onQuarantine(context, place));

@@ -55,6 +55,7 @@ async function replicate(id: number, conf: Record<string, string> = {}) {
         }),
       ),
       ring,
+      pathHash: HASH,
       client,
       world: server.world,
     });

@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os';
 import type { World } from '@folsom/core';
 import { unpickleDict } from '@folsom/pickle';
 import type { Ring, RingDevice } from '@folsom/ring';
+import type { PathHash } from '@folsom/swift/hash-path';
 import { quotePath } from '@folsom/swift/http-message';
 import { type InternalClient, internalText } from '@folsom/swift/internal-client';
 import { writeReconCache } from '@folsom/swift/recon-cache';
@@ -19,6 +20,7 @@ import {
   suffixHashes,
 } from './suffix-hashes.ts';
 import { listSuffixes } from './suffix-listing.ts';
+import { replicationKey } from './sync-protocol.ts';
 
 /** Options of `[object-replicator]`. */
 export interface ReplicatorOptions {
@@ -63,6 +65,7 @@ export function replicatorOptions(conf: ConfSection): ReplicatorOptions {
 export interface ReplicatorSettings {
   options: ReplicatorOptions;
   ring: Ring;
+  pathHash: PathHash;
   client: InternalClient;
   world: World;
   /** Addresses of this host; by default those of its interfaces. */
@@ -302,7 +305,7 @@ async function pushHandoff(
 }
 
 async function push(
-  { options, client, world }: ReplicatorSettings,
+  { options, client, world, pathHash }: ReplicatorSettings,
   job: Job,
   suffixes: readonly string[],
   node: RingDevice,
@@ -320,6 +323,7 @@ async function push(
     client,
     connTimeoutMs: options.connTimeoutMs,
     timeoutMs: options.httpTimeoutMs,
+    key: replicationKey(pathHash),
   });
 }
 

@@ -1,0 +1,174 @@
+import cluster from 'node:cluster';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import {
+  createLogger,
+  type Logger,
+  type RunningService,
+  systemClock,
+  systemRandom,
+  type World,
+} from '@folsom/core';
+import { type PathHash, pathHash } from '@folsom/swift/hash-path';
+import { type ConfSection, hashPathSuffix, readConf, type SwiftConf } from '@folsom/swift/swift-conf';
+import { runUntilSignal } from './run.ts';
+
+/** The command line of swift's servers and daemons: a conf file, and flags. */
+export interface SwiftArgs {
+  conf: SwiftConf;
+  /** One pass, then the end. */
+  once: boolean;
+  verbose: boolean;
+  /** `-z`: only audit lengths, so many a second. */
+  zeroByteFps: number;
+}
+
+/**
+ * Reads the command line as swift's programs do; a number is the exit status to end with.
+ * @param daemon whether `--once` is known
+ */
+export function swiftArgs(program: string, argv: readonly string[], daemon: boolean): SwiftArgs | number {
+  const usage = `Usage: ${program} CONFIG [options]\n`;
+  let path: string | null = null;
+  const found = { once: false, verbose: false, zeroByteFps: 0 };
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i]!;
+    const [flag, inline] = word.startsWith('--') ? word.split('=', 2) : [word];
+    if (flag === '-h' || flag === '--help') {
+      process.stdout.write(
+        `${usage}\nOptions:\n  -h, --help            show this help message and exit\n  -v, --verbose         log to console\n` +
+          (daemon ? '  -o, --once            only run one pass of daemon\n' : ''),
+      );
+      return 0;
+    }
+    if (flag === '-v' || flag === '--verbose') found.verbose = true;
+    else if (daemon && (flag === '-o' || flag === '--once')) found.once = true;
+    else if (daemon && (flag === '-z' || flag === '--zero_byte_fps')) {
+      found.zeroByteFps = Number(inline ?? argv[++i]);
+      if (!(found.zeroByteFps > 0)) return refuse(usage, 'option -z: needs a number of files per second');
+    } else if (word.startsWith('-')) return refuse(usage, `no such option: ${flag}`);
+    // extra words are ignored, as the original's are: `once` after the conf file means --once
+    else if (path === null) path = word;
+    else if (daemon && word === 'once') found.once = true;
+  }
+  if (path === null) return refuse(usage, 'missing config path argument');
+  const file = resolve(path);
+  if (!existsSync(file)) return refuse(usage, `unable to locate ${file}`);
+  return { conf: readConf(file), ...found };
+}
+
+function refuse(usage: string, why: string): number {
+  process.stdout.write(`${usage}\nError: ${why}\n`);
+  return 1;
+}
+
+/** What swift's programs share: logger, clock, hash suffix, directories. */
+export interface SwiftWorld extends World {
+  swiftDir: string;
+  pathHash: PathHash;
+}
+
+/** `swift_dir` of the section holds swift.conf and the rings. */
+export function swiftWorld(section: ConfSection): SwiftWorld {
+  const swiftDir = section.str('swift_dir', '/etc/swift');
+  return {
+    clock: systemClock,
+    random: systemRandom,
+    log: bufferedLogger(section),
+    swiftDir,
+    pathHash: pathHash(hashPathSuffix(readConf(`${swiftDir}/swift.conf`))),
+  };
+}
+
+const FLUSH_MS = 50;
+const FLUSH_BYTES = 65_536;
+
+/** Lines go out many at a time: a write for each request would cost as much as the request. */
+function bufferedLogger(section: ConfSection): Logger {
+  let pending = '';
+  const flush = () => {
+    const text = pending;
+    pending = '';
+    if (text !== '') process.stderr.write(text);
+  };
+  process.once('exit', flush);
+  const level = section.str('log_level', 'INFO').toLowerCase();
+  return createLogger({
+    level: level === 'debug' || level === 'error' ? level : level.startsWith('warn') ? 'warn' : 'info',
+    write: line => {
+      if (pending === '') systemClock.after(FLUSH_MS, flush);
+      pending += line;
+      if (pending.length > FLUSH_BYTES) flush();
+    },
+  });
+}
+
+/** Files that are synced and read side by side in one process. */
+const IO_THREADS = 32;
+
+/**
+ * Runs a server with as many worker processes as its `workers` option says (at least one), which share its port.
+ * A worker that dies is replaced.
+ */
+export async function runSwiftServer(
+  section: ConfSection,
+  start: (world: SwiftWorld) => Promise<RunningService>,
+): Promise<number> {
+  if (cluster.isWorker) {
+    const world = swiftWorld(section);
+    return runUntilSignal(await start(world), world.log);
+  }
+  const world = swiftWorld(section);
+  const workers = Math.max(1, section.int('workers', 1));
+  // Each worker accepts for itself: handing sockets over costs more than it evens out.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
+  let stopping = false;
+  let quickDeaths = 0;
+  const fork = () => {
+    const started = world.clock.monotonic();
+    const worker = cluster.fork({ UV_THREADPOOL_SIZE: String(IO_THREADS) });
+    worker.once('exit', (code, signal) => {
+      if (stopping) return;
+      quickDeaths = world.clock.monotonic() - started < 1000 ? quickDeaths + 1 : 0;
+      world.log.error('worker ended', { code, signal });
+      if (quickDeaths >= workers) return process.exit(1);
+      fork();
+    });
+  };
+  for (let i = 0; i < workers; i++) fork();
+  return runUntilSignal(
+    {
+      name: section.name,
+      stop: async () => {
+        stopping = true;
+        const ends = Object.values(cluster.workers ?? {}).map(
+          worker =>
+            new Promise<void>(done => {
+              if (!worker || worker.isDead()) return done();
+              worker.once('exit', () => done());
+              worker.process.kill('SIGTERM');
+            }),
+        );
+        await Promise.all(ends);
+      },
+    },
+    world.log,
+  );
+}
+
+/** Runs a daemon: one pass with `--once`, else until a signal. */
+export async function runSwiftDaemon(
+  args: SwiftArgs,
+  section: ConfSection,
+  run: {
+    once(world: SwiftWorld): Promise<unknown>;
+    forever(world: SwiftWorld): RunningService;
+  },
+): Promise<number> {
+  const world = swiftWorld(section);
+  if (args.once) {
+    await run.once(world);
+    return 0;
+  }
+  return runUntilSignal(run.forever(world), world.log);
+}
