@@ -174,6 +174,19 @@ describe('loadConfig', () => {
     expect(lines[0]).toContain('unknown.conf:2: unknown option strange');
   });
 
+  it('tells options of the originals that nothing reads from unknown ones', () => {
+    const path = file(
+      'unused.conf',
+      '[DEFAULT]\nmonkey_patch=False\nmonkey_path=1\n[keystone_authtoken]\nsigning_dir=/x\n',
+    );
+    const { lines } = load([path]);
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toContain('unused.conf:3: unknown option monkey_path');
+    expect(lines[1]).toMatch(
+      /without effect here: monkey_patch \(.*:2\), \[keystone_authtoken\] signing_dir/,
+    );
+  });
+
   it('answers Qpid settings with one sentence about RabbitMQ', () => {
     const path = file(
       'qpid.conf',

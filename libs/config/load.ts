@@ -7,6 +7,7 @@ import { type Assignments, buildConfig, type Config } from './config.ts';
 import { ConfigError, type Origin, showOrigin } from './errors.ts';
 import { type IniFile, readIni } from './ini.ts';
 import type { OptionGroup } from './options.ts';
+import { isOriginalOption } from './original-options.ts';
 
 export interface LoadOptions {
   /** Program name for `--help`. */
@@ -71,11 +72,20 @@ export function loadConfig(options: LoadOptions): Config {
     ...(options.facts ? { facts: options.facts } : {}),
   });
   for (const notice of foreignBroker) log.warn(notice);
+  report(config, options, log);
+  return config;
+}
+
+/** A warning for each option nobody knows; one line for those that the originals have and nothing here reads. */
+function report(config: Config, options: LoadOptions, log: Logger): void {
+  const unused: string[] = [];
   for (const { group, name, values, origin } of config.unknown) {
     if (isForeignBrokerOption(name, values.join(' ')) || options.expected?.(group, name)) continue;
-    log.warn(`${showOrigin(origin)}: unknown option ${group === 'DEFAULT' ? name : `[${group}] ${name}`}`);
+    const label = group === 'DEFAULT' ? name : `[${group}] ${name}`;
+    if (isOriginalOption(name)) unused.push(`${label} (${showOrigin(origin)})`);
+    else log.warn(`${showOrigin(origin)}: unknown option ${label}`);
   }
-  return config;
+  if (unused.length > 0) log.info(`options without effect here: ${unused.join(', ')}`);
 }
 
 type Assign = (group: string, name: string, text: string, origin: Origin) => void;

@@ -1,0 +1,95 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { commonOptions, loadConfig, type OptionGroup } from '@folsom/config';
+import { createLogger } from '@folsom/core';
+import { identityOptions } from '@folsom/identity';
+import { imageOptions, storeOptions } from '@folsom/image/options';
+import { novaOptions } from '@folsom/nova/options';
+import { goldenDir } from '@folsom/testing';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const WALKTHROUGH = join(goldenDir(), '..', 'walkthrough-original.txt');
+const FACTS = join(goldenDir(), '..', 'reference', 'config-facts.md');
+for (const path of [WALKTHROUGH, FACTS]) if (!existsSync(path)) console.warn(`skipped: no ${path}`);
+
+describe.skipIf(!existsSync(WALKTHROUGH))("the walk-through's nova.conf", () => {
+  const dir = mkdtempSync(join(tmpdir(), 'walk-conf-'));
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+  it('is accepted as it stands, with one sentence about the broker', () => {
+    const text = readFileSync(WALKTHROUGH, 'utf8');
+    const start = text.indexOf('[DEFAULT]\n# AUTHENTICATION');
+    const end = text.indexOf('\n\n', text.indexOf('[keystone_authtoken]', start));
+    expect(start).toBeGreaterThan(0);
+    const path = join(dir, 'nova.conf');
+    writeFileSync(path, text.slice(start, end));
+    const warnings: string[] = [];
+    const config = loadConfig({
+      program: 'nova-api',
+      declarations: [commonOptions, novaOptions],
+      argv: ['--config-file', path],
+      log: createLogger({ level: 'warn', write: line => warnings.push(line) }),
+    });
+    expect(config.of(novaOptions)).toMatchObject({
+      auth_strategy: 'keystone',
+      my_ip: '172.16.200.6',
+      sql_connection: 'mysql://nova:nova@172.16.200.6/nova',
+      network_manager: 'nova.network.manager.FlatDHCPManager',
+      force_dhcp_release: true,
+      volume_name_template: 'volume-%08x',
+      glance_api_servers: ['172.16.200.6:9292'],
+    });
+    expect(config.raw('keystone_authtoken', 'admin_user')).toEqual(['nova']);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('RabbitMQ is the broker');
+  });
+});
+
+/** Defaults of ours that differ on purpose. */
+const OTHERWISE: Record<string, string> = {
+  network_host: 'the same: this host',
+  host: 'the name of the machine, given at start',
+  my_ip: 'the address of the machine, given at start',
+  sql_connection: 'the same file, written out',
+  state_path: 'there is no Python package to keep state in',
+  lock_path: 'there is no Python package to keep locks in',
+  memcached_servers: 'an empty list says the same',
+};
+
+describe.skipIf(!existsSync(FACTS))('option defaults', () => {
+  it('are those of the original', () => {
+    const groupsOf: [RegExp, readonly OptionGroup[]][] = [
+      [/^nova/, [novaOptions, commonOptions]],
+      [/^glance/, [imageOptions, storeOptions, commonOptions]],
+      [/^keystone/, [...identityOptions, commonOptions]],
+    ];
+    let groups: readonly OptionGroup[] = [];
+    let same = 0;
+    const absent: string[] = [];
+    const different: string[] = [];
+    for (const line of readFileSync(FACTS, 'utf8').split('\n')) {
+      if (line.startsWith('## ')) groups = groupsOf.find(([name]) => name.test(line.slice(3)))?.[1] ?? [];
+      const row = /^\| (?:(\w+) \| )?`([^`]+)` \| (?:\w+ \| )?`(.*?)` \|/.exec(line);
+      if (!row) continue;
+      const [, section = 'DEFAULT', name = '', wanted] = row;
+      const option = groups
+        .filter(group => group.group === section)
+        .flatMap(group => Object.entries(group.options))
+        .find(([own, { aliases }]) => own === name || aliases.includes(name))?.[1];
+      if (!option) absent.push(`[${section}] ${name}`);
+      else if (pythonText(option.default, option.kind === 'float') === wanted) same++;
+      else if (!(name in OTHERWISE)) different.push(`[${section}] ${name}: ${String(option.default)}`);
+    }
+    console.log(`option defaults: ${same} as in the original, not declared here: ${absent.join(', ')}`);
+    expect(different).toEqual([]);
+    expect(same).toBeGreaterThan(250);
+  });
+});
+
+function pythonText(value: unknown, float: boolean): string {
+  if (value === null) return 'None';
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (Array.isArray(value)) return `[${value.map(item => `'${item}'`).join(', ')}]`;
+  return float && Number.isInteger(value) ? `${value}.0` : String(value);
+}
