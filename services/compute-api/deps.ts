@@ -65,3 +65,8 @@ export const authorizeExtension = (deps: Deps, context: RequestContext, name: st
 /** Within whose rows a caller may look: null for administrators, who see every tenant's. */
 export const visibleProject = (context: RequestContext): string | null =>
   context.isAdmin ? null : (context.projectId ?? '');
+
+/** For changes that only administrators may make whatever the policy leaves open. @throws 403 */
+export function adminOnly(context: RequestContext): void {
+  if (!context.isAdmin) throw novaFault('AdminRequired');
+}

@@ -1,5 +1,5 @@
 import { classLimits, type Limits, setClassLimit } from '@folsom/nova/quotas';
-import { authorizeExtension } from '../deps.ts';
+import { adminOnly, authorizeExtension } from '../deps.ts';
 import { type Answer, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { forbidden } from '../http/faults.ts';
@@ -12,6 +12,7 @@ const UNLIMITED = -1;
 async function update(api: ApiRequest): Promise<Answer> {
   const { deps, context } = api;
   authorizeExtension(deps, context, 'quota_classes');
+  adminOnly(context);
   const name = param(api, 'id');
   const limits = limitsIn(api, 'quota_class_set', UNLIMITED);
   await deps.db.transaction(async trx => {
