@@ -126,7 +126,18 @@ export abstract class DbFile<Row> {
     this.world = options.world;
     this.preallocate = options.preallocate ?? false;
     this.inode = statSync(path).ino;
-    this.sqlite = connect(path);
+    try {
+      this.sqlite = connect(path);
+    } catch (error) {
+      // Its kind is not known yet, but the name of its place tells.
+      if (!isCorrupt(error)) throw error;
+      throw quarantine(
+        path,
+        path.includes('/accounts/') ? 'account' : 'container',
+        options.world,
+        String(error),
+      );
+    }
   }
 
   /** A prepared statement, kept for the life of the handle. */
@@ -145,8 +156,9 @@ export abstract class DbFile<Row> {
     return at !== undefined && at.ino === this.inode;
   }
 
+  /** May be called twice. */
   close(): void {
-    this.sqlite.close();
+    if (this.sqlite.open) this.sqlite.close();
     if (this.lockFd >= 0) closeSync(this.lockFd);
     if (this.pendingFd >= 0) closeSync(this.pendingFd);
     this.lockFd = -1;
@@ -319,6 +331,14 @@ export abstract class DbFile<Row> {
 
   empty(): boolean {
     return this.count(this.stat()) === 0;
+  }
+
+  /** Reads through the file; a damaged one goes to quarantine. */
+  verify(): void {
+    const found = this.guard(() => this.sqlite.pragma('quick_check(1)', { simple: true }));
+    if (found === 'ok') return;
+    this.close();
+    throw quarantine(this.path, this.kind, this.world, String(found));
   }
 
   // --- replication -----------------------------------------------------------------------------------------

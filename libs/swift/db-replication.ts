@@ -51,6 +51,13 @@ export async function replicateDb(
     renameSync(copied, at.path);
     return answer(204, request);
   }
+  if (operation === 'create') {
+    // Ours alone: where rsync is not to be had, an empty database that the rows then follow into.
+    const [account, container, put] = rest;
+    if (typeof account !== 'string' || typeof put !== 'string') return answer(400, request);
+    store.create(at.path, { account, ...(typeof container === 'string' ? { container } : {}) }, put);
+    return answer(201, request);
+  }
   // Somebody may be about to copy a whole database here.
   mkdirSync(join(at.deviceDir, 'tmp'), { recursive: true });
   const db = store.open(at.path);

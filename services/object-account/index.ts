@@ -1,1 +1,2 @@
+export * from './reaper.ts';
 export * from './server.ts';

@@ -1,1 +1,3 @@
 export * from './server.ts';
+export * from './sync.ts';
+export * from './updater.ts';

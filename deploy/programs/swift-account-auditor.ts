@@ -1,0 +1,17 @@
+import { AccountDb } from '@folsom/swift/db-account';
+import { dbAuditPass } from '@folsom/swift/db-auditor';
+import { swiftDaemon } from '../swift-server.ts';
+
+/** swift-account-auditor CONFIG [--once] */
+export const main = (argv: string[]): Promise<number> =>
+  swiftDaemon('swift-account-auditor', argv, 'account-auditor', (world, conf) => ({
+    pass: dbAuditPass({
+      kind: 'account',
+      Kind: AccountDb,
+      devices: conf.str('devices', '/srv/node'),
+      mountCheck: conf.bool('mount_check', true),
+      reconCachePath: conf.str('recon_cache_path', '/var/cache/swift'),
+      world,
+    }),
+    intervalMs: conf.int('interval', 1800) * 1000,
+  }));

@@ -1,0 +1,17 @@
+import { dbAuditPass } from '@folsom/swift/db-auditor';
+import { ContainerDb } from '@folsom/swift/db-container';
+import { swiftDaemon } from '../swift-server.ts';
+
+/** swift-container-auditor CONFIG [--once] */
+export const main = (argv: string[]): Promise<number> =>
+  swiftDaemon('swift-container-auditor', argv, 'container-auditor', (world, conf) => ({
+    pass: dbAuditPass({
+      kind: 'container',
+      Kind: ContainerDb,
+      devices: conf.str('devices', '/srv/node'),
+      mountCheck: conf.bool('mount_check', true),
+      reconCachePath: conf.str('recon_cache_path', '/var/cache/swift'),
+      world,
+    }),
+    intervalMs: conf.int('interval', 1800) * 1000,
+  }));

@@ -1,0 +1,20 @@
+import { ContainerDb } from '@folsom/swift/db-container';
+import { dbReplicationPass, dbReplicatorOptions } from '@folsom/swift/db-replicator';
+import { createInternalClient } from '@folsom/swift/internal-client';
+import { ringIn, swiftDaemon } from '../swift-server.ts';
+
+/** swift-container-replicator CONFIG [--once] */
+export const main = (argv: string[]): Promise<number> =>
+  swiftDaemon('swift-container-replicator', argv, 'container-replicator', (world, conf) => {
+    const options = dbReplicatorOptions(conf, 6001);
+    const client = createInternalClient(world);
+    const pass = dbReplicationPass({
+      kind: 'container',
+      Kind: ContainerDb,
+      ring: ringIn(world, 'container'),
+      client,
+      world,
+      options,
+    });
+    return { pass, intervalMs: options.intervalMs, close: () => client.close() };
+  });

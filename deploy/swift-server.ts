@@ -1,0 +1,92 @@
+import { join } from 'node:path';
+import type { RunningService } from '@folsom/core';
+import { openRing, type Ring } from '@folsom/ring';
+import { type Pass, startDaemon } from '@folsom/swift/daemon';
+import { healthcheckFilter, reconFilter, reconOptions, type ServerFilter } from '@folsom/swift/recon';
+import { ConfError, type ConfSection, type SwiftConf } from '@folsom/swift/swift-conf';
+import { runSwiftDaemon, runSwiftServer, type SwiftWorld, swiftArgs } from './swift-program.ts';
+
+/** A ring of `swift_dir`. */
+export const ringIn = (world: SwiftWorld, kind: 'account' | 'container' | 'object'): Ring =>
+  openRing({ path: join(world.swiftDir, `${kind}.ring.gz`), clock: world.clock });
+
+/** The section of the application at the end of `[pipeline:main]`. */
+export function applicationOf(conf: SwiftConf): ConfSection {
+  const app = conf.pipeline.at(-1);
+  if (app === undefined) throw new ConfError(`${conf.path}: [pipeline:main] has no pipeline`);
+  return conf.section(`app:${app}`);
+}
+
+/** The filters of a storage server's pipeline, by what they use. */
+export const filtersOf = (conf: SwiftConf): ServerFilter[] =>
+  conf.pipeline.slice(0, -1).map(name => {
+    const section = conf.section(`filter:${name}`);
+    const use = section.str('use', '');
+    if (use === 'egg:swift#healthcheck') return healthcheckFilter;
+    if (use === 'egg:swift#recon') return reconFilter(reconOptions(section));
+    throw new ConfError(`${conf.path}: [filter:${name}] uses unknown middleware ${use}`);
+  });
+
+/** A server program: reads its conf file and serves until a signal. */
+export async function swiftServer(
+  program: string,
+  argv: readonly string[],
+  defaultPort: number,
+  start: (
+    parts: { conf: SwiftConf; app: ConfSection; world: SwiftWorld },
+    listen: { host: string; port: number },
+  ) => Promise<RunningService>,
+): Promise<number> {
+  const args = swiftArgs(program, argv, false);
+  if (typeof args === 'number') return args;
+  const { conf } = args;
+  const app = applicationOf(conf);
+  const listen = { host: app.str('bind_ip', '0.0.0.0'), port: app.int('bind_port', defaultPort) };
+  return runSwiftServer(app, world => start({ conf, app, world }, listen));
+}
+
+export interface MadeDaemon {
+  pass: Pass;
+  intervalMs: number;
+  close?: () => Promise<void> | void;
+}
+
+/** A daemon program of passes: one with `--once`, else one each interval until a signal. */
+export async function swiftDaemon(
+  program: string,
+  argv: readonly string[],
+  section: string,
+  make: (world: SwiftWorld, conf: ConfSection) => MadeDaemon,
+): Promise<number> {
+  const args = swiftArgs(program, argv, true);
+  if (typeof args === 'number') return args;
+  if (!args.conf.hasSection(section)) {
+    process.stdout.write(`Unable to find ${section} config section in ${args.conf.path}.\n`);
+    return 1;
+  }
+  const values = args.conf.section(section);
+  return runSwiftDaemon(args, values, {
+    once: async world => {
+      const { pass, close } = make(world, values);
+      const abort = new AbortController();
+      for (const signal of ['SIGINT', 'SIGTERM'] as const)
+        process.once(signal, () => abort.abort(new Error(signal)));
+      try {
+        await pass.run(abort.signal);
+      } finally {
+        await close?.();
+      }
+    },
+    forever: world => {
+      const { pass, intervalMs, close } = make(world, values);
+      const daemon = startDaemon(pass, { intervalMs, from: 'start', spread: true }, world);
+      return {
+        ...daemon,
+        stop: async () => {
+          await daemon.stop();
+          await close?.();
+        },
+      };
+    },
+  });
+}

@@ -1,0 +1,131 @@
+import { join } from 'node:path';
+import type { World } from '@folsom/core';
+import type { Ring } from '@folsom/ring';
+import type { Pass } from '@folsom/swift/daemon';
+import { ContainerDb } from '@folsom/swift/db-container';
+import { isReported } from '@folsom/swift/db-replicator';
+import { databasesOf, eachOf, usableDevices } from '@folsom/swift/db-walk';
+import type { PathHash } from '@folsom/swift/hash-path';
+import { quotePath } from '@folsom/swift/http-message';
+import { type InternalClient, internalText } from '@folsom/swift/internal-client';
+import { writeReconCache } from '@folsom/swift/recon-cache';
+import type { ConfSection } from '@folsom/swift/swift-conf';
+
+/** Options of `[container-updater]`; times in milliseconds. */
+export interface UpdaterOptions {
+  devices: string;
+  mountCheck: boolean;
+  intervalMs: number;
+  concurrency: number;
+  slowdownMs: number;
+  nodeTimeoutMs: number;
+  connTimeoutMs: number;
+  /** How long an account that could not be told is left alone. */
+  accountSuppressionMs: number;
+  reconCachePath: string;
+}
+
+export const updaterOptions = (conf: ConfSection): UpdaterOptions => ({
+  devices: conf.str('devices', '/srv/node'),
+  mountCheck: conf.bool('mount_check', true),
+  intervalMs: conf.int('interval', 300) * 1000,
+  concurrency: Math.max(1, conf.int('concurrency', 4)),
+  slowdownMs: conf.float('slowdown', 0.01) * 1000,
+  nodeTimeoutMs: conf.float('node_timeout', 3) * 1000,
+  connTimeoutMs: conf.float('conn_timeout', 0.5) * 1000,
+  accountSuppressionMs: conf.float('account_suppression_time', 60) * 1000,
+  reconCachePath: conf.str('recon_cache_path', '/var/cache/swift'),
+});
+
+export interface UpdaterParts {
+  options: UpdaterOptions;
+  ring: Ring;
+  pathHash: PathHash;
+  client: InternalClient;
+  world: World;
+}
+
+/** One sweep of the updater: accounts are told of containers whose numbers changed. */
+export function updaterPass(
+  parts: UpdaterParts,
+): Pass & { counts: () => Record<'successes' | 'failures' | 'unchanged', number> } {
+  const { options, ring, world } = parts;
+  const log = world.log.child({ service: 'swift-container-updater' });
+  const suppressed = new Map<string, number>();
+  let counts = { successes: 0, failures: 0, unchanged: 0 };
+
+  const visit = async (path: string): Promise<void> => {
+    let db: ContainerDb | null = null;
+    try {
+      db = new ContainerDb(path, { world: { ...world, log } });
+      await db.commitPending();
+      const stat = db.stat();
+      // A container that only updates made has no numbers worth telling.
+      if (Number(stat.put_timestamp) <= 0 || (suppressed.get(stat.account) ?? 0) > world.clock.monotonic())
+        return;
+      if (isReported(stat)) {
+        counts.unchanged++;
+        return;
+      }
+      const partition = ring.partition(parts.pathHash.prefix(stat.account));
+      const nodes = ring.nodes(partition);
+      const told = await Promise.all(
+        nodes.map(async node => {
+          try {
+            const response = await parts.client.request(node, {
+              method: 'PUT',
+              path: `/${node.device}/${partition}${quotePath(`/${stat.account}/${stat.container}`)}`,
+              headers: [
+                ['X-Put-Timestamp', stat.put_timestamp],
+                ['X-Delete-Timestamp', stat.delete_timestamp],
+                ['X-Object-Count', String(stat.object_count)],
+                ['X-Bytes-Used', String(stat.bytes_used)],
+                ['X-Account-Override-Deleted', 'yes'],
+              ],
+              connectTimeoutMs: options.connTimeoutMs,
+              timeoutMs: options.nodeTimeoutMs,
+            });
+            await internalText(response);
+            return response.status >= 200 && response.status < 300;
+          } catch (error) {
+            log.error('an account server failed', { node: `${node.ip}:${node.port}/${node.device}`, error });
+            return false;
+          }
+        }),
+      );
+      if (told.filter(Boolean).length * 2 > told.length) {
+        counts.successes++;
+        db.reported(stat.put_timestamp, stat.delete_timestamp, stat.object_count, stat.bytes_used);
+      } else {
+        counts.failures++;
+        suppressed.set(stat.account, world.clock.monotonic() + options.accountSuppressionMs);
+      }
+    } catch (error) {
+      counts.failures++;
+      log.error('cannot report a container', { path, error });
+    } finally {
+      db?.close();
+    }
+    if (options.slowdownMs > 0) await world.clock.sleep(options.slowdownMs);
+  };
+
+  return {
+    name: 'swift-container-updater',
+    counts: () => counts,
+    run: async signal => {
+      const began = world.clock.monotonic();
+      counts = { successes: 0, failures: 0, unchanged: 0 };
+      for (const [account, until] of suppressed) if (until < began) suppressed.delete(account);
+      const devices = await usableDevices(options.devices, options.mountCheck, log);
+      const databases = databasesOf(options.devices, 'container', devices);
+      await eachOf(databases, options.concurrency, signal, ({ path }) => visit(path));
+      const seconds = (world.clock.monotonic() - began) / 1000;
+      log.info('sweep completed', { seconds, ...counts });
+      writeReconCache(
+        join(options.reconCachePath, 'container.recon'),
+        { container_updater_sweep: seconds },
+        { log, random: world.random },
+      );
+    },
+  };
+}
