@@ -8,7 +8,6 @@ import { createApp, type HttpMetrics } from '@folsom/http';
 import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
 import { discardUnreadBody } from './bodies.ts';
-import { openImageCache } from './cache/cache.ts';
 import { cacheRoutes } from './cache/routes.ts';
 import { contextOf, unauthenticatedContext } from './context.ts';
 import { httpFault, renderImageFault } from './faults.ts';
@@ -21,6 +20,7 @@ import { localRegistry } from './registry/local.ts';
 import type { Registry } from './registry/registry.ts';
 import { scrubQueue } from './scrubber/queue.ts';
 import { openStores } from './stores/index.ts';
+import { configuredCache } from './tools.ts';
 import { createCopies } from './upload/copies.ts';
 import { uploadJournal, volatileJournal } from './upload/journal.ts';
 import { recoverUploads } from './upload/recovery.ts';
@@ -76,18 +76,7 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningSe
     stores,
     uploads: createUploads({ journal, world, sizeMax: settings.image_size_cap }),
     copies: createCopies(world),
-    cache: cached
-      ? await openImageCache(
-          {
-            directory: settings.image_cache_dir!,
-            databaseFile: settings.image_cache_sqlite_db,
-            sizeMax: settings.image_cache_max_size,
-            stallSeconds: settings.image_cache_stall_time,
-            invalidGraceSeconds: settings.image_cache_invalid_entry_grace_period,
-          },
-          world,
-        )
-      : null,
+    cache: cached ? await configuredCache(config, world) : null,
     scrubQueue: scrubQueue(settings.scrubber_datadir, settings.scrub_time),
     notifier: createNotifier(settings.notifier_strategy, {
       world,

@@ -1,4 +1,5 @@
-import { bool, int, list, multi, options, port, secret, str } from '@folsom/config';
+import { authTokenOptions } from '@folsom/auth';
+import { bool, int, list, options, port, secret, str } from '@folsom/config';
 
 /** Options of glance-api, glance-registry and their tools in [DEFAULT]; names and defaults are Folsom's. */
 export const imageOptions = options('DEFAULT', {
@@ -129,22 +130,6 @@ export const pasteOptions = options('paste_deploy', {
     'keystone, caching, cachemanagement, keystone+caching or keystone+cachemanagement; none: no login',
   ),
   config_file: str(null, 'Accepted; the pipelines are built in'),
-});
-
-/** How tokens are checked. */
-export const authTokenOptions = options('keystone_authtoken', {
-  auth_host: str('127.0.0.1', 'Host of the identity service (admin interface)'),
-  auth_port: port(35_357, 'Port of the identity service'),
-  auth_protocol: str('http', 'http or https'),
-  auth_uri: str(null, 'Where clients log in'),
-  admin_token: secret(null, 'Bootstrap secret of the identity service'),
-  admin_user: str(null, 'User that validates tokens'),
-  admin_password: secret(null, 'Password of that user'),
-  admin_tenant_name: str('admin', 'Tenant of that user'),
-  signing_dir: str(null, 'Directory for certificates of signed tokens'),
-  memcached_servers: multi([], 'Accepted; validated tokens are kept in the process'),
-  cache: str(null, 'Accepted'),
-  delay_auth_decision: str(null, 'Accepted'),
 });
 
 export const imageDeclarations = [imageOptions, storeOptions, pasteOptions, authTokenOptions] as const;

@@ -86,7 +86,11 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningSe
   const nothing = (reply: FastifyReply) =>
     reply.code(204).header('content-type', HTML_TYPE).header('content-length', '0').send();
   const params = (request: FastifyRequest) => Object.fromEntries(queryOf(request));
-  const idOf = (request: FastifyRequest): string => (request.params as { id: string }).id;
+  const idOf = (request: FastifyRequest): string => {
+    const { id } = request.params as { id: string };
+    if (id === '') throw httpFault(404);
+    return id;
+  };
   const memberOf = (request: FastifyRequest): string => (request.params as { member: string }).member;
 
   const index = async (request: FastifyRequest, reply: FastifyReply) =>

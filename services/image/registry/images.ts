@@ -170,9 +170,11 @@ export async function registryDelete(
   lastStatus?: ImageStatus,
 ): Promise<{ before: ImageMeta; after: ImageMeta }> {
   if (context.readOnly) throw httpFault(403, { detail: 'Read-only access' });
+  // With a last state this is the update and the deletion of the original in one: the update answered first.
+  const missing = lastStatus ? httpFault(404, { body: 'Image not found' }) : httpFault(404);
   const image = await visibleImage(parts, context, id);
-  if (!image) throw httpFault(404);
-  if (!isMutable(context, image)) throw httpFault(image.is_public ? 403 : 404);
+  if (!image) throw missing;
+  if (!isMutable(context, image)) throw image.is_public ? httpFault(403) : missing;
   const now = parts.world.clock.now();
   const before = await deleteImage(
     parts.db,
@@ -180,7 +182,7 @@ export async function registryDelete(
     { ...(lastStatus ? { status: lastStatus } : {}), again: image.deleted },
     now,
   );
-  if (!before) throw httpFault(404);
+  if (!before) throw missing;
   const time = pythonIso(now);
   return {
     before: imageMeta(before),

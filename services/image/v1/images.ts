@@ -254,14 +254,16 @@ async function bringBytes(
     }
     const scheme = request.storeScheme ?? parts.settings.default_store;
     const store = parts.stores.byScheme(scheme);
-    if (!store?.add) {
+    if (!store) {
+      // The image stays reserved, as in Folsom: the next attempt may name another store.
+      await note.close();
+      throw httpFault(400, { explanation: 'Store for scheme %s not found' });
+    }
+    if (!store.add) {
       await kill(parts, context, image.id);
       await note.close();
-      throw store
-        ? httpFault(400, {
-            explanation: `Error uploading image: (StoreAddDisabled): ${storeFault('StoreAddDisabled').message}`,
-          })
-        : httpFault(400, { explanation: 'Store for scheme %s not found' });
+      const why = storeFault('StoreAddDisabled');
+      throw httpFault(400, { explanation: `Error uploading image: (${why.name}): ${why.message}` });
     }
     const completed = await completeFormats(parts, context, image);
     return uploadAndActivate(parts, context, {

@@ -129,6 +129,7 @@ const memberOf = (request: FastifyRequest): string => (request.params as { membe
 /** The id without a format suffix. */
 const idOf = (request: FastifyRequest): string => {
   const { id } = request.params as { id: string };
+  if (id === '') throw httpFault(404);
   const dot = id.indexOf('.');
   return dot > 0 ? id.slice(0, dot) : id;
 };

@@ -26,7 +26,11 @@ export function v2Routes(
   const schema = imageSchema(customProperties, parts.settings.allow_additional_image_properties);
   const json = (reply: FastifyReply, value: unknown) =>
     reply.header('content-type', JSON_TYPE).send(JSON.stringify(value));
-  const idOf = (request: FastifyRequest): string => (request.params as { id: string }).id;
+  const idOf = (request: FastifyRequest): string => {
+    const { id } = request.params as { id: string };
+    if (id === '') throw httpFault(404);
+    return id;
+  };
 
   server.get('/v2/schemas/image', async (_request, reply) => json(reply, schema.raw));
   server.get('/v2/schemas/images', async (_request, reply) => json(reply, schema.collection));
