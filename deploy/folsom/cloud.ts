@@ -3,9 +3,11 @@ import { type Database, DatabaseError, dbSync, openDatabase, type SchemaName } f
 import type { HttpMetrics } from '@folsom/http';
 import { createLocalBus, type LocalBus } from '@folsom/rpc';
 import { bootstrap, catalogServices } from './bootstrap.ts';
+import { startComputePart } from './compute-part.ts';
 import { startIdentityPart } from './identity-part.ts';
 import { startImagePart } from './image-part.ts';
 import type { Layout, Ports } from './layout.ts';
+import { startObjectPart } from './object-part.ts';
 import { CannotStart } from './preflight.ts';
 import type { Provisioned } from './provision.ts';
 import type { Secrets } from './secrets.ts';
@@ -68,7 +70,10 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       timeoutMs: BOOTSTRAP_TIMEOUT_MS,
     };
     await tell('creating tenants, users and the catalog', () => bootstrap(bootstrapOptions, layout));
-    services.push(await tell('starting image', () => startImagePart(parts, identity.validator)));
+    const { validator } = identity;
+    services.push(await tell('starting image', () => startImagePart(parts, validator)));
+    services.push(await tell('starting object storage', () => startObjectPart(parts, validator)));
+    await startComputePart(parts, validator, service => services.push(service));
   } catch (error) {
     await stop().catch(stopError => world.log.error('stopping failed', { error: stopError }));
     throw error;
