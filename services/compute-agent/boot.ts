@@ -171,6 +171,7 @@ const activate: Step<Boot> = {
         vm_state: vmState.active,
         task_state: null,
         launched_at: nowOf(seam),
+        ...deviceNames(boot),
         ...accessAddresses(boot),
       },
       { expectedTaskState: taskState.spawning },
@@ -180,6 +181,19 @@ const activate: Step<Boot> = {
 
 /** The boot of an instance, in order; every one but the last can be taken back. */
 export const bootSteps: readonly Step<Boot>[] = [check, claim, network, blockDevices, spawn, activate];
+
+/** What the guest's disks are called, where the user named none. */
+function deviceNames({ seam, guest }: Boot) {
+  const root = seam.driver.rootDevice;
+  if (root === null || guest.root_device_name !== null) return {};
+  const letter = (index: number) => root.replace(/a$/, String.fromCharCode(97 + index));
+  const ephemeral = guest.flavor.ephemeral_gb > 0;
+  return {
+    root_device_name: root,
+    ...(ephemeral ? { default_ephemeral_device: letter(1) } : {}),
+    ...(guest.flavor.swap > 0 ? { default_swap_device: letter(ephemeral ? 2 : 1) } : {}),
+  };
+}
 
 /** access_ip columns from the network that the configuration names, unless the user gave some. */
 function accessAddresses(boot: Boot): { access_ip_v4?: string; access_ip_v6?: string } {

@@ -79,6 +79,9 @@ export interface ComputeDriver {
   /** Whether power_state follows what is done to guests; where not, states are never corrected from it. */
   readonly reportsPowerState: boolean;
 
+  /** First disk of a guest, `/dev/vda`; null where there is none to name. */
+  readonly rootDevice: string | null;
+
   /** Makes ready; `guests` are those the database places on this host. */
   init(guests: readonly Guest[]): Promise<void>;
   close(): Promise<void>;

@@ -1,1 +1,1 @@
-export {};
+export { type MetadataServiceOptions, startMetadata } from './metadata.ts';

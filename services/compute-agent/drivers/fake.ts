@@ -38,6 +38,7 @@ export function fakeDriver(options: FakeDriverOptions): ComputeDriver {
   return {
     name: 'fake',
     reportsPowerState: false,
+    rootDevice: null,
     // Simulated guests outlive the service, as real ones do.
     init: async present => {
       for (const guest of present) if (guest.power_state === powerState.running) guests.add(guest.name);

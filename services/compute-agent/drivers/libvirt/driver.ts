@@ -178,6 +178,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
   return {
     name: 'libvirt',
     reportsPowerState: true,
+    rootDevice: '/dev/vda',
 
     async init() {
       await mkdir(join(instancesPath, settings.base_dir_name), { recursive: true, mode: 0o700 });
