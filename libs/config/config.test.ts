@@ -208,7 +208,7 @@ describe('loadConfig', () => {
   });
 });
 
-it('parses booleans strictly', () => {
+it('parses booleans strictly (CVE-2014-7144, CVE-2015-1852)', () => {
   expect(['True', 'yes', '1', 'ON'].map(parseBool)).toEqual([true, true, true, true]);
   expect(['False', 'no', '0', 'off'].map(parseBool)).toEqual([false, false, false, false]);
   expect(['', 'T', 'enabled', '2', 'None'].map(parseBool)).toEqual(Array(5).fill(undefined));

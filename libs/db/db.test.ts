@@ -200,6 +200,40 @@ describe('dbSync on SQLite', () => {
     }
   });
 
+  it('records who holds the tokens that an original keystone issued', async () => {
+    const db = await openDatabase({ connection: 'sqlite://' });
+    try {
+      await dbSync(db, 'keystone');
+      await db.knex.raw('DROP TABLE folsom_token_owner');
+      const token = (id: string, extra: unknown, more = {}) => ({
+        id,
+        valid: 1,
+        expires: '2999-01-01 00:00:00',
+        extra: typeof extra === 'string' ? extra : JSON.stringify(extra),
+        ...more,
+      });
+      const many = Array.from({ length: 900 }, (_none, at) =>
+        token(`m${String(at).padStart(4, '0')}`, { user: { id: 'u9' }, tenant: null }),
+      );
+      await insertRows(db.knex, 'token', [
+        ...many,
+        token('a', { user: { id: 'u1' }, tenant: { id: 't1' } }),
+        token('b', { user: { id: 'u1' } }, { valid: 0 }),
+        token('c', { user: { id: 'u1' } }, { expires: '2012-01-01 00:00:00' }),
+        token('d', 'not JSON'),
+      ]);
+      expect(await dbSync(db, 'keystone')).toMatchObject({ unchanged: false });
+      const owners = await db.knex('folsom_token_owner').whereNot('user_id', 'u9');
+      expect(owners).toEqual([
+        { token_id: 'a', user_id: 'u1', tenant_id: 't1', expires: '2999-01-01 00:00:00' },
+      ]);
+      expect(await db.knex('folsom_token_owner').count({ n: '*' })).toEqual([{ n: 901 }]);
+      expect(await dbSync(db, 'keystone')).toMatchObject({ unchanged: true });
+    } finally {
+      await db.close();
+    }
+  });
+
   it('opens and checks existing databases fast enough for a start in seconds', async () => {
     const times: number[] = [];
     for (const name of NAMES) {

@@ -153,7 +153,11 @@ async function migrate(knex: Knex | Knex.Transaction, db: Database, name: Schema
       }
     }
   }
+  const empty = await Promise.all(
+    Object.keys(schema.fill ?? {}).map(async name => ((await knex.schema.hasTable(name)) ? [] : [name])),
+  );
   for (const sql of await missingExtras(knex, db.kind, schema)) await run(sql);
+  for (const item of empty.flat()) await schema.fill?.[item]?.(knex);
   // Last: what was interrupted before this is done again.
   const row = versionRow(schema, schema.version);
   if (version === undefined) await knex('migrate_version').insert(row).onConflict('repository_id').merge();

@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import { keystoneTables } from './keystone-tables.ts';
 import { bigint, bool, datetime, required, type Schema, table, varchar } from './table.ts';
 
@@ -44,6 +45,7 @@ export const keystoneSchema: Schema = {
       },
     ),
   ],
+  fill: { folsom_token_owner: recordTokenOwners },
   extraIndexes: {
     token: { folsom_token_expires: ['expires'] },
     metadata: { folsom_metadata_tenant_id: ['tenant_id'] },
@@ -55,3 +57,35 @@ export const keystoneSchema: Schema = {
   },
   syncCommand: 'keystone-manage db_sync',
 };
+
+const TOKENS_A_PAGE = 400;
+
+/** Tokens that an original issued must end with their user and tenant like our own. */
+async function recordTokenOwners(sql: Knex): Promise<void> {
+  for (let after = ''; ; ) {
+    const rows: { id: string; expires: string | null; extra: string | null }[] = await sql('token')
+      .where('id', '>', after)
+      .andWhere('valid', 1)
+      .andWhere(living => living.whereNull('expires').orWhere('expires', '>', sql.raw('CURRENT_TIMESTAMP')))
+      .orderBy('id')
+      .limit(TOKENS_A_PAGE)
+      .select('id', 'expires', 'extra');
+    const owners = rows.flatMap(({ id, expires, extra }) => {
+      const holder = holderOf(extra);
+      return holder === undefined ? [] : [{ token_id: id, ...holder, expires }];
+    });
+    if (owners.length > 0) await sql('folsom_token_owner').insert(owners);
+    if (rows.length < TOKENS_A_PAGE) return;
+    after = rows.at(-1)!.id;
+  }
+}
+
+function holderOf(extra: string | null): { user_id: string; tenant_id: string | null } | undefined {
+  try {
+    const { user, tenant } = JSON.parse(extra ?? '') as Record<string, { id?: unknown } | null | undefined>;
+    if (typeof user?.id !== 'string') return undefined;
+    return { user_id: user.id, tenant_id: typeof tenant?.id === 'string' ? tenant.id : null };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,3 +1,5 @@
+import type { Knex } from 'knex';
+
 /** Declarations of tables: plain data from which the statements of both databases are made. */
 
 export type ColumnType =
@@ -74,6 +76,8 @@ export interface Schema {
   extraIndexes: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
   /** Tables of our own, created when missing. */
   extraTables: readonly Table[];
+  /** Fills a table of our own from an original's rows, once, right after it was created. */
+  fill?: Readonly<Record<string, (sql: Knex) => Promise<void>>>;
   /** What leads from `from` to the next version: statements that may be run again. */
   upgrades: readonly {
     from: number;
