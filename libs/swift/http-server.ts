@@ -437,7 +437,7 @@ function parseHead(head: string): Head | number {
   const method = first.slice(0, space);
   const target = first.slice(space + 1, lastSpace);
   const protocol = first.slice(lastSpace + 1);
-  if (!TOKEN.test(method) || target.includes(' ')) return 400;
+  if (!TOKEN.test(method) || target === '' || target.includes(' ')) return 400;
   if (protocol !== 'HTTP/1.1' && protocol !== 'HTTP/1.0') return 400;
   if (target.length > 8192) return 414;
   const headers: Headers = new Map();

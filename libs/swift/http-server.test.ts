@@ -1,0 +1,162 @@
+import net from 'node:net';
+import { seededRandom, silentLogger, systemClock } from '@folsom/core';
+import { afterEach, expect, it } from 'vitest';
+import { answer, readAll, type ServerHandler } from './http-message.ts';
+import { createHttpServer, type HttpServer } from './http-server.ts';
+
+const world = { clock: systemClock, random: seededRandom(1), log: silentLogger };
+let server: HttpServer | null = null;
+
+afterEach(async () => {
+  await server?.close(100);
+  server = null;
+});
+
+async function serve(handler: ServerHandler, clientTimeoutMs?: number): Promise<number> {
+  server = createHttpServer({ handler, world, ...(clientTimeoutMs ? { clientTimeoutMs } : {}) });
+  return Number((await server.listen(0, '127.0.0.1')).split(':')[1]);
+}
+
+/** Sends raw bytes (pieces with pauses between), returns all that comes back until the server closes. */
+function talk(port: number, pieces: string[], halfClose = true): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    let text = '';
+    socket.setTimeout(5000, () => reject(new Error(`no end; got ${text}`)));
+    socket.on('data', chunk => {
+      text += chunk.toString('latin1');
+    });
+    socket.on('end', () => {
+      socket.destroy();
+      resolve(text);
+    });
+    socket.on('error', reject);
+    const next = (): void => {
+      const piece = pieces.shift();
+      if (piece === undefined) {
+        if (halfClose) socket.end();
+        return;
+      }
+      socket.write(piece, 'latin1');
+      setTimeout(next, 15);
+    };
+    next();
+  });
+}
+
+const echo: ServerHandler = async request => {
+  const body = await readAll(request.body, 1_000_000);
+  return answer(200, request, { body: `${request.method} ${request.target} ${body?.toString('latin1')}` });
+};
+
+it('takes any method, also those no standard knows', async () => {
+  const port = await serve(echo);
+  const text = await talk(port, ['REPLICATE /sda/1/abc HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n[1]']);
+  expect(text).toContain('200 OK');
+  expect(text).toContain('REPLICATE /sda/1/abc [1]');
+});
+
+it('answers requests one after the other on one connection, split at any byte', async () => {
+  const port = await serve(echo);
+  const text = await talk(port, [
+    'GET /a HTT',
+    'P/1.1\r\nHost: x\r\n\r\nPUT /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab',
+    'c\r\n0\r',
+    '\n\r\nGET /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+  ]);
+  expect(text.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(3);
+  expect(text).toContain('PUT /b abc');
+  expect(text).toContain('GET /c ');
+});
+
+it('sends 100 Continue only when the body is wanted', async () => {
+  const port = await serve(async request =>
+    request.target === '/no' ? answer(401, request) : echo(request),
+  );
+  const head = 'Host: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n';
+  expect(await talk(port, [`PUT /yes HTTP/1.1\r\n${head}`, 'hi'])).toMatch(
+    /^HTTP\/1\.1 100 Continue[\s\S]*200 OK[\s\S]*hi$/,
+  );
+  const refused = await talk(port, [`PUT /no HTTP/1.1\r\n${head}`]);
+  expect(refused).toMatch(/^HTTP\/1\.1 401/);
+  expect(refused).toContain('Connection: close');
+});
+
+it('tells the handler that the client went away in the middle of its body, and still answers', async () => {
+  const port = await serve(async request => {
+    try {
+      return await echo(request);
+    } catch (error) {
+      return answer(499, request, { body: (error as Error).name });
+    }
+  });
+  expect(await talk(port, ['PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nshort'])).toContain(
+    '499 Client Disconnect',
+  );
+});
+
+it('gives up on a client that is silent within its body', async () => {
+  const port = await serve(async request => {
+    try {
+      return await echo(request);
+    } catch (error) {
+      return answer(408, request, { body: (error as Error).name });
+    }
+  }, 300);
+  expect(await talk(port, ['PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc'], false)).toContain(
+    'ClientTimeout',
+  );
+});
+
+it.each([
+  ['another protocol', 'GET / HTTP/2.0\r\n\r\n', '400'],
+  ['no target', 'GET  HTTP/1.1\r\n\r\n', '400'],
+  ['a header name with a space', 'GET / HTTP/1.1\r\nBad Name: x\r\n\r\n', '400'],
+  ['a space before the colon', 'GET / HTTP/1.1\r\nA : x\r\n\r\n', '400'],
+  ['a folded header', 'GET / HTTP/1.1\r\n folded\r\n\r\n', '400'],
+  ['a length that is no number', 'PUT / HTTP/1.1\r\nContent-Length: abc\r\n\r\n', '400'],
+  ['two lengths', 'PUT / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', '400'],
+  ['a target without end', `GET /${'a'.repeat(9000)} HTTP/1.1\r\n\r\n`, '414'],
+  ['headers without end', `GET / HTTP/1.1\r\nX: ${'a'.repeat(40_000)}\r\n\r\n`, '400'],
+])('refuses %s', async (_what, text, status) => {
+  const port = await serve(echo);
+  expect(await talk(port, [text])).toMatch(new RegExp(`^HTTP/1\\.0 ${status} `));
+});
+
+it('never takes a second request out of a body framed twice', async () => {
+  const seen: string[] = [];
+  const port = await serve(async request => {
+    seen.push(request.target);
+    return echo(request);
+  });
+  await talk(port, [
+    'PUT /one HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n',
+  ]);
+  expect(seen).toEqual(['/one']);
+});
+
+it('keeps line breaks out of the headers it sends', async () => {
+  const port = await serve(async request =>
+    answer(200, request, { body: 'x', headers: [['x-echo', 'a\r\nSet-Cookie: b']] }),
+  );
+  expect(await talk(port, ['GET / HTTP/1.1\r\nConnection: close\r\n\r\n'])).not.toMatch(/^Set-Cookie/m);
+});
+
+it('cuts the connection when a body breaks off, so that the client knows', async () => {
+  const port = await serve(async () => {
+    let sent = false;
+    return {
+      status: 200,
+      headers: new Map([['content-length', '10']]),
+      body: {
+        read: async () => {
+          if (sent) throw new Error('disk gone');
+          sent = true;
+          return Buffer.from('abc');
+        },
+        cancel: () => {},
+      },
+    };
+  });
+  expect(await talk(port, ['GET / HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n'])).toMatch(/\r\n\r\nabc$/);
+});
