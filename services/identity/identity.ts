@@ -16,6 +16,7 @@ import type { Bus } from '@folsom/rpc';
 import { identityApp } from './api/app.ts';
 import { authorization } from './api/authorize.ts';
 import type { Dependencies } from './api/dependencies.ts';
+import type { Operation } from './api/operation.ts';
 import { identityOperations } from './api/operations.ts';
 import { statistics } from './api/stats.ts';
 import { catalogState } from './catalog-state.ts';
@@ -57,6 +58,11 @@ export interface RunningIdentity extends RunningService {
   validator: TokenValidator;
   /** What has been revoked, as every validator in this process sees it. */
   revocations: RevocationList;
+  /** Everything the API offers: documentation and generated tests are made from it. */
+  operations: readonly Pick<
+    Operation,
+    'name' | 'method' | 'path' | 'absolute' | 'ports' | 'access' | 'body'
+  >[];
 }
 
 const DEFAULT_POLICY = '{"admin_required": [["role:admin"], ["is_admin:1"]]}';
@@ -182,6 +188,7 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
     name: 'keystone',
     addresses,
     revocations,
+    operations,
     validator: {
       validate: async (id): Promise<TokenInfo | null> => {
         const token = await tokens.find(id);

@@ -38,8 +38,11 @@ export function tokenOperations(deps: Dependencies): Operation[] {
       handle: async asked => {
         const facts = await login(deps, objectOf(asked, 'auth'));
         const entries = (await catalogOf(facts)) ?? [];
-        const view = (id: string) => accessView(facts, { id, roleIds: false, catalog: entries });
-        const token = await tokens.issue(facts, () => JSON.stringify(view('placeholder')));
+        const view = (id: string, issuedAt = false) =>
+          accessView(facts, { id, roleIds: false, catalog: entries, issuedAt });
+        const token = await tokens.issue(facts, issuedAt =>
+          JSON.stringify(view('placeholder', issuedAt !== undefined)),
+        );
         return view(token.id);
       },
     },

@@ -1,4 +1,4 @@
-import { type Database, fromSqlTime, type Knex, toSqlTime } from '@folsom/db';
+import { type Database, fromSqlBool, fromSqlTime, type Knex, toSqlTime } from '@folsom/db';
 import { readExtra } from './stored-json.ts';
 
 /** Tokens that are kept: UUID tokens, and PKI tokens by their MD5. */
@@ -45,6 +45,12 @@ export async function findStoredToken(knex: Knex, key: string): Promise<StoredTo
   return row ? fromRow(row) : null;
 }
 
+/** Whether a token is stored under this key, and still good. */
+export async function storedState(knex: Knex, key: string): Promise<'none' | 'valid' | 'revoked'> {
+  const row = await knex<Row>('token').where({ id: key }).first('valid');
+  return row === undefined ? 'none' : fromSqlBool(row.valid) ? 'valid' : 'revoked';
+}
+
 /** Rows written in one transaction at most: stays below SQLite's number of variables. */
 const ROWS_PER_INSERT = 200;
 
@@ -60,8 +66,15 @@ export function tokenWriter(db: Database): (token: StoredToken, id: string) => P
       let failure: unknown;
       try {
         await db.transaction(async trx => {
-          await trx('token').insert(batch.map(({ token, id }) => rowOf(token, id)));
-          await trx('folsom_token_owner').insert(batch.map(({ token }) => ownerOf(token)));
+          // The same PKI token may be written by two logins at once: one row will do.
+          await trx('token')
+            .insert(batch.map(({ token, id }) => rowOf(token, id)))
+            .onConflict('id')
+            .ignore();
+          await trx('folsom_token_owner')
+            .insert(batch.map(({ token }) => ownerOf(token)))
+            .onConflict('token_id')
+            .ignore();
         });
       } catch (error) {
         failure = error;

@@ -21,6 +21,7 @@ import {
   invalidateToken,
   invalidateTokens,
   type StoredToken,
+  storedState,
   type TokenScope,
   tokenWriter,
 } from '../repositories/tokens.ts';
@@ -36,7 +37,8 @@ export interface Tokens {
   issueMoment(): number;
   /** Seconds a token lives, as milliseconds. */
   readonly lifetimeMs: number;
-  issue(facts: TokenFacts, signedDocument?: () => string): Promise<Token>;
+  /** `signedDocument` gives what a PKI token signs; with a time, in a form that no other token has. */
+  issue(facts: TokenFacts, signedDocument?: (issuedAt?: number) => string): Promise<Token>;
   /** The token, if it is genuine, neither expired nor revoked. */
   find(id: string): Promise<Token | null>;
   /** Ends one token; 404 for one that is unknown or ended already. Expired ones may be ended. */
@@ -179,16 +181,17 @@ export function createTokens(options: TokensOptions): Tokens {
         );
         return { ...facts, id, key };
       }
-      const id =
-        options.format === 'PKI' && options.pkiSign && signedDocument
-          ? await options.pkiSign(signedDocument())
-          : world.random.uuid().replaceAll('-', '');
-      const key = storedKey(id);
       const { user, tenant, metadata, issuedAt, expiresAt } = facts;
-      // The same facts signed in the same second give the same PKI token: it is stored once.
-      if (options.format !== 'PKI' || (await findStoredToken(db.knex, key)) === null) {
-        await write({ key, user, tenant, metadata, issuedAt, expiresAt }, id);
+      const signed = options.format === 'PKI' && options.pkiSign && signedDocument;
+      let id = signed ? await options.pkiSign!(signedDocument()) : world.random.uuid().replaceAll('-', '');
+      let key = storedKey(id);
+      // The same facts signed in the same second give the same PKI token; one that was revoked must not come back.
+      const state = signed ? await storedState(db.knex, key) : 'none';
+      if (signed && state === 'revoked') {
+        id = await options.pkiSign!(signedDocument(issuedAt));
+        key = storedKey(id);
       }
+      if (state !== 'valid') await write({ key, user, tenant, metadata, issuedAt, expiresAt }, id);
       const token = { ...facts, id, key };
       cache.set(hash('sha256', id, 'base64'), {
         token,
