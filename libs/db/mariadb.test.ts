@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { type MariaDb, startMariaDb } from '@folsom/testing';
+import { type MariaDb, serverMissing, startMariaDb } from '@folsom/testing';
 import mysql from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -30,9 +30,10 @@ const DUMPS =
 const hasDumps = existsSync(resolve(DUMPS, 'nova.sql.gz'));
 if (!hasDumps) console.warn(`skipped: no database dumps in ${DUMPS} (set FOLSOM_DB_FIXTURES)`);
 
+const missing = serverMissing('mariadb');
 let server: MariaDb;
 beforeAll(async () => {
-  server = await startMariaDb();
+  if (!missing) server = await startMariaDb();
 });
 afterAll(() => server?.stop());
 
@@ -76,7 +77,7 @@ async function shape(db: Database): Promise<string[]> {
   ].sort();
 }
 
-describe('dbSync on MariaDB', () => {
+describe.skipIf(missing)('dbSync on MariaDB', () => {
   it.each(NAMES)('creates %s; two programs at once do not disturb each other', async name => {
     const connection = await server.createDatabase(`new_${name}`);
     await opened(connection, one =>
@@ -117,7 +118,7 @@ describe('dbSync on MariaDB', () => {
   });
 });
 
-describe('transactions on MariaDB', () => {
+describe.skipIf(missing)('transactions on MariaDB', () => {
   let db: Database;
   beforeAll(async () => {
     db = await openDatabase({ connection: await server.createDatabase('work') });

@@ -8,7 +8,15 @@ import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { run } from '@folsom/host';
 import { createNetworks } from '@folsom/network/create-networks';
 import { novaOptions } from '@folsom/nova/options';
-import { fakeClock, type GoldenScenario, hasGolden, readGolden } from '@folsom/testing';
+import {
+  fakeClock,
+  type GoldenScenario,
+  hasGolden,
+  type MariaDb,
+  readGolden,
+  serverMissing,
+  startMariaDb,
+} from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as cloud from './nova-manage-cloud.ts';
 
@@ -32,11 +40,15 @@ const ANY_ORDER = new Set(['040', '048', '051', '053', '163']);
 
 const numberOf = (scenario: GoldenScenario): number => Number.parseInt(scenario.slug, 10);
 
-describe.skipIf(!hasGolden(SET))('nova-manage answers as recorded', () => {
+const DATABASES = serverMissing('mariadb') ? ['SQLite'] : ['SQLite', 'MariaDB'];
+
+describe.skipIf(!hasGolden(SET)).each(DATABASES)('nova-manage answers as recorded, on %s', database => {
   const scenarios = hasGolden(SET) ? readGolden(SET) : [];
   const bySlug = (number: number): GoldenScenario => scenarios.find(item => numberOf(item) === number)!;
   const dir = mkdtempSync(join(tmpdir(), 'nova-manage-'));
-  const connection = (later: boolean) => `sqlite:///${join(dir, later ? 'later.db' : 'first.db')}`;
+  let server: MariaDb | undefined;
+  const connection = (later: boolean) =>
+    server?.url(later ? 'later' : 'first') ?? `sqlite:///${join(dir, later ? 'later.db' : 'first.db')}`;
   const random = seededRandom(1);
   let matched = 0;
 
@@ -52,6 +64,10 @@ describe.skipIf(!hasGolden(SET))('nova-manage answers as recorded', () => {
       join(dir, 'nova-manage.log'),
       '2026-11-23 20:49:43 DEBUG nova\n2026-11-23 20:49:44 ERROR nova.compute.instance_types [-] not found\n',
     );
+    if (database === 'MariaDB') {
+      server = await startMariaDb();
+      for (const name of ['first', 'later']) await server.createDatabase(name);
+    }
     await prepare(false, async db => {
       await cloud.seedServices(db, bySlug(34));
       await cloud.seedFlavors(db, bySlug(48));
@@ -69,10 +85,11 @@ describe.skipIf(!hasGolden(SET))('nova-manage answers as recorded', () => {
       await cloud.seedFloatingIps(db, bySlug(156));
     });
   });
-  afterAll(() => {
+  afterAll(async () => {
+    await server?.stop();
     rmSync(dir, { recursive: true, force: true });
     console.log(
-      `nova-manage: matches ${matched} of ${scenarios.length}, ${Object.keys(ON_PURPOSE).length} differ on purpose`,
+      `nova-manage on ${database}: matches ${matched} of ${scenarios.length}, ${Object.keys(ON_PURPOSE).length} differ on purpose`,
     );
   });
 
