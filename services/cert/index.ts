@@ -1,1 +1,1 @@
-export {};
+export { type CertServiceOptions, startCert } from './cert.ts';
