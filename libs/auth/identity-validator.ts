@@ -107,10 +107,11 @@ export async function identityValidator(options: IdentityValidatorOptions): Prom
     validate: async token => {
       if (!looksSigned(token) || !feed.followed()) return online.validate(token);
       const kid = reader.kidOf(token);
+      const unknown = kid !== null && !keys.has(kid);
       const age = clock.monotonic() - keysAt;
-      if (age > KEYS_FRESH_MS || (kid !== null && !keys.has(kid) && age > UNKNOWN_KEY_RETRY_MS)) {
-        await fetchKeys();
-      }
+      // Requests that come while keys are being fetched wait for them, too.
+      const wait = fetching ? unknown : age > KEYS_FRESH_MS || (unknown && age > UNKNOWN_KEY_RETRY_MS);
+      if (wait) await fetchKeys();
       return offline.validate(token);
     },
     stop: async () => {
