@@ -18,7 +18,7 @@ export interface Clients2012 {
   run(
     argv: readonly string[],
     env: Record<string, string>,
-    options?: { input?: string | Uint8Array; cwd?: string; timeoutMs?: number; enter?: readonly string[] },
+    options?: { stdinFile?: string; cwd?: string; timeoutMs?: number; enter?: readonly string[] },
   ): Promise<RunResult>;
 }
 
@@ -69,20 +69,30 @@ async function build(): Promise<Clients2012 | undefined> {
   return {
     bin,
     run: (argv, env, options = {}) =>
-      run([...(options.enter ?? []), join(bin, argv[0]!), ...argv.slice(1)], {
-        timeoutMs: options.timeoutMs ?? 60_000,
-        allowedCodes: 'any',
-        env: {
-          PATH: `${bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
-          LC_ALL: 'C.UTF-8',
-          PYTHONIOENCODING: 'utf-8',
-          PYTHONWARNINGS: 'ignore',
-          HOME: cache,
-          ...env,
+      run(
+        [
+          ...(options.enter ?? []),
+          // Entering a namespace forgets the working directory.
+          ...(options.enter && options.cwd ? ['env', '-C', options.cwd] : []),
+          // The clients look at what kind of file their standard input is.
+          ...(options.stdinFile ? ['sh', '-c', 'exec "$@" <"$0"', options.stdinFile] : []),
+          join(bin, argv[0]!),
+          ...argv.slice(1),
+        ],
+        {
+          timeoutMs: options.timeoutMs ?? 60_000,
+          allowedCodes: 'any',
+          env: {
+            PATH: `${bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+            LC_ALL: 'C.UTF-8',
+            PYTHONIOENCODING: 'utf-8',
+            PYTHONWARNINGS: 'ignore',
+            HOME: cache,
+            ...env,
+          },
+          ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
         },
-        ...(options.input === undefined ? {} : { input: options.input }),
-        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      }),
+      ),
   };
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runProgram } from '@folsom/testing';
 import { expect, it } from 'vitest';
@@ -59,6 +60,8 @@ export function imageSteps(walk: Walk, images: () => readonly [ImageFile, ImageF
 
   it('uploads images from files', async () => {
     for (const { name, bytes } of images()) {
+      const file = join(walk.dir, `${name}-disk.img`);
+      await writeFile(file, bytes);
       const printed = await walk.shell.prints(
         ['glance', 'image-create', `--name=${name}`, '--disk-format=qcow2', '--container-format=bare'],
         `
@@ -82,7 +85,7 @@ export function imageSteps(walk: Walk, images: () => readonly [ImageFile, ImageF
 | status           | active                               |
 | updated_at       | 2013-05-26T05:52:19                  |
 +------------------+--------------------------------------+`,
-        { input: bytes },
+        { stdinFile: file },
       );
       expect(printed.checksum).toBe(createHash('md5').update(bytes).digest('hex'));
       expect(printed.owner).toBe(walk.ids.tenant);

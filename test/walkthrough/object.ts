@@ -104,6 +104,8 @@ export function objectSteps(walk: Walk): void {
       'is_admin = true',
       '[filter:authtoken]',
       'paste.filter_factory = keystone.middleware.auth_token:filter_factory',
+      // Requests without a token go on to the access lists.
+      'delay_auth_decision = true',
       'admin_tenant_name = service',
       'admin_user = swift',
       'admin_password = swift',

@@ -6,12 +6,12 @@ import { normalise, normaliseUnordered, propertiesOf } from './printed.ts';
 export interface Session {
   env: Record<string, string>;
   /** Runs a command that must succeed; resolves to what it printed. */
-  run(argv: readonly string[], options?: { input?: Uint8Array; timeoutMs?: number }): Promise<string>;
+  run(argv: readonly string[], options?: { stdinFile?: string; timeoutMs?: number }): Promise<string>;
   /** Runs it and compares what it prints; resolves to the properties of the printed table. */
   prints(
     argv: readonly string[],
     expected: string,
-    options?: { input?: Uint8Array; unordered?: boolean },
+    options?: { stdinFile?: string; unordered?: boolean },
   ): Promise<Record<string, string>>;
 }
 

@@ -40,7 +40,8 @@ describe.skipIf(!possible)('walk-through', () => {
     };
     walk.start = async (program, conf, ports = []) => {
       programs.push(
-        await startProgram(program, ['--config-file', conf], {
+        // Swift's programs take their file as an argument.
+        await startProgram(program, program.startsWith('swift-') ? [conf] : ['--config-file', conf], {
           logFile: join(walk.dir, `${program}.log`),
           enter: walk.host.enter,
           cwd: walk.dir,

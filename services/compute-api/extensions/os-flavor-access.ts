@@ -1,7 +1,7 @@
 import { addFlavorTenant, type FlavorRow, flavorTenants, removeFlavorTenant } from '@folsom/nova/flavors';
 import { NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
 import { flavorOf } from '../core/flavors.ts';
-import { adminOnly, allowed, authorizeExtension } from '../deps.ts';
+import { allowed, authorizeExtension } from '../deps.ts';
 import { ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, conflict, notFound, translating } from '../http/faults.ts';

@@ -1,7 +1,7 @@
 import { deleteExtraSpec, extraSpecs, setExtraSpecs } from '@folsom/nova/flavors';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
 import { flavorOf } from '../core/flavors.ts';
-import { adminOnly, authorizeExtension } from '../deps.ts';
+import { authorizeExtension } from '../deps.ts';
 import { nothing, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, notFound } from '../http/faults.ts';
