@@ -208,3 +208,42 @@ export function* metadataHeaders(
     if (value !== '' && wanted(lower)) yield [lower, bytesFromUtf8(value)];
   }
 }
+
+/** As many items, and as many bytes of names and values, an account or container may have in all. */
+const META_COUNT_MAX = 90;
+const META_OVERALL_MAX = 4096;
+
+/**
+ * Merges a request's metadata into a database, unless the whole would then be more than a single request may bring:
+ * many small changes must not get past the limits.
+ * @returns the refusal, if any
+ */
+export function mergeMetadata(
+  db: AnyDb,
+  updates: Metadata,
+  prefix: string,
+  http: ServerRequest,
+): ServerResponse | null {
+  const names = Object.keys(updates);
+  if (!names.length) return null;
+  const lower = prefix.toLowerCase();
+  const grows = names.some(name => name.toLowerCase().startsWith(lower) && updates[name]![0] !== '');
+  if (grows) {
+    let count = 0;
+    let size = 0;
+    for (const [name, [value]] of Object.entries({ ...db.metadata(), ...updates })) {
+      if (value === '' || !name.toLowerCase().startsWith(lower)) continue;
+      count++;
+      size += name.length - lower.length + Buffer.byteLength(value);
+    }
+    const tooMuch =
+      count > META_COUNT_MAX
+        ? `Too many metadata items; max ${META_COUNT_MAX}`
+        : size > META_OVERALL_MAX
+          ? `Total metadata too large; max ${META_OVERALL_MAX}`
+          : null;
+    if (tooMuch) return answer(400, http, { body: tooMuch, contentType: 'text/plain' });
+  }
+  db.updateMetadata(updates);
+  return null;
+}

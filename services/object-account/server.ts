@@ -3,6 +3,7 @@ import { AccountDb, type AccountStat, type ListedContainer } from '@folsom/swift
 import {
   type DbHandler,
   type DbServerOptions,
+  mergeMetadata,
   metadataHeaders,
   metadataOf,
   startDbServer,
@@ -81,7 +82,8 @@ export function startAccountServer(options: AccountServerOptions): Promise<Runni
       if (db.isDeleted()) return answer(409, http);
     }
     const metadata = metadataOf(headers, timestamp, isMeta);
-    if (Object.keys(metadata).length) db.updateMetadata(metadata);
+    const refused = mergeMetadata(db, metadata, 'x-account-meta-', http);
+    if (refused) return refused;
     return answer(created ? 201 : 202, http);
   };
 
@@ -90,8 +92,7 @@ export function startAccountServer(options: AccountServerOptions): Promise<Runni
     await db?.commitPending();
     if (!db || db.isDeleted()) return answer(404, http);
     const metadata = metadataOf(headers, normalizeTimestamp(headers.get('x-timestamp')!), isMeta);
-    if (Object.keys(metadata).length) db.updateMetadata(metadata);
-    return answer(204, http);
+    return mergeMetadata(db, metadata, 'x-account-meta-', http) ?? answer(204, http);
   };
 
   const remove: DbHandler<AccountDb> = async ({ headers, http, open }) => {

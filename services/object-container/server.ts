@@ -4,6 +4,7 @@ import {
   type DbHandler,
   type DbRequest,
   type DbServerOptions,
+  mergeMetadata,
   metadataHeaders,
   metadataOf,
   startDbServer,
@@ -112,12 +113,13 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     return problem === null ? null : answer(400, request.http, { detail: problem });
   };
 
-  const saveMetadata = (request: Request, db: ContainerDb, timestamp: string): void => {
+  const saveMetadata = (request: Request, db: ContainerDb, timestamp: string): ServerResponse | null => {
     const metadata = metadataOf(request.headers, timestamp, isSaved);
-    if (!Object.keys(metadata).length) return;
     const target = metadata['X-Container-Sync-To'];
-    if (target && db.metadata()['X-Container-Sync-To']?.[0] !== target[0]) db.setSyncPoints(-1, -1);
-    db.updateMetadata(metadata);
+    const moved = target !== undefined && db.metadata()['X-Container-Sync-To']?.[0] !== target[0];
+    const refused = mergeMetadata(db, metadata, 'x-container-meta-', request.http);
+    if (!refused && moved) db.setSyncPoints(-1, -1);
+    return refused;
   };
 
   const put: DbHandler<ContainerDb> = async request => {
@@ -161,7 +163,8 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
       db.updatePutTimestamp(timestamp);
       if (db.isDeleted()) return answer(409, http);
     }
-    saveMetadata(request, db, timestamp);
+    const overfull = saveMetadata(request, db, timestamp);
+    if (overfull) return overfull;
     return (await updateAccount(request, db)) ?? answer(created ? 201 : 202, http);
   };
 
@@ -199,8 +202,7 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     const db = request.open();
     await db?.commitPending();
     if (!db || db.isDeleted()) return answer(404, http);
-    saveMetadata(request, db, normalizeTimestamp(headers.get('x-timestamp')!));
-    return answer(204, http);
+    return saveMetadata(request, db, normalizeTimestamp(headers.get('x-timestamp')!)) ?? answer(204, http);
   };
 
   const head: DbHandler<ContainerDb> = async ({ http, open }) => {
