@@ -37,8 +37,9 @@ export function createRabbitBus({ options, world, faultStatus }: RabbitBusOption
   ): Promise<unknown> => {
     const started = world.clock.monotonic();
     const left = () => Math.max(1, timeoutMs - (world.clock.monotonic() - started));
-    let slot: ReplySlot | undefined;
+    let acquiring: Promise<ReplySlot> | undefined;
     let clean = false;
+    let sent = false;
     try {
       const messageId = world.random.hex(32);
       const answered = Promise.withResolvers<unknown>();
@@ -60,22 +61,28 @@ export function createRabbitBus({ options, world, faultStatus }: RabbitBusOption
             answered.resolve(last);
           } else last = reply.result ?? null;
         };
-        slot = await Promise.race([slots.acquire(left(), listener), answered.promise as Promise<never>]);
+        acquiring = slots.acquire(left(), listener);
+        const slot = await Promise.race([acquiring, answered.promise as Promise<never>]);
         const text = JSON.stringify(requestBody(context, message, slot.id));
-        const sent = publisher.publish({ kind: 'topic', name: topic }, text, {
+        sent = true;
+        const published = publisher.publish({ kind: 'topic', name: topic }, text, {
           messageId,
           timeoutMs: left(),
           // Nobody waits for the answer afterwards, so the work need not be begun.
           expirationMs: Math.ceil(left()),
         });
-        sent.catch(answered.reject);
+        published.catch(answered.reject);
         return await answered.promise;
       } finally {
         timer.cancel();
         pending.delete(answered.reject);
       }
     } finally {
-      if (slot !== undefined) slots.release(slot, clean);
+      // One that comes too late for its call has not been used.
+      acquiring?.then(
+        slot => slots.release(slot, clean || !sent),
+        () => {},
+      );
     }
   };
 

@@ -28,13 +28,23 @@ interface Slot extends ReplySlot {
   consumerTag: string;
 }
 
+interface Waiter {
+  resolve(slot: Slot): void;
+  reject(error: unknown): void;
+}
+
 /** Round trips on one channel wait for each other, so addresses are made on several. */
 const CHANNELS = 4;
+/** Addresses under way at once. */
+const MAKING_MAX = 16;
 
 export function replySlots(connection: RabbitConnection, world: World): ReplySlots {
   const channels = new WeakMap<Session, Promise<Channel>[]>();
   const busy = new Set<Slot>();
+  const owners = new WeakMap<Slot, Channel>();
+  const waiters: Waiter[] = [];
   let idle: Slot[] = [];
+  let making = 0;
   let turn = 0;
 
   const channelOf = (session: Session): Promise<Channel> => {
@@ -66,7 +76,6 @@ export function replySlots(connection: RabbitConnection, world: World): ReplySlo
     slot.consumerTag = consumed.consumerTag;
     owners.set(slot, channel);
   };
-  const owners = new WeakMap<Slot, Channel>();
 
   const remove = (slot: Slot) => {
     if (slot.session.ended) return;
@@ -85,17 +94,43 @@ export function replySlots(connection: RabbitConnection, world: World): ReplySlo
         world.log.warn('a reply address could not be declared again', { why: (error as Error).message }),
       );
     }
+    make(session);
   });
+
+  const hand = (slot: Slot): void => {
+    const waiter = slot.session.ended ? undefined : waiters.shift();
+    if (waiter !== undefined) waiter.resolve(slot);
+    else if (!slot.session.ended && idle.length < RPC_LIMITS.idleReplySlotsMax) idle.push(slot);
+    else remove(slot);
+  };
+
+  /** Makes addresses while somebody waits for one; a few at a time, since finished calls give theirs back meanwhile. */
+  const make = (session: Session): void => {
+    while (making < Math.min(waiters.length, MAKING_MAX) && !session.ended) {
+      making++;
+      const slot: Slot = { id: world.random.hex(32), listener: () => {}, session, consumerTag: '' };
+      declare(slot, session)
+        .then(
+          () => hand(slot),
+          // Those who wait while the connection is lost are served by the next session.
+          error => void (session.ended || waiters.shift()?.reject(error)),
+        )
+        .finally(() => {
+          making--;
+          make(session);
+        });
+    }
+  };
 
   return {
     async acquire(timeoutMs, listener) {
       const session = await connection.session(timeoutMs);
       let slot = idle.pop();
       while (slot !== undefined && slot.session !== session) slot = idle.pop();
-      if (slot === undefined) {
-        slot = { id: world.random.hex(32), listener, session, consumerTag: '' };
-        await declare(slot, session);
-      }
+      slot ??= await new Promise<Slot>((resolve, reject) => {
+        waiters.push({ resolve, reject });
+        make(session);
+      });
       slot.listener = listener;
       busy.add(slot);
       return slot;
@@ -104,7 +139,7 @@ export function replySlots(connection: RabbitConnection, world: World): ReplySlo
       const slot = given as Slot;
       busy.delete(slot);
       slot.listener = () => {};
-      if (clean && !slot.session.ended && idle.length < RPC_LIMITS.idleReplySlotsMax) idle.push(slot);
+      if (clean) hand(slot);
       else remove(slot);
     },
   };

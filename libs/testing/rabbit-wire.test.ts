@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RabbitServer, rabbitOptions, serverMissing, startRabbit } from './index.ts';
 
 /** The bus as peers of 2012 see it: they stand here as bare AMQP clients that do exactly what kombu did. */
-describe.skipIf(serverMissing('rabbit'))('on the wire', () => {
+describe.skipIf(serverMissing('rabbit'))('on the wire', { timeout: 120_000 }, () => {
   let broker: RabbitServer;
   let peer: ChannelModel;
   let channel: Channel;
