@@ -1,40 +1,30 @@
 import { createInterface } from 'node:readline/promises';
-import { parseArgs } from 'node:util';
+import { CommandLineError, formatHelp, parseFlags } from '@folsom/config';
 import { MANAGE_COMMANDS, type ManageCall, runCacheManage } from '@folsom/image';
-
-const USAGE = 'Usage: glance-cache-manage <command> [options] [args]\n';
+import { CACHE_MANAGE_FLAGS, CACHE_MANAGE_USAGE } from '@folsom/image/manage/cache-manage-options';
 
 /** glance-cache-manage: lists and changes the image cache of a glance-api. */
 export async function main(argv: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: argv,
-    allowPositionals: true,
-    options: {
-      version: { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-      verbose: { type: 'boolean', short: 'v', default: false },
-      debug: { type: 'boolean', short: 'd', default: false },
-      host: { type: 'string', short: 'H', default: '0.0.0.0' },
-      port: { type: 'string', short: 'p', default: '9292' },
-      insecure: { type: 'boolean', short: 'k', default: false },
-      force: { type: 'boolean', short: 'f', default: false },
-      'os-auth-token': { type: 'string', short: 'A', default: process.env.OS_AUTH_TOKEN ?? '' },
-      'os-username': { type: 'string', short: 'I', default: process.env.OS_USERNAME ?? '' },
-      'os-password': { type: 'string', short: 'K', default: process.env.OS_PASSWORD ?? '' },
-      'os-region-name': { type: 'string', short: 'R', default: process.env.OS_REGION_NAME ?? '' },
-      'os-tenant-id': { type: 'string', default: process.env.OS_TENANT_ID ?? '' },
-      'os-tenant-name': { type: 'string', short: 'T', default: process.env.OS_TENANT_NAME ?? '' },
-      'os-auth-url': { type: 'string', short: 'N', default: process.env.OS_AUTH_URL ?? '' },
-      os_auth_strategy: { type: 'string', short: 'S' },
-    },
-  });
+  let parsed: ReturnType<typeof parseFlags>;
+  try {
+    parsed = parseFlags(CACHE_MANAGE_FLAGS, argv);
+  } catch (error) {
+    if (!(error instanceof CommandLineError)) throw error;
+    process.stderr.write(`Usage: ${CACHE_MANAGE_USAGE}\n\nglance-cache-manage: error: ${error.message}\n`);
+    return 2;
+  }
+  const { values, rest } = parsed;
+  if (parsed.help || argv.length === 0) {
+    process.stdout.write(formatHelp(CACHE_MANAGE_USAGE, CACHE_MANAGE_FLAGS));
+    return 0;
+  }
   if (values.version) {
     process.stdout.write('glance-cache-manage 2012.2.4\n');
     return 0;
   }
-  const [command, ...args] = positionals;
-  if (values.help || command === undefined) {
-    process.stdout.write(USAGE + commandList());
+  const [command, ...args] = rest;
+  if (command === undefined) {
+    process.stdout.write(`Usage: ${CACHE_MANAGE_USAGE}\n\n`);
     return 0;
   }
   if (command === 'help') {
@@ -43,21 +33,31 @@ export async function main(argv: string[]): Promise<number> {
     return 0;
   }
   if (!(MANAGE_COMMANDS as readonly string[]).includes(command)) {
-    process.stdout.write(USAGE);
+    process.stdout.write(`Usage: ${CACHE_MANAGE_USAGE}\n\n`);
     return refuse(`Unknown command: ${command}`);
   }
+  const option = (name: string): string =>
+    String(values[name] ?? (name.startsWith('os_') ? process.env[name.toUpperCase()] : undefined) ?? '');
+  const given = option('host') || '0.0.0.0';
   // 0.0.0.0 is where a server listens; a client reaches it on this machine.
-  const host = values.host === '0.0.0.0' ? '127.0.0.1' : values.host;
-  const token = values['os-auth-token'] || (await login(values));
+  const host = given === '0.0.0.0' ? '127.0.0.1' : given;
+  const port = option('port') || '9292';
+  const token = option('os_auth_token') || (await login(option));
   const call: ManageCall = async (method, path) => {
-    const response = await fetch(`http://${host}:${values.port}${path}`, {
+    const response = await fetch(`http://${host}:${port}${path}`, {
       method,
       headers: { accept: 'application/json', ...(token ? { 'x-auth-token': token } : {}) },
       signal: AbortSignal.timeout(60_000),
     });
     return { status: response.status, body: await response.text() };
   };
-  const input = { command, args, host: values.host, force: values.force, verbose: values.verbose };
+  const input = {
+    command,
+    args,
+    host: given,
+    force: values.force === true,
+    verbose: values.verbose === true,
+  };
   return runCacheManage(input, call, {
     print: line => void process.stdout.write(`${line}\n`),
     confirm: async question => {
@@ -77,20 +77,17 @@ function refuse(sentence: string): number {
   return 1;
 }
 
-const commandList = (): string =>
-  `\nCommands:\n\n    help <command>  Output help for one of the commands below\n\n${MANAGE_COMMANDS.map(name => `    ${name}\n`).join('')}`;
-
 /** A token from the identity service named by the options; none when they name none. */
-async function login(values: Record<string, unknown>): Promise<string | null> {
-  const url = String(values['os-auth-url'] ?? '');
-  if (url === '' || values.os_auth_strategy === 'noauth') return null;
+async function login(option: (name: string) => string): Promise<string | null> {
+  const url = option('os_auth_url');
+  if (url === '' || option('os_auth_strategy') === 'noauth') return null;
   const response = await fetch(`${url.replace(/\/+$/, '')}/tokens`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
       auth: {
-        tenantName: values['os-tenant-name'],
-        passwordCredentials: { username: values['os-username'], password: values['os-password'] },
+        tenantName: option('os_tenant_name'),
+        passwordCredentials: { username: option('os_username'), password: option('os_password') },
       },
     }),
     signal: AbortSignal.timeout(60_000),

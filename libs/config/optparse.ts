@@ -12,7 +12,16 @@ export interface Flag {
   help?: string;
   /** The option alone means true. */
   isSwitch?: boolean;
+  /** Understood, but not shown. */
+  hidden?: boolean;
 }
+
+/** For programs that have a version of their own: the first of their options. */
+export const VERSION_FLAG: Flag = {
+  name: '--version',
+  isSwitch: true,
+  help: "show program's version number and exit",
+};
 
 export interface ParsedFlags {
   values: Record<string, string | true>;
@@ -20,6 +29,12 @@ export interface ParsedFlags {
   help: boolean;
 }
 
+const HELP_FLAG: Flag = {
+  name: '--help',
+  short: '-h',
+  isSwitch: true,
+  help: 'show this help message and exit',
+};
 const WIDTH = 78;
 const HELP_COLUMN_MAX = 24;
 
@@ -33,7 +48,9 @@ function flagText(flag: Flag): string {
 
 /** The text of `--help`: usage, and the options with their explanations in a column. */
 export function formatHelp(usage: string, flags: readonly Flag[]): string {
-  return `Usage: ${usage}\n\nOptions:\n${formatFlags([{ name: '--help', short: '-h', isSwitch: true, help: 'show this help message and exit' }, ...flags])}`;
+  const [first, ...others] = flags;
+  const ordered = first === VERSION_FLAG ? [first, HELP_FLAG, ...others] : [HELP_FLAG, ...flags];
+  return `Usage: ${usage}\n\nOptions:\n${formatFlags(ordered.filter(flag => !flag.hidden))}`;
 }
 
 /** The lines of options alone. */
@@ -79,7 +96,7 @@ function wrap(text: string, width: number): string[] {
  * that fits one option only. Throws {@link CommandLineError} with the sentence that follows `error: `.
  */
 export function parseFlags(flags: readonly Flag[], argv: readonly string[]): ParsedFlags {
-  const known = [...flags, { name: '--help', short: '-h', isSwitch: true } satisfies Flag];
+  const known = [...flags, HELP_FLAG];
   const parsed: ParsedFlags = { values: {}, rest: [], help: false };
   for (let at = 0; at < argv.length; at++) {
     const arg = argv[at]!;
