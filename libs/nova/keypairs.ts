@@ -7,7 +7,7 @@ export interface KeyPairRow extends RowBase {
   id: number;
   name: string;
   user_id: string;
-  /** MD5 of the key, colon-separated hex. */
+  /** As `ssh-keygen -l` prints it: `SHA256:...` (older rows: MD5 in colon-separated hex). */
   fingerprint: string;
   public_key: string;
 }
@@ -18,7 +18,7 @@ type Raw = Record<string, unknown>;
 export async function listKeyPairs(sql: Sql, userId: string): Promise<KeyPairRow[]> {
   const rows = (await sql('key_pairs')
     .where({ ...alive, user_id: userId })
-    .orderBy('id')) as Raw[];
+    .orderBy('name')) as Raw[];
   return rows.map(raw => fromRow<KeyPairRow>(spec, raw));
 }
 

@@ -51,7 +51,7 @@ export function readBoot(api: ApiRequest): ReadBoot {
   const keyName = ifLoaded('os-keypairs', body.key_name);
   const userData = readUserData(ifLoaded('os-user-data', body.user_data));
   const zone = ifLoaded('os-availability-zone', body.availability_zone);
-  const blockDevices = readBlockDevices(ifLoaded('os-volumes', body.block_device_mapping));
+  const blockDevices = readBlockDevices(body.block_device_mapping);
   const counts = readCounts(ifLoaded('os-multiple-create', body) as JsonObject | undefined);
   return {
     flavorId,

@@ -184,7 +184,7 @@ export function write(
   reply.code(answer.status);
   for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value);
   if (answer.view === undefined) {
-    return reply.header('content-type', answer.type ?? as.type).send(answer.status === 204 ? undefined : '');
+    return reply.header('content-type', answer.type ?? as.type).send(answer.status === 204 ? undefined : Buffer.alloc(0));
   }
   // A serialised text with its own content type keeps fastify from adding a charset to it.
   reply.header('content-type', as.type);

@@ -1,0 +1,84 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { authTokenSettings, identityValidator } from '@folsom/auth';
+import { startComputeApi } from '@folsom/compute-api';
+import { novaPolicy } from '@folsom/compute-api/default-policy';
+import { parseRateLimits, type RateLimit } from '@folsom/compute-api/http/rate-limits';
+import { type Config, ConfigError, pasteSection, readIni } from '@folsom/config';
+import type { RunningService } from '@folsom/core';
+import { novaOptions } from '@folsom/nova/options';
+import { type Policy, policyFile } from '@folsom/policy';
+import type { NovaParts } from './nova-daemon.ts';
+
+/** A file named in nova.conf: as it stands, or beside the configuration. */
+function besideConfig(config: Config, name: string): string | undefined {
+  const places = name.startsWith('/') ? [name] : config.files.map(file => join(dirname(file), name));
+  return places.find(place => existsSync(place));
+}
+
+function configuredPolicy({ config, world }: NovaParts): Policy {
+  const settings = config.of(novaOptions);
+  const path = besideConfig(config, settings.policy_file);
+  if (path === undefined) return novaPolicy();
+  return policyFile(path, {
+    clock: world.clock,
+    log: world.log,
+    defaultRule: settings.policy_default_rule,
+  });
+}
+
+interface Paste {
+  /** `[filter:authtoken]` */
+  auth: Readonly<Record<string, string>>;
+  /** `[filter:ratelimit] limits`; undefined for Folsom's table, empty where the pipeline has no limiter. */
+  rateLimits: RateLimit[] | undefined;
+}
+
+/** What api-paste.ini says that is no part of nova.conf. */
+function readPaste(config: Config): Paste {
+  const path = besideConfig(config, config.of(novaOptions).api_paste_config);
+  if (path === undefined) return { auth: {}, rateLimits: undefined };
+  const ini = readIni(path);
+  const text = pasteSection(ini, 'filter:ratelimit')?.settings.limits;
+  const pipeline = pasteSection(ini, 'composite:openstack_compute_api_v2')?.settings.keystone;
+  const limited = pipeline === undefined || pipeline.split(/\s+/).includes('ratelimit');
+  return {
+    auth: pasteSection(ini, 'filter:authtoken')?.settings ?? {},
+    rateLimits: !limited ? [] : text === undefined ? undefined : parseRateLimits(text),
+  };
+}
+
+/** The OpenStack compute API as nova.conf and api-paste.ini describe it. */
+export async function startConfiguredComputeApi(parts: NovaParts): Promise<RunningService> {
+  const { config, db, bus, world } = parts;
+  if (config.of(novaOptions).auth_strategy !== 'keystone') {
+    throw new ConfigError(
+      'auth_strategy: "noauth" would let everybody in as administrator; set auth_strategy=keystone',
+    );
+  }
+  const paste = readPaste(config);
+  const settings = authTokenSettings(config, paste.auth);
+  const validator = await identityValidator({ settings, world });
+  try {
+    const service = await startComputeApi({
+      config,
+      database: db,
+      bus,
+      validator,
+      policy: configuredPolicy(parts),
+      world,
+      authUri: settings.authUri,
+      ...(paste.rateLimits === undefined ? {} : { rateLimits: paste.rateLimits }),
+    });
+    return {
+      ...service,
+      stop: async () => {
+        await service.stop();
+        await validator.stop();
+      },
+    };
+  } catch (error) {
+    await validator.stop();
+    throw error;
+  }
+}

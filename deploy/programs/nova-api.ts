@@ -1,0 +1,36 @@
+import { authTokenOptions } from '@folsom/auth';
+import type { RunningService } from '@folsom/core';
+import { startMetadata } from '@folsom/metadata';
+import { novaOptions } from '@folsom/nova/options';
+import { startConfiguredComputeApi } from '../compute-api-program.ts';
+import { type NovaParts, novaDaemon } from '../nova-daemon.ts';
+
+/** The front ends this program has, by their names in `enabled_apis`. */
+const FRONT_ENDS: Record<string, (parts: NovaParts) => Promise<RunningService>> = {
+  osapi_compute: startConfiguredComputeApi,
+  metadata: startMetadata,
+};
+
+/** nova-api: every front end that `enabled_apis` names, in one process. */
+export const main = (argv: string[]): Promise<number> =>
+  novaDaemon(argv, {
+    program: 'nova-api',
+    declarations: [authTokenOptions],
+    start: async parts => {
+      const started: RunningService[] = [];
+      const stop = async () => {
+        for (const service of started.reverse()) await service.stop();
+      };
+      try {
+        for (const name of parts.config.of(novaOptions).enabled_apis) {
+          const start = FRONT_ENDS[name];
+          if (start) started.push(await start(parts));
+          else parts.world.log.warn('enabled_apis names a front end that is not there', { name });
+        }
+      } catch (error) {
+        await stop();
+        throw error;
+      }
+      return { name: 'nova-api', addresses: started.flatMap(service => [...service.addresses]), stop };
+    },
+  });

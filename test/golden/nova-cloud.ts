@@ -1,0 +1,170 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { startCert } from '@folsom/cert';
+import { fakeDriver, imageClient, startCompute } from '@folsom/compute-agent';
+import { startComputeApi } from '@folsom/compute-api';
+import { novaPolicy } from '@folsom/compute-api/default-policy';
+import { configFrom } from '@folsom/config';
+import { startConsoleAuth } from '@folsom/console';
+import {
+  createLogger,
+  type RunningService,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  type World,
+} from '@folsom/core';
+import { type Database, dbSync, openDatabase } from '@folsom/db';
+import { identityOptions, startIdentity } from '@folsom/identity';
+import { imageDeclarations, startImageApi, startRegistry } from '@folsom/image';
+import { startNetwork } from '@folsom/network';
+import { createNetworks } from '@folsom/network/create-networks';
+import { novaFaultStatus } from '@folsom/nova/faults';
+import { novaOptions } from '@folsom/nova/options';
+import { createLocalBus } from '@folsom/rpc';
+import { schedulerOptions, startScheduler, trustOptions } from '@folsom/scheduler';
+
+/** The cloud that nova's recordings were made on: two hosts with the fake driver, one network without a host behind it. */
+export interface NovaCloud {
+  ports: { identity: number; identityAdmin: number; image: number; registry: number; compute: number };
+  database: Database;
+  stop(): Promise<void>;
+}
+
+export interface NovaCloudOptions {
+  dir: string;
+  ports: NovaCloud['ports'];
+  /** Further options of nova.conf. */
+  nova?: Record<string, string | number | boolean>;
+  /** Writes a log; default none. */
+  log?: 'info' | 'debug';
+  /** Default: in memory. */
+  novaDatabase?: string;
+}
+
+const HOSTS = ['oracle-host', 'oracle-host2'] as const;
+
+export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaCloud> {
+  const { dir, ports } = options;
+  const log = options.log ? createLogger({ level: options.log }) : silentLogger;
+  const world: World = { clock: systemClock, random: systemRandom, log };
+  const started: RunningService[] = [];
+  const databases: Database[] = [];
+  const bus = createLocalBus(world, { faultStatus: novaFaultStatus });
+  const stop = async () => {
+    for (const service of started.reverse()) await service.stop();
+    await bus.close();
+    for (const db of databases) await db.close();
+  };
+  const open = async (name: 'keystone' | 'glance' | 'nova', connection: string) => {
+    const db = await openDatabase({ connection });
+    databases.push(db);
+    await dbSync(db, name);
+    return db;
+  };
+  const file = (name: string) => `sqlite:///${join(dir, `${name}.sqlite`)}`;
+  try {
+    const identity = await startIdentity({
+      config: configFrom([...identityOptions], {
+        DEFAULT: { admin_token: 'ADMIN', bind_host: '127.0.0.1', crypt_strength: '1000' },
+        signing: { token_format: 'UUID' },
+      }),
+      db: await open('keystone', file('keystone')),
+      bus: null,
+      world,
+      ports: { public: ports.identity, admin: ports.identityAdmin },
+      bindHost: '127.0.0.1',
+    });
+    started.push(identity);
+
+    mkdirSync(join(dir, 'images'), { recursive: true });
+    const glance = await open('glance', file('glance'));
+    const image = {
+      config: configFrom([...imageDeclarations], {
+        DEFAULT: { filesystem_store_datadir: join(dir, 'images'), scrubber_datadir: join(dir, 'scrubber') },
+        paste_deploy: { flavor: 'keystone' },
+      }),
+      db: glance,
+      world,
+      validator: identity.validator,
+    };
+    const at = (port: number) => ({ host: '127.0.0.1', port });
+    started.push(await startRegistry({ ...image, listen: at(ports.registry) }));
+    started.push(await startImageApi({ ...image, listen: at(ports.image) }));
+
+    const nova = await open('nova', options.novaDatabase ?? file('nova'));
+    const configOf = (host: string) =>
+      configFrom([novaOptions, schedulerOptions, trustOptions], {
+        DEFAULT: {
+          host,
+          my_ip: '127.0.0.1',
+          state_path: join(dir, host),
+          instances_path: join(dir, host, 'instances'),
+          ca_path: join(dir, 'ca'),
+          keys_path: join(dir, 'keys'),
+          network_manager: 'nova.network.manager.FlatDHCPManager',
+          fake_network: true,
+          flat_network_bridge: 'br100',
+          flat_interface: 'dummy0',
+          firewall_driver: 'nova.virt.firewall.NoopFirewallDriver',
+          osapi_compute_listen: '127.0.0.1',
+          osapi_compute_listen_port: ports.compute,
+          glance_api_servers: `127.0.0.1:${ports.image}`,
+          api_rate_limit: false,
+          ...options.nova,
+        },
+      });
+    const [first] = HOSTS;
+    const config = configOf(first);
+    const parts = { config, db: nova, bus, world };
+    await createNetworks(
+      { db: nova, random: world.random, now: world.clock.now() },
+      {
+        label: 'private',
+        cidr: '10.0.0.0/22',
+        num_networks: 1,
+        network_size: 1024,
+        bridge_interface: 'dummy0',
+      },
+      networkDefaults(config.of(novaOptions)),
+    );
+    // In the order in which the recorder's services first reported.
+    started.push(await startCert(parts));
+    started.push(await startConsoleAuth(parts));
+    started.push(await startNetwork(parts));
+    for (const host of HOSTS) {
+      started.push(
+        await startCompute({
+          ...parts,
+          config: configOf(host),
+          driver: fakeDriver({ host }),
+          images: imageClient({ servers: [`127.0.0.1:${ports.image}`] }),
+        }),
+      );
+    }
+    started.push(await startScheduler(parts));
+    started.push(
+      await startComputeApi({
+        config,
+        database: nova,
+        bus,
+        validator: identity.validator,
+        policy: novaPolicy(),
+        world,
+      }),
+    );
+    return { ports, database: nova, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const networkDefaults = (settings: Record<string, unknown>) => ({
+  bridge: settings.flat_network_bridge as string,
+  bridgeInterface: settings.flat_interface as string,
+  numNetworks: 1,
+  networkSize: 256,
+  dns1: settings.flat_network_dns as string,
+  multiHost: false,
+});
