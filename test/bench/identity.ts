@@ -1,0 +1,210 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { offlineValidator, revocationList, signedTokenReader, signToken } from '@folsom/auth';
+import { systemClock } from '@folsom/core';
+import { crypt } from '@folsom/host/crypt';
+import { freePorts, runProgram, startProgram, tempDir } from '@folsom/testing';
+import { type LoadRequest, type LoadResult, load } from './object/load.ts';
+import type { Bench } from './run.ts';
+
+const SECONDS = 5;
+const CONNECTIONS = 16;
+const ADMIN_TOKEN = 'bench-admin-token';
+
+const row = (
+  what: string,
+  { perSecond, median, slowest99, perCore }: LoadResult & { perCore: number },
+): string =>
+  `${what.padEnd(50)} ${perSecond.toFixed(0).padStart(6)}/s  p50 ${median.toFixed(2)} ms  p99 ${slowest99.toFixed(2)} ms  ${perCore.toFixed(0)}/s per processor second`;
+
+/** Processor time a process has used, in seconds (clock ticks of 10 ms). */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Keeps connections busy with requests that must all be answered with 200. */
+async function busy(
+  at: { port: number; pid: number },
+  connections: number,
+  next: (n: number) => LoadRequest,
+  count = Infinity,
+): Promise<LoadResult & { perCore: number }> {
+  const before = cpuSeconds(at.pid);
+  const result = await load({
+    host: '127.0.0.1',
+    port: at.port,
+    connections,
+    seconds: SECONDS,
+    next: n => (n < count ? next(n) : null),
+  });
+  const bad = Object.keys(result.statuses).filter(status => status !== '200');
+  if (bad.length > 0) throw new Error(`answers with status ${bad.join(', ')}`);
+  // On a machine that does other things, too, this is the figure that counts.
+  return { ...result, perCore: result.count / (cpuSeconds(at.pid) - before) };
+}
+
+/** Token issue and validation by format. The original on two cores: 30 issued/s, 50 validated/s. */
+export const bench: Bench = async print => {
+  const setting = '$6$rounds=40000$abcdefghijklmnop';
+  let start = performance.now();
+  for (let i = 0; i < 5; i++) await crypt('secrete', setting);
+  const one = (performance.now() - start) / 5;
+  start = performance.now();
+  await Promise.all(Array.from({ length: 20 }, () => crypt('secrete', setting)));
+  const hashesPerSecond = 20_000 / (performance.now() - start);
+  print(
+    `reference: libcrypt, 40000 rounds: ${one.toFixed(1)} ms each, ${hashesPerSecond.toFixed(0)}/s on all cores`,
+  );
+  await offline(print);
+  for (const format of ['UUID', 'JWT', 'PKI']) await overHttp(format, hashesPerSecond, print);
+};
+
+async function offline(print: (line: string) => void): Promise<void> {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const now = systemClock.now();
+  const make = (key: string) =>
+    signToken(
+      {
+        key,
+        userId: 'c4bd5d0f436a4c9a88734fbb1f1f2261',
+        userName: 'demo',
+        tenantId: 'e6bdd7b4249e493c96ad7d260e2c4f5f',
+        tenantName: 'demo',
+        roles: ['Member', 'swiftoperator'],
+        issuedAt: now,
+        expiresAt: now + 86_400_000,
+      },
+      { kid: 'k', privateKey },
+    );
+  const revocations = revocationList(systemClock);
+  revocations.add(
+    Array.from({ length: 10_000 }, (_, i) => ({
+      kind: 'token' as const,
+      subject: String(i),
+      issuedBefore: 0,
+      revokedAt: now,
+      expires: now + 86_400_000,
+    })),
+  );
+  const validator = offlineValidator({
+    reader: signedTokenReader({ publicKey: () => publicKey }),
+    revocations,
+    clock: systemClock,
+    catalog: async () => [],
+  });
+  const tokens = Array.from({ length: 1000 }, (_, i) => make(`key-${i}`));
+  const round = async () => {
+    const start = performance.now();
+    for (const token of tokens) if ((await validator.validate(token)) === null) throw new Error('not valid');
+    return (performance.now() - start) / tokens.length;
+  };
+  const first = await round();
+  await round();
+  const again = await round();
+  print(
+    `offline validation, 10,000 revocations known: first time ${(first * 1000).toFixed(1)} µs, then ${(again * 1000).toFixed(1)} µs (aim: < 100); a token has ${tokens[0]!.length} characters`,
+  );
+}
+
+async function overHttp(
+  format: string,
+  hashesPerSecond: number,
+  print: (line: string) => void,
+): Promise<void> {
+  const dir = tempDir('bench-identity');
+  const [publicPort, adminPort] = (await freePorts(2)) as [number, number];
+  const conf = join(dir.path, 'keystone.conf');
+  writeFileSync(
+    conf,
+    `[DEFAULT]
+bind_host = 127.0.0.1
+public_port = ${publicPort}
+admin_port = ${adminPort}
+admin_token = ${ADMIN_TOKEN}
+[sql]
+connection = sqlite:///${dir.path}/keystone.db
+[signing]
+token_format = ${format}
+certfile = ${dir.path}/certs/signing_cert.pem
+keyfile = ${dir.path}/private/signing_key.pem
+ca_certs = ${dir.path}/certs/ca.pem
+jwt_key_dir = ${dir.path}/keys
+`,
+  );
+  for (const command of ['db_sync', 'pki_setup'])
+    await runProgram('keystone-manage', ['--config-file', conf, command]);
+  const started = performance.now();
+  const service = await startProgram('keystone-all', ['--config-file', conf], {
+    logFile: join(dir.path, 'log'),
+    ports: [
+      { host: '127.0.0.1', port: publicPort },
+      { host: '127.0.0.1', port: adminPort },
+    ],
+  });
+  const readyMs = performance.now() - started;
+  const open = { port: publicPort, pid: service.pid };
+  const admin = { port: adminPort, pid: service.pid };
+  const call = async (method: 'POST' | 'PUT', path: string, body?: unknown) => {
+    const answer = await fetch(`http://127.0.0.1:${adminPort}/v2.0${path}`, {
+      method,
+      headers: { 'x-auth-token': ADMIN_TOKEN, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return (await answer.json()) as Record<string, { id: string }>;
+  };
+  try {
+    const nova = (
+      await call('POST', '/OS-KSADM/services', { 'OS-KSADM:service': { name: 'nova', type: 'compute' } })
+    )['OS-KSADM:service']!;
+    const url = 'http://127.0.0.1:8774/v2/$(tenant_id)s';
+    await call('POST', '/endpoints', {
+      endpoint: { region: 'r', service_id: nova.id, publicurl: url, internalurl: url, adminurl: url },
+    });
+    const tenant = (await call('POST', '/tenants', { tenant: { name: 'demo' } })).tenant!;
+    const role = (await call('POST', '/OS-KSADM/roles', { role: { name: 'Member' } })).role!;
+    const users = 40;
+    for (let i = 0; i < users; i++) {
+      const user = (await call('POST', '/users', { user: { name: `u${i}`, password: 'secrete' } })).user!;
+      await call('PUT', `/tenants/${tenant.id}/users/${user.id}/roles/OS-KSADM/${role.id}`);
+    }
+    const login = (n: number): LoadRequest => ({
+      method: 'POST',
+      path: '/v2.0/tokens',
+      headers: { 'content-type': 'application/json' },
+      body: Buffer.from(
+        JSON.stringify({
+          auth: {
+            passwordCredentials: { username: `u${n % users}`, password: 'secrete' },
+            tenantName: 'demo',
+          },
+        }),
+      ),
+    });
+    const first = await busy(open, CONNECTIONS, login, users);
+    print(`${format}: ready in ${readyMs.toFixed(0)} ms`);
+    print(`${row('  first logins', first)} (libcrypt alone: ${hashesPerSecond.toFixed(0)}/s)`);
+    print(row('  repeated logins (aim: > 1,000/s)', await busy(open, CONNECTIONS, login)));
+    const answer = await fetch(`http://127.0.0.1:${publicPort}/v2.0/tokens`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: String(login(0).body),
+    });
+    const token = ((await answer.json()) as { access: { token: { id: string } } }).access.token.id;
+    const validate = (): LoadRequest => ({
+      method: 'GET',
+      path: `/v2.0/tokens/${encodeURIComponent(token)}`,
+      headers: { 'x-auth-token': ADMIN_TOKEN },
+    });
+    print(row('  validations, 16 connections (aim: > 5,000/s)', await busy(admin, CONNECTIONS, validate)));
+    print(row('  validations, 1 connection', await busy(admin, 1, validate)));
+    const rss = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${service.pid}/status`, 'utf8'))?.[1] ?? '0';
+    print(`  memory after the load: ${(Number(rss) / 1024).toFixed(0)} MB`);
+  } finally {
+    await service.stop();
+    dir.remove();
+  }
+}
