@@ -3,7 +3,9 @@ import { type Database, DatabaseError, dbSync, openDatabase, type SchemaName } f
 import type { HttpMetrics } from '@folsom/http';
 import { createLocalBus, type LocalBus } from '@folsom/rpc';
 import { bootstrap, catalogServices } from './bootstrap.ts';
+import type { Print } from './commands.ts';
 import { startComputePart } from './compute-part.ts';
+import { ensureGuestImage } from './guest-image-part.ts';
 import { startIdentityPart } from './identity-part.ts';
 import { startImagePart } from './image-part.ts';
 import type { Layout, Ports } from './layout.ts';
@@ -27,6 +29,7 @@ export interface CloudOptions {
   fixedRange: string;
   swift: { devices: number; replicas: number };
   tell: Tell;
+  print: Print;
 }
 
 /** What every part of the cloud is given. */
@@ -73,6 +76,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const { validator } = identity;
     services.push(await tell('starting image', () => startImagePart(parts, validator)));
     services.push(await tell('starting object storage', () => startObjectPart(parts, validator)));
+    await ensureGuestImage(parts);
     await startComputePart(parts, validator, service => services.push(service));
   } catch (error) {
     await stop().catch(stopError => world.log.error('stopping failed', { error: stopError }));

@@ -1,10 +1,13 @@
 import type { TokenValidator } from '@folsom/auth';
+import { startCert } from '@folsom/cert';
 import { fakeDriver, imageClient, startCompute } from '@folsom/compute-agent';
 import { startComputeApi } from '@folsom/compute-api';
 import { novaPolicy } from '@folsom/compute-api/default-policy';
 import { type Config, configFrom } from '@folsom/config';
 import { consoleOptions, startConsoleAuth, startNovncProxy } from '@folsom/console';
+import { startConsole } from '@folsom/console/console';
 import { adminContext, type RunningService } from '@folsom/core';
+import { startMetadata } from '@folsom/metadata';
 import { startNetwork } from '@folsom/network';
 import { allNetworks } from '@folsom/nova/networks';
 import { novaOptions } from '@folsom/nova/options';
@@ -70,6 +73,8 @@ export async function startComputePart(
   await ensureNetwork(options);
   started(await startScheduler(common));
   started(await startConsoleAuth(common));
+  started(await startConsole(common));
+  started(await startCert(common));
   const driver = fakeDriver({ host: NODE });
   const images = imageClient({ servers: [`${hostIp}:${ports.image}`] });
   started(await tell('starting compute', () => startCompute({ ...common, driver, images })));
@@ -85,6 +90,7 @@ export async function startComputePart(
       authUri: `http://${hostIp}:${ports.identityPublic}`,
     }),
   );
+  started(await startMetadata(common));
   started(await startNovncProxy({ config, bus, world }));
 }
 

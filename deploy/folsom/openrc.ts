@@ -25,8 +25,6 @@ export function openrc(credentials: Credentials): Record<string, string> {
     OS_REGION_NAME: 'regionOne',
     OS_NO_CACHE: '1',
     OS_IDENTITY_API_VERSION: '2',
-    OS_IMAGE_API_VERSION: '1',
-    OS_COMPUTE_API_VERSION: '2',
     ...(admin ? { OS_INTERFACE: 'admin' } : {}),
     ST_AUTH: authUrl,
     ST_AUTH_VERSION: '2.0',

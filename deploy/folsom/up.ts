@@ -91,6 +91,7 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
       fixedRange: options.fixedRange,
       swift: { devices: options.swiftDevices, replicas: options.swiftReplicas },
       tell: teller(print),
+      print,
     });
   } catch (error) {
     world.log.error('start failed', { error });
