@@ -8,6 +8,7 @@ import { startProxy } from '@folsom/object-proxy';
 import { objectServerOptions, startObjectServer } from '@folsom/object-server';
 import { addDevice, decodeRing, encodeRing, newBuilder, openRing, rebalance, ringDataOf } from '@folsom/ring';
 import { pathHash } from '@folsom/swift/hash-path';
+import { localServers } from '@folsom/swift/local-servers';
 import type { Cache } from '@folsom/swift/memcache-client';
 import { healthcheckFilter, reconFilter } from '@folsom/swift/recon';
 import { confSection, hashPathSuffix, parseConf, readConf, type SwiftConf } from '@folsom/swift/swift-conf';
@@ -127,6 +128,7 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
     healthcheckFilter,
     reconFilter({ devices: devicesDir, swiftDir, cachePath: join(stateDir, 'cache'), mountCheck: false }),
   ];
+  const local = localServers();
   const started: RunningService[] = [];
   const stop = async (): Promise<void> => {
     for (const service of started.reverse()) await service.stop();
@@ -139,6 +141,7 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
     world,
     host,
     filters,
+    local,
   };
   try {
     started.push(
@@ -159,6 +162,7 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
         port: ports.object,
         world,
         filters,
+        local,
       }),
     );
     const rings = Object.fromEntries(
@@ -173,6 +177,7 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
       port: ports.proxy,
       swiftDir,
       validator: options.validator,
+      local,
       ...(options.cache ? { cache: options.cache } : {}),
     });
     started.push(proxy);

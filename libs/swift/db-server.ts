@@ -16,6 +16,7 @@ import {
   utf8FromBytes,
 } from './http-message.ts';
 import { createHttpServer, titleCase } from './http-server.ts';
+import type { LocalServers } from './local-servers.ts';
 import type { ServerFilter } from './recon.ts';
 import { invalidDeviceOrPartition, isMounted, splitPath, storageDirectory } from './storage-paths.ts';
 import { parseFloatText } from './timestamps.ts';
@@ -32,6 +33,8 @@ export interface DbServerOptions {
   port: number;
   /** Answers `/recon/...` and `/healthcheck` if the pipeline has them. */
   filters?: readonly ServerFilter[];
+  /** Servers of this process that talk without connections. */
+  local?: LocalServers;
 }
 
 export interface DbRequest<Db> {
@@ -146,6 +149,7 @@ export async function startDbServer<Db extends AnyDb>(
 
   const server = createHttpServer({
     world: fileOptions.world,
+    ...(options.local ? { local: options.local } : {}),
     handler: async http => {
       const started = world.clock.monotonic();
       let response: ServerResponse;

@@ -12,6 +12,7 @@ import {
   type ServerRequest,
   type ServerResponse,
 } from './http-message.ts';
+import type { LocalServers } from './local-servers.ts';
 
 /**
  * HTTP/1.1 straight on sockets. Swift's protocol needs what node:http's parser refuses (the REPLICATE method, unknown
@@ -32,6 +33,8 @@ export interface HttpServerOptions {
   /** A client may be silent this long within a body. Default 60 s. */
   clientTimeoutMs?: number;
   headerBytesMax?: number;
+  /** Where clients of the same process find the handler without a connection. */
+  local?: LocalServers;
 }
 
 const BODY_BUFFER_MAX = 512 * 1024;
@@ -58,6 +61,7 @@ export function titleCase(name: string): string {
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { world } = options;
   const connections = new Set<Connection>();
+  let listening: string | null = null;
   let dateSecond = -1;
   let dateText = '';
   const shared: Shared = {
@@ -93,11 +97,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         server.listen({ port, host, backlog: 4096 }, () => {
           server.off('error', reject);
           const address = server.address() as net.AddressInfo;
-          resolve(`${address.address}:${address.port}`);
+          listening = `${address.address}:${address.port}`;
+          options.local?.register(listening, options.handler);
+          resolve(listening);
         });
       }),
     close: async (graceMs = LIMITS.stopGraceMs) => {
       shared.stopping = true;
+      if (listening !== null) options.local?.remove(listening);
       sweep.cancel();
       const closed = new Promise<void>(resolve => server.close(() => resolve()));
       for (const connection of connections) connection.closeIfIdle();
@@ -221,11 +228,17 @@ class Connection {
       else if (this.ended) this.socket.end();
       return;
     }
-    if (end > this.shared.headerBytesMax) return this.refuse(400);
+    if (end > this.shared.headerBytesMax) {
+      this.refuse(400);
+      return;
+    }
     const head = buffer.toString('latin1', start, end);
     this.buffer = end + 4 < buffer.length ? buffer.subarray(end + 4) : null;
     const parsed = parseHead(head);
-    if (typeof parsed === 'number') return this.refuse(parsed);
+    if (typeof parsed === 'number') {
+      this.refuse(parsed);
+      return;
+    }
     this.busy = true;
     void this.serve(parsed);
   }

@@ -1,6 +1,17 @@
 import net from 'node:net';
 import type { World } from '@folsom/core';
-import type { BodyStream, Headers } from './http-message.ts';
+import {
+  type BodyStream,
+  bodyOf,
+  ClientDisconnected,
+  EMPTY_BODY,
+  type Headers,
+  REASONS,
+  type ServerHandler,
+  type ServerRequest,
+  type ServerResponse,
+} from './http-message.ts';
+import { LocalBody, type LocalServers, localHeaders, withLength } from './local-servers.ts';
 
 /**
  * A lean HTTP/1.1 client for the talk between swift's own servers: kept-alive connections, one request at a time on
@@ -62,13 +73,16 @@ const QUEUE_MAX = 256 * 1024;
 const HEAD_MAX = 64 * 1024;
 const CRLF2 = Buffer.from('\r\n\r\n');
 
-export function createInternalClient({ clock }: Pick<World, 'clock'>): InternalClient {
+export function createInternalClient({ clock }: Pick<World, 'clock'>, local?: LocalServers): InternalClient {
   const idle = new Map<string, Wire[]>();
   const all = new Set<Wire>();
   let closed = false;
 
   const release = (wire: Wire): void => {
-    if (closed || !wire.usable) return wire.destroy();
+    if (closed || !wire.usable) {
+      wire.destroy();
+      return;
+    }
     const list = idle.get(wire.key);
     wire.idleSince = clock.monotonic();
     if (!list) idle.set(wire.key, [wire]);
@@ -123,6 +137,8 @@ export function createInternalClient({ clock }: Pick<World, 'clock'>): InternalC
   return {
     request: async (target, call) => {
       if (closed) throw new ConnectionBroken('client closed');
+      const handler = local?.find(`${target.ip}:${target.port}`);
+      if (handler) return requestHere(handler, target, call, clock);
       const kept = take(target);
       if (kept) {
         try {
@@ -136,6 +152,8 @@ export function createInternalClient({ clock }: Pick<World, 'clock'>): InternalC
     },
     open: async (target, call) => {
       if (closed) throw new ConnectionBroken('client closed');
+      const handler = local?.find(`${target.ip}:${target.port}`);
+      if (handler) return openHere(handler, target, call, clock);
       const kept = take(target);
       if (kept) {
         try {
@@ -376,7 +394,10 @@ class Wire {
     const waiter = this.headWaiter!;
     this.headWaiter = null;
     this.unwait();
-    if (status === 100) return waiter.resolve('continue');
+    if (status === 100) {
+      waiter.resolve('continue');
+      return;
+    }
     const headers: Headers = new Map();
     while (lineEnd >= 0) {
       const start = lineEnd + 2;
@@ -550,6 +571,102 @@ class IncomingBody implements BodyStream {
       }
     }
   }
+}
+
+/** A promise that must settle within a time, or the wait for it fails. */
+function within<T>(work: Promise<T>, ms: number, target: Target, clock: Clock): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(ms, () =>
+      reject(new InternalTimeout(`${target.ip}:${target.port} did not answer within ${ms} ms`)),
+    );
+    work.then(
+      value => {
+        timer.cancel();
+        resolve(value);
+      },
+      error => {
+        timer.cancel();
+        reject(error);
+      },
+    );
+  });
+}
+
+const serverRequest = (
+  target: Target,
+  call: Omit<Call, 'body'>,
+  body: ServerRequest['body'],
+): ServerRequest => ({
+  method: call.method,
+  target: call.path,
+  version: '1.1',
+  headers: localHeaders(call.headers),
+  body,
+  remoteAddress: target.ip,
+});
+
+function arrived(response: ServerResponse, method: string): InternalResponse {
+  const { status, reason, headers, body } = withLength(response);
+  const none = method === 'HEAD' || status === 204 || status === 304;
+  if (none && body !== null && !Buffer.isBuffer(body)) body.cancel();
+  return {
+    status,
+    reason: reason ?? REASONS[status] ?? '',
+    headers,
+    body: none || body === null ? EMPTY_BODY : Buffer.isBuffer(body) ? bodyOf(body) : body,
+  };
+}
+
+/** A request to a server of this process. */
+async function requestHere(
+  handler: ServerHandler,
+  target: Target,
+  call: Call,
+  clock: Clock,
+): Promise<InternalResponse> {
+  const request = serverRequest(target, call, call.body?.length ? bodyOf(call.body) : EMPTY_BODY);
+  if (
+    call.body !== undefined ||
+    (call.method !== 'GET' && call.method !== 'HEAD' && call.method !== 'DELETE')
+  ) {
+    request.headers.set('content-length', String(call.body?.length ?? 0));
+  }
+  return arrived(await within(handler(request), call.timeoutMs, target, clock), call.method);
+}
+
+/** An upload to a server of this process. */
+async function openHere(
+  handler: ServerHandler,
+  target: Target,
+  call: Omit<Call, 'body'>,
+  clock: Clock,
+): Promise<OpenRequest> {
+  const headers = localHeaders(call.headers);
+  const chunked = headers.get('transfer-encoding') === 'chunked';
+  const body = new LocalBody(chunked ? null : Number(headers.get('content-length') ?? 0));
+  const answered = handler(serverRequest(target, call, body));
+  // Once there is an answer nobody reads on. A failure is looked at below.
+  answered.then(
+    () => body.cancel(),
+    () => body.cancel(),
+  );
+  const first = await within(
+    Promise.race([body.wanted.then(() => null), answered]),
+    call.timeoutMs,
+    target,
+    clock,
+  );
+  return {
+    early: first === null ? null : arrived(first, call.method),
+    write: async chunk => {
+      await within(body.push(chunk), call.timeoutMs, target, clock);
+    },
+    finish: async timeoutMs => {
+      body.end();
+      return arrived(await within(answered, timeoutMs ?? call.timeoutMs, target, clock), call.method);
+    },
+    abort: () => body.fail(new ClientDisconnected('upload given up')),
+  };
 }
 
 /** Reads a small answer to its end. */

@@ -43,7 +43,7 @@ type Request = DbRequest<ContainerDb>;
 /** Starts swift's container server: the objects of each container. */
 export async function startContainerServer(options: ContainerServerOptions): Promise<RunningService> {
   const { world } = options;
-  const client = createInternalClient(world);
+  const client = createInternalClient(world, options.local);
   const log = world.log.child({ service: 'swift-container-server' });
   const saved = new Set(options.allowVersions ? [...SAVED, 'x-versions-location'] : SAVED);
   const isSaved = (name: string): boolean => saved.has(name) || name.startsWith('x-container-meta-');

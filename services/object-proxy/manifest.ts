@@ -129,10 +129,11 @@ export async function readManifest(
   }
   const length = segments.reduce((sum, segment) => sum + segment.bytes, 0);
   const etag = hash('md5', segments.map(segment => segment.hash).join(''), 'hex');
-  const newest = segments.reduce(
-    (max, segment) => (segment.last_modified > max ? segment.last_modified : max),
-    '',
-  );
+  const newest =
+    segments
+      .map(segment => segment.last_modified)
+      .sort()
+      .at(-1) ?? '';
   const modified = newest
     ? Date.parse(`${newest.slice(0, 19)}Z`)
     : parseHttpDate(headers.get('last-modified') ?? '');

@@ -6,6 +6,7 @@ import type { Ring } from '@folsom/ring';
 import type { PathHash } from '@folsom/swift/hash-path';
 import { createHttpServer } from '@folsom/swift/http-server';
 import { createInternalClient } from '@folsom/swift/internal-client';
+import type { LocalServers } from '@folsom/swift/local-servers';
 import type { Cache } from '@folsom/swift/memcache-client';
 import { stamps } from '@folsom/swift/stamps';
 import type { SwiftConf } from '@folsom/swift/swift-conf';
@@ -30,6 +31,8 @@ export interface ProxyServerOptions {
   validator?: TokenValidator | null;
   /** A cache to use instead of the configured one. */
   cache?: Cache;
+  /** Storage servers of this process, which are called without connections. */
+  local?: LocalServers;
   resolveCname?: (domain: string) => Promise<{ name: string; ttl: number } | null>;
 }
 
@@ -49,7 +52,7 @@ export async function startProxy(options: ProxyServerOptions): Promise<RunningSe
   const { conf, world } = options;
   const log = world.log.child({ service: 'swift-proxy-server' });
   const settings = proxyOptions(conf.section(`app:${readPipeline(conf).app}`));
-  const client = createInternalClient(world);
+  const client = createInternalClient(world, options.local);
   const core: ProxyCore = {
     world,
     log,

@@ -5,6 +5,7 @@ import type { PathHash } from '@folsom/swift/hash-path';
 import { answer, parseTarget, type ServerRequest, type ServerResponse } from '@folsom/swift/http-message';
 import { createHttpServer } from '@folsom/swift/http-server';
 import { createInternalClient, type InternalClient } from '@folsom/swift/internal-client';
+import type { LocalServers } from '@folsom/swift/local-servers';
 import { invalidDeviceOrPartition, isMounted, splitPath } from '@folsom/swift/storage-paths';
 import { deleteObject, postObject } from './change-object.ts';
 import type { ObjectRequest, ObjectServerContext } from './context.ts';
@@ -26,6 +27,8 @@ export interface ObjectServerSettings {
   world: World;
   /** Shared with others in the process; own by default. */
   client?: InternalClient;
+  /** Servers of this process that talk without connections. */
+  local?: LocalServers;
   /** Answers `/recon/...` and `/healthcheck` if the pipeline has them; null passes a request on. */
   filters?: readonly ((path: string, request: ServerRequest) => ServerResponse | null)[];
 }
@@ -47,7 +50,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
 export async function startObjectServer(settings: ObjectServerSettings): Promise<RunningService> {
   const { options, world } = settings;
   const log = world.log.child({ service: 'object-server' });
-  const client = settings.client ?? createInternalClient(world);
+  const client = settings.client ?? createInternalClient(world, settings.local);
   const context: ObjectServerContext = {
     options,
     pathHash: settings.pathHash,
@@ -79,6 +82,7 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
   };
 
   const server = createHttpServer({
+    ...(settings.local ? { local: settings.local } : {}),
     world: context.world,
     handler: async http => {
       const started = world.clock.monotonic();

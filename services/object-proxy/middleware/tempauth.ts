@@ -46,7 +46,7 @@ export const tempAuth: Middleware = (app, conf, tools) => {
     const parts = splitPath(request.path, 1, 4, true);
     if (!parts) return answer(404, request);
     const [, account, container, object] = parts;
-    if (!account || !account.startsWith(prefix)) return denied(request);
+    if (!account?.startsWith(prefix)) return denied(request);
     const own = request.remoteUser ? request.remoteUser.split(',') : [];
     if (own.includes('.reseller_admin') && account !== prefix && account[prefix.length] !== '.') {
       request.swiftOwner = true;
@@ -155,7 +155,7 @@ export const tempAuth: Middleware = (app, conf, tools) => {
     if (allowOverrides && request.authorizeOverride) return app(request);
     if (request.path.startsWith(authPath)) return giveToken(request);
     const token = request.headers.get('x-auth-token') ?? request.headers.get('x-storage-token');
-    if (request.headers.has('authorization') || (token !== undefined && token.startsWith(prefix))) {
+    if (request.headers.has('authorization') || token?.startsWith(prefix)) {
       const groups = await authenticate(request, token);
       if (groups) {
         request.remoteUser = groups;
