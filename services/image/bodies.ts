@@ -15,9 +15,15 @@ export const contentLength = (request: FastifyRequest): number | null => {
   return length !== undefined && /^\d+$/.test(length) && Number(length) > 0 ? Number(length) : null;
 };
 
+/** A client that sends nothing for so long is given up. */
+const UPLOAD_IDLE_MS = 120_000;
+
 /** The body of a streaming route, or null when none was sent. */
-export const bodyStream = (request: FastifyRequest): Readable | null =>
-  hasBody(request) ? (request.raw as Readable) : null;
+export function bodyStream(request: FastifyRequest): Readable | null {
+  if (!hasBody(request)) return null;
+  request.raw.setTimeout(UPLOAD_IDLE_MS, () => request.raw.destroy(new Error('the client sends nothing')));
+  return request.raw as Readable;
+}
 
 /** @throws Http400 for text that is no JSON; undefined when no body was sent. */
 export function jsonBody(request: FastifyRequest): unknown {

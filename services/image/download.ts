@@ -81,13 +81,18 @@ export async function sendDownload(
     for await (const part of data) {
       const chunk = part as Buffer;
       if (size !== null && sent + chunk.byteLength > size) break;
-      await Promise.all([write(response, chunk), fill?.write(chunk)]);
+      if (sent + chunk.byteLength === size) {
+        // The client is done with the last byte: by then the copy is, too.
+        await fill?.write(chunk);
+        await fill?.commit();
+        await write(response, chunk);
+      } else await Promise.all([write(response, chunk), fill?.write(chunk)]);
       if (response.destroyed) break;
       sent += chunk.byteLength;
     }
     complete = !response.destroyed && (size === null || sent === size);
     if (complete) {
-      await fill?.commit();
+      if (size === null || size === 0) await fill?.commit();
       response.end();
     } else if (!response.destroyed) {
       parts.world.log.error('the store gave other than the announced bytes of an image', {

@@ -107,6 +107,7 @@ export async function openImageCache(options: CacheOptions, world: World): Promi
       if (!file) return null;
       const hash = createHash('md5');
       let size = 0;
+      let over = false;
       return {
         write: async chunk => {
           hash.update(chunk);
@@ -114,6 +115,7 @@ export async function openImageCache(options: CacheOptions, world: World): Promi
           await file.writev([chunk]);
         },
         commit: async () => {
+          over = true;
           await file.close();
           const actual = hash.digest('hex');
           if (checksum !== null && actual !== checksum) {
@@ -128,6 +130,7 @@ export async function openImageCache(options: CacheOptions, world: World): Promi
           await index.add(imageId, size, world.clock.now());
         },
         abandon: async () => {
+          if (over) return;
           await file.close().catch(() => {});
           await rm(incomplete, { force: true });
         },

@@ -1,7 +1,8 @@
-import { type Database, isDuplicate, toSqlTime } from '@folsom/db';
+import { type Database, isDuplicate } from '@folsom/db';
 import type { Image, ImageStatus, ImageValues } from '../image.ts';
 import { loadProperties, setProperties, softDeleteProperties } from './properties.ts';
 import { type Executor, type ImageRow, imageOf } from './rows.ts';
+import { sqlTime } from './time.ts';
 
 /** The image with its properties, or null. `withDeleted` also finds deleted ones. */
 export async function findImage(
@@ -28,7 +29,7 @@ export async function insertImage(
   properties: Record<string, string | null>,
   now: number,
 ): Promise<boolean> {
-  const time = toSqlTime(now);
+  const time = sqlTime(db, now);
   try {
     await db.transaction(async trx => {
       await trx('images').insert({
@@ -73,7 +74,7 @@ export async function updateImage(
   change: ImageChange,
   now: number,
 ): Promise<boolean> {
-  const time = toSqlTime(now);
+  const time = sqlTime(db, now);
   return db.transaction(async trx => {
     const query = trx('images').where({ id });
     if (!change.deletedToo) query.where({ deleted: 0 });
@@ -101,7 +102,7 @@ export async function deleteImage(
   change: { status?: ImageStatus; again?: boolean },
   now: number,
 ): Promise<Image | null> {
-  const time = toSqlTime(now);
+  const time = sqlTime(db, now);
   return db.transaction(async trx => {
     const before = await findWith(trx, id, change.again ?? false);
     if (!before) return null;

@@ -1,7 +1,8 @@
-import { type Database, toSqlTime } from '@folsom/db';
+import type { Database } from '@folsom/db';
 import type { Image } from '../image.ts';
 import { loadProperties } from './properties.ts';
 import { type ImageRow, imageOf } from './rows.ts';
+import { sqlTime } from './time.ts';
 
 /** Columns lists may be sorted and filtered by. */
 export const SORTABLE = [
@@ -70,7 +71,8 @@ export async function listImages(db: Database, query: ImageQuery): Promise<Image
       }
     });
   }
-  if (query.changesSince !== undefined) select.where('images.updated_at', '>', toSqlTime(query.changesSince));
+  if (query.changesSince !== undefined)
+    select.where('images.updated_at', '>', sqlTime(db, query.changesSince));
   if (query.deleted !== undefined) {
     select.where('images.deleted', query.deleted ? 1 : 0);
     if (!query.deleted) select.whereNot('images.status', 'killed');
@@ -115,10 +117,10 @@ export async function listImages(db: Database, query: ImageQuery): Promise<Image
 
 type Conditions = {
   where(column: string, operator: string, value: unknown): Conditions;
+  where(group: (inner: Conditions) => void): Conditions;
   orWhereNull(column: string): Conditions;
   whereNotNull(column: string): Conditions;
   whereRaw(text: string): Conditions;
-  where(group: (inner: Conditions) => void): Conditions;
 };
 
 /** What comes after `value` in the order; both databases put NULL first. */

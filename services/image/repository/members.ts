@@ -1,6 +1,7 @@
-import { type Database, toSqlTime } from '@folsom/db';
+import type { Database } from '@folsom/db';
 import type { Member } from '../image.ts';
 import { memberOf } from './rows.ts';
+import { sqlTime } from './time.ts';
 
 /** Memberships of an image in the order they were made. */
 export async function membersOfImage(db: Database, imageId: string): Promise<Member[]> {
@@ -31,7 +32,7 @@ export async function setMembership(
   canShare: boolean | undefined,
   now: number,
 ): Promise<void> {
-  await db.transaction(trx => upsert(trx, imageId, member, canShare, toSqlTime(now)));
+  await db.transaction(trx => upsert(trx, imageId, member, canShare, sqlTime(db, now)));
 }
 
 type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
@@ -71,7 +72,7 @@ export async function replaceMemberships(
   wanted: readonly { member: string; canShare: boolean | undefined }[],
   now: number,
 ): Promise<void> {
-  const time = toSqlTime(now);
+  const time = sqlTime(db, now);
   await db.transaction(async trx => {
     await trx('image_members')
       .where({ image_id: imageId, deleted: 0 })
@@ -91,7 +92,7 @@ export async function deleteMembership(
   member: string,
   now: number,
 ): Promise<boolean> {
-  const time = toSqlTime(now);
+  const time = sqlTime(db, now);
   const changed = await db
     .knex('image_members')
     .where({ image_id: imageId, member, deleted: 0 })

@@ -1,4 +1,5 @@
-import { type Database, toSqlTime } from '@folsom/db';
+import type { Database } from '@folsom/db';
+import { sqlTime } from './time.ts';
 
 /** Tags of several images in one query, oldest first. Images without any are absent. */
 export async function loadTags(db: Database, ids: readonly string[]): Promise<Map<string, string[]>> {
@@ -26,7 +27,7 @@ export async function setTags(
   tags: readonly string[],
   now: number,
 ): Promise<void> {
-  const time = toSqlTime(now);
+  const time = sqlTime(db, now);
   await db.transaction(async trx => {
     const rows = (await trx('image_tags').select('value').where({ image_id: imageId, deleted: 0 })) as {
       value: string;
@@ -55,7 +56,7 @@ export async function setTags(
 
 /** Adds one tag; nothing happens if the image has it. */
 export async function addTag(db: Database, imageId: string, value: string, now: number): Promise<void> {
-  const time = toSqlTime(now);
+  const time = sqlTime(db, now);
   await db.transaction(async trx => {
     const present = await trx('image_tags').where({ image_id: imageId, value, deleted: 0 }).first();
     if (present) return;
@@ -71,7 +72,7 @@ export async function addTag(db: Database, imageId: string, value: string, now: 
 
 /** Removes one tag. Resolves to false when the image does not have it. */
 export async function removeTag(db: Database, imageId: string, value: string, now: number): Promise<boolean> {
-  const time = toSqlTime(now);
+  const time = sqlTime(db, now);
   const changed = await db
     .knex('image_tags')
     .where({ image_id: imageId, value, deleted: 0 })

@@ -20,21 +20,33 @@ export function measured(
 ): Measured & { chunks: AsyncIterable<Buffer> } {
   const hash = createHash('md5');
   const state = { size: 0 };
-  const onAbort = () => source.destroy(options.signal.reason as Error);
+  const { signal } = options;
   async function* flow(): AsyncGenerator<Buffer> {
-    options.signal.throwIfAborted();
-    options.signal.addEventListener('abort', onAbort, { once: true });
+    signal.throwIfAborted();
+    // The stream stays open when this ends early: an answer may still go out on its connection.
+    const iterator = source.iterator({ destroyOnReturn: false });
+    let abort: () => void = () => {};
+    const onAbort = () => abort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    const next = () =>
+      new Promise<IteratorResult<Buffer>>((resolve, reject) => {
+        abort = () => reject(signal.reason);
+        (iterator.next() as Promise<IteratorResult<Buffer>>).then(resolve, reject);
+      });
     try {
-      for await (const part of source) {
-        const chunk = part as Buffer;
-        state.size += chunk.byteLength;
+      for (;;) {
+        const { value, done } = await next();
+        signal.throwIfAborted();
+        if (done) return;
+        state.size += value.byteLength;
         if (state.size > options.sizeMax) throw storeFault('ImageSizeLimitExceeded');
-        hash.update(chunk);
-        yield chunk;
+        hash.update(value);
+        yield value;
       }
-      options.signal.throwIfAborted();
     } finally {
-      options.signal.removeEventListener('abort', onAbort);
+      signal.removeEventListener('abort', onAbort);
+      // Waits for a chunk that is on its way, so nobody waits for this.
+      iterator.return?.()?.catch(() => {});
     }
   }
   return {
