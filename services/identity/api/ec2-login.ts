@@ -5,9 +5,7 @@ import { isEnabled } from '../enabled.ts';
 import { fault, missing } from '../faults.ts';
 import { IDENTITY_LIMITS } from '../limits.ts';
 import { type Ec2Credential, findCredential } from '../repositories/ec2-credentials.ts';
-import { findGrant } from '../repositories/grants.ts';
-import { findTenant } from '../repositories/tenants.ts';
-import { findUser } from '../repositories/users.ts';
+import { findLogin } from '../repositories/login.ts';
 import type { Dependencies } from './dependencies.ts';
 import { scopeFacts } from './login.ts';
 import { ADMIN, type Asked, BOTH, type Operation } from './operation.ts';
@@ -49,15 +47,14 @@ export function signedLoginOperations(deps: Dependencies): Operation[] {
   };
 
   const grantToken = async (credential: Ec2Credential, issuedAt: number) => {
-    const [user, tenant] = await Promise.all([
-      findUser(db.knex, credential.user_id),
-      findTenant(db.knex, credential.tenant_id),
-    ]);
+    const { user, tenant, grant } = await findLogin(db.knex, {
+      userId: credential.user_id,
+      tenantId: credential.tenant_id,
+    });
     if (!user || !tenant || !isEnabled(user.extra) || !isEnabled(tenant.extra)) throw fault('Unauthorized');
-    const { roleIds } = await findGrant(db.knex, user.id, tenant.id);
-    if (roleIds.length === 0) throw fault('Unauthorized');
+    if (grant.roleIds.length === 0) throw fault('Unauthorized');
     const facts = {
-      ...(await scopeFacts(deps, user, tenant)),
+      ...(await scopeFacts(deps, user, tenant, grant)),
       issuedAt,
       expiresAt: issuedAt + tokens.lifetimeMs,
     };

@@ -1,10 +1,11 @@
 import { isEnabled } from '../enabled.ts';
 import { fault, missing } from '../faults.ts';
 import { IDENTITY_LIMITS } from '../limits.ts';
-import { findGrant } from '../repositories/grants.ts';
+import type { Grant } from '../repositories/grants.ts';
+import { findLogin } from '../repositories/login.ts';
 import type { Role } from '../repositories/roles.ts';
-import { findTenant, findTenantByName, type Tenant, tenantView } from '../repositories/tenants.ts';
-import { findUser, findUserByName, type User, userView } from '../repositories/users.ts';
+import { type Tenant, tenantView } from '../repositories/tenants.ts';
+import { type User, userView } from '../repositories/users.ts';
 import type { TokenFacts } from '../tokens/token.ts';
 import type { Dependencies } from './dependencies.ts';
 import { textField } from './request-body.ts';
@@ -23,18 +24,18 @@ export async function login(deps: Deps, auth: Auth): Promise<TokenFacts> {
 
 /** A person's rights in a tenant as a token holds them; without a tenant there are none. */
 export async function scopeFacts(
-  deps: Pick<Dependencies, 'db' | 'roles'>,
+  deps: Pick<Dependencies, 'roles'>,
   user: User,
   tenant: Tenant | null,
+  grant: Grant,
 ): Promise<Pick<TokenFacts, 'user' | 'tenant' | 'metadata' | 'roles'>> {
   const userDocument = { ...userView(user), id: user.id, name: user.name };
   if (tenant === null) return { user: userDocument, tenant: null, metadata: {}, roles: [] };
-  const { metadata, roleIds } = await findGrant(deps.db.knex, user.id, tenant.id);
   return {
     user: userDocument,
     tenant: { ...tenantView(tenant), id: tenant.id, name: tenant.name },
-    metadata,
-    roles: await rolesByIds(deps, roleIds),
+    metadata: grant.metadata,
+    roles: await rolesByIds(deps, grant.roleIds),
   };
 }
 
@@ -57,38 +58,25 @@ async function loginByPassword(deps: Deps, auth: Auth): Promise<TokenFacts> {
 
   // Before anything is read: what is revoked from now on ends this token, too.
   const issuedAt = deps.tokens.issueMoment();
-  const user = username
-    ? await findUserByName(db.knex, username)
-    : userId
-      ? await findUser(db.knex, userId)
-      : null;
+  const { user, tenant, grant } = await findLogin(db.knex, {
+    userName: username,
+    userId,
+    tenantName,
+    tenantId,
+  });
   // Whether the name exists shows neither in the answer nor in its time, and nothing about tenants is told before.
   if (!(await deps.passwords.verify(user, password)) || user === null) throw badPassword();
 
-  const tenant = await tenantOfLogin(deps, user, tenantName, tenantId);
+  if (tenantName || tenantId !== undefined) {
+    if (!tenant && tenantName) throw fault('Unauthorized');
+    if (!tenant || !grant.member) throw fault('Unauthorized', {}, { message: 'Invalid tenant' });
+  }
   if (!isEnabled(user.extra) || (tenant && !isEnabled(tenant.extra))) throw fault('Unauthorized');
   return {
-    ...(await scopeFacts(deps, user, tenant)),
+    ...(await scopeFacts(deps, user, tenant, grant)),
     issuedAt,
     expiresAt: issuedAt + deps.tokens.lifetimeMs,
   };
-}
-
-async function tenantOfLogin(
-  { db }: Deps,
-  user: User,
-  tenantName: string | undefined,
-  tenantId: string | undefined,
-): Promise<Tenant | null> {
-  if (!tenantName && tenantId === undefined) return null;
-  const tenant = tenantName
-    ? await findTenantByName(db.knex, tenantName)
-    : await findTenant(db.knex, tenantId ?? '');
-  if (!tenant && tenantName) throw fault('Unauthorized');
-  if (!tenant || !(await findGrant(db.knex, user.id, tenant.id)).member) {
-    throw fault('Unauthorized', {}, { message: 'Invalid tenant' });
-  }
-  return tenant;
 }
 
 async function loginByToken(deps: Deps, auth: Auth): Promise<TokenFacts> {
@@ -104,21 +92,14 @@ async function loginByToken(deps: Deps, auth: Auth): Promise<TokenFacts> {
   const issuedAt = tokens.issueMoment();
   const old = await tokens.find(id);
   if (!old) throw fault('Unauthorized');
-  const user = await findUser(db.knex, old.user.id);
+  const { user, tenant, grant } = await findLogin(db.knex, { userId: old.user.id, tenantName, tenantId });
   if (!user || !isEnabled(user.extra)) throw fault('Unauthorized');
-
-  let tenant: Tenant | null = null;
-  if (tenantName) {
-    tenant = await findTenantByName(db.knex, tenantName);
-    if (!tenant) throw fault('TenantNotFound', { tenant_id: tenantName });
-  } else if (tenantId) {
-    tenant = await findTenant(db.knex, tenantId);
-    if (!tenant) throw fault('Unauthorized');
-  }
-  if (tenant && !(await findGrant(db.knex, user.id, tenant.id)).member) throw fault('Unauthorized');
+  if (tenantName && !tenant) throw fault('TenantNotFound', { tenant_id: tenantName });
+  if (tenantId && !tenant) throw fault('Unauthorized');
+  if (tenant && !grant.member) throw fault('Unauthorized');
   if (tenant && !isEnabled(tenant.extra)) throw fault('Unauthorized');
   // A token from a token never lives longer than the first.
-  return { ...(await scopeFacts(deps, user, tenant)), issuedAt, expiresAt: old.expiresAt };
+  return { ...(await scopeFacts(deps, user, tenant, grant)), issuedAt, expiresAt: old.expiresAt };
 }
 
 function objectIn(from: Auth, field: string): Record<string, unknown> {

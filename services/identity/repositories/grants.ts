@@ -25,13 +25,20 @@ export interface Grant {
   roleIds: string[];
 }
 
+/** From a membership's being there and the text of the metadata row. */
+export const grantFrom = (member: boolean, data: string | null): Grant => ({
+  member,
+  metadata: readExtra(data),
+  roleIds: rolesIn({ data }),
+});
+
 export async function findGrant(knex: Knex, userId: string, tenantId: string): Promise<Grant> {
   const at = { user_id: userId, tenant_id: tenantId };
   const [member, row] = await Promise.all([
     knex('user_tenant_membership').where(at).first('user_id'),
     knex<MetadataRow>('metadata').where(at).first('data'),
   ]);
-  return { member: member !== undefined, metadata: readExtra(row?.data), roleIds: rolesIn(row) };
+  return grantFrom(member !== undefined, row?.data ?? null);
 }
 
 /** Role ids of a user by tenant, only tenants the user is a member of. */

@@ -30,11 +30,6 @@ export async function findTenant(knex: Knex, id: string): Promise<Tenant | null>
   return row ? fromRow(row) : null;
 }
 
-export async function findTenantByName(knex: Knex, name: string): Promise<Tenant | null> {
-  const row = await knex<Row>('tenant').where({ name }).first();
-  return row ? fromRow(row) : null;
-}
-
 export async function getTenant(knex: Knex, id: string): Promise<Tenant> {
   const tenant = await findTenant(knex, id);
   if (!tenant) throw fault('TenantNotFound', { tenant_id: id });

@@ -29,11 +29,6 @@ export async function findUser(knex: Knex, id: string): Promise<User | null> {
   return row ? fromRow(row) : null;
 }
 
-export async function findUserByName(knex: Knex, name: string): Promise<User | null> {
-  const row = await knex<Row>('user').where({ name }).first();
-  return row ? fromRow(row) : null;
-}
-
 export async function getUser(knex: Knex, id: string): Promise<User> {
   const user = await findUser(knex, id);
   if (!user) throw fault('UserNotFound', { user_id: id });
