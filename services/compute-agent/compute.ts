@@ -106,6 +106,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     await expireBuilds(seam, now);
     await reclaimSoftDeleted(seam, now);
     if (runs % SYNC_EVERY === 0) await syncPowerStates(seam, now);
+    await driver.repairCards().catch(error => log.warn('cannot look after cards', { error }));
     await repeatDeletions(seam, now, ABANDONED_MS);
     if (runs % Math.max(settings.running_deleted_instance_poll_interval, 1) === 0)
       await cleanRunningDeleted(seam);

@@ -137,6 +137,8 @@ export interface ComputeDriver {
 
   /** Makes the cards' and filters' host side be there, for guests that outlived us. */
   plug(guest: Guest, network: NetworkInfo): Promise<void>;
+  /** Puts cards of running guests back where they belong, after somebody took their bridge away. */
+  repairCards(): Promise<void>;
   /** The rules of these guests changed (all of this host's when null). */
   refreshFirewall(guestUuids: readonly string[] | null): Promise<void>;
 

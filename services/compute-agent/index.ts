@@ -1,3 +1,4 @@
+export { chooseDriver } from './choose-driver.ts';
 export { type ComputeServiceOptions, type RunningCompute, startCompute } from './compute.ts';
 export type { ComputeDriver, Guest } from './driver.ts';
 export { type FakeDriverOptions, fakeDriver } from './drivers/fake.ts';

@@ -1,2 +1,7 @@
 export { type FixedIpQuota, noFixedIpQuota, type QuotaReservation } from './addresses.ts';
-export { type NetworkServiceOptions, type RunningNetwork, startNetwork } from './network.ts';
+export {
+  type NetworkServiceOptions,
+  type RunningNetwork,
+  removeNetworkFromHost,
+  startNetwork,
+} from './network.ts';

@@ -17,6 +17,7 @@ import type { AssociatedFixedIp } from '@folsom/nova/fixed-ips';
 import { parseCidr } from '@folsom/nova/ipv4';
 import type { NetworkRow } from '@folsom/nova/networks';
 import type { LeaseSpool } from './lease-spool.ts';
+import { leaseLinesOf } from './leases.ts';
 
 /** What nova-network does to its host for a network. */
 export interface NetworkHost {
@@ -100,10 +101,7 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
   const writeDhcp = async (network: NetworkRow, address: string): Promise<void> => {
     const known = await options.associated(network);
     if (options.leases !== null) {
-      const expiry = Math.floor(options.clock.now() / 1000) + options.dhcpLeaseSeconds;
-      const lines = known
-        .filter(entry => entry.leased)
-        .map(entry => `${expiry} ${entry.mac} ${entry.address} ${entry.hostname || '*'} *`);
+      const lines = leaseLinesOf(known, options.dhcpLeaseSeconds, options.clock.now());
       await options.leases.writeLeases(network.id, lines);
     }
     await server(network, address).update(

@@ -131,11 +131,28 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
       stopped ??= stop();
       return stopped;
     },
-    removeNetworkFromHost: async () => seam.networkHost.remove(await allNetworks(db)),
+    removeNetworkFromHost: async () => {
+      // Or the periodic repair would bring it all back.
+      periodic.cancel();
+      await running;
+      await seam.networkHost.remove(await allNetworks(db));
+    },
   };
 }
 
-async function hostOf(options: NetworkServiceOptions, leases: LeaseSpool): Promise<NetworkHost> {
+/** The same removal where no service runs any more (`folsom down --purge`). */
+export async function removeNetworkFromHost(
+  options: Omit<NetworkServiceOptions, 'bus' | 'quota'>,
+): Promise<void> {
+  if (options.config.of(novaOptions).fake_network) return;
+  const host = await hostOf(options, null);
+  await host.remove(await allNetworks(options.db));
+}
+
+async function hostOf(
+  options: Omit<NetworkServiceOptions, 'bus' | 'quota'>,
+  leases: LeaseSpool | null,
+): Promise<NetworkHost> {
   const { db, world } = options;
   const settings = options.config.of(novaOptions);
   return linuxNetworkHost({
@@ -153,7 +170,7 @@ async function hostOf(options: NetworkServiceOptions, leases: LeaseSpool): Promi
     dhcpLeaseSeconds: settings.dhcp_lease_time,
     dnsmasqConfigFile: settings.dnsmasq_config_file,
     dnsServer: settings.dns_server,
-    dhcpScript: (await configuredScript(settings.dhcpbridge)) ?? leases.script,
+    dhcpScript: (await configuredScript(settings.dhcpbridge)) ?? leases?.script ?? '/bin/true',
     leases,
     associated: associatedOf(db, settings.host),
   });

@@ -187,7 +187,8 @@ export async function until(
   for (;;) {
     const row = await db.knex('instances').where({ uuid }).first();
     if (row !== undefined && wanted(row)) return row;
-    if (systemClock.monotonic() > end) {
+    const hopeless = row?.vm_state === 'error' && row.task_state === null;
+    if (hopeless || systemClock.monotonic() > end) {
       const faults = await db.knex('instance_faults').where({ instance_uuid: uuid });
       throw new Error(`${uuid} is ${row?.vm_state}/${row?.task_state}: ${JSON.stringify(faults)}`);
     }

@@ -92,6 +92,7 @@ export function fakeDriver(options: FakeDriverOptions): ComputeDriver {
     detachVolume: async (guest, volume) => void mounts.get(guest.name)?.delete(volume.mountDevice),
     volumeConnector: async () => ({ ip: '127.0.0.1', initiator: 'fake', host: 'fakehost' }),
     plug: async () => {},
+    repairCards: async () => {},
     refreshFirewall: async () => {},
     resources: async () => ({
       vcpus: total.vcpus,

@@ -23,6 +23,8 @@ export interface DomainDescription {
   filter: string | null;
   consoleLog: string;
   vnc: { listen: string; keymap: string } | null;
+  /** Runs the guest's process as root, where only root can get at its files. */
+  asRoot: boolean;
   cpuMode: string | null;
   cpuModel: string | null;
 }
@@ -66,7 +68,12 @@ export function domainXml(domain: DomainDescription): string {
         : `<graphics type='vnc' autoport='yes' keymap='${xmlText(domain.vnc.keymap)}' listen='${xmlText(domain.vnc.listen)}'/>`
     }
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
-  </devices>
+  </devices>${
+    domain.asRoot
+      ? `
+  <seclabel type='static' model='dac' relabel='no'><label>+0:+0</label></seclabel>`
+      : ''
+  }
 </domain>
 `;
 }
@@ -112,6 +119,15 @@ function interfaceXml(vif: NetworkInfo[number], filter: string | null): string {
     `<interface type='bridge'><mac address='${xmlText(vif.address)}'/>` +
     `<source bridge='${xmlText(vif.network?.bridge ?? '')}'/><model type='virtio'/>${reference}</interface>`
   );
+}
+
+/** Host side of a running guest's cards with the bridges they belong to. */
+export function cardsOf(xml: string): { device: string; bridge: string }[] {
+  return [...xml.matchAll(/<interface type='bridge'>(.*?)<\/interface>/gs)].flatMap(([, inner = '']) => {
+    const device = /<target dev='([^']+)'/.exec(inner)?.[1];
+    const bridge = /<source bridge='([^']+)'/.exec(inner)?.[1];
+    return device === undefined || bridge === undefined ? [] : [{ device, bridge }];
+  });
 }
 
 /** What libvirt made of `autoport`; undefined while the guest does not run. */

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isFault, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { convertDisk } from '@folsom/host/qemu-img';
@@ -13,7 +13,7 @@ import { computeFault } from '../../faults.ts';
 import type { ImageClient } from '../../image-client.ts';
 import type { ComputeSettings } from '../../settings.ts';
 import { LibvirtError, libvirtConnection } from './connection.ts';
-import { domainXml, NOVA_BASE_FILTER, vncPort } from './domain-xml.ts';
+import { cardsOf, domainXml, NOVA_BASE_FILTER, vncPort } from './domain-xml.ts';
 import { firewall as makeFirewall } from './firewall.ts';
 import {
   copyGuestFiles,
@@ -62,6 +62,18 @@ const SHUTDOWN_POLL_MS = 500;
  */
 export const canVirtualise = (cpuInfo: string): boolean => /^flags\s*:.*\b(vmx|svm)\b/m.test(cpuInfo);
 
+/**
+ * Whether a user without rights gets as far as this folder. Guests' processes are such users; where they cannot get
+ * at their disks (a state directory in root's home) they have to be root's.
+ */
+async function othersMayEnter(path: string): Promise<boolean> {
+  for (let folder = path; ; folder = dirname(folder)) {
+    const info = await stat(folder).catch(() => undefined);
+    if (info === undefined || (info.mode & 0o001) === 0) return false;
+    if (folder === dirname(folder)) return true;
+  }
+}
+
 export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
   const { settings, world, images } = options;
   const log = world.log.child({ service: 'nova-compute', driver: 'libvirt' });
@@ -87,6 +99,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
   });
   let type: 'kvm' | 'qemu' = 'qemu';
   let filter: string | null = null;
+  let asRoot = false;
 
   const folderOf = (guest: Guest) => guestFolder(instancesPath, guest);
 
@@ -100,6 +113,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
       filter,
       consoleLog,
       vnc: settings.vnc_enabled ? { listen: settings.vncserver_listen, keymap: settings.vnc_keymap } : null,
+      asRoot,
       cpuMode: settings.libvirt_cpu_mode,
       cpuModel: settings.libvirt_cpu_model,
     });
@@ -181,7 +195,8 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     rootDevice: '/dev/vda',
 
     async init() {
-      await mkdir(join(instancesPath, settings.base_dir_name), { recursive: true, mode: 0o700 });
+      await mkdir(join(instancesPath, settings.base_dir_name), { recursive: true, mode: 0o711 });
+      asRoot = !(await othersMayEnter(instancesPath));
       const cpuInfo = await (options.cpuInfo ?? (() => readFile('/proc/cpuinfo', 'utf8')))();
       type = settings.libvirt_type === 'kvm' && canVirtualise(cpuInfo) ? 'kvm' : 'qemu';
       if (settings.libvirt_type === 'kvm' && type === 'qemu') {
@@ -382,6 +397,22 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     detachVolume: notHere as (guest: Guest, volume: VolumeAttachment) => Promise<never>,
     volumeConnector: async () => ({ ip: settings.my_ip, host: settings.host }),
 
+    async repairCards() {
+      const runner = options.runner ?? hostRunner;
+      const { stdout } = await runner(['ip', '-j', 'link', 'show'], { timeoutMs: 10_000 });
+      const links = JSON.parse(stdout) as { ifname: string; master?: string }[];
+      const lost = new Set(links.filter(link => link.master === undefined).map(link => link.ifname));
+      if (!links.some(link => /^vnet\d+$/.test(link.ifname) && lost.has(link.ifname))) return;
+      for (const name of await libvirt.list()) {
+        for (const card of cardsOf(await libvirt.xml(name).catch(() => ''))) {
+          if (!lost.has(card.device)) continue;
+          log.warn('a guest was cut off its bridge; putting it back', { guest: name, ...card });
+          await runner(['ip', 'link', 'set', card.device, 'master', card.bridge, 'up'], {
+            timeoutMs: 10_000,
+          });
+        }
+      }
+    },
     plug: (guest, network) => firewall.add({ id: guest.id, uuid: guest.uuid, network }),
     refreshFirewall: uuids => firewall.refresh(uuids),
 

@@ -50,8 +50,9 @@ export async function makeGuestFiles(
   suffix = '',
 ): Promise<GuestDisks> {
   const { guest, image, context, signal } = request;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await chmod(folder, 0o700);
+  // The guest's process must get through to its disks; nobody may list the folder, and the disks are its alone.
+  await mkdir(folder, { recursive: true, mode: 0o711 });
+  await chmod(folder, 0o711);
   const rootBytes = guest.flavor.root_gb * GIGABYTE;
   const base = await cache.root(context, image, rootBytes, signal);
   const onto = rootBytes > 0 ? await cache.grown(base, image, rootBytes) : base;
@@ -170,7 +171,7 @@ export async function setAside(folder: string): Promise<string> {
 /** Copies disks beside each other on this host, as they are: an overlay stays an overlay of the same base. */
 export async function copyGuestFiles(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true, force: true });
-  await mkdir(to, { recursive: true, mode: 0o700 });
+  await mkdir(to, { recursive: true, mode: 0o711 });
   for (const name of await readdir(from)) {
     if (name === 'console.log') continue;
     await run(['cp', '--sparse=always', '--reflink=auto', '--', join(from, name), join(to, name)], {

@@ -74,7 +74,7 @@ export function imageCache(options: ImageCacheOptions): ImageCache {
     inTurn(name, async () => {
       const path = join(directory, name);
       if (await present(path)) return path;
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await mkdir(directory, { recursive: true, mode: 0o711 });
       const part = `${path}.${random.hex(8)}.part`;
       try {
         await build(part);

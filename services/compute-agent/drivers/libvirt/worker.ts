@@ -160,7 +160,7 @@ const operations: Record<string, Operation> = {
   list: () => {
     const out = [null];
     const count = must(libvirt.listAll(connected(), out, 0));
-    const domains = koffi.decode(out[0], koffi.array('void*', count)) as unknown[];
+    const domains = count === 0 ? [] : (koffi.decode(out[0], koffi.array('void*', count)) as unknown[]);
     const names = domains.map(domain => libvirt.name(domain) as string);
     for (const domain of domains) libvirt.release(domain);
     free(out[0]);

@@ -1,0 +1,53 @@
+import { access, constants } from 'node:fs/promises';
+import { connect } from 'node:net';
+import type { Clock, Logger } from '@folsom/core';
+import { run } from './run.ts';
+
+/** libvirt's socket on a host where it runs for the whole system. */
+export const LIBVIRT_SOCKET = '/run/libvirt/libvirt-sock';
+
+const START_MS = 15_000;
+const POLL_MS = 50;
+
+/** Whether a libvirtd answers at the socket. */
+export const libvirtdAnswers = (socket = LIBVIRT_SOCKET): Promise<boolean> =>
+  new Promise(resolve => {
+    const client = connect(socket);
+    const done = (answer: boolean) => {
+      client.destroy();
+      resolve(answer);
+    };
+    client.setTimeout(2_000, () => done(false));
+    client.once('connect', () => done(true));
+    client.once('error', () => done(false));
+  });
+
+/**
+ * Makes sure that libvirt runs: where no service manager keeps it, virtlogd and libvirtd are started here, as
+ * daemons that outlive us (guests belong to them). Answers whether libvirt answers now.
+ */
+export async function ensureLibvirtd(seam: { clock: Clock; log: Logger }): Promise<boolean> {
+  if (await libvirtdAnswers()) return true;
+  const systemd = await access('/run/systemd/system', constants.F_OK).then(
+    () => true,
+    () => false,
+  );
+  if (systemd) {
+    await run(['systemctl', 'start', 'libvirtd.service'], { timeoutMs: 60_000 }).catch(error =>
+      seam.log.warn('cannot start libvirtd', { error }),
+    );
+  } else {
+    for (const daemon of ['virtlogd', 'libvirtd']) {
+      seam.log.info('starting a daemon that nothing else keeps', { daemon });
+      await run([daemon, '-d'], { timeoutMs: 30_000 }).catch(error =>
+        seam.log.debug('not started; it may run already', { daemon, error }),
+      );
+    }
+  }
+  const end = seam.clock.monotonic() + START_MS;
+  while (seam.clock.monotonic() < end) {
+    if (await libvirtdAnswers()) return true;
+    await seam.clock.sleep(POLL_MS);
+  }
+  return false;
+}

@@ -1,0 +1,203 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '@folsom/host';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cannotRun, eventually, type HostUnderTest, hostUnderTest } from './host-under-test.ts';
+
+const active = (row: Record<string, unknown>) => row.vm_state === 'active' && row.task_state === null;
+
+describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 }, () => {
+  let host: HostUnderTest;
+  let key: { file: string; text: string };
+
+  beforeAll(async () => {
+    host = await hostUnderTest(`kvm${process.pid % 10000}`);
+    await host.start();
+    await host.rpc('network', 'create_networks', { label: 'private', cidr: '10.77.0.0/24', bridge: 'br100' });
+    const file = join(host.dir, 'key');
+    await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', file], { timeoutMs: 10_000 });
+    const text = (await run(['cat', `${file}.pub`], { timeoutMs: 5_000 })).stdout;
+    key = { file, text };
+    await host.db.knex('security_groups').insert({ id: 1, name: 'default', project_id: 'p', deleted: 0 });
+    await host.db
+      .knex('security_group_rules')
+      .insert([
+        { parent_group_id: 1, protocol: 'tcp', from_port: 22, to_port: 22, cidr: '0.0.0.0/0', deleted: 0 },
+      ]);
+  });
+  afterAll(async () => {
+    await host?.remove();
+  });
+
+  const ssh = (address: string, ...argv: string[]) =>
+    host.space.exec(
+      [
+        'ssh',
+        '-q',
+        '-i',
+        key.file,
+        '-o',
+        'BatchMode=yes',
+        '-o',
+        'ConnectTimeout=5',
+        '-o',
+        'StrictHostKeyChecking=no',
+        '-o',
+        'UserKnownHostsFile=/dev/null',
+        `cirros@${address}`,
+        ...argv,
+      ],
+      { timeoutMs: 20_000 },
+    );
+  const addressOf = async (uuid: string): Promise<string> =>
+    (await host.db.knex('fixed_ips').where({ instance_uuid: uuid }).first('address')).address;
+  const inGroup = (uuid: string) =>
+    host.db
+      .knex('security_group_instance_association')
+      .insert({ security_group_id: 1, instance_uuid: uuid, deleted: 0 });
+  const rules = async () => (await host.space.exec(['iptables-save'])).stdout;
+
+  it('boots from three parts, gets address, name and key, and lets the user in without a password', async () => {
+    const started = performance.now();
+    const uuid = await host.boot('ami', { key_name: 'k', key_data: key.text });
+    await inGroup(uuid);
+    await host.rpc('compute', 'refresh_security_group_rules', { security_group_id: 1 });
+    await host.state(uuid, active);
+    const activeAfter = performance.now() - started;
+    const address = await addressOf(uuid);
+    const logged = await eventually(
+      () => ssh(address, 'hostname; cat /proc/cmdline'),
+      answer => answer.code === 0,
+      120_000,
+    );
+    console.info(
+      `three-part guest: active ${(activeAfter / 1000).toFixed(1)} s, ssh ${((performance.now() - started) / 1000).toFixed(1)} s`,
+    );
+    expect(logged.stdout).toContain('guest-');
+    expect(logged.stdout).toContain('root=/dev/vda');
+    expect(await host.consoleOf(uuid)).toContain('instance-id: i-');
+    const vnc = await host.rpc<{ port: number }>('compute', 'get_vnc_console', {
+      instance: await host.instance(uuid),
+      console_type: 'novnc',
+    });
+    expect(vnc.port).toBeGreaterThanOrEqual(5900);
+    // The lease was noticed.
+    await eventually(
+      () => host.db.knex('fixed_ips').where({ instance_uuid: uuid }).first('leased'),
+      row => row.leased === 1,
+    );
+    // Rules change while the guest runs.
+    expect(await rules()).toContain('--dport 22 -j ACCEPT');
+    await host.db.knex('security_group_rules').update({ deleted: 1 });
+    await host.rpc('compute', 'refresh_security_group_rules', { security_group_id: 1 });
+    await eventually(rules, text => !text.includes('--dport 22 -j ACCEPT'));
+    await host.db.knex('security_group_rules').update({ deleted: 0 });
+    await host.rpc('compute', 'refresh_security_group_rules', { security_group_id: 1 });
+    await eventually(rules, text => text.includes('--dport 22 -j ACCEPT'));
+
+    const act = async (
+      method: string,
+      task: string | null,
+      wanted: string,
+      extra: Record<string, unknown> = {},
+    ) => {
+      await host.db.knex('instances').where({ uuid }).update({ task_state: task });
+      await host.rpc('compute', method, { instance: await host.instance(uuid), ...extra });
+      await host.state(uuid, row => row.vm_state === wanted && row.task_state === null);
+    };
+    await act('pause_instance', 'pausing', 'paused');
+    expect(await host.virsh('domstate', 'instance-00000001')).toBe('paused');
+    await act('unpause_instance', 'unpausing', 'active');
+    await act('suspend_instance', 'suspending', 'suspended');
+    await act('resume_instance', 'resuming', 'active');
+    await eventually(
+      () => ssh(address, 'true'),
+      answer => answer.code === 0,
+    );
+    await host.ask({ do: 'addImage', args: { id: 'snap', status: 'queued' } });
+    await act('snapshot_instance', 'image_snapshot', 'active', {
+      image_id: 'snap',
+      image_type: 'snapshot',
+      backup_type: null,
+      rotation: null,
+    });
+    expect(await host.ask({ do: 'image', args: 'snap' })).toMatchObject({
+      status: 'active',
+      disk_format: 'ami',
+    });
+    await act('stop_instance', 'stopping', 'stopped');
+    expect(await host.virsh('domstate', 'instance-00000001')).toBe('shut off');
+
+    // A service that is killed and started again finds everything as it is.
+    await host.kill();
+    await host.start();
+    await act('start_instance', 'starting', 'active');
+    await eventually(
+      () => ssh(address, 'true'),
+      answer => answer.code === 0,
+      120_000,
+    );
+
+    await host.db.knex('instances').where({ uuid }).update({ task_state: 'deleting' });
+    await host.rpc('compute', 'terminate_instance', { instance: await host.instance(uuid) });
+    await host.state(uuid, row => row.deleted === 1);
+    expect(await host.virsh('list', '--all', '--name')).toBe('');
+    expect(existsSync(join(host.dir, 'instances', 'instance-00000001'))).toBe(false);
+    expect(await rules()).not.toContain('inst-1');
+    expect((await host.space.exec(['ip', '-br', 'link'])).stdout).not.toContain('vnet');
+  });
+
+  it('boots from a disk of its own, survives libvirtd, dnsmasq and the bridge going away', async () => {
+    const uuid = await host.boot('disk', { key_name: 'k', key_data: key.text });
+    await inGroup(uuid);
+    await host.state(uuid, active);
+    const name = `instance-${Number((await host.db.knex('instances').where({ uuid }).first('id')).id)
+      .toString(16)
+      .padStart(8, '0')}`;
+    await host.space.killLibvirtd();
+    const lost = await host
+      .rpc('compute', 'get_diagnostics', { instance: await host.instance(uuid) })
+      .catch(String);
+    expect(lost).toContain('HypervisorUnavailable');
+    await host.space.startLibvirtd();
+    await eventually(
+      async () =>
+        host.rpc('compute', 'get_diagnostics', { instance: await host.instance(uuid) }).catch(String),
+      answer => typeof answer === 'object',
+    );
+    expect(await host.virsh('domstate', name)).toBe('running');
+    const address = await addressOf(uuid);
+    await eventually(
+      () => ssh(address, 'true'),
+      answer => answer.code === 0,
+      120_000,
+    );
+    // Killed DHCP server and deleted bridge come back by themselves.
+    const pid = async () =>
+      (await host.space.exec(['cat', join(host.dir, 'networks', 'nova-br100.pid')])).stdout.trim();
+    const before = await pid();
+    process.kill(Number(before), 'SIGKILL');
+    await eventually(pid, now => now !== '' && now !== before);
+    await host.space.exec(['ip', 'link', 'del', 'br100']);
+    await eventually(
+      async () => (await host.space.exec(['ip', '-br', 'addr', 'show', 'br100'])).stdout,
+      text => text.includes('10.77.0.1/24'),
+    );
+    await eventually(
+      () => ssh(address, 'true'),
+      answer => answer.code === 0,
+    );
+    await host.db.knex('instances').where({ uuid }).update({ task_state: 'deleting' });
+    await host.rpc('compute', 'terminate_instance', { instance: await host.instance(uuid) });
+    await host.state(uuid, row => row.deleted === 1);
+  });
+
+  it('takes everything out of the host when told to', async () => {
+    writeFileSync(join(host.dir, 'before'), await rules());
+    await host.ask({ do: 'unplug' });
+    expect(await rules()).not.toContain('nova');
+    const links = (await host.space.exec(['ip', '-br', 'link'])).stdout;
+    expect(links).not.toContain('br100');
+    expect(existsSync(join(host.dir, 'instances'))).toBe(false);
+  });
+});
