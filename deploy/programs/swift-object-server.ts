@@ -1,34 +1,14 @@
 import { objectServerOptions, startObjectServer } from '@folsom/object-server';
-import { healthcheckFilter, reconFilter, reconOptions, type ServerFilter } from '@folsom/swift/recon';
-import { ConfError, type SwiftConf } from '@folsom/swift/swift-conf';
-import { runSwiftServer, swiftArgs } from '../swift-program.ts';
+import { filtersOf, swiftServer } from '../swift-server.ts';
 
-/** swift-object-server: serves the objects of this host's devices. */
-export async function main(argv: string[]): Promise<number> {
-  const args = swiftArgs('swift-object-server', argv, false);
-  if (typeof args === 'number') return args;
-  const { conf } = args;
-  const app = conf.section(`app:${conf.pipeline.at(-1) ?? 'object-server'}`);
-  const filters = filtersOf(conf);
-  return runSwiftServer(app, world =>
+/** swift-object-server CONFIG: serves the objects of this host's devices. */
+export const main = (argv: string[]): Promise<number> =>
+  swiftServer('swift-object-server', argv, 6000, ({ conf, app, world }, listen) =>
     startObjectServer({
+      ...listen,
       options: objectServerOptions(app),
       pathHash: world.pathHash,
-      host: app.str('bind_ip', '0.0.0.0'),
-      port: app.int('bind_port', 6000),
       world,
-      filters,
+      filters: filtersOf(conf),
     }),
   );
-}
-
-/** The filters of the conf file's pipeline, by what they use. */
-function filtersOf(conf: SwiftConf): ServerFilter[] {
-  return conf.pipeline.slice(0, -1).map(name => {
-    const section = conf.section(`filter:${name}`);
-    const use = section.str('use', '');
-    if (use === 'egg:swift#healthcheck') return healthcheckFilter;
-    if (use === 'egg:swift#recon') return reconFilter(reconOptions(section));
-    throw new ConfError(`${conf.path}: [filter:${name}] uses unknown middleware ${use}`);
-  });
-}
