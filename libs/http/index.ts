@@ -1,3 +1,4 @@
 export * from './app.ts';
 export * from './health.ts';
+export * from './listen-error.ts';
 export * from './metrics.ts';

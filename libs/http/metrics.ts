@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { collectDefaultMetrics, type Histogram, Histogram as PromHistogram, Registry } from 'prom-client';
-import { explainListen } from './app.ts';
+import { explainListen } from './listen-error.ts';
 
 /** Counts and durations of requests by service, method, route pattern and status; never by id. */
 export interface HttpMetrics {
