@@ -2,7 +2,8 @@ import { type FlavorFilter, type FlavorRow, flavorByFlavorId, listFlavors } from
 import { ok } from '../http/answer.ts';
 import type { Registry } from '../http/extension.ts';
 import { badRequest, notFound, translating } from '../http/faults.ts';
-import { type ApiRequest, integer, pageOf, param } from '../http/request.ts';
+import { nextLink } from '../http/links.ts';
+import { type ApiRequest, integer, type JsonObject, pageOf, param } from '../http/request.ts';
 import type { Resource } from '../http/resource.ts';
 import { flavorSummary, flavorTemplates, flavorView } from '../views/flavors.ts';
 
@@ -49,19 +50,28 @@ export const flavorOf = (api: ApiRequest, name = 'id', fault = notFound) =>
     flavorByFlavorId(api.deps.db.knex, param(api, name), api.context),
   );
 
+function page(api: ApiRequest, flavors: readonly FlavorRow[], one: typeof flavorView): JsonObject {
+  const next = nextLink(
+    api,
+    'flavors',
+    flavors.map(flavor => ({ id: flavor.flavorid })),
+  );
+  return { flavors: flavors.map(flavor => one(api, flavor)), ...(next ? { flavors_links: next } : {}) };
+}
+
 export function flavorsResource(registry: Registry): Resource {
   const xml = flavorTemplates(registry);
   return {
     path: 'flavors',
     index: {
       xml: xml.minimal,
-      handle: async api => ok({ flavors: (await listed(api)).map(flavor => flavorSummary(api, flavor)) }),
+      handle: async api => ok(page(api, await listed(api), flavorSummary)),
     },
     collection: {
       detail: {
         method: 'GET',
         xml: xml.detail,
-        handle: async api => ok({ flavors: (await listed(api)).map(flavor => flavorView(api, flavor)) }),
+        handle: async api => ok(page(api, await listed(api), flavorView)),
       },
     },
     show: { xml: xml.one, handle: async api => ok({ flavor: flavorView(api, await flavorOf(api)) }) },

@@ -23,6 +23,35 @@ const NAMES: Partial<Record<QuotaResource, readonly string[]>> = {
   security_group_rules: ['maxSecurityGroupRules'],
 };
 
+/** The order in which Folsom lists the absolute limits and their use. */
+const ORDER = [
+  'maxServerMeta',
+  'maxTotalInstances',
+  'maxPersonality',
+  'maxImageMeta',
+  'maxPersonalitySize',
+  'totalVolumesUsed',
+  'maxSecurityGroupRules',
+  'maxTotalKeypairs',
+  'totalCoresUsed',
+  'maxTotalVolumes',
+  'totalRAMUsed',
+  'totalInstancesUsed',
+  'maxSecurityGroups',
+  'totalFloatingIpsUsed',
+  'maxTotalCores',
+  'totalSecurityGroupsUsed',
+  'totalVolumeGigabytesUsed',
+  'maxTotalFloatingIps',
+  'maxTotalVolumeGigabytes',
+  'maxTotalRAMSize',
+];
+
+const inOrder = (absolute: JsonObject): JsonObject => ({
+  ...Object.fromEntries(ORDER.filter(name => name in absolute).map(name => [name, absolute[name]])),
+  ...absolute,
+});
+
 const element: XmlTemplate = {
   tag: 'limits',
   children: [
@@ -87,7 +116,7 @@ export function limitsResource(registry: Registry): Resource {
         }
         for (const add of api.deps.registry.limits) await add(api, absolute);
         const states = api.deps.rateLimiter?.states(api.context.userId) ?? [];
-        return ok({ limits: { rate: rates(states), absolute } });
+        return ok({ limits: { rate: rates(states), absolute: inOrder(absolute) } });
       },
     },
   };

@@ -28,8 +28,8 @@ import {
   readMetadataBody,
   serverName,
 } from './server-body.ts';
+import { serverOf, shown } from './server-lookup.ts';
 import { readActionXml } from './server-xml.ts';
-import { serverOf, shown } from './servers.ts';
 
 /** The action's own part of the body. */
 export const actionBody = (api: ApiRequest, name: string): unknown => (api.body as JsonObject)[name];
@@ -50,6 +50,7 @@ export function serverActions(xml: XmlTemplate): Record<string, Operation> {
 
 async function rebootAction(api: ApiRequest): Promise<Answer> {
   const body = actionBody(api, 'reboot');
+  if (body === null) throw badRequest();
   if (!isObject(body) || !('type' in body)) throw badRequest("Missing argument 'type' for reboot");
   const type = typeof body.type === 'string' ? body.type.toUpperCase() : '';
   if (type !== 'HARD' && type !== 'SOFT') {
@@ -75,6 +76,7 @@ export async function orUnprocessable(action: string, work: () => Promise<unknow
 
 async function changePassword(api: ApiRequest): Promise<Answer> {
   const body = actionBody(api, 'changePassword');
+  if (body === null) throw badRequest();
   if (!isObject(body) || !('adminPass' in body)) throw badRequest('No adminPass was specified');
   const password = body.adminPass;
   if (typeof password !== 'string' || password.length > NAME_CHARS_MAX) throw badRequest('Invalid adminPass');

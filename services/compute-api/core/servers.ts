@@ -15,19 +15,10 @@ import type { Resource } from '../http/resource.ts';
 import { serversView, serverTemplates, serverView } from '../views/servers.ts';
 import { serverActions } from './server-actions.ts';
 import { accessAddress, autoDiskConfig, readBoot, serverName } from './server-body.ts';
+import { serverOf, shown } from './server-lookup.ts';
 import { readCreateXml } from './server-xml.ts';
 
-/** An instance of the path, or the resource's bare 404. */
-export const serverOf = (api: ApiRequest, name = 'id') =>
-  translating({ InstanceNotFound: () => notFound() }, () =>
-    getInstance(api.deps, api.context, param(api, name)),
-  );
-
-/** The server with a fresh reading of everything a view shows. */
-export async function shown(api: ApiRequest, uuid: string): Promise<Record<string, unknown>> {
-  const record = await instanceRecord(api.deps.db.knex, uuid, { readDeleted: 'yes' });
-  return serverView(api, await detailsOf(api.deps, record));
-}
+export { serverOf, shown };
 
 /** `servers`, and under other names the same for os-create-server-ext and os-volumes_boot. */
 export function serversResource(registry: Registry, path = 'servers'): Resource {

@@ -70,6 +70,7 @@ export function mountVersions(app: App, linkPrefix: string | null): void {
     );
     app.server.get(`/${mount}/`, { config: { name: `${mount} version` } }, async (request, reply) => {
       const self = `${host(request)}/${mount}/`;
+      reply.header('x-compute-request-id', request.requestId);
       const item: VersionView = {
         id: 'v2.0',
         status: 'CURRENT',

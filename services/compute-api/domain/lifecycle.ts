@@ -310,13 +310,21 @@ export async function liveMigrate(
   instance: InstanceRecord,
   to: { host: string; block_migration: boolean; disk_over_commit: boolean },
 ): Promise<void> {
-  const { wire } = await begin(deps, context, instance, 'live_migrate');
-  await deps.scheduler.live_migration(context, {
-    instance: wire,
-    dest: to.host,
-    block_migration: to.block_migration,
-    disk_over_commit: to.disk_over_commit,
-  });
+  const { record, wire } = await begin(deps, context, instance, 'live_migrate');
+  try {
+    await deps.scheduler.live_migration(context, {
+      instance: wire,
+      dest: to.host,
+      block_migration: to.block_migration,
+      disk_over_commit: to.disk_over_commit,
+    });
+  } catch (error) {
+    // Nobody took it up, so nobody would ever clear the state.
+    await tryUpdateInstance(deps.db.knex, record.uuid, { task_state: null }, deps.clock.now(), {
+      expectedTaskState: taskState.migrating,
+    });
+    throw error;
+  }
 }
 
 export async function addFixedIp(

@@ -94,7 +94,6 @@ async function migrateLive(api: ApiRequest): Promise<Answer> {
     });
   } catch (error) {
     if (isFault(error, 'PolicyNotAuthorized')) throw error;
-    if (isFault(error, 'ComputeServiceUnavailable')) throw badRequest(error.message);
     api.deps.log.error('live migration failed', { requestId: api.context.requestId, error });
     throw badRequest(`Live migration of instance ${param(api, 'id')} to host ${host} failed`);
   }

@@ -1,5 +1,6 @@
+import { isFault } from '@folsom/core';
 import { addFlavorTenant, type FlavorRow, flavorTenants, removeFlavorTenant } from '@folsom/nova/flavors';
-import { NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
+import type { XmlTemplate } from '@folsom/wire/nova-xml';
 import { flavorOf } from '../core/flavors.ts';
 import { allowed, authorizeExtension } from '../deps.ts';
 import { ok } from '../http/answer.ts';
@@ -13,7 +14,6 @@ const KEY = 'os-flavor-access:is_public';
 
 const xml: XmlTemplate = {
   tag: 'flavor_access',
-  namespaces: { '': NOVA_NS.v11 },
   children: [
     {
       tag: 'access',
@@ -81,9 +81,12 @@ export const extension: Extension = {
         handle: async api => {
           const tenant = tenantOf(api, 'removeTenantAccess');
           const flavor = await flavorOf(api);
-          await translating({ FlavorAccessNotFound: error => notFound(error.message) }, () =>
-            removeFlavorTenant(api.deps.db.knex, flavor, tenant, api.deps.clock.now()),
-          );
+          try {
+            await removeFlavorTenant(api.deps.db.knex, flavor, tenant, api.deps.clock.now());
+          } catch (error) {
+            // Access that was not there is gone all the same.
+            if (!isFault(error, 'FlavorAccessNotFound')) throw error;
+          }
           return answer(api, flavor);
         },
       },

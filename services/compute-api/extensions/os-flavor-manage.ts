@@ -15,6 +15,10 @@ async function create(api: ApiRequest): Promise<Answer> {
   authorizeExtension(api.deps, api.context, 'flavormanage');
   const body = entity(api.body, 'flavor');
   if (!body) throw badRequest();
+  // All numbers must be there; a missing one never gets as far as a complaint of its own.
+  for (const key of ['ram', 'vcpus', 'disk', 'OS-FLV-EXT-DATA:ephemeral', 'swap', 'rxtx_factor']) {
+    if (body[key] === undefined || body[key] === null) throw badRequest();
+  }
   const number = (value: unknown, least: number): number => {
     const read = typeof value === 'number' ? Math.trunc(value) : integer(value);
     if (read === undefined || read < least || read > INT_MAX) {
@@ -37,9 +41,9 @@ async function create(api: ApiRequest): Promise<Answer> {
         memory_mb: number(body.ram, 1),
         vcpus: number(body.vcpus, 1),
         root_gb: number(body.disk, 0),
-        ephemeral_gb: number(body['OS-FLV-EXT-DATA:ephemeral'] ?? 0, 0),
-        swap: number(body.swap === '' ? 0 : (body.swap ?? 0), 0),
-        rxtx_factor: number(Number(body.rxtx_factor ?? 1), 0),
+        ephemeral_gb: number(body['OS-FLV-EXT-DATA:ephemeral'], 0),
+        swap: number(body.swap, 0),
+        rxtx_factor: number(Number(body.rxtx_factor), 0),
         is_public:
           'os-flavor-access:is_public' in body ? boolFromString(body['os-flavor-access:is_public']) : true,
       },

@@ -1,10 +1,10 @@
 import { authorizeExtension } from '../deps.ts';
 import { getInstance } from '../domain/instances.ts';
 import { diagnostics } from '../domain/lifecycle.ts';
-import type { Answer } from '../http/answer.ts';
+import { type Answer, empty, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { notFound, translating } from '../http/faults.ts';
-import { param } from '../http/request.ts';
+import { isObject, param } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/server-diagnostics/api/v1.1';
 
@@ -29,8 +29,10 @@ export const extension: Extension = {
           const instance = await translating({ InstanceNotFound: () => notFound() }, () =>
             getInstance(api.deps, api.context, param(api, 'server_id')),
           );
-          // Whatever the driver says; some say a text.
-          return { status: 200, view: (await diagnostics(api.deps, api.context, instance)) as never };
+          const said = await diagnostics(api.deps, api.context, instance);
+          // Some drivers say a text.
+          if (!isObject(said)) return { ...empty(200), text: String(said) };
+          return ok(said);
         },
       },
     },

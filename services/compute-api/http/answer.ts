@@ -8,8 +8,10 @@ export interface Answer {
   headers?: Readonly<Record<string, string>>;
   /** Overrides the operation's template. */
   xml?: XmlTemplate;
-  /** Content type of an answer without a body; default that of the format asked for. */
+  /** Content type of an answer without a view; default that of the format asked for. */
   type?: string;
+  /** What stands in an answer without a view. */
+  text?: string;
 }
 
 export const ok = (view: Record<string, unknown>, more: Partial<Answer> = {}): Answer => ({

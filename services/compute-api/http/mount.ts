@@ -1,5 +1,5 @@
 import { isFault, type RequestContext, requestContext } from '@folsom/core';
-import type { App } from '@folsom/http';
+import { type App, type RenderedFault, send } from '@folsom/http';
 import { parseXml, type XmlElement } from '@folsom/wire';
 import { genericBody, genericXml, renderXml } from '@folsom/wire/nova-xml';
 import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
@@ -45,9 +45,13 @@ async function serve(
   mount: string,
 ): Promise<FastifyReply> {
   const context = contextOf(request, deps);
+  const params = paramsOf(request);
+  if (Object.values(params).includes('')) {
+    send(reply, nowhere(request));
+    return reply;
+  }
   limitRate(request, context, deps);
   const answerAs = answerFormat(request.url, request.headers.accept);
-  const params = paramsOf(request);
   const raw = request.body instanceof Buffer && request.body.length > 0 ? request.body : undefined;
   const format = raw && bodyFormat(request.headers['content-type']);
   const { operation, body } = readRequest(route, raw, format);
@@ -184,7 +188,9 @@ export function write(
   reply.code(answer.status);
   for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value);
   if (answer.view === undefined) {
-    return reply.header('content-type', answer.type ?? as.type).send(answer.status === 204 ? undefined : Buffer.alloc(0));
+    return reply
+      .header('content-type', answer.type ?? as.type)
+      .send(answer.status === 204 ? undefined : Buffer.from(answer.text ?? ''));
   }
   // A serialised text with its own content type keeps fastify from adding a charset to it.
   reply.header('content-type', as.type);
@@ -199,5 +205,7 @@ function text(answer: Answer, operation: Pick<Operation, 'xml'>, format: Format)
 }
 
 /** What stands where no route is: plain text below the mounts. */
-export const nowhere = (request: FastifyRequest) =>
-  plain(request, 404, 'Not Found', 'The resource could not be found.', '');
+export const nowhere = (request: FastifyRequest): RenderedFault =>
+  request.method === 'HEAD'
+    ? { status: 404, headers: { 'content-type': 'text/html; charset=UTF-8' }, body: '' }
+    : plain(request, 404, 'Not Found', 'The resource could not be found.', '');
