@@ -48,6 +48,8 @@ export async function openDatabase(options: OpenOptions): Promise<Database> {
   const knex = knexFactory({
     ...knexConfig(target, clock, options.poolMax ?? POOL_MAX),
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
+    // Messages of errors reach logs: they must not carry the values (password hashes, tokens).
+    compileSqlOnError: false,
     log: { warn() {}, error() {}, deprecate() {}, debug() {} },
   });
   const description = showTarget(target);

@@ -170,6 +170,17 @@ describe.skipIf(missing)('transactions on MariaDB', () => {
     expect(await db.knex('services').orderBy('host').pluck('report_count')).toEqual([2, 2]);
   });
 
+  it('wait for a server that is not up yet, but not for one that refuses', async () => {
+    const url = server.url('work');
+    await server.kill();
+    const opening = openDatabase({ connection: url, waitMs: 60_000 });
+    await server.start();
+    await (await opening).close();
+    const wrong = openDatabase({ connection: url.replace(/:[^:@/]+@/, ':wrong@'), waitMs: 60_000 });
+    await expect(wrong).rejects.toThrow(/refuses the user or password/);
+    await expect(openDatabase({ connection: server.url('nowhere') })).rejects.toThrow(/does not exist/);
+  });
+
   it('find the server again after it was restarted', async () => {
     await server.restart();
     await db.transaction(async trx => {
