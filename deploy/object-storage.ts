@@ -13,6 +13,8 @@ import type { Cache } from '@folsom/swift/memcache-client';
 import { healthcheckFilter, reconFilter } from '@folsom/swift/recon';
 import { confSection, hashPathSuffix, parseConf, readConf, type SwiftConf } from '@folsom/swift/swift-conf';
 
+import { startObjectDaemons } from './object-daemons.ts';
+
 export interface ObjectStorageOptions {
   /** Everything is kept below: `etc` (rings, swift.conf), `node` (the devices), `cache`. */
   stateDir: string;
@@ -26,6 +28,8 @@ export interface ObjectStorageOptions {
   /** Text of a proxy-server.conf instead of the built-in one. */
   proxyConf?: string;
   cache?: Cache;
+  /** Whether updaters, auditors and the other daemons run as well. Default: yes. */
+  daemons?: boolean;
 }
 
 export interface ObjectStorage extends RunningService {
@@ -181,6 +185,21 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
       ...(options.cache ? { cache: options.cache } : {}),
     });
     started.push(proxy);
+    if (options.daemons ?? true) {
+      started.push(
+        startObjectDaemons({
+          devicesDir,
+          swiftDir,
+          reconDir: join(stateDir, 'cache'),
+          ports,
+          replicas: rings.object.replicaCount,
+          rings,
+          pathHash: hash,
+          local,
+          world,
+        }),
+      );
+    }
     return { name: 'object-storage', addresses: proxy.addresses, swiftDir, devicesDir, stop };
   } catch (error) {
     await stop();

@@ -95,6 +95,7 @@ export async function startSwiftCluster(options: {
     ports: { proxy: port(8081), account: port(6002), container: port(6001), object: port(6000) },
     validator: null,
     world,
+    daemons: false,
     cache,
     proxyConf: conf(port(8081), PIPELINES[8081]),
   });
