@@ -467,7 +467,7 @@ function parseHead(head: string): Head | number {
     if (/[\r\n\0]/.test(value)) return 400;
     const before = headers.get(name);
     if (before === undefined) headers.set(name, value);
-    else if (name === 'content-length') {
+    else if (name === 'content-length' || name === 'host') {
       if (before !== value) return 400;
     } else headers.set(name, `${before},${value}`);
   }

@@ -265,12 +265,14 @@ class Wire {
   }
 
   private head(target: Target, call: Omit<Call, 'body'>, extra: string): string {
-    let text = `${call.method} ${call.path} HTTP/1.1\r\nHost: ${target.ip}:${target.port}\r\n`;
+    let lines = '';
+    let host = `${target.ip}:${target.port}`;
     for (const [name, value] of call.headers) {
       if (/[\r\n\0]/.test(value) || /[\r\n\0:]/.test(name)) throw new Error('line break in a header');
-      text += `${name}: ${value}\r\n`;
+      if (name === 'Host' || name === 'host') host = value;
+      else lines += `${name}: ${value}\r\n`;
     }
-    return `${text}${extra}\r\n`;
+    return `${call.method} ${call.path} HTTP/1.1\r\nHost: ${host}\r\n${lines}${extra}\r\n`;
   }
 
   private awaitHead(timeoutMs: number): Promise<InternalResponse | 'continue'> {
