@@ -2,11 +2,13 @@ import {
   close,
   closeSync,
   constants,
+  fstatSync,
   fsync,
   mkdirSync,
   open,
   openSync,
   renameSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -83,7 +85,9 @@ function place(file: NewFile, path: string, device: string, random: Random): str
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ENOENT' && attempt < 3) {
-        // new, or a replicator removed the empty directory just now
+        // New, or a replicator removed the empty directory just now, or the device itself is gone from under its
+        // path: directories made there would lie on another file system.
+        if (fstatSync(file.fd).dev !== statSync(device).dev) throw gone(device);
         const first = mkdirSync(dirname(path), { recursive: true });
         if (first !== undefined && (made === null || first.length < made.length)) made = first;
       } else if (code === 'EEXIST' && file.path === null) {
@@ -97,6 +101,9 @@ function place(file: NewFile, path: string, device: string, random: Random): str
     }
   }
 }
+
+const gone = (device: string): NodeJS.ErrnoException =>
+  Object.assign(new Error(`ENODEV: ${device} is not the file system it was`), { code: 'ENODEV' });
 
 /** Syncs a directory, and those above it up to the one that holds `made`. From below: one commit takes all along. */
 async function syncDirectories(directory: string, made: string | null): Promise<void> {

@@ -1,5 +1,5 @@
 import { createHash, hash } from 'node:crypto';
-import { fdatasync, statfsSync, unlink, write, writeSync } from 'node:fs';
+import { fdatasync, statfsSync, unlink, writeSync, writev } from 'node:fs';
 import { promisify } from 'node:util';
 import { dropCache, fallocate } from '@folsom/host/xattr';
 import { answer, ClientDisconnected, ClientTimeout, type ServerResponse } from '@folsom/swift/http-message';
@@ -14,17 +14,14 @@ import { currentObject, fileTimestamp, type ObjectPlace } from './object-file.ts
 import { invalidateSuffix } from './suffix-hashes.ts';
 import { isReplicated } from './sync-protocol.ts';
 
-const writeFile = promisify(write) as (
-  fd: number,
-  bytes: Uint8Array,
-  offset: number,
-  length: number,
-) => Promise<{ bytesWritten: number }>;
+const writeParts = promisify(writev) as (fd: number, parts: Buffer[]) => Promise<{ bytesWritten: number }>;
 const syncData = promisify(fdatasync);
 const unlinkFile = promisify(unlink);
 
 /** Bodies up to this size are gathered in memory and written at once. */
 const GATHER_BYTES_MAX = 65_536;
+/** Larger ones are written in batches of about this. */
+const BATCH_BYTES = 524_288;
 
 /** What the bytes of an upload came to. */
 interface Written {
@@ -196,30 +193,60 @@ async function receiveLarge(
   const md5 = createHash('md5');
   let size = 0;
   let synced = 0;
-  for (let chunk = await read(request, length, size); chunk; chunk = await read(request, length, size)) {
-    if (late()) return answer(408, request.http);
-    // The disk works while the sum is made.
-    const writing = writeAll(file.fd, chunk);
-    md5.update(chunk);
+  let gathered: Buffer[] = [];
+  let gatheredBytes = 0;
+  let writing: Promise<void> = Promise.resolve();
+  // The disk works while the network brings more and the sum is made; two batches are in memory at most.
+  const write = async () => {
     await writing;
-    size += chunk.length;
-    if (options.bytesPerSync > 0 && size - synced >= options.bytesPerSync) {
-      await syncData(file.fd);
-      dropCache(file.fd, synced, size - synced);
-      synced = size;
+    writing = writeAll(file.fd, gathered);
+    writing.catch(() => {});
+    gathered = [];
+    gatheredBytes = 0;
+  };
+  try {
+    for (let chunk = await read(request, length, size); chunk; chunk = await read(request, length, size)) {
+      if (late()) return answer(408, request.http);
+      md5.update(chunk);
+      gathered.push(chunk);
+      gatheredBytes += chunk.length;
+      size += chunk.length;
+      if (gatheredBytes < BATCH_BYTES) continue;
+      await write();
+      if (options.bytesPerSync > 0 && size - synced >= options.bytesPerSync) {
+        await writing;
+        await syncData(file.fd);
+        dropCache(file.fd, synced, size - synced);
+        synced = size;
+      }
     }
+    await write();
+  } finally {
+    // The descriptor must outlive what is being written to it.
+    await writing.catch(() => {});
   }
+  await writing;
   if (length !== null && size !== length) return answer(499, request.http);
   return { size, etag: md5.digest('hex') };
 }
 
-async function writeAll(fd: number, bytes: Buffer): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    at += (await writeFile(fd, bytes, at, bytes.length - at)).bytesWritten;
+async function writeAll(fd: number, parts: Buffer[]): Promise<void> {
+  let left = parts;
+  while (left.length > 0) {
+    let { bytesWritten } = await writeParts(fd, left);
+    const next: Buffer[] = [];
+    for (const part of left) {
+      if (bytesWritten >= part.length) bytesWritten -= part.length;
+      else {
+        next.push(part.subarray(bytesWritten));
+        bytesWritten = 0;
+      }
+    }
+    left = next;
   }
 }
 
-const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'E27']);
+const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'ENODEV', 'EXDEV', 'E27']);
 
 /** Whether an error means that the device can take no more: full, or broken. */
 export const isNoRoom = (error: unknown): boolean => NO_ROOM.has((error as NodeJS.ErrnoException).code ?? '');
