@@ -4,6 +4,7 @@ import { startCert } from '@folsom/cert';
 import { fakeDriver, imageClient, startCompute } from '@folsom/compute-agent';
 import { startComputeApi } from '@folsom/compute-api';
 import { novaPolicy } from '@folsom/compute-api/default-policy';
+import { parseRateLimits } from '@folsom/compute-api/http/rate-limits';
 import { configFrom } from '@folsom/config';
 import { startConsoleAuth } from '@folsom/console';
 import {
@@ -21,6 +22,7 @@ import { startNetwork } from '@folsom/network';
 import { createNetworks } from '@folsom/network/create-networks';
 import { novaFaultStatus } from '@folsom/nova/faults';
 import { novaOptions } from '@folsom/nova/options';
+import { ensureService } from '@folsom/nova/services';
 import { createLocalBus } from '@folsom/rpc';
 import { schedulerOptions, startScheduler, trustOptions } from '@folsom/scheduler';
 
@@ -43,6 +45,8 @@ export interface NovaCloudOptions {
 }
 
 const HOSTS = ['oracle-host', 'oracle-host2'] as const;
+/** As the recorder's api-paste.ini had it. */
+const RATE_LIMITS = ['POST', 'PUT', 'DELETE'].map(verb => `(${verb}, "*", .*, 100000, MINUTE)`).join(';');
 
 export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaCloud> {
   const { dir, ports } = options;
@@ -110,7 +114,6 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
           osapi_compute_listen: '127.0.0.1',
           osapi_compute_listen_port: ports.compute,
           glance_api_servers: `127.0.0.1:${ports.image}`,
-          api_rate_limit: false,
           ...options.nova,
         },
       });
@@ -131,6 +134,9 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
     // In the order in which the recorder's services first reported.
     started.push(await startCert(parts));
     started.push(await startConsoleAuth(parts));
+    // Its volume service is only a row here: volumes have no part in this cloud.
+    const volume = { host: first, binary: 'nova-volume', topic: 'volume', availability_zone: 'nova' };
+    await ensureService(nova.knex, volume, world.clock.now());
     started.push(await startNetwork(parts));
     for (const host of HOSTS) {
       started.push(
@@ -151,6 +157,7 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
         validator: identity.validator,
         policy: novaPolicy(),
         world,
+        rateLimits: parseRateLimits(RATE_LIMITS),
       }),
     );
     return { ports, database: nova, stop };
