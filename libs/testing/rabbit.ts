@@ -19,9 +19,11 @@ export interface RabbitServer extends ThrowAwayServer {
 
 /**
  * A RabbitMQ of the test's own: node name, base directory, cookie, ports and port mapper are all its own, so that any
- * number of them run beside each other. Works as root without systemd.
+ * number of them run beside each other. Works as root without systemd. `enter` are words that run a program inside a
+ * test's namespace.
  */
-export async function startRabbit(): Promise<RabbitServer> {
+export async function startRabbit(options: { enter?: readonly string[] } = {}): Promise<RabbitServer> {
+  const { enter = [] } = options;
   const program = requireProgram('rabbit');
   const dir = tempDir('folsom-rabbit');
   const [port, distPort, mapperPort] = (await freePorts(3)) as [number, number, number];
@@ -54,16 +56,25 @@ export async function startRabbit(): Promise<RabbitServer> {
   };
   const url = `amqp://guest:guest@127.0.0.1:${port}/`;
   // Erlang's port mapper would otherwise be started as a daemon that outlives the broker.
-  const mapper = await startBackground(['epmd', '-port', `${mapperPort}`, '-address', '127.0.0.1'], {
-    env,
-    dieWithParent: true,
-  });
+  const mapper = await startBackground(
+    [...enter, 'epmd', '-port', `${mapperPort}`, '-address', '127.0.0.1'],
+    {
+      env,
+      dieWithParent: true,
+    },
+  );
   let server: BackgroundProcess | undefined;
+  const ctl = async (...args: string[]) => {
+    const argv = [...enter, '/usr/lib/rabbitmq/bin/rabbitmqctl', '-q', ...args];
+    return (await run(argv, { env, timeoutMs: 60_000 })).stdout;
+  };
 
   const start = async () => {
     if (server?.running) return;
-    server = await startBackground([program], { env, cwd: dir.path, logFile, dieWithParent: true });
+    server = await startBackground([...enter, program], { env, cwd: dir.path, logFile, dieWithParent: true });
     const probe = async () => {
+      // From outside a namespace the broker cannot be reached; its own tool tells.
+      if (enter.length > 0) return void (await ctl('await_startup'));
       const connection = await amqp.connect(url, { timeout: 3000 });
       await connection.close();
     };
@@ -97,10 +108,7 @@ export async function startRabbit(): Promise<RabbitServer> {
       await end('SIGTERM');
       await start();
     },
-    ctl: async (...args) => {
-      const argv = ['/usr/lib/rabbitmq/bin/rabbitmqctl', '-q', ...args];
-      return (await run(argv, { env, timeoutMs: 60_000 })).stdout;
-    },
+    ctl,
   };
 }
 
