@@ -2,7 +2,7 @@ import { commonOptions, loadConfig } from '@folsom/config';
 import { createLogger, systemClock, systemRandom } from '@folsom/core';
 import { type Database, openDatabase } from '@folsom/db';
 import { identityOptions, keystoneSqlOptions } from '@folsom/identity';
-import { commands } from '@folsom/identity/manage/commands';
+import { commands, MissingParameter } from '@folsom/identity/manage/commands';
 import { listCommands } from '@folsom/identity/manage/usage';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
@@ -41,7 +41,11 @@ export async function main(argv: string[]): Promise<number> {
         opened ??= await openDatabase({ connection: config.of(keystoneSqlOptions).connection, log });
         return opened;
       },
+      openOther: connection => openDatabase({ connection, log }),
     });
+  } catch (error) {
+    if (!(error instanceof MissingParameter)) throw error;
+    return say(`${error.message}\n${usage}${listCommands(commands)}`, 1);
   } finally {
     await opened?.close();
   }

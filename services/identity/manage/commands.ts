@@ -1,16 +1,22 @@
 import type { Config } from '@folsom/config';
 import type { World } from '@folsom/core';
 import { type Database, dbSync } from '@folsom/db';
-import { keystoneSigningOptions, keystoneTokenOptions } from '../options.ts';
+import { keystoneOptions, keystoneSigningOptions, keystoneTokenOptions } from '../options.ts';
+import { passwords } from '../passwords.ts';
 import { setUpPki } from '../pki/setup.ts';
 import { flushTokens } from '../repositories/tokens.ts';
 import { forgetRetiredKeys, rotateTokenKeys } from '../tokens/jwt-keys.ts';
+
+import { importLegacy, legacyCatalog } from './legacy.ts';
+import { importNovaAuth } from './nova-auth.ts';
 
 export interface CommandContext {
   config: Config;
   world: World;
   /** Opened on first use; closed by the program. */
   database(): Promise<Database>;
+  /** Opens a database of an older keystone. */
+  openOther(connection: string): Promise<Database>;
   print(line: string): void;
   /** Arguments after the command. */
   args: readonly string[];
@@ -21,6 +27,17 @@ export interface Command {
   run(context: CommandContext): Promise<number>;
 }
 
+/** A command was given without the argument it needs. */
+export class MissingParameter extends Error {
+  override readonly name = 'MissingParameter';
+}
+
+function required(args: readonly string[], name: string): string {
+  const value = args[0];
+  if (value === undefined) throw new MissingParameter(`Missing parameter: ${name}`);
+  return value;
+}
+
 const ROWS_AT_A_TIME = 1_000;
 
 /** The commands of keystone-manage, the original's and (marked) ours. */
@@ -29,6 +46,41 @@ export const commands: Readonly<Record<string, Command>> = {
     help: 'Sync the database.',
     run: async ({ database }) => {
       await dbSync(await database(), 'keystone');
+      return 0;
+    },
+  },
+  export_legacy_catalog: {
+    help: 'Export the service catalog from a legacy database.',
+    run: async ({ args, print, openOther }) => {
+      const legacy = await openOther(required(args, 'old_db'));
+      try {
+        for (const line of await legacyCatalog(legacy)) print(line);
+      } finally {
+        await legacy.close();
+      }
+      return 0;
+    },
+  },
+  import_legacy: {
+    help: 'Import a legacy database.',
+    run: async ({ args, database, openOther }) => {
+      const legacy = await openOther(required(args, 'old_db'));
+      try {
+        const db = await database();
+        await dbSync(db, 'keystone');
+        await importLegacy(db, legacy);
+      } finally {
+        await legacy.close();
+      }
+      return 0;
+    },
+  },
+  import_nova_auth: {
+    help: 'Import a dump of nova auth data into keystone.',
+    run: async ({ args, config, database, world }) => {
+      const file = required(args, 'dump_file');
+      const rounds = config.of(keystoneOptions).crypt_strength;
+      await importNovaAuth({ db: await database(), world, passwords: passwords({ world, rounds }) }, file);
       return 0;
     },
   },
