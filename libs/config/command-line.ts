@@ -79,7 +79,8 @@ export function parseCommandLine(
     else if (flag === '--config-file') line.configFiles.push(takeValue());
     else if (flag === '--config-dir') line.configDirs.push(takeValue());
     else {
-      const target = targets.get(flag);
+      const target =
+        targets.get(flag) ?? (options.unknownOptions === 'keep' ? undefined : shortened(targets, flag));
       if (!target) {
         if (options.unknownOptions !== 'keep') throw new CommandLineError(`no such option: ${flag}`);
         line.rest.push(arg);
@@ -91,4 +92,13 @@ export function parseCommandLine(
     }
   }
   return line;
+}
+
+/** A beginning that fits one option only stands for it. */
+function shortened(targets: ReadonlyMap<string, Target>, flag: string): Target | undefined {
+  if (!flag.startsWith('--')) return undefined;
+  const names = [...targets.keys()].filter(name => name.startsWith(flag));
+  const found = new Set(names.map(name => `${targets.get(name)!.group}.${targets.get(name)!.name}`));
+  if (found.size > 1) throw new CommandLineError(`ambiguous option: ${flag} (${names.sort().join(', ')}?)`);
+  return names[0] === undefined ? undefined : targets.get(names[0]);
 }

@@ -149,6 +149,10 @@ describe('loadConfig', () => {
     expect(() => load([join(dir, 'missing.conf')])).toThrow(/no such file/);
     expect(() => load([], ['--what=1'])).toThrow(/no such option: --what/);
     expect(() => load([], ['--my-ip'])).toThrow(/--my-ip requires a value/);
+    expect(() => load([], ['--s=1'])).toThrow(
+      /ambiguous option: --s \(--sql-connection, --sqlite-db, --state-path\?\)/,
+    );
+    expect(load([], ['--my=192.0.2.4']).config.of(nova).my_ip).toBe('192.0.2.4');
   });
 
   it('never shows a secret', () => {
