@@ -1,4 +1,4 @@
-import { access, constants } from 'node:fs/promises';
+import { access, chmod, chown, constants, readFile, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { Clock, Logger } from '@folsom/core';
 import { run } from './run.ts';
@@ -37,6 +37,7 @@ export async function ensureLibvirtd(seam: { clock: Clock; log: Logger }): Promi
       seam.log.warn('cannot start libvirtd', { error }),
     );
   } else {
+    await shareKvm().catch(error => seam.log.debug('cannot share /dev/kvm', { error }));
     for (const daemon of ['virtlogd', 'libvirtd']) {
       seam.log.info('starting a daemon that nothing else keeps', { daemon });
       await run([daemon, '-d'], { timeoutMs: 30_000 }).catch(error =>
@@ -50,4 +51,17 @@ export async function ensureLibvirtd(seam: { clock: Clock; log: Logger }): Promi
     await seam.clock.sleep(POLL_MS);
   }
   return false;
+}
+
+/**
+ * Gives /dev/kvm to the group `kvm`, as udev does where it runs. Without that libvirt finds a device that its guests'
+ * user may not open, mistrusts what it knows of qemu and examines it anew dozens of times for every guest started.
+ */
+async function shareKvm(): Promise<void> {
+  const device = await stat('/dev/kvm').catch(() => undefined);
+  if (device === undefined || (device.mode & 0o060) === 0o060) return;
+  const group = /^kvm:[^:]*:(\d+):/m.exec(await readFile('/etc/group', 'utf8'))?.[1];
+  if (group === undefined || device.uid !== 0) return;
+  await chown('/dev/kvm', 0, Number(group));
+  await chmod('/dev/kvm', 0o660);
 }
