@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { run } from '@folsom/host';
 import { type GoldenScenario, hasGolden, readGolden } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startImageCloud } from './image-cloud.ts';
 
 const SET = 'glance-manage';
 const DEPLOY = new URL('../../deploy/', import.meta.url);
@@ -15,7 +16,7 @@ const ON_PURPOSE: Record<string, { exit: number; stdout: RegExp; stderr: RegExp 
 };
 /** Texts of `--help` that list the options of a configuration file: only their head must be the same. */
 const OPTION_LISTS = /^(009|012|014|015|016|017|018|019)/;
-/** Asks a running API; part of the recordings of the image API. */
+/** Asks a running API. */
 const NEEDS_API = new Set(['020']);
 
 describe.skipIf(!hasGolden(SET))('the management programs of glance answer as recorded', () => {
@@ -35,7 +36,7 @@ describe.skipIf(!hasGolden(SET))('the management programs of glance answer as re
     rmSync(dir, { recursive: true, force: true });
     console.log(
       `glance-manage: matches ${matched} of ${scenarios.length}, option lists ${optionLists}, on purpose ` +
-        `${Object.keys(ON_PURPOSE).length}, with a running API ${NEEDS_API.size}, programs not there: ${[...absent].join(' ') || 'none'}`,
+        `${Object.keys(ON_PURPOSE).length}, programs not there: ${[...absent].join(' ') || 'none'}`,
     );
   });
 
@@ -67,8 +68,9 @@ describe.skipIf(!hasGolden(SET))('the management programs of glance answer as re
       absent.add(argv[0]!);
       return;
     }
-    if (NEEDS_API.has(number)) return;
-    const given = await program(argv);
+    const api = NEEDS_API.has(number) ? await startImageCloud() : undefined;
+    const given = await program(api ? [argv[0]!, '--port', String(api.ports.api), ...argv.slice(1)] : argv);
+    await api?.stop();
     const purpose = ON_PURPOSE[number];
     if (purpose) {
       expect(given.stdout).toMatch(purpose.stdout);
