@@ -11,6 +11,30 @@ import { type ComputeApi, startComputeApi } from './compute-api.ts';
 import { novaPolicy } from './default-policy.ts';
 import type { RateLimit } from './http/rate-limits.ts';
 
+/** What the services behind the API answer unless a test says otherwise. */
+const ANSWERS: Record<string, Handler> = {
+  'compute.get_console_output': () => 'console\n',
+  'compute.get_vnc_console': () => ({
+    token: 'token',
+    access_url: 'http://127.0.0.1:6080/vnc_auto.html?token=token',
+    host: 'node1',
+    port: 5900,
+    internal_access_path: null,
+  }),
+  'compute.get_diagnostics': () => ({ memory: 512 }),
+  'compute.set_host_enabled': () => 'enabled',
+  'compute.host_maintenance_mode': () => 'on_maintenance',
+  'compute.host_power_action': () => 'startup',
+  'compute.get_host_uptime': () => 'up 1 day',
+  'cert.fetch_ca': () => 'certificate',
+  'cert.generate_x509_cert': () => ['key', 'certificate'],
+  'network.get_all_networks': () => [],
+  'network.get_network': () => {
+    throw novaFault('NetworkNotFound', { network_id: 'x' });
+  },
+  'network.create_networks': () => [{ uuid: 'x', label: 'x' }],
+};
+
 /** A compute API with nothing behind it but a bus that notes what it is told; for tests. */
 export interface TestApi {
   url: string;
@@ -128,7 +152,7 @@ export async function startTestApi(
       get: (_target, method) => (context: never, args: never) => {
         const name = `${topic}.${String(method)}`;
         messages.push({ to: name, args });
-        return options.answers?.[name]?.(context, args) ?? null;
+        return (options.answers?.[name] ?? ANSWERS[name])?.(context, args) ?? null;
       },
     });
     await bus.serve({ topic, host: 'node1', handlers });

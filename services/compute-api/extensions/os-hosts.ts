@@ -105,7 +105,8 @@ const power = (action: string): RoutedOperation => ({
   xml: { tag: 'host', attributes: { host: 'host', power_action: 'power_action' } },
   handle: async api => {
     check(api);
-    const host = param(api, 'id');
+    // A host that nobody knows would not answer before the time for an answer is up.
+    const host = await hostOf(api);
     const result = await translating({ NotImplementedError: error => badRequest(error.message) }, () =>
       api.deps.compute.host_power_action(api.context, { action }, { host }),
     );

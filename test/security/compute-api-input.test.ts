@@ -1,0 +1,274 @@
+import { allRoutes } from '@folsom/compute-api/compute-api';
+import { readExtensions, registryOf } from '@folsom/compute-api/http/extension';
+import { bootBody, makeActive, startTestApi, type TestApi } from '@folsom/compute-api/test-api';
+import { seededRandom } from '@folsom/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+/** Longest any answer may take, however bad the input. */
+const ANSWER_MS = 5_000;
+
+const LONG = 'x'.repeat(100_000);
+/** Values put where something else belongs. */
+const VALUES: unknown[] = [
+  null,
+  true,
+  0,
+  -1,
+  1e308,
+  99_999_999_999,
+  '',
+  ' ',
+  'x'.repeat(300),
+  '\u0000',
+  '\ud800',
+  "'; DROP TABLE instances; --",
+  '%s%s%n',
+  '../../etc/passwd',
+  [],
+  [null],
+  [[]],
+  {},
+  { a: {} },
+  { __proto__: { x: 1 } },
+];
+
+/** Bodies that are no good whatever the route. */
+const RAW: [name: string, raw: string | Uint8Array, type: string][] = [
+  ['broken JSON', '{"server": ', 'application/json'],
+  ['not UTF-8', new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]), 'application/json'],
+  ['a list', '[]', 'application/json'],
+  ['a number', '5', 'application/json'],
+  ['null', 'null', 'application/json'],
+  ['a text', '"server"', 'application/json'],
+  ['deep nesting', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, 'application/json'],
+  ['prototype keys', '{"__proto__": {"isAdmin": true}, "constructor": 1}', 'application/json'],
+  ['broken XML', '<server', 'application/xml'],
+  ['entities', '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', 'application/xml'],
+  ['another document', '<html><body/></html>', 'application/xml'],
+  ['a long text', `{"server": {"name": "${LONG}"}}`, 'application/json'],
+  ['too large', `{"a": "${'x'.repeat(200_000)}"}`, 'application/json'],
+  ['another type', 'hello', 'text/plain'],
+  ['an unknown type', 'hello', 'application/x-whatever'],
+];
+
+/** Keys that bodies of this API are made of. */
+const KEYS = [
+  'server',
+  'flavor',
+  'keypair',
+  'security_group',
+  'security_group_rule',
+  'metadata',
+  'meta',
+  'quota_set',
+  'quota_class_set',
+  'aggregate',
+  'network',
+  'extra_specs',
+  'status',
+  'host',
+];
+const INNER = [
+  'name',
+  'imageRef',
+  'flavorRef',
+  'metadata',
+  'personality',
+  'networks',
+  'security_groups',
+  'user_data',
+  'min_count',
+  'max_count',
+  'key_name',
+  'availability_zone',
+  'config_drive',
+  'block_device_mapping',
+  'adminPass',
+  'accessIPv4',
+  'accessIPv6',
+  'OS-DCF:diskConfig',
+  'description',
+  'parent_group_id',
+  'ip_protocol',
+  'from_port',
+  'to_port',
+  'cidr',
+  'group_id',
+  'ram',
+  'vcpus',
+  'disk',
+  'id',
+  'swap',
+  'public_key',
+  'instances',
+  'tenant',
+  'label',
+  'host',
+  'type',
+  'length',
+  'rotation',
+  'backup_type',
+  'networkId',
+  'address',
+  'state',
+];
+
+describe('bad input', { timeout: 180_000 }, () => {
+  let test: TestApi;
+  let server: string;
+  const routes: { method: string; path: string; actions: string[] }[] = [];
+
+  beforeAll(async () => {
+    const registry = registryOf(
+      await readExtensions(new URL('../../services/compute-api/extensions/', import.meta.url)),
+    );
+    test = await startTestApi({ nova: { quota_instances: -1, quota_cores: -1, quota_ram: -1 } });
+    const booted = await test.call('POST', 'servers', { body: bootBody(), admin: true });
+    server = booted.json.server.id;
+    await makeActive(test, server);
+    for (const route of allRoutes(registry)) {
+      routes.push({
+        method: route.method,
+        path: route.path,
+        actions: Object.keys(route.actions ?? {}),
+      });
+    }
+  });
+  afterAll(() => test.stop());
+
+  const at = (path: string, fill: string) =>
+    path.replace(/:(server_id|\w+)/g, (_whole, name) => (name === 'server_id' ? server : fill));
+
+  const check = async (
+    method: string,
+    path: string,
+    options: Parameters<TestApi['call']>[2],
+    what: string,
+  ) => {
+    const started = performance.now();
+    const answer = await test.call(method, path, { admin: true, ...options }).catch(error => {
+      throw new Error(`${method} ${path} ${what}: ${error}`);
+    });
+    const shown = `${method} ${path} ${what}: ${answer.status} ${answer.text.slice(0, 300)}`;
+    // 501 and 405 are this API's own words for "not here".
+    expect(answer.status < 500 || answer.status === 501, shown).toBe(true);
+    expect(performance.now() - started, shown).toBeLessThan(ANSWER_MS);
+    return answer;
+  };
+
+  it('covers every route', () => {
+    expect(routes.length).toBeGreaterThan(150);
+  });
+
+  it.each(RAW)('%s is refused by every route that takes a body', async (what, raw, type) => {
+    for (const { method, path } of routes.filter(
+      route => route.method === 'POST' || route.method === 'PUT',
+    )) {
+      await check(method, at(path, '1'), { raw, headers: { 'content-type': type } }, what);
+    }
+  });
+
+  it('strange ids are answered', async () => {
+    const ids = [
+      '%00',
+      '%ff',
+      '%2e%2e',
+      '0',
+      '-1',
+      '99999999999999999999',
+      'a%2Fb',
+      "'",
+      '%25',
+      '%E2%82%AC',
+      LONG.slice(0, 4_000),
+    ];
+    for (const { method, path } of routes.filter(route => route.path.includes(':'))) {
+      for (const id of ids) {
+        if (method === 'GET' || method === 'DELETE') await check(method, at(path, id), {}, id.slice(0, 30));
+      }
+    }
+  });
+
+  it('strange queries are answered', async () => {
+    const queries = [
+      'limit=abc',
+      'limit=-1',
+      'limit=99999999999999999999',
+      'marker=%00',
+      'name=%5B',
+      `name=${'('.repeat(100)}`,
+      'changes-since=x',
+      'status=%ff',
+      'deleted=x',
+      'all_tenants=x',
+      'ip=%25',
+      'offset=-5',
+      'start=x&end=y',
+      'minRam=1e9',
+      'is_public=x',
+      `${'a=b&'.repeat(500)}`,
+    ];
+    for (const { method, path } of routes.filter(route => route.method === 'GET')) {
+      for (const query of queries) await check(method, `${at(path, '1')}?${query}`, {}, query.slice(0, 30));
+    }
+  });
+
+  it('every action survives every value in its place', async () => {
+    for (const { path, actions } of routes.filter(route => route.actions.length > 0)) {
+      const target = path.startsWith('servers') ? `servers/${server}/action` : at(path, '1');
+      for (const action of actions) {
+        for (const value of VALUES) {
+          await check(
+            'POST',
+            target,
+            { body: { [action]: value } },
+            `${action} ${JSON.stringify(value)?.slice(0, 50)}`,
+          );
+        }
+        for (const key of [
+          'name',
+          'type',
+          'imageRef',
+          'flavorRef',
+          'rotation',
+          'state',
+          'host',
+          'address',
+          'metadata',
+        ]) {
+          for (const value of VALUES) {
+            await check('POST', target, { body: { [action]: { [key]: value } } }, `${action} ${key}`);
+          }
+        }
+      }
+    }
+  });
+
+  it('random bodies of the right shape are answered', async () => {
+    const random = seededRandom(20_120_927);
+    const pick = <T>(items: readonly T[]): T => items[random.int(items.length)]!;
+    const writers = routes.filter(route => route.method === 'POST' || route.method === 'PUT');
+    for (let round = 0; round < 1_500; round++) {
+      const { method, path } = pick(writers);
+      const inner = Object.fromEntries(
+        Array.from({ length: 1 + random.int(8) }, () => [pick(INNER), pick(VALUES)]),
+      );
+      const body = { [pick(KEYS)]: inner };
+      await check(method, at(path, pick(['1', 'x', server])), { body }, JSON.stringify(body).slice(0, 200));
+    }
+  });
+
+  it('a boot survives every value in every field', async () => {
+    for (const key of INNER) {
+      for (const value of VALUES) {
+        await check(
+          'POST',
+          'servers',
+          { body: bootBody({ [key]: value }) },
+          `${key} ${JSON.stringify(value)?.slice(0, 50)}`,
+        );
+      }
+    }
+    expect((await test.call('GET', 'servers')).status).toBe(200);
+  });
+});
