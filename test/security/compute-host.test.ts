@@ -1,0 +1,300 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { chmod, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CONSOLE_CHARS_MAX, consoleOutput } from '@folsom/compute-agent/console';
+import { firewall } from '@folsom/compute-agent/drivers/libvirt/firewall';
+import {
+  copyGuestFiles,
+  existingGuestFiles,
+  makeGuestFiles,
+} from '@folsom/compute-agent/drivers/libvirt/guest-files';
+import { imageCache } from '@folsom/compute-agent/drivers/libvirt/image-cache';
+import { addFault, type ComputeSeam } from '@folsom/compute-agent/seam';
+import { adminContext, seededRandom, silentLogger, systemClock } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import { run } from '@folsom/host';
+import { namespaceRunner } from '@folsom/host/runner';
+import { instanceRecord } from '@folsom/nova/instance-records';
+import type { ImageWire } from '@folsom/nova/rpc/wire';
+import { refreshMembersOfInstance } from '@folsom/nova/security-group-members';
+import { createLocalBus } from '@folsom/rpc/local-bus';
+import { canMakeNamespaces, networkNamespace, tempDir } from '@folsom/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addFlavor, addInstance, memoryImages, PROJECT, testDatabase } from '../faults/compute-cloud.ts';
+
+const context = adminContext();
+const signal = new AbortController().signal;
+const tools = existsSync('/usr/bin/qemu-img');
+if (!tools) console.warn('skipped: no qemu-img here');
+
+describe.skipIf(!tools)('images that users made', () => {
+  const temp = tempDir('images');
+  const images = memoryImages();
+  const base = join(temp.path, '_base');
+  const cache = imageCache({
+    directory: base,
+    images,
+    clock: systemClock,
+    random: seededRandom(5),
+    log: silentLogger,
+  });
+  afterAll(() => temp.remove());
+
+  const add = async (id: string, diskFormat: string, path: string): Promise<ImageWire> => {
+    images.add({ id, disk_format: diskFormat, container_format: 'bare' }, await readFile(path));
+    return images.stored.get(id)!.image;
+  };
+  const qemuImg = (...argv: string[]) => run(['qemu-img', ...argv], { timeoutMs: 20_000 });
+  const refused = async (image: ImageWire, maxBytes = 0) =>
+    cache.root(context, image, maxBytes, signal).then(
+      () => 'accepted',
+      error => `${error.name}: ${error.message}`,
+    );
+
+  it('44: CVE-2015-5163, CVE-2024-32498: images that point at files of the host are refused', async () => {
+    const at = (name: string) => join(temp.path, name);
+    await qemuImg('create', '-q', '-f', 'qcow2', '-b', '/etc/passwd', '-F', 'raw', at('backing'), '1M');
+    expect(await refused(await add('backing', 'qcow2', at('backing')))).toContain('has a backing file');
+    await qemuImg(
+      'create',
+      '-q',
+      '-f',
+      'qcow2',
+      '-o',
+      `data_file=${at('data')},data_file_raw=on`,
+      at('ext'),
+      '1M',
+    );
+    expect(await refused(await add('ext', 'qcow2', at('ext')))).toContain('data is in another file');
+    const descriptor =
+      '# Disk DescriptorFile\nversion=1\ncreateType="monolithicFlat"\nRW 20 FLAT "/etc/passwd" 0\n';
+    await writeFile(at('vmdk'), descriptor);
+    expect(await refused(await add('vmdk', 'vmdk', at('vmdk')))).toContain('names other files');
+    // The same bytes under a harmless name.
+    expect(await refused(await add('liar', 'raw', at('backing')))).toContain('its bytes are qcow2');
+    expect(await refused(await add('liar2', 'ami', at('vmdk')))).toContain('its bytes are vmdk');
+    expect(await refused(await add('odd', 'tar', at('vmdk')))).toContain('not supported');
+    expect((await readdir(base).catch(() => [])).filter(name => !name.includes('.'))).toEqual([]);
+  });
+
+  it('58: CVE-2013-2096: a small file that stands for a huge disk is refused before anything is copied', async () => {
+    const path = join(temp.path, 'huge');
+    await qemuImg('create', '-q', '-f', 'qcow2', path, '500G');
+    const started = performance.now();
+    expect(await refused(await add('huge', 'qcow2', path), 1024 ** 3)).toContain('ImageTooLarge');
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  it('45, 63: CVE-2015-5162, CVE-2013-4463: what grows or cannot be read ends in a clear fault and leaves nothing', async () => {
+    const path = join(temp.path, 'broken');
+    await qemuImg('create', '-q', '-f', 'qcow2', path, '10M');
+    const file = await open(path, 'r+');
+    await file.write(Buffer.alloc(40, 0xff), 0, 40, 36);
+    await file.close();
+    expect(await refused(await add('broken', 'qcow2', path))).toContain('ImageUnacceptable');
+    const raw = join(temp.path, 'raw');
+    await writeFile(raw, Buffer.alloc(3 * 1024 ** 2));
+    expect(await refused(await add('raw', 'raw', raw), 1024 ** 2)).toContain('ImageTooLarge');
+    expect(await readdir(base)).toEqual([]);
+  });
+
+  it('66: CVE-2013-6437: names in the cache come from a closed set, and what nobody uses is removed', async () => {
+    const raw = join(temp.path, 'raw');
+    await cache.root(context, await add('../../etc/evil', 'raw', raw), 0, signal);
+    await cache.blank('swap', 1);
+    expect((await readdir(base)).every(name => /^([0-9a-f]{40}|swap_\d+)$/.test(name))).toBe(true);
+    expect(await cache.sweep(new Set(), 0)).toHaveLength(1);
+    expect(await readdir(base)).toEqual(['swap_1']);
+  });
+
+  it('67, 68, 69: guests’ disks stay theirs: no folder others write to, bases untouched, formats never guessed', async () => {
+    const db = await testDatabase();
+    const uuid = await addInstance(db, await addFlavor(db, { swap: 1 }), { image_ref: 'plain' });
+    const record = await instanceRecord(db.knex, uuid);
+    await db.close();
+    const raw = join(temp.path, 'raw');
+    const image = await add('plain', 'raw', raw);
+    const folder = join(temp.path, 'instance-00000001');
+    const request = {
+      context,
+      guest: { ...record, name: 'instance-00000001' },
+      image,
+      injectedFiles: [],
+      adminPassword: null,
+      network: [],
+      volumes: [],
+      signal,
+    };
+    const made = await makeGuestFiles(request, folder, cache);
+    expect((await stat(folder)).mode & 0o022).toBe(0);
+    expect((await stat(join(folder, 'disk.info'))).mode & 0o077).toBe(0);
+    const hash = async () => {
+      const sums: string[] = [];
+      for (const name of (await readdir(base)).sort()) {
+        sums.push(
+          createHash('md5')
+            .update(await readFile(join(base, name)))
+            .digest('hex'),
+        );
+        expect((await stat(join(base, name))).mode & 0o222).toBe(0);
+      }
+      return sums;
+    };
+    const before = await hash();
+    // What a guest with a raw disk could do: write the header of another format over it.
+    const evil = Buffer.concat([Buffer.from('QFI\xfb', 'latin1'), Buffer.alloc(100)]);
+    await chmod(folder, 0o711);
+    await writeFile(join(folder, 'disk.info'), JSON.stringify({ disk: { format: 'raw', target: 'vda' } }));
+    await writeFile(join(folder, 'disk'), evil);
+    expect((await existingGuestFiles(folder)).disks[0]!.format).toBe('raw');
+    await copyGuestFiles(folder, `${folder}_copy`);
+    expect((await existingGuestFiles(`${folder}_copy`)).disks[0]!.format).toBe('raw');
+    expect(await hash()).toEqual(before);
+    expect(made.disks.map(disk => [disk.target, disk.format])).toEqual([
+      ['vda', 'qcow2'],
+      ['vdb', 'qcow2'],
+    ]);
+  });
+});
+
+describe('what guests can do to the service', () => {
+  it('62: CVE-2013-4261: endless console output is cut before it travels', async () => {
+    const db = await testDatabase();
+    const uuid = await addInstance(db, await addFlavor(db));
+    const seam = {
+      db,
+      settings: { instance_name_template: 'instance-%08x' },
+      driver: { consoleOutput: async () => 'x'.repeat(10 * 1024 ** 2) },
+    } as unknown as ComputeSeam;
+    expect((await consoleOutput(seam, context, uuid, null)).length).toBe(CONSOLE_CHARS_MAX);
+    expect((await consoleOutput(seam, context, uuid, 5)).length).toBe(CONSOLE_CHARS_MAX);
+    await db.close();
+  });
+
+  it('79: CVE-2019-14433: users see the name of a fault, never the text of an inner error', async () => {
+    const db = await testDatabase();
+    const uuid = await addInstance(db, await addFlavor(db));
+    const seam = { db, world: { clock: systemClock } } as unknown as ComputeSeam;
+    await addFault(seam, uuid, new Error('cannot open /secret/path as user nova:MARK'));
+    const row = await db.knex('instance_faults').first();
+    expect(row.message).toBe('NovaException');
+    await db.close();
+  });
+
+  it('60: CVE-2013-4185: refreshing a group of 200 servers sends one message a host', async () => {
+    const db = await testDatabase();
+    const world = { clock: systemClock, random: seededRandom(1), log: silentLogger };
+    const bus = createLocalBus(world);
+    const flavor = await addFlavor(db);
+    await db.knex('security_groups').insert({ id: 1, name: 'web', project_id: PROJECT, deleted: 0 });
+    await db
+      .knex('security_group_rules')
+      .insert({ parent_group_id: 1, group_id: 1, protocol: 'tcp', deleted: 0 });
+    const uuids: string[] = [];
+    for (let index = 0; index < 200; index++) {
+      const uuid = await addInstance(db, flavor, { host: `node${index % 4}` });
+      await db
+        .knex('security_group_instance_association')
+        .insert({ security_group_id: 1, instance_uuid: uuid, deleted: 0 });
+      uuids.push(uuid);
+    }
+    let messages = 0;
+    const counting = {
+      ...bus,
+      cast: async () => {
+        messages++;
+      },
+    };
+    await refreshMembersOfInstance({ db, bus: counting }, context, uuids[0]!);
+    expect(messages).toBe(4);
+    await db.close();
+  });
+});
+
+describe.skipIf(!canMakeNamespaces())('security groups on the host', () => {
+  const name = `sec${process.pid % 100000}`;
+  let remove: () => Promise<void>;
+  let db: Database;
+  beforeAll(async () => {
+    remove = (await networkNamespace(name, [])).remove;
+    db = await testDatabase();
+  });
+  afterAll(async () => {
+    await remove();
+    await db.close();
+  });
+  const runner = namespaceRunner(name);
+  const chain = async (id: number) =>
+    (await runner(['iptables-save', '-t', 'filter'], { timeoutMs: 5000 })).stdout
+      .split('\n')
+      .filter(line => line.startsWith(`-A nova-compute-inst-${id} `))
+      .map(line => line.slice(`-A nova-compute-inst-${id} `.length));
+
+  it('51, 64: CVE-2012-2654, CVE-2013-4497: rules hold whatever their spelling, and follow every change', async () => {
+    const flavor = await addFlavor(db);
+    const one = await addInstance(db, flavor);
+    const id = (await db.knex('instances').where({ uuid: one }).first('id')).id;
+    await db.knex('security_groups').insert({ id: 7, name: 'g', project_id: PROJECT, deleted: 0 });
+    await db
+      .knex('security_group_instance_association')
+      .insert({ security_group_id: 7, instance_uuid: one, deleted: 0 });
+    const rule = (values: Record<string, unknown>) =>
+      db
+        .knex('security_group_rules')
+        .insert({ parent_group_id: 7, deleted: 0, cidr: '0.0.0.0/0', ...values });
+    const walls = firewall({ db, runner, log: silentLogger, allowSameNetTraffic: false });
+    const network = [
+      {
+        id: 'vif',
+        address: 'fa:16:3e:00:00:01',
+        meta: {},
+        network: {
+          id: 'n',
+          bridge: 'br100',
+          label: 'l',
+          meta: { tenant_id: null },
+          subnets: [
+            {
+              cidr: '10.5.0.0/24',
+              version: 4,
+              dns: [],
+              gateway: null,
+              routes: [],
+              meta: { dhcp_server: '10.5.0.1' },
+              ips: [{ address: '10.5.0.2', type: 'fixed', version: 4, meta: {}, floating_ips: [] }],
+            },
+          ],
+        },
+      },
+    ];
+    await walls.add({ id, uuid: one, network });
+    const start = [
+      '-m state --state INVALID -j DROP',
+      '-m state --state RELATED,ESTABLISHED -j ACCEPT',
+      '-j nova-compute-provider',
+      '-s 10.5.0.1/32 -p udp -m udp --sport 67 --dport 68 -j ACCEPT',
+    ];
+    const end = ['-j nova-compute-sg-fallback'];
+    expect(await chain(id)).toEqual([...start, ...end]);
+    await rule({ protocol: 'TCP', from_port: 22, to_port: 22 });
+    await walls.refresh([one]);
+    expect(await chain(id)).toEqual([...start, '-p tcp -m tcp --dport 22 -j ACCEPT', ...end]);
+    await rule({ protocol: 'udp', from_port: 1, to_port: 9, cidr: '192.0.2.0/24' });
+    await rule({ protocol: 'icmp', from_port: -1, to_port: -1 });
+    await walls.refresh(null);
+    expect(await chain(id)).toEqual([
+      ...start,
+      '-p tcp -m tcp --dport 22 -j ACCEPT',
+      '-s 192.0.2.0/24 -p udp -m udp --dport 1:9 -j ACCEPT',
+      '-p icmp -j ACCEPT',
+      ...end,
+    ]);
+    await db.knex('security_group_rules').update({ deleted: 1 });
+    await walls.refresh([one]);
+    expect(await chain(id)).toEqual([...start, ...end]);
+    await walls.remove({ id, uuid: one });
+    expect(await chain(id)).toEqual([]);
+    await walls.removeAll();
+  });
+});
