@@ -15,7 +15,7 @@ import { computeHandlers } from './handlers.ts';
 import type { ImageClient } from './image-client.ts';
 import { usageNotifier } from './notifications.ts';
 import { adoptGuests, syncPowerStates } from './power-sync.ts';
-import { expireBuilds, recoverInterrupted, repeatDeletions } from './recovery.ts';
+import { expireBuilds, expireLostBuilds, recoverInterrupted, repeatDeletions } from './recovery.ts';
 import { resources } from './resources.ts';
 import { asGuest, type ComputeSeam, networked } from './seam.ts';
 import { settingsOf } from './settings.ts';
@@ -28,6 +28,8 @@ export interface ComputeServiceOptions {
   world: World;
   driver: ComputeDriver;
   images: ImageClient;
+  /** The bus is in this process: what it carried when the last one died is lost for certain. */
+  busForgets?: boolean;
   /** Told every step of every long operation before it runs; for tests. */
   observe?: StepObserver;
 }
@@ -43,6 +45,9 @@ export interface RunningCompute extends RunningService {
 const SYNC_EVERY = 10;
 /** A deletion that nobody works on is taken up again after this time. */
 const ABANDONED_MS = 60_000;
+
+/** A build that nobody has taken after this time is lost. */
+const LOST_BUILD_MS = 600_000;
 
 /** Starts nova-compute: takes over what is on this host, then serves the bus. */
 export async function startCompute(options: ComputeServiceOptions): Promise<RunningCompute> {
@@ -75,6 +80,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     log.warn('the fake driver is in use: instances are simulated, no guest really runs');
   await adoptGuests(seam, present);
   const interrupted = present.filter(guest => guest.task_state !== null || guest.vm_state === 'building');
+  if (options.busForgets) await expireLostBuilds(seam, 0);
   // Other daemons are needed to finish work (the network service): it goes on beside serving.
   const recovered = recoverInterrupted(seam, interrupted).catch(error =>
     log.error('recovery failed', { error }),
@@ -104,6 +110,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
   const periodic = async (): Promise<void> => {
     const now = await guests();
     await expireBuilds(seam, now);
+    await expireLostBuilds(seam, LOST_BUILD_MS);
     await reclaimSoftDeleted(seam, now);
     if (runs % SYNC_EVERY === 0) await syncPowerStates(seam, now);
     await driver.repairCards().catch(error => log.warn('cannot look after cards', { error }));

@@ -1,4 +1,5 @@
 import { adminContext, type RequestContext } from '@folsom/core';
+import { toSqlTime } from '@folsom/db';
 import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
 import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import { tryUpdateInstance } from '@folsom/nova/instances';
@@ -221,3 +222,40 @@ export async function expireBuilds(seam: ComputeSeam, guests: readonly Guest[]):
     });
   }
 }
+
+/**
+ * Builds that no host has taken and no message speaks of any more: the process that carried them died. They end in
+ * ERROR with the reason. Every host may look; one of them changes the row.
+ */
+export async function expireLostBuilds(seam: ComputeSeam, olderThanMs: number): Promise<void> {
+  const before = toSqlTime(nowOf(seam) - olderThanMs);
+  const rows = (await seam.db
+    .knex('instances')
+    .where({ deleted: 0, vm_state: vmState.building })
+    .whereNull('host')
+    .where(query => query.whereNull('task_state').orWhere('task_state', taskState.scheduling))
+    .where(query =>
+      query
+        .where('updated_at', '<=', before)
+        .orWhere(created => created.whereNull('updated_at').where('created_at', '<=', before)),
+    )
+    .limit(LOST_BUILDS_MAX)
+    .select('uuid', 'task_state')) as { uuid: string; task_state: string | null }[];
+  for (const row of rows) {
+    const ours = await tryUpdateInstance(
+      seam.db.knex,
+      row.uuid,
+      { vm_state: vmState.error, task_state: null },
+      nowOf(seam),
+      { expectedVmState: vmState.building, expectedTaskState: row.task_state },
+    );
+    if (!ours) continue;
+    seam.log.warn('a build was lost on its way', { instance: row.uuid });
+    await addFault(
+      seam,
+      row.uuid,
+      computeFault('InstanceInterrupted', { host: seam.host, task: 'scheduling' }),
+    );
+  }
+}
+const LOST_BUILDS_MAX = 500;

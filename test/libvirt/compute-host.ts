@@ -71,6 +71,7 @@ const compute = await startCompute({
   world,
   driver,
   images,
+  busForgets: true,
   observe: (operation, step) => {
     if (options.dieAt === `${operation}:${step}`) process.kill(process.pid, 'SIGKILL');
   },
