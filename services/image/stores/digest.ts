@@ -2,23 +2,29 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { storeFault } from './store.ts';
 
-/** Counts and digests what flows through it. */
-export interface Measured {
+/** A stream that is counted as it flows by. */
+export interface Counted {
+  readonly chunks: AsyncIterable<Buffer>;
+  /** Bytes so far. */
   readonly size: number;
-  /** MD5 of everything so far; ends the counting. */
+}
+
+export interface Measured extends Counted {
+  /** MD5 of everything that flowed by; ends the counting. */
   checksum(): string;
 }
 
+export interface FlowLimits {
+  sizeMax: number;
+  signal: AbortSignal;
+}
+
 /**
- * Hands on the chunks of an upload, counting and digesting them.
+ * Hands on the chunks of an upload, counting them.
  *
  * @throws ImageSizeLimitExceeded past `sizeMax`; the signal's reason when it is aborted.
  */
-export function measured(
-  source: Readable,
-  options: { sizeMax: number; signal: AbortSignal },
-): Measured & { chunks: AsyncIterable<Buffer> } {
-  const hash = createHash('md5');
+export function counted(source: Readable, options: FlowLimits): Counted {
   const state = { size: 0 };
   const { signal } = options;
   async function* flow(): AsyncGenerator<Buffer> {
@@ -40,7 +46,6 @@ export function measured(
         if (done) return;
         state.size += value.byteLength;
         if (state.size > options.sizeMax) throw storeFault('ImageSizeLimitExceeded');
-        hash.update(value);
         yield value;
       }
     } finally {
@@ -53,6 +58,24 @@ export function measured(
     chunks: flow(),
     get size() {
       return state.size;
+    },
+  };
+}
+
+/** The same, digested as well. */
+export function measured(source: Readable, options: FlowLimits): Measured {
+  const hash = createHash('md5');
+  const inner = counted(source, options);
+  async function* flow(): AsyncGenerator<Buffer> {
+    for await (const chunk of inner.chunks) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  }
+  return {
+    chunks: flow(),
+    get size() {
+      return inner.size;
     },
     checksum: () => hash.digest('hex'),
   };

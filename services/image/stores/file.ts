@@ -2,14 +2,10 @@ import { constants } from 'node:fs';
 import { type FileHandle, link, mkdir, open, readdir, realpath, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { Fault, type World } from '@folsom/core';
-import { measured } from './digest.ts';
-import { type Store, type StoredImage, storeFault } from './store.ts';
+import { writeDurably } from './durable-write.ts';
+import { type Store, storeFault } from './store.ts';
 
 const READ_CHUNK_BYTES = 1024 * 1024;
-const WRITE_BATCH_BYTES = 1024 * 1024;
-/** What is written so far goes to the disk every so many bytes, so that the end of an upload waits for little. */
-const FLUSH_EVERY_BYTES = 64 * 1024 * 1024;
-const FILE_MODE = 0o640;
 const DIRECTORY_MODE = 0o750;
 /** Unfinished files of processes that are gone. */
 const STALE_MS = 24 * 3600 * 1000;
@@ -50,12 +46,12 @@ export async function fileStore(datadir: string, world: World): Promise<Store & 
       const found = await stat(await pathOf(location)).catch(() => null);
       return found?.isFile() ? found.size : 0;
     },
-    add: async ({ imageId, data, sizeMax, signal }) => {
+    add: async ({ imageId, data, size, sizeMax, signal }) => {
       const path = join(root, imageId);
       const aside = join(incoming, `${imageId}.${world.random.hex(8)}`);
       if (await stat(path).catch(() => null)) throw storeFault('DuplicateImageData');
       try {
-        const written = await writeDurably(aside, data, { sizeMax, signal });
+        const written = await writeDurably(aside, data, { size, sizeMax, signal });
         await link(aside, path);
         await unlink(aside);
         await syncDirectory(root);
@@ -113,74 +109,6 @@ async function openFile(path: string): Promise<FileHandle> {
     }
   }
   throw storeFault('ImageDataNotFound');
-}
-
-/**
- * Writes a stream to a new file while it is digested: the write of one batch, the digest of the next and the flush of
- * earlier ones overlap. At most two batches are held.
- */
-async function writeDurably(
-  path: string,
-  data: Parameters<typeof measured>[0],
-  limits: Parameters<typeof measured>[1],
-): Promise<Omit<StoredImage, 'location'>> {
-  const file = await open(path, 'wx', FILE_MODE);
-  let writing: Promise<unknown> = Promise.resolve();
-  let flushing: Promise<unknown> = Promise.resolve();
-  try {
-    const source = measured(data, limits);
-    let batch: Buffer[] = [];
-    let batchBytes = 0;
-    let position = 0;
-    let flushed = 0;
-    const write = async () => {
-      const [chunks, at, bytes] = [batch, position, batchBytes];
-      batch = [];
-      batchBytes = 0;
-      position += bytes;
-      await writing;
-      writing = writeAll(file, chunks, at, bytes);
-      writing.catch(() => {});
-      if (position - flushed >= FLUSH_EVERY_BYTES) {
-        await flushing;
-        flushed = position;
-        flushing = writing.then(() => file.datasync());
-        flushing.catch(() => {});
-      }
-    };
-    for await (const chunk of source.chunks) {
-      batch.push(chunk);
-      batchBytes += chunk.byteLength;
-      if (batchBytes >= WRITE_BATCH_BYTES) await write();
-    }
-    if (batchBytes > 0) await write();
-    await writing;
-    await flushing;
-    await file.sync();
-    return { size: source.size, checksum: source.checksum() };
-  } finally {
-    // A write in flight must not meet a closed file.
-    await writing.catch(() => {});
-    await flushing.catch(() => {});
-    await file.close();
-  }
-}
-
-async function writeAll(file: FileHandle, chunks: Buffer[], at: number, bytes: number): Promise<void> {
-  const { bytesWritten } = await file.writev(chunks, at);
-  if (bytesWritten === bytes) return;
-  // A short write: the disk is nearly full, or a signal came.
-  const rest = Buffer.concat(chunks).subarray(bytesWritten);
-  for (let done = 0; done < rest.byteLength; ) {
-    const { bytesWritten: more } = await file.write(
-      rest,
-      done,
-      rest.byteLength - done,
-      at + bytesWritten + done,
-    );
-    if (more === 0) throw storeFault('StorageFull');
-    done += more;
-  }
 }
 
 async function syncDirectory(path: string): Promise<void> {
