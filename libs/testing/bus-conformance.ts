@@ -1,6 +1,7 @@
 import { Fault, type RequestContext, requestContext, systemClock } from '@folsom/core';
 import type { Bus, Handler, Served } from '@folsom/rpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from './eventually.ts';
 
 /** What a bus implementation brings to the suite that every one of them must pass. */
 export interface BusHarness {
@@ -99,7 +100,7 @@ export function describeBus(name: string, harness: BusHarness): void {
         await made().serve({ topic: t, host, handlers: { tell: () => void seen.push(host) } });
       }
       await caller.fanout(context, t, { method: 'tell', args: {} });
-      await expect.poll(() => seen.sort()).toEqual(['a', 'b', 'c']);
+      await eventually(() => seen.sort()).toEqual(['a', 'b', 'c']);
       await caller.fanout(context, 'nobody-listens', { method: 'tell', args: {} });
     });
 
@@ -110,7 +111,7 @@ export function describeBus(name: string, harness: BusHarness): void {
       const go = handlers<{ n: number }>({ go: (_, { n }) => void seen.push(n) });
       await made().serve({ topic: t, host: 'h', handlers: go });
       await caller.cast(context, t, { method: 'go', args: { n: 2 } });
-      await expect.poll(() => [...seen].sort()).toEqual([1, 2]);
+      await eventually(() => [...seen].sort()).toEqual([1, 2]);
     });
 
     it('brings a fault back under its name, with status, text and values', async () => {
@@ -280,7 +281,7 @@ export function describeBus(name: string, harness: BusHarness): void {
           }),
         });
         const long = call(t, 'long');
-        await expect.poll(() => begun).toBe(1);
+        await eventually(() => begun).toBe(1);
         const restarted = harness.restartBroker?.();
         const during = systemClock.sleep(500).then(() => call(t, 'echo', { x: 1 }));
         await restarted;

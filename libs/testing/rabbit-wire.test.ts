@@ -2,6 +2,7 @@ import { createLogger, Fault, requestContext, systemClock, systemRandom } from '
 import { type Bus, createNotifier, createRabbitBus, type RabbitOptions } from '@folsom/rpc';
 import amqp, { type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from './eventually.ts';
 import { type RabbitServer, rabbitOptions, serverMissing, startRabbit } from './index.ts';
 
 /** The bus as peers of 2012 see it: they stand here as bare AMQP clients that do exactly what kombu did. */
@@ -229,7 +230,7 @@ describe.skipIf(serverMissing('rabbit'))('on the wire', { timeout: 120_000 }, ()
       deliveryMode: 2,
     });
     await own.cast(context, 'volume.old', { method: 'go', args: {}, version: '1.0' });
-    await expect.poll(() => seen.at(-1)?.body).toMatchObject({ method: 'go', version: '1.0' });
+    await eventually(() => seen.at(-1)?.body).toMatchObject({ method: 'go', version: '1.0' });
     expect(seen.at(-1)?.body).not.toHaveProperty('_msg_id');
   });
 
@@ -274,7 +275,7 @@ describe.skipIf(serverMissing('rabbit'))('on the wire', { timeout: 120_000 }, ()
       { method: 'update_service_capabilities', version: '2.0', args: { host: 'h9' } },
       'scheduler_fanout',
     );
-    await expect.poll(() => seen).toEqual(['h9']);
+    await eventually(() => seen).toEqual(['h9']);
     await channel.assertQueue('listener', { exclusive: true });
     await channel.bindQueue('listener', 'scheduler_fanout', 'scheduler');
     await bus().fanout(context, 'scheduler', { method: 'update_service_capabilities', args: { host: 'h8' } });
@@ -316,9 +317,12 @@ describe.skipIf(serverMissing('rabbit'))('on the wire', { timeout: 120_000 }, ()
         .filter(entry => entry.topic === 'traced' && entry.requestId === context.requestId)
         .map(entry => `${entry.rpc} ${entry.method} ${typeof entry.ms}`)
         .sort();
-    await expect
-      .poll(traced)
-      .toEqual(['call go number', 'cast go number', 'handle go number', 'handle go number']);
+    await eventually(traced).toEqual([
+      'call go number',
+      'cast go number',
+      'handle go number',
+      'handle go number',
+    ]);
     expect(lines.join('')).not.toContain('MARKED');
   });
 

@@ -9,6 +9,7 @@ import { run } from '@folsom/host';
 import { novaOptions } from '@folsom/nova/options';
 import { createLocalBus, type LocalBus } from '@folsom/rpc';
 import { tempDir } from '@folsom/testing';
+import { eventually } from '@folsom/testing/eventually';
 import { chromium } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -126,7 +127,7 @@ describe('the websocket', () => {
       expect(await next(client)).toEqual(bytes);
       client.close();
     }
-    await expect.poll(() => vnc.sockets.size).toBe(0);
+    await eventually(() => vnc.sockets.size).toBe(0);
   });
 
   it('speaks base64 with browsers of 2012', async () => {
@@ -161,7 +162,7 @@ describe('the websocket', () => {
     await start();
     const client = await open(`/?token=${TOKEN}`);
     const closed = new Promise<number>(resolve => client.once('close', resolve));
-    await expect.poll(() => vnc.sockets.size).toBe(1);
+    await eventually(() => vnc.sockets.size).toBe(1);
     for (const socket of vnc.sockets) socket.destroy();
     expect(await closed).toBe(1000);
   });
@@ -214,7 +215,7 @@ describe('the websocket', () => {
     await start();
     access = { ...access, internal_access_path: '/console?ref=1' };
     const refused = expect(open(`/?token=${TOKEN}`)).rejects.toThrow('502');
-    await expect.poll(() => vnc.received().toString()).toContain('CONNECT /console?ref=1 HTTP/1.1\r\n\r\n');
+    await eventually(() => vnc.received().toString()).toContain('CONNECT /console?ref=1 HTTP/1.1\r\n\r\n');
     for (const socket of vnc.sockets) socket.write('HTTP/1.1 403 No\r\n\r\n');
     await refused;
   });
@@ -336,26 +337,26 @@ describe.skipIf(browser === undefined)('in a browser', () => {
         if (message.type() === 'error') complaints.push(message.text());
       });
       await page.goto(`${origin}/vnc_auto.html?token=${TOKEN}`);
-      await page.locator('#status', { hasText: 'Connected' }).waitFor({ timeout: 15_000 });
+      await page.locator('#status', { hasText: 'Connected' }).waitFor({ timeout: 40_000 });
       const colour = () =>
         page.evaluate(`(() => {
           const canvas = document.querySelector('canvas');
           return [...canvas.getContext('2d').getImageData(5, 5, 1, 1).data.slice(0, 3)];
         })()`);
-      await expect.poll(colour, { timeout: 10_000 }).toEqual([0x20, 0x40, 0xc0]);
+      await eventually(colour).toEqual([0x20, 0x40, 0xc0]);
       // The guest names its screen; the name is text.
       expect(await page.locator('#name').textContent()).toBe('guest <b>1</b>');
       await page.locator('canvas').click();
       await page.keyboard.press('a');
-      await expect.poll(() => vnc.received().includes(Buffer.from([4, 1, 0, 0, 0, 0, 0, 0x61]))).toBe(true);
+      await eventually(() => vnc.received().includes(Buffer.from([4, 1, 0, 0, 0, 0, 0, 0x61]))).toBe(true);
       expect(complaints).toEqual([]);
       const other = await chrome.newPage();
       await other.goto(`${origin}/vnc_auto.html?token=wrong`);
-      await other.locator('#status', { hasText: 'cannot be reached' }).waitFor({ timeout: 15_000 });
+      await other.locator('#status', { hasText: 'cannot be reached' }).waitFor({ timeout: 40_000 });
     } finally {
       await chrome.close();
     }
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('xvpvncproxy', () => {

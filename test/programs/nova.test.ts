@@ -18,6 +18,7 @@ import {
   type TempDir,
   tempDir,
 } from '@folsom/testing';
+import { eventually } from '@folsom/testing/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 /** Daemons as the programs they are: nova.conf, database file, RabbitMQ, signals. */
@@ -86,11 +87,9 @@ describe.skipIf(serverMissing('rabbit'))('nova programs', { timeout: 120_000 }, 
       ['nova-consoleauth', 'node1', 'consoleauth'],
       ['nova-scheduler', 'node1', 'scheduler'],
     ]);
-    await expect
-      .poll(async () => (await listServices(db.knex)).every(service => service.report_count > 1), {
-        timeout: 20_000,
-      })
-      .toBe(true);
+    await eventually(async () =>
+      (await listServices(db.knex)).every(service => service.report_count > 1),
+    ).toBe(true);
     const scheduler = schedulerContract.client(bus);
     await expect(scheduler.show_host_resources(context, { host: 'none' })).rejects.toMatchObject({
       name: 'ComputeHostNotFound',
