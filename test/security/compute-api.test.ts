@@ -193,13 +193,27 @@ describe('compute API', () => {
     const server = await boot();
     await makeActive(test, server);
     expect((await test.call('GET', 'flavors/59')).status).toBe(404);
-    expect((await test.call('GET', 'flavors/59/os-extra_specs')).status).toBe(404);
+    expect((await test.call('GET', 'flavors/59/os-extra_specs')).json).toEqual({ extra_specs: {} });
+    expect((await test.call('GET', 'flavors/59/os-extra_specs/a')).status).toBe(404);
     expect((await test.call('GET', 'flavors/59/os-flavor-access')).status).toBe(404);
     expect((await test.call('POST', 'servers', { body: bootBody({ flavorRef: '59' }) })).status).toBe(400);
     const resize = await test.call('POST', `servers/${server}/action`, {
       body: { resize: { flavorRef: '59' } },
     });
     expect(resize.json.badRequest.message).toBe('Unable to locate requested flavor.');
+  });
+
+  it("nobody but an administrator changes a flavor's specs or who has it", async () => {
+    const specs = { extra_specs: { a: '1' } };
+    expect((await test.call('POST', 'flavors/1/os-extra_specs', { body: specs })).status).toBe(403);
+    expect((await test.call('PUT', 'flavors/1/os-extra_specs/a', { body: { a: '1' } })).status).toBe(403);
+    expect((await test.call('DELETE', 'flavors/1/os-extra_specs/a')).status).toBe(403);
+    const access = { addTenantAccess: { tenant: DEMO } };
+    expect((await test.call('POST', 'flavors/1/action', { body: access })).status).toBe(403);
+    expect((await test.call('POST', 'flavors/1/os-extra_specs', { body: specs, admin: true })).json).toEqual(
+      specs,
+    );
+    expect((await test.call('GET', 'flavors/1/os-extra_specs')).json).toEqual(specs);
   });
 
   it('60: a rule of a group with 200 servers is one message a host', async () => {

@@ -1,4 +1,5 @@
-import { deleteExtraSpec, extraSpecs, setExtraSpecs } from '@folsom/nova/flavors';
+import { isFault } from '@folsom/core';
+import { deleteExtraSpec, extraSpecs, type FlavorRow, setExtraSpecs } from '@folsom/nova/flavors';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
 import { flavorOf } from '../core/flavors.ts';
 import { authorizeExtension } from '../deps.ts';
@@ -29,6 +30,27 @@ function found(api: ApiRequest) {
   return flavorOf(api, 'flavor_id');
 }
 
+/** A flavor that is not there, or not for the caller, has nothing to list and nothing to lose. */
+async function foundOrNone(api: ApiRequest): Promise<FlavorRow | undefined> {
+  try {
+    return await found(api);
+  } catch (error) {
+    if (isFault(error) && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Folsom's policy let everybody change every flavor's specs, and with them where anybody's guests may run. */
+function mayChange(api: ApiRequest): void {
+  authorizeExtension(api.deps, api.context, 'flavorextraspecs');
+  authorizeExtension(api.deps, api.context, 'flavormanage');
+}
+
+function toChange(api: ApiRequest): Promise<FlavorRow> {
+  mayChange(api);
+  return found(api);
+}
+
 function texts(specs: unknown): Record<string, string> {
   if (!isObject(specs)) throw badRequest('Malformed request body');
   return Object.fromEntries(
@@ -51,12 +73,15 @@ export const extension: Extension = {
       path: 'flavors/:flavor_id/os-extra_specs',
       index: {
         xml,
-        handle: async api => ok({ extra_specs: await extraSpecs(api.deps.db.knex, (await found(api)).id) }),
+        handle: async api => {
+          const flavor = await foundOrNone(api);
+          return ok({ extra_specs: flavor ? await extraSpecs(api.deps.db.knex, flavor.id) : {} });
+        },
       },
       create: {
         xml,
         handle: async api => {
-          const flavor = await found(api);
+          const flavor = await toChange(api);
           if (!isObject(api.body)) throw badRequest('Malformed request body');
           const specs = texts(api.body.extra_specs ?? {});
           await setExtraSpecs(api.deps.db.knex, flavor.id, specs, api.deps.clock.now());
@@ -75,20 +100,23 @@ export const extension: Extension = {
       update: {
         xml: item,
         handle: async api => {
-          const flavor = await found(api);
           const key = param(api, 'id');
           if (!isObject(api.body) || Object.keys(api.body).length === 0)
             throw badRequest('Request body empty');
           if (!Object.hasOwn(api.body, key)) throw badRequest('Request body and URI mismatch');
           if (Object.keys(api.body).length > 1) throw badRequest('Request body contains too many items');
+          const flavor = await toChange(api);
           await setExtraSpecs(api.deps.db.knex, flavor.id, texts(api.body), api.deps.clock.now());
           return ok(api.body);
         },
       },
       delete: {
         handle: async api => {
-          const flavor = await found(api);
-          await deleteExtraSpec(api.deps.db.knex, flavor.id, param(api, 'id'), api.deps.clock.now());
+          mayChange(api);
+          const flavor = await foundOrNone(api);
+          if (flavor) {
+            await deleteExtraSpec(api.deps.db.knex, flavor.id, param(api, 'id'), api.deps.clock.now());
+          }
           return nothing(200);
         },
       },

@@ -16,6 +16,13 @@ import {
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/networks/api/v1.1';
 
+/** The page of the original's web framework, which is what these operations answer. */
+const ACCEPTED: Answer = {
+  status: 202,
+  type: 'text/plain; charset=UTF-8',
+  text: '202 Accepted\n\nThe request is accepted for processing.\n\n   ',
+};
+
 const FIELDS = [
   'cidr',
   'netmask',
@@ -146,7 +153,7 @@ export const extension: Extension = {
               uuid: param(api, 'id'),
             }),
           );
-          return empty();
+          return ACCEPTED;
         },
       },
       create: { handle: create },
@@ -182,7 +189,7 @@ export const extension: Extension = {
                 network_uuid: param(api, 'id'),
               }),
             );
-            return empty();
+            return ACCEPTED;
           },
         },
       },
