@@ -368,7 +368,9 @@ describe('a resize', () => {
 
   it('without a host leaves the guest as it was and gives the quota back', async () => {
     await start();
-    await db.knex('quota_usages').insert({ id: 1, project_id: 'p', resource: 'ram', in_use: 0, reserved: 512 });
+    await db
+      .knex('quota_usages')
+      .insert({ id: 1, project_id: 'p', resource: 'ram', in_use: 0, reserved: 512 });
     await db.knex('reservations').insert({
       uuid: 'r1',
       usage_id: 1,
