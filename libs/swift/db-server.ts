@@ -9,6 +9,7 @@ import {
   answer,
   bytesFromUtf8,
   type Headers,
+  lowerName,
   parseTarget,
   readAll,
   type ServerRequest,
@@ -195,9 +196,10 @@ export const notMounted = (http: ServerRequest, device: string): ServerResponse 
 /** The metadata headers of a request, with the time of their setting; names in the original's spelling. */
 export function metadataOf(headers: Headers, timestamp: string, wanted: (name: string) => boolean): Metadata {
   const out: Metadata = {};
+  const text = (bytes: string): string => utf8FromBytes(bytes) ?? bytes;
   for (const [name, value] of headers) {
-    // Values are UTF-8 by custom; other bytes are kept as their latin1 characters.
-    if (wanted(name)) out[titleCase(name)] = [utf8FromBytes(value) ?? value, timestamp];
+    // Names and values are UTF-8 by custom; other bytes are kept as their latin1 characters.
+    if (wanted(name)) out[text(titleCase(name))] = [text(value), timestamp];
   }
   return out;
 }
@@ -208,7 +210,7 @@ export function* metadataHeaders(
   wanted: (name: string) => boolean,
 ): Iterable<[string, string]> {
   for (const [name, [value]] of Object.entries(metadata)) {
-    const lower = name.toLowerCase();
+    const lower = lowerName(bytesFromUtf8(name));
     if (value !== '' && wanted(lower)) yield [lower, bytesFromUtf8(value)];
   }
 }

@@ -6,6 +6,10 @@ import { isUtf8 } from 'node:buffer';
  */
 export type Headers = Map<string, string>;
 
+/** Lower case for header names, whose bytes beyond ASCII (users put UTF-8 into them) must stay as they are. */
+export const lowerName = (name: string): string =>
+  /[\x80-\xff]/.test(name) ? name.replace(/[A-Z]+/g, letters => letters.toLowerCase()) : name.toLowerCase();
+
 /** A body that is pulled: nothing is read from its source before somebody asks. */
 export interface BodyStream {
   /** The next bytes, or null at the end. Rejects when the source breaks. */

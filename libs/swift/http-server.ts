@@ -6,6 +6,7 @@ import {
   ClientDisconnected,
   ClientTimeout,
   type Headers,
+  lowerName,
   REASONS,
   type RequestBody,
   type ServerHandler,
@@ -41,6 +42,8 @@ const BODY_BUFFER_MAX = 512 * 1024;
 const PIPELINE_BUFFER_MAX = 64 * 1024;
 const DRAIN_BODY_MAX = 256 * 1024;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** Header names may hold UTF-8: that is how users name metadata. */
+const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z\x80-\xff]+$/;
 const CRLF2 = Buffer.from('\r\n\r\n');
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 
@@ -51,7 +54,11 @@ export function titleCase(name: string): string {
   if (out === undefined) {
     out = name
       .split('-')
-      .map(part => part.charAt(0).toUpperCase() + part.slice(1).toLowerCase())
+      .map(
+        part =>
+          (part.charCodeAt(0) < 0x80 ? part.charAt(0).toUpperCase() : part.charAt(0)) +
+          lowerName(part.slice(1)),
+      )
       .join('-');
     if (titleCache.size < 2000) titleCache.set(name, out);
   }
@@ -461,15 +468,16 @@ function parseHead(head: string): Head | number {
     const colon = line.indexOf(':');
     if (colon <= 0) return 400;
     const rawName = line.slice(0, colon);
-    if (!TOKEN.test(rawName)) return 400;
-    const name = rawName.toLowerCase();
+    if (!HEADER_NAME.test(rawName)) return 400;
+    const name = lowerName(rawName);
     const value = line.slice(colon + 1).trim();
     if (/[\r\n\0]/.test(value)) return 400;
     const before = headers.get(name);
     if (before === undefined) headers.set(name, value);
     else if (name === 'content-length' || name === 'host') {
       if (before !== value) return 400;
-    } else headers.set(name, `${before},${value}`);
+    } else if (name === 'content-type') headers.set(name, value);
+    else headers.set(name, `${before},${value}`);
   }
   let length: number | null = 0;
   let mustClose = false;

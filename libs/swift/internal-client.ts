@@ -6,6 +6,7 @@ import {
   ClientDisconnected,
   EMPTY_BODY,
   type Headers,
+  lowerName,
   REASONS,
   type ServerHandler,
   type ServerRequest,
@@ -406,7 +407,7 @@ class Wire {
       lineEnd = head.indexOf('\r\n', start);
       const line = lineEnd < 0 ? head.slice(start) : head.slice(start, lineEnd);
       const colon = line.indexOf(':');
-      if (colon > 0) headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+      if (colon > 0) headers.set(lowerName(line.slice(0, colon)), line.slice(colon + 1).trim());
     }
     const keep = match[1] === '1' && !/close/i.test(headers.get('connection') ?? '');
     let length: number | null | 'close';

@@ -1,4 +1,10 @@
-import type { Headers, RequestBody, ServerHandler, ServerResponse } from './http-message.ts';
+import {
+  type Headers,
+  lowerName,
+  type RequestBody,
+  type ServerHandler,
+  type ServerResponse,
+} from './http-message.ts';
 
 /**
  * Servers of this process, by `ip:port`: a client of the same process calls their handlers directly instead of
@@ -108,7 +114,7 @@ export class LocalBody implements RequestBody {
 /** Headers as they would have arrived: lower-case names. */
 export function localHeaders(headers: Iterable<readonly [string, string]>): Headers {
   const out: Headers = new Map();
-  for (const [name, value] of headers) out.set(name.toLowerCase(), value);
+  for (const [name, value] of headers) out.set(lowerName(name), value);
   return out;
 }
 

@@ -1,5 +1,5 @@
 import type { RingDevice } from '@folsom/ring';
-import { type Headers, quotePath, type ServerResponse } from '@folsom/swift/http-message';
+import { type Headers, lowerName, quotePath, type ServerResponse } from '@folsom/swift/http-message';
 import { internalText } from '@folsom/swift/internal-client';
 import { type Place, type ProxyCore, type ServerKind, usableNodes } from './nodes.ts';
 
@@ -38,7 +38,7 @@ export function forwardHeaders(
 ): Map<string, string> {
   const out = new Map<string, string>();
   for (const [name, value] of headers) if (!KEPT_BACK.has(name)) out.set(name, value);
-  for (const [name, value] of extra) out.set(name.toLowerCase(), value);
+  for (const [name, value] of extra) out.set(lowerName(name), value);
   return out;
 }
 

@@ -1,6 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import { fdatasync, statfsSync, unlink, writeSync, writev } from 'node:fs';
 import { promisify } from 'node:util';
+import { Fault } from '@folsom/core';
 import { dropCache, fallocate } from '@folsom/host/xattr';
 import { answer, ClientDisconnected, ClientTimeout, type ServerResponse } from '@folsom/swift/http-message';
 import { titleCase } from '@folsom/swift/http-server';
@@ -22,6 +23,9 @@ const unlinkFile = promisify(unlink);
 const GATHER_BYTES_MAX = 65_536;
 /** Larger ones are written in batches of about this. */
 const BATCH_BYTES = 524_288;
+
+/** With this much free, a file system that has no room for attributes is not full. */
+const FREE_BYTES_MIN = 16 * 1024 * 1024;
 
 /** What the bytes of an upload came to. */
 interface Written {
@@ -127,7 +131,17 @@ export async function storeFile(
 ): Promise<void> {
   const { world } = context;
   const timestamp = normalizeTimestamp(String(metadata['X-Timestamp']));
-  writeMetadata(file.fd, { ...metadata, name: place.name });
+  try {
+    writeMetadata(file.fd, { ...metadata, name: place.name });
+  } catch (error) {
+    // ext4 has some 4 KiB for all attributes of a file. That is this object's trouble, not the device's.
+    if (!isNoRoom(error) && (error as NodeJS.ErrnoException).code !== 'E2BIG') throw error;
+    const { bsize, bavail } = statfsSync(place.device);
+    if (bsize * bavail < FREE_BYTES_MIN) throw error;
+    throw new Fault('MetadataTooLarge', 400, 'Total metadata too large for the file system', {
+      cause: error,
+    });
+  }
   await commit(file, `${place.directory}/${timestamp}${ending}`, place.device, world.random);
   const suffix = place.directory.slice(0, place.directory.lastIndexOf('/'));
   await invalidateSuffix(suffix, world.clock);

@@ -2,7 +2,13 @@ import { createHash, hash } from 'node:crypto';
 import { close, closeSync, read, readSync } from 'node:fs';
 import { dropCache } from '@folsom/host/xattr';
 import { httpDate } from '@folsom/swift/http-dates';
-import { answer, type BodyStream, type Headers, type ServerResponse } from '@folsom/swift/http-message';
+import {
+  answer,
+  type BodyStream,
+  type Headers,
+  lowerName,
+  type ServerResponse,
+} from '@folsom/swift/http-message';
 import { ifRangeHolds, judgeGet, judgeHead } from './conditions.ts';
 import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
 import { isExpired, type OpenObject, openObject } from './object-file.ts';
@@ -95,7 +101,7 @@ function objectHeaders({ options }: ObjectServerContext, object: OpenObject): He
   headers.set('x-timestamp', object.timestamp);
   for (const key in metadata) {
     if (COMMON_KEYS.has(key)) continue;
-    const name = key.toLowerCase();
+    const name = lowerName(key);
     if (name.startsWith('x-object-meta-') || options.allowedHeaders.includes(name)) {
       headers.set(name, String(metadata[key]));
     }

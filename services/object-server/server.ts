@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import type { RunningService, World } from '@folsom/core';
+import { Fault, type RunningService, type World } from '@folsom/core';
 import { pickle } from '@folsom/pickle';
 import type { PathHash } from '@folsom/swift/hash-path';
 import { answer, parseTarget, type ServerRequest, type ServerResponse } from '@folsom/swift/http-message';
@@ -95,6 +95,9 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
         log.error('request failed', { method: http.method, target: http.target, error });
         // A device that vanished or broke under the request is one that cannot store.
         response = gone ? answer(507, http) : answer(500, http);
+        if (error instanceof Fault) {
+          response = answer(error.status, http, { body: error.message, contentType: 'text/plain' });
+        }
       }
       const took = world.clock.monotonic() - started;
       if (options.slowMs > took && (http.method === 'PUT' || http.method === 'DELETE')) {
