@@ -27,3 +27,10 @@ it('refuses settings it does not know and keys with NUL', async () => {
   expect(await crypt('x', '$99$unknown')).toBeNull();
   expect(await crypt('x\0y', '$6$abc')).toBeNull();
 });
+
+it('takes any number of calls', async () => {
+  const hashes = await Promise.all(
+    Array.from({ length: 600 }, (_, i) => crypt(`x${i % 2}`, '$6$rounds=1000$abcdefgh')),
+  );
+  expect(new Set(hashes).size).toBe(2);
+});

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import koffi from 'koffi';
 
 /** Size of `struct crypt_data` (glibc's libcrypt and libxcrypt both fit). */
@@ -30,16 +31,35 @@ function libcrypt(): CryptFunction {
   throw new Error('libcrypt is not installed on this host (Debian: libcrypt1)');
 }
 
+/** More at a time would only take turns on the processors, and keep file and name look-ups waiting. */
+const AT_A_TIME = availableParallelism();
+let running = 0;
+const waiting: (() => void)[] = [];
+
 /**
- * crypt(3) on a worker thread, so that the event loop goes on and every core is used.
+ * crypt(3) on a worker thread, so that the event loop goes on and every core is used. Calls beyond the number of cores
+ * wait for their turn, first come first served.
  *
  * @param key the password; must not contain NUL
  * @param setting the salt with its prefix and rounds, or a whole hash to compare with
  * @returns the hash; null when libcrypt does not understand the setting
  */
-export function crypt(key: string, setting: string): Promise<string | null> {
+export async function crypt(key: string, setting: string): Promise<string | null> {
+  if (key.includes('\0') || setting.includes('\0')) return null;
+  if (running >= AT_A_TIME) await new Promise<void>(turn => waiting.push(turn));
+  else running += 1;
+  try {
+    return await cryptOnThread(key, setting);
+  } finally {
+    // The place goes to the next in line, or is free again.
+    const next = waiting.shift();
+    if (next) next();
+    else running -= 1;
+  }
+}
+
+function cryptOnThread(key: string, setting: string): Promise<string | null> {
   return new Promise((resolve, reject) => {
-    if (key.includes('\0') || setting.includes('\0')) return resolve(null);
     const data = Buffer.alloc(CRYPT_DATA_BYTES);
     libcrypt().async(key, setting, data, (error, result) => {
       // The buffer must live until here; it held key material.

@@ -26,6 +26,7 @@ import {
   keystoneEc2Options,
   keystoneOptions,
   keystoneSigningOptions,
+  keystoneSslOptions,
   keystoneTokenOptions,
 } from './options.ts';
 import { passwords } from './passwords.ts';
@@ -75,6 +76,9 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
   const ec2 = config.of(keystoneEc2Options);
   const format = signing.token_format as TokenFormat;
   const lifetimeMs = config.of(keystoneTokenOptions).expiration * 1000;
+  if (config.of(keystoneSslOptions).enable) {
+    throw new Error('keystone: [ssl] enable is not supported: end TLS in a proxy before both ports');
+  }
   await checkSchema(db, 'keystone');
 
   const revocations = revocationList(world.clock);
