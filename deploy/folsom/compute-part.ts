@@ -1,61 +1,20 @@
 import type { TokenValidator } from '@folsom/auth';
 import { startCert } from '@folsom/cert';
-import { fakeDriver, imageClient, startCompute } from '@folsom/compute-agent';
+import { chooseDriver, imageClient, startCompute } from '@folsom/compute-agent';
 import { startComputeApi } from '@folsom/compute-api';
 import { novaPolicy } from '@folsom/compute-api/default-policy';
-import { type Config, configFrom } from '@folsom/config';
-import { consoleOptions, startConsoleAuth, startNovncProxy } from '@folsom/console';
+import { startConsoleAuth, startNovncProxy } from '@folsom/console';
 import { startConsole } from '@folsom/console/console';
 import { adminContext, type RunningService } from '@folsom/core';
+import { ensureLibvirtd } from '@folsom/host/libvirtd';
 import { startMetadata } from '@folsom/metadata';
 import { startNetwork } from '@folsom/network';
 import { allNetworks } from '@folsom/nova/networks';
-import { novaOptions } from '@folsom/nova/options';
 import { networkContract } from '@folsom/nova/rpc/network';
-import { schedulerOptions, startScheduler, trustOptions } from '@folsom/scheduler';
+import { startScheduler } from '@folsom/scheduler';
 import type { PartOptions } from './cloud.ts';
-
-/** Name of this node in nova's service records. */
-const NODE = 'folsom';
-export const BRIDGE = 'br100';
-
-/** nova.conf of the all-in-one cloud. */
-export function novaConfig(options: PartOptions): Config {
-  const { layout, ports, hostIp, compute, fixedRange } = options;
-  const real = compute.driver === 'libvirt';
-  return configFrom([novaOptions, schedulerOptions, trustOptions, consoleOptions], {
-    DEFAULT: {
-      host: NODE,
-      my_ip: hostIp,
-      auth_strategy: 'keystone',
-      state_path: layout.nova,
-      instances_path: layout.instances,
-      networks_path: layout.networks,
-      lock_path: `${layout.nova}/lock`,
-      osapi_compute_listen: hostIp,
-      osapi_compute_listen_port: ports.compute,
-      metadata_listen: real ? '0.0.0.0' : hostIp,
-      metadata_listen_port: ports.metadata,
-      metadata_port: ports.metadata,
-      glance_api_servers: `${hostIp}:${ports.image}`,
-      compute_driver: real ? 'libvirt.LibvirtDriver' : 'fake.FakeDriver',
-      libvirt_type: compute.why.startsWith('KVM') ? 'kvm' : 'qemu',
-      firewall_driver: real ? 'nova.virt.libvirt.firewall.IptablesFirewallDriver' : null,
-      network_manager: 'nova.network.manager.FlatDHCPManager',
-      fake_network: !real,
-      flat_network_bridge: BRIDGE,
-      fixed_range: fixedRange,
-      force_dhcp_release: true,
-      novncproxy_host: hostIp,
-      novncproxy_port: ports.novncproxy,
-      novncproxy_base_url: `http://${hostIp}:${ports.novncproxy}/vnc_auto.html`,
-      vncserver_listen: '127.0.0.1',
-      vncserver_proxyclient_address: '127.0.0.1',
-      // One machine: heartbeats and clean-ups may be quick.
-      periodic_fuzzy_delay: 0,
-    },
-  });
-}
+import { BRIDGE, novaConfig } from './nova-config.ts';
+import { CannotStart } from './preflight.ts';
 
 /** Starts the nova daemons; front ends last. Every started service is handed to `started` at once, for a clean undo. */
 export async function startComputePart(
@@ -75,8 +34,14 @@ export async function startComputePart(
   started(await startConsoleAuth(common));
   started(await startConsole(common));
   started(await startCert(common));
-  const driver = fakeDriver({ host: NODE });
   const images = imageClient({ servers: [`${hostIp}:${ports.image}`] });
+  if (
+    options.compute.driver === 'libvirt' &&
+    !(await tell('starting libvirt', () => ensureLibvirtd(world)))
+  ) {
+    throw new CannotStart('libvirt does not answer; see its log, or start with --compute-driver fake');
+  }
+  const driver = chooseDriver({ ...common, images });
   started(await tell('starting compute', () => startCompute({ ...common, driver, images })));
   started(
     await startComputeApi({

@@ -1,13 +1,14 @@
-import { rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { Print } from './commands.ts';
 import type { Layout } from './layout.ts';
+import { type PurgeSettings, purge } from './purge.ts';
 import { forgetRunning, readRunning, startOf } from './running.ts';
 
 /** How long the services get to finish what is in flight. */
 const STOP_TIMEOUT_MS = 30_000;
 
-/** Stops the cloud of a state directory; with `purge` removes guests, network and files. Resolves to the exit code. */
-export async function down(layout: Layout, purge: boolean, print: Print): Promise<number> {
+/** Stops the cloud of a state directory; with `everything` removes guests, network and files. Resolves to the exit code. */
+export async function down(layout: Layout, everything: boolean, print: Print): Promise<number> {
   const running = await readRunning(layout);
   if (running) {
     print(`stopping process ${running.pid} ...`);
@@ -22,9 +23,9 @@ export async function down(layout: Layout, purge: boolean, print: Print): Promis
     print(`not running (state directory ${layout.dir})`);
   }
   await forgetRunning(layout);
-  if (purge) {
-    await rm(layout.dir, { recursive: true, force: true });
-    print(`removed ${layout.dir}`);
+  if (everything) {
+    const text = await readFile(layout.settings, 'utf8').catch(() => undefined);
+    await purge(layout, text === undefined ? undefined : (JSON.parse(text) as PurgeSettings), print);
   }
   return 0;
 }

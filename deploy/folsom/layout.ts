@@ -42,6 +42,8 @@ export interface Layout {
   log: string;
   /** What is running: pid, addresses, services. */
   running: string;
+  /** What shaped this host, for a later purge. */
+  settings: string;
   /** Which addresses the catalog was made for. */
   bootstrapped: string;
   db: (name: 'keystone' | 'glance' | 'nova') => string;
@@ -63,6 +65,7 @@ export function layoutOf(dir: string): Layout {
     secrets: at('secrets.json'),
     log: at('log', 'folsom.log'),
     running: at('running.json'),
+    settings: at('settings.json'),
     bootstrapped: at('bootstrapped.json'),
     db: name => at('db', `${name}.sqlite`),
     keystone: at('keystone'),

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
 import { httpMetrics, serveMetrics } from '@folsom/http';
@@ -8,6 +9,7 @@ import { openLogFile } from './log-file.ts';
 import { writeOpenrc } from './openrc.ts';
 import { CannotStart, checkHostAddress, checkPorts, explainFileError, prepareStateDir } from './preflight.ts';
 import { type ComputeDriver, provision } from './provision.ts';
+import type { PurgeSettings } from './purge.ts';
 import { forgetRunning, readRunning, writeRunning } from './running.ts';
 import { loadSecrets, type Secrets } from './secrets.ts';
 
@@ -77,6 +79,13 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
   };
   const secrets = await loadSecrets(layout.secrets, world.random, options.passwords);
   const compute = await provision(options.computeDriver, print);
+  const settings: PurgeSettings = {
+    driver: compute.driver,
+    hostIp: options.hostIp,
+    fixedRange: options.fixedRange,
+    portsOffset: options.portsOffset,
+  };
+  await writeFile(layout.settings, JSON.stringify(settings), { mode: 0o600 });
   const metrics = httpMetrics();
   let cloud: Cloud;
   try {

@@ -1,19 +1,28 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { silentLogger } from '@folsom/core';
 import {
   canMakeNamespaces,
   clients2012,
   hostNamespace,
+  type RabbitServer,
   type RunningProgram,
   startProgram,
+  startRabbit,
 } from '@folsom/testing';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, vi } from 'vitest';
+import { buildGuestImage } from '../../deploy/guest-image/build.ts';
+import { computeSteps } from './compute.ts';
 import { identitySteps } from './identity.ts';
 import { type ImageFile, imageSteps } from './image.ts';
 import { objectSteps } from './object.ts';
 import { session } from './steps.ts';
 import { HOST, type Walk } from './walk.ts';
+
+// Guests boot in emulation where the machine cannot virtualise.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const clients = await clients2012();
 const possible = clients !== undefined && canMakeNamespaces();
@@ -24,6 +33,7 @@ if (!possible)
 describe.skipIf(!possible)('walk-through', () => {
   const walk = { ids: {} } as Walk;
   const programs: RunningProgram[] = [];
+  let rabbit: RabbitServer;
   const images: [ImageFile, ImageFile] = [
     { name: 'cirros-0.3.0-i386', bytes: Buffer.alloc(9_159_168, 'i386') },
     { name: 'cirros-0.3.0-x86_64', bytes: Buffer.alloc(9_761_280, 'x86_64') },
@@ -32,6 +42,11 @@ describe.skipIf(!possible)('walk-through', () => {
   beforeAll(async () => {
     walk.dir = await mkdtemp(join(tmpdir(), 'folsom-walk-'));
     walk.host = await hostNamespace(`fw${process.pid % 100_000}`, [`${HOST}/24`]);
+    const cache = fileURLToPath(new URL('../../.cache/guest-image', import.meta.url));
+    const guest = await buildGuestImage({ directory: cache, log: silentLogger });
+    images[1].bytes = await readFile(guest.disk);
+    await walk.host.startLibvirtd();
+    rabbit = await startRabbit({ enter: walk.host.enter });
     walk.shell = session(clients!, { enter: walk.host.enter, cwd: walk.dir });
     walk.configure = async (name, lines) => {
       const path = join(walk.dir, name);
@@ -53,11 +68,13 @@ describe.skipIf(!possible)('walk-through', () => {
 
   afterAll(async () => {
     await Promise.all(programs.map(program => program.stop()));
+    await rabbit?.stop();
     await walk.host?.remove();
     await rm(walk.dir, { recursive: true, force: true });
   });
 
   describe('1 identity', () => identitySteps(walk));
   describe('2 image', () => imageSteps(walk, () => images));
+  describe('3 to 5 compute', () => computeSteps(walk, { rabbitPort: () => rabbit.port }));
   describe('6 object storage', () => objectSteps(walk));
 });

@@ -1,0 +1,49 @@
+import { type Config, configFrom } from '@folsom/config';
+import { consoleOptions } from '@folsom/console';
+import { novaOptions } from '@folsom/nova/options';
+import { schedulerOptions, trustOptions } from '@folsom/scheduler';
+import type { PartOptions } from './cloud.ts';
+
+/** Name of this node in nova's service records. */
+const NODE = 'folsom';
+export const BRIDGE = 'br100';
+
+/** nova.conf of the all-in-one cloud. */
+export function novaConfig(
+  options: Pick<PartOptions, 'layout' | 'ports' | 'hostIp' | 'compute' | 'fixedRange'>,
+): Config {
+  const { layout, ports, hostIp, compute, fixedRange } = options;
+  const real = compute.driver === 'libvirt';
+  return configFrom([novaOptions, schedulerOptions, trustOptions, consoleOptions], {
+    DEFAULT: {
+      host: NODE,
+      my_ip: hostIp,
+      auth_strategy: 'keystone',
+      state_path: layout.nova,
+      instances_path: layout.instances,
+      networks_path: layout.networks,
+      lock_path: `${layout.nova}/lock`,
+      osapi_compute_listen: hostIp,
+      osapi_compute_listen_port: ports.compute,
+      metadata_listen: real ? '0.0.0.0' : hostIp,
+      metadata_listen_port: ports.metadata,
+      metadata_port: ports.metadata,
+      glance_api_servers: `${hostIp}:${ports.image}`,
+      compute_driver: real ? 'libvirt.LibvirtDriver' : 'fake.FakeDriver',
+      libvirt_type: compute.why.startsWith('KVM') ? 'kvm' : 'qemu',
+      firewall_driver: real ? 'nova.virt.libvirt.firewall.IptablesFirewallDriver' : null,
+      network_manager: 'nova.network.manager.FlatDHCPManager',
+      fake_network: !real,
+      flat_network_bridge: BRIDGE,
+      fixed_range: fixedRange,
+      force_dhcp_release: true,
+      novncproxy_host: hostIp,
+      novncproxy_port: ports.novncproxy,
+      novncproxy_base_url: `http://${hostIp}:${ports.novncproxy}/vnc_auto.html`,
+      vncserver_listen: '127.0.0.1',
+      vncserver_proxyclient_address: '127.0.0.1',
+      // One machine: heartbeats and clean-ups may be quick.
+      periodic_fuzzy_delay: 0,
+    },
+  });
+}

@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
+import { openDatabase } from '@folsom/db';
+import { run } from '@folsom/host';
+import { iptables } from '@folsom/host/iptables';
+import { libvirtdAnswers } from '@folsom/host/libvirtd';
+import { hostRunner } from '@folsom/host/runner';
+import { startNetwork } from '@folsom/network';
+import { createLocalBus } from '@folsom/rpc';
+import type { Print } from './commands.ts';
+import type { Layout } from './layout.ts';
+import { portsWithOffset } from './layout.ts';
+import { novaConfig } from './nova-config.ts';
+
+const VIRSH = ['virsh', '-c', 'qemu:///system'];
+const VIRSH_TIMEOUT_MS = 30_000;
+
+/** Removes what a stopped cloud has left on this host: its guests, bridge, rules, DHCP server, and all of its files. */
+export async function purge(
+  layout: Layout,
+  settings: PurgeSettings | undefined,
+  print: Print,
+): Promise<void> {
+  if (settings?.driver === 'libvirt') {
+    const guests = await removeGuests(layout);
+    if (guests > 0) print(`removed ${guests} guest${guests === 1 ? '' : 's'}`);
+    await removeNetwork(layout, settings);
+    print('removed the network of the guests');
+  }
+  await rm(layout.dir, { recursive: true, force: true });
+  print(`removed ${layout.dir}`);
+}
+
+/** What the cloud was started with, as far as it shaped the host. */
+export interface PurgeSettings {
+  driver: 'libvirt' | 'fake';
+  hostIp: string;
+  fixedRange: string;
+  portsOffset: number;
+}
+
+/** Guests are ours when their disks lie in our state directory. */
+async function removeGuests(layout: Layout): Promise<number> {
+  if (!(await libvirtdAnswers())) return 0;
+  const listed = await run([...VIRSH, 'list', '--all', '--name'], { timeoutMs: VIRSH_TIMEOUT_MS });
+  let removed = 0;
+  for (const name of listed.stdout.split('\n').filter(Boolean)) {
+    const { stdout } = await run([...VIRSH, 'dumpxml', name], {
+      timeoutMs: VIRSH_TIMEOUT_MS,
+      allowedCodes: 'any',
+    });
+    if (!stdout.includes(`${layout.instances}/`)) continue;
+    for (const command of ['destroy', 'undefine']) {
+      await run([...VIRSH, command, name], { timeoutMs: VIRSH_TIMEOUT_MS, allowedCodes: 'any' });
+    }
+    removed += 1;
+  }
+  return removed;
+}
+
+/** The network service knows what it has put on the host: it is started for a moment to take that away. */
+async function removeNetwork(layout: Layout, settings: PurgeSettings): Promise<void> {
+  if (!existsSync(layout.db('nova'))) return;
+  const world: World = { clock: systemClock, random: systemRandom, log: createLogger({ level: 'error' }) };
+  const db = await openDatabase({ connection: `sqlite:///${layout.db('nova')}`, ...world });
+  const bus = createLocalBus(world);
+  try {
+    const config = novaConfig({
+      layout,
+      ports: portsWithOffset(settings.portsOffset),
+      hostIp: settings.hostIp,
+      compute: { driver: 'libvirt', why: '' },
+      fixedRange: settings.fixedRange,
+    });
+    const network = await startNetwork({ config, db, bus, world });
+    await network.removeNetworkFromHost();
+    await network.stop();
+    // The rules of guests are the compute service's.
+    await iptables({ runner: hostRunner, binary: 'nova-compute' }).removeAll();
+  } finally {
+    await bus.close();
+    await db.close();
+  }
+}

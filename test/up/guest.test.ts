@@ -1,0 +1,187 @@
+import { existsSync } from 'node:fs';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { silentLogger } from '@folsom/core';
+import {
+  canMakeNamespaces,
+  type HostNamespace,
+  hostNamespace,
+  type RunningProgram,
+  runProgram,
+  startProgram,
+} from '@folsom/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildGuestImage } from '../../deploy/guest-image/build.ts';
+
+const possible = canMakeNamespaces() && existsSync('/usr/bin/openstack') && existsSync('/usr/sbin/libvirtd');
+if (!possible) console.warn('SKIPPED: the life of a guest needs root, libvirt and the openstack command');
+
+const MINUTE_MS = 60_000;
+
+/** What a newcomer does: `npm start` on a machine of its own, and today's `openstack` command. */
+describe.skipIf(!possible)("folsom up with real guests, used with today's openstack command", () => {
+  let dir: string;
+  let host: HostNamespace;
+  let cloud: RunningProgram;
+  let variables: Record<string, string>;
+  const state = () => join(dir, 'var');
+
+  const openstack = async (...argv: string[]) => {
+    const done = await host.exec(['/usr/bin/openstack', ...argv], {
+      env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8', HOME: dir, ...variables },
+      timeoutMs: 2 * MINUTE_MS,
+    });
+    if (done.code !== 0) throw new Error(`openstack ${argv.join(' ')}: ${done.stdout}${done.stderr}`);
+    return done.stdout;
+  };
+  const eventually = async <T>(
+    what: string,
+    seconds: number,
+    look: () => Promise<T | undefined>,
+  ): Promise<T> => {
+    const deadline = performance.now() + seconds * 1000;
+    for (;;) {
+      const found = await look();
+      if (found !== undefined) return found;
+      if (performance.now() > deadline) throw new Error(`${what}: not within ${seconds} s`);
+      await new Promise(resolve => setTimeout(resolve, 500));
+    }
+  };
+  const up = async () => {
+    cloud = await startProgram('folsom', ['up', '--state-dir', state(), '--compute-driver', 'libvirt'], {
+      logFile: join(dir, 'terminal.log'),
+      enter: host.enter,
+      until: /^ready in [\d.]+ s$/m,
+      timeoutMs: 2 * MINUTE_MS,
+    });
+  };
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'folsom-guest-'));
+    host = await hostNamespace(`fg${process.pid % 100_000}`, ['192.0.2.10/24']);
+    // A host without a way out cannot download packages: it gets an image built before.
+    const cache = fileURLToPath(new URL('../../.cache/guest-image', import.meta.url));
+    await buildGuestImage({ directory: cache, log: silentLogger });
+    await mkdir(join(state(), 'guest-image'), { recursive: true });
+    await cp(cache, join(state(), 'guest-image'), { recursive: true });
+    await up();
+    const text = await readFile(join(state(), 'openrc'), 'utf8');
+    variables = Object.fromEntries(
+      [...text.matchAll(/^export (\w+)='?(.*?)'?$/gm)].map(match => [match[1]!, match[2]!]),
+    );
+  }, 4 * MINUTE_MS);
+  afterAll(async () => {
+    await cloud?.stop();
+    await host?.remove();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it('offers an image, flavors and a hypervisor', async () => {
+    expect(await openstack('image', 'list', '-f', 'value', '-c', 'Name')).toContain('guest\n');
+    expect(await openstack('flavor', 'list', '-f', 'value', '-c', 'Name')).toContain('m1.tiny');
+    expect(await openstack('hypervisor', 'list', '-f', 'value', '-c', 'Hypervisor Type')).toMatch(/QEMU/i);
+  });
+
+  it(
+    'boots a guest that answers ssh, and shows its log',
+    async () => {
+      const key = join(dir, 'me.pem');
+      await writeFile(key, await openstack('keypair', 'create', 'me'));
+      await chmod(key, 0o600);
+      await openstack('security', 'group', 'rule', 'create', '--proto', 'tcp', '--dst-port', '22', 'default');
+      await openstack(
+        'flavor',
+        'create',
+        '--id',
+        '42',
+        '--ram',
+        '128',
+        '--disk',
+        '0',
+        '--vcpus',
+        '1',
+        'm1.nano',
+      );
+      await openstack(
+        'server',
+        'create',
+        '--image',
+        'guest',
+        '--flavor',
+        'm1.nano',
+        '--key-name',
+        'me',
+        '--wait',
+        'first',
+      );
+      const shown = JSON.parse(await openstack('server', 'show', '-f', 'json', 'first')) as {
+        status: string;
+        addresses: Record<string, string[]> | string;
+      };
+      expect(shown.status).toBe('ACTIVE');
+      const address = /\d+\.\d+\.\d+\.\d+/.exec(JSON.stringify(shown.addresses))![0];
+      const said = await eventually('ssh answers', 120, async () => {
+        const ssh = await host.exec(
+          [
+            'ssh',
+            ...['-i', key, '-l', 'cirros', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=5'],
+            ...['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', address, 'hostname'],
+          ],
+          { timeoutMs: 20_000 },
+        );
+        return ssh.code === 0 ? ssh.stdout : undefined;
+      });
+      expect(said.trim()).toBe('first');
+      expect(await openstack('console', 'log', 'show', 'first')).toContain('login:');
+    },
+    5 * MINUTE_MS,
+  );
+
+  it(
+    'finds its guest again after a restart',
+    async () => {
+      cloud.kill('SIGKILL');
+      await cloud.exited;
+      await up();
+      expect(await openstack('server', 'list', '-f', 'value', '-c', 'Name', '-c', 'Status')).toBe(
+        'first ACTIVE\n',
+      );
+      const running = await host.exec(['virsh', '-c', 'qemu:///system', 'list', '--name']);
+      expect(running.stdout.trim()).toMatch(/^instance-/);
+    },
+    2 * MINUTE_MS,
+  );
+
+  it(
+    'deletes the guest without a trace',
+    async () => {
+      await openstack('server', 'delete', '--wait', 'first');
+      const left = await host.exec(['virsh', '-c', 'qemu:///system', 'list', '--all', '--name']);
+      expect(left.stdout.trim()).toBe('');
+      expect((await host.exec(['ip', '-o', 'link', 'show'])).stdout).not.toMatch(/vnet|tap/);
+    },
+    2 * MINUTE_MS,
+  );
+
+  it(
+    'down --purge takes guests, bridge, rules and files away',
+    async () => {
+      await openstack('server', 'create', '--image', 'guest', '--flavor', 'm1.nano', '--wait', 'second');
+      const done = await runProgram('folsom', ['down', '--purge', '--state-dir', state()], {
+        enter: host.enter,
+        timeoutMs: MINUTE_MS,
+      });
+      expect(done.code, done.stderr).toBe(0);
+      expect(
+        (await host.exec(['virsh', '-c', 'qemu:///system', 'list', '--all', '--name'])).stdout.trim(),
+      ).toBe('');
+      expect((await host.exec(['ip', '-o', 'link', 'show'])).stdout).not.toMatch(/br100|vnet/);
+      expect((await host.exec(['iptables-save'])).stdout).not.toContain('nova');
+      expect((await host.exec(['ip', 'netns', 'pids', host.name])).stdout).not.toContain('dnsmasq');
+      expect(existsSync(state())).toBe(false);
+    },
+    3 * MINUTE_MS,
+  );
+});
