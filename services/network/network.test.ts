@@ -105,6 +105,23 @@ describe('nova-network without touching the host', () => {
     expect(left).toEqual([{ n: 0 }]);
   });
 
+  it('57: CVE-2013-1838: a tenant gets no more addresses than its quota', async () => {
+    await db.knex('quotas').insert({ project_id: 'p', resource: 'fixed_ips', hard_limit: 2, deleted: 0 });
+    const instances = await Promise.all([200, 201, 202, 203].map(number => addInstance(db, number)));
+    const results = await Promise.allSettled(
+      instances.map(one => network.allocate_for_instance(admin, ask(one))),
+    );
+    expect(results.filter(result => result.status === 'fulfilled')).toHaveLength(2);
+    for (const result of results) {
+      if (result.status === 'rejected') expect(result.reason.name).toBe('FixedIpLimitExceeded');
+    }
+    await db.knex('quotas').delete();
+    for (const one of instances) {
+      await network.deallocate_for_instance(admin, { instance_id: one.id, project_id: 'p', host: 'node1' });
+    }
+    expect(await db.knex('reservations').where('deleted', 0)).toEqual([]);
+  });
+
   it('keeps a leased address until its lease ends', async () => {
     const instance = await addInstance(db, 2);
     const info = await network.allocate_for_instance(admin, ask(instance));

@@ -15,10 +15,10 @@ import {
   associatedOf,
   type FixedIpQuota,
   leaseFixedIp,
-  noFixedIpQuota,
   releaseFixedIp,
   setupNetwork,
 } from './addresses.ts';
+import { fixedIpQuota } from './fixed-ip-quota.ts';
 import { networkHandlers } from './handlers.ts';
 import { type LeaseSpool, leaseSpool } from './lease-spool.ts';
 import { configuredScript, fakeNetworkHost, linuxNetworkHost, type NetworkHost } from './network-host.ts';
@@ -52,7 +52,7 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
     host,
     networkHost: fakeNetworkHost,
     leases: null,
-    quota: options.quota ?? noFixedIpQuota,
+    quota: options.quota ?? fixedIpQuota(db, world, settings),
     client: networkApi({ bus, db, clock: world.clock }).client,
     isUp: async other => {
       const record = await serviceByHostAndBinary(db.knex, other, 'nova-network').catch(() => undefined);
