@@ -638,7 +638,8 @@ class Body implements RequestBody {
         }
         this.phase = 'size';
       } else if (this.phase === 'size') {
-        const match = /^([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?$/.exec(line);
+        // Clients that print the size with Python's hex() put 0x before it.
+        const match = /^(?:0[xX])?([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?$/.exec(line);
         if (!match) {
           this.fail(new BadFraming('bad chunk size'));
           return null;

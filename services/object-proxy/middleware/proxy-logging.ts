@@ -1,4 +1,4 @@
-import { type BodyStream, quotePath, type RequestBody } from '@folsom/swift/http-message';
+import { type BodyStream, ClientDisconnected, quotePath, type RequestBody } from '@folsom/swift/http-message';
 import type { Middleware } from '../pipeline.ts';
 import { isTrue, remoteClient } from '../request.ts';
 
@@ -90,7 +90,7 @@ function countingBody(body: RequestBody): { body: RequestBody; count: () => numb
           count += chunk?.length ?? 0;
           return chunk;
         } catch (error) {
-          gone = true;
+          gone = error instanceof ClientDisconnected;
           throw error;
         }
       },
