@@ -59,7 +59,7 @@ error_suppression_interval = 1
 use = egg:swift#catch_errors
 `;
 
-const HASH = pathHash('faults');
+export const HASH = pathHash('faults');
 
 /** A whole object store of several hosts in this process, with what it takes to break it. */
 export interface Cluster {
@@ -72,8 +72,12 @@ export interface Cluster {
   lines: string[];
   startServer(node: StorageNode, kind: Kind, conf?: Record<string, string>): Promise<void>;
   stopServer(node: StorageNode, kind: Kind): Promise<void>;
-  /** A proxy; its clock runs `skewMs` ahead. */
-  startProxy(skewMs?: number): Promise<{ port: number; service: RunningService }>;
+  /** A proxy; its clock runs `skewMs` ahead. `conf` replaces its proxy-server.conf. */
+  startProxy(
+    skewMs?: number,
+    conf?: string,
+    port?: number,
+  ): Promise<{ port: number; service: RunningService }>;
   /** One pass of the object replicator of every host, by our own sync. */
   replicate(): Promise<void>;
   /** Writes the object ring of the builder, and lets servers and proxies see it at once. */
@@ -189,14 +193,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       await node.services[kind]?.stop();
       delete node.services[kind];
     },
-    startProxy: async (skewMs = 0) => {
+    startProxy: async (skewMs = 0, conf = PROXY_CONF, port = 0) => {
       const service = await startProxy({
-        conf: parseConf(PROXY_CONF),
+        conf: parseConf(conf),
         rings: { account: ring('account'), container: ring('container'), object: ring('object') },
         pathHash: HASH,
         world: { ...world, clock: { ...systemClock, now: () => systemClock.now() + skewMs } },
         host: '127.0.0.1',
-        port: 0,
+        port,
         swiftDir,
       });
       proxies.push(service);
