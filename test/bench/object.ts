@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@folsom/core';
@@ -107,32 +108,52 @@ function printRow(
 }
 
 /** One very large object there and back, as a stream. */
-async function large(
-  print: (line: string) => void,
-  { port, path, token, cpuSeconds, memory }: BenchServers,
-): Promise<void> {
-  const url = `http://127.0.0.1:${port}${path}/bench/large`;
+async function large(print: (line: string) => void, servers: BenchServers): Promise<void> {
+  const { port, path, token, cpuSeconds, memory } = servers;
   const chunk = Buffer.alloc(2 ** 20, 'z');
-  let left = LARGE_BYTES;
-  const body = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      if (left <= 0) return controller.close();
-      controller.enqueue(chunk.subarray(0, Math.min(chunk.length, left)));
-      left -= chunk.length;
-    },
-  });
-  const headers = { 'X-Auth-Token': token };
+  const where = { host: '127.0.0.1', port, path: `${path}/bench/large`, headers: { 'X-Auth-Token': token } };
   let cpu = cpuSeconds();
   let started = performance.now();
-  const put = await fetch(url, { method: 'PUT', headers, body, duplex: 'half' } as RequestInit);
-  report(print, `PUT ${sized(LARGE_BYTES)} (${put.status})`, started, cpuSeconds() - cpu, memory());
+  const put = await new Promise<number>((resolve, reject) => {
+    const sending = request(
+      { ...where, method: 'PUT', headers: { ...where.headers, 'Content-Length': LARGE_BYTES } },
+      answer => answer.resume().on('end', () => resolve(answer.statusCode ?? 0)),
+    );
+    sending.on('error', reject);
+    let left = LARGE_BYTES;
+    const more = () => {
+      while (left > 0) {
+        const piece = chunk.subarray(0, Math.min(chunk.length, left));
+        left -= piece.length;
+        if (!sending.write(piece)) return;
+      }
+      sending.off('drain', more);
+      sending.end();
+    };
+    sending.on('drain', more);
+    more();
+  });
+  report(print, `PUT ${sized(LARGE_BYTES)} (${put})`, started, cpuSeconds() - cpu, memory());
   cpu = cpuSeconds();
   started = performance.now();
-  const get = await fetch(url, { headers });
   let received = 0;
-  for await (const piece of get.body!) received += piece.length;
-  report(print, `GET ${sized(received)} (${get.status})`, started, cpuSeconds() - cpu, memory());
-  await fetch(url, { method: 'DELETE', headers });
+  const got = await new Promise<number>((resolve, reject) => {
+    request(where, answer =>
+      answer
+        .on('data', (piece: Buffer) => {
+          received += piece.length;
+        })
+        .on('end', () => resolve(answer.statusCode ?? 0))
+        .on('error', reject),
+    )
+      .on('error', reject)
+      .end();
+  });
+  report(print, `GET ${sized(received)} (${got})`, started, cpuSeconds() - cpu, memory());
+  await fetch(`http://127.0.0.1:${port}${path}/bench/large`, {
+    method: 'DELETE',
+    headers: { 'X-Auth-Token': token },
+  });
 }
 
 function report(
