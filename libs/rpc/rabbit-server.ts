@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { World } from '@folsom/core';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { Served, ServeOptions } from './bus.ts';
@@ -35,7 +36,7 @@ export async function rabbitServer(
   let channel: Channel | undefined;
   let tags: string[] = [];
   let stopped = false;
-  let unnamed = 0;
+  let repeated = 0;
 
   const setUp = async (session: Session) => {
     if (stopped) return;
@@ -88,11 +89,24 @@ export async function rabbitServer(
     }
     const msgId = typeof body._msg_id === 'string' ? body._msg_id : undefined;
     const ownId = message.properties.messageId as string | undefined;
-    const id = ownId ?? msgId ?? `unnamed-${unnamed++}`;
+    const id = ownId ?? msgId ?? nameOf(from, message);
     if (finished.has(id)) return ack({ channel: from, message });
     const again = running.has(id);
     running.set(id, { channel: from, message });
     if (!again) void work(id, body, msgId, ownId);
+  };
+
+  /**
+   * Folsom's casts have no id and are known by their content. A redelivered one belongs to work that has lost its
+   * channel; equal ones that come anew are each a message of their own.
+   */
+  const nameOf = (from: Channel, message: ConsumeMessage): string => {
+    const name = createHash('sha1').update(message.content).digest('hex');
+    if (message.fields.redelivered) {
+      for (const [id, delivery] of running) if (id.startsWith(name) && delivery.channel !== from) return id;
+      return name;
+    }
+    return running.has(name) || finished.has(name) ? `${name}-${repeated++}` : name;
   };
 
   const work = async (id: string, body: Body, msgId: string | undefined, ownId: string | undefined) => {

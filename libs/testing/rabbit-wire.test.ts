@@ -326,6 +326,38 @@ describe.skipIf(serverMissing('rabbit'))('on the wire', { timeout: 120_000 }, ()
     expect(lines.join('')).not.toContain('MARKED');
   });
 
+  it('works on once when a Folsom peer’s cast is delivered again, and twice when it is sent twice', async () => {
+    await broker.ctl('add_vhost', 'apart');
+    await broker.ctl('set_permissions', '-p', 'apart', 'guest', '.*', '.*', '.*');
+    const own = bus({ rabbit_virtual_host: 'apart' });
+    const release = Promise.withResolvers<void>();
+    let begun = 0;
+    const slow = async () => {
+      begun++;
+      await release.promise;
+    };
+    await own.serve({ topic: 'again', host: 'h', handlers: { slow } });
+    const other = await amqp.connect(`${broker.url.slice(0, -1)}/apart`);
+    other.on('error', () => {});
+    const sender = await other.createConfirmChannel();
+    const body = Buffer.from(JSON.stringify({ method: 'slow', args: {} }));
+    for (let n = 0; n < 2; n++) sender.publish('nova', 'again', body);
+    await sender.waitForConfirms();
+    await eventually(() => begun).toBe(2);
+    await broker.ctl('close_all_connections', '-p', 'apart', 'test');
+    const reconnected = () =>
+      lines.filter(line => line.includes('connection to the message broker is lost')).length;
+    await eventually(reconnected).toBeGreaterThan(0);
+    await eventually(() => own.ready().then(() => true)).toBe(true);
+    const waiting = async () =>
+      (await table('-p', 'apart', 'list_queues', 'name', 'messages')).find(([name]) => name === 'again')?.[1];
+    await eventually(waiting).toBe('2');
+    expect(begun).toBe(2);
+    release.resolve();
+    await eventually(waiting).toBe('0');
+    expect(begun).toBe(2);
+  });
+
   it('says what to do when the broker is not there, and gives up only where told so', async () => {
     const away = bus({ rabbit_port: 1 });
     await expect(away.ready()).rejects.toMatchObject({ name: 'RpcUnavailable', status: 503 });
