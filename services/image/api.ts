@@ -4,7 +4,7 @@ import { authTokenHook, type TokenValidator } from '@folsom/auth';
 import type { Config } from '@folsom/config';
 import type { RunningService, World } from '@folsom/core';
 import { checkSchema, type Database } from '@folsom/db';
-import { createApp, type HttpMetrics } from '@folsom/http';
+import { createApp, type HttpMetrics, type RouteInfo } from '@folsom/http';
 import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
 import { discardUnreadBody } from './bodies.ts';
@@ -46,10 +46,16 @@ export interface ImageApiOptions {
   listen?: { host: string; port: number };
 }
 
+/** A running service that also tells what it serves. */
+export interface RunningImageService extends RunningService {
+  /** Every declared route, for documentation and generated tests. */
+  routes: readonly RouteInfo[];
+}
+
 export const IMAGE_API_PORT = 9292;
 
 /** Starts glance-api: versions 1 and 2, stores, image cache, recovery of uploads cut off by a crash. */
-export async function startImageApi(options: ImageApiOptions): Promise<RunningService> {
+export async function startImageApi(options: ImageApiOptions): Promise<RunningImageService> {
   const { config, db } = options;
   const world = { ...options.world, log: options.world.log.child({ service: 'glance-api' }) };
   const settings = config.of(imageOptions);
@@ -85,7 +91,7 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningSe
     }),
     settings,
   };
-  if (db) await recoverUploads({ db, stores, journal, world, cipher });
+  if (db) await recoverUploads({ db, stores, journal, world, cipher, scrubQueue: parts.scrubQueue });
 
   const app = createApp({
     name: 'glance-api',
@@ -150,6 +156,7 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningSe
   return {
     name: 'glance-api',
     addresses: [address],
+    routes: app.routes,
     stop: () => {
       stopping ??= stop();
       return stopping;

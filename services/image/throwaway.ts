@@ -21,6 +21,8 @@ export interface Throwaway {
   /** Where the file store keeps images. */
   images: string;
   db: Database;
+  /** Every declared route of API and registry. */
+  routes: { to: 'api' | 'registry'; method: string; path: string }[];
   /** Every line logged so far. */
   log(): string;
   /** Names of the image files there are. */
@@ -108,6 +110,10 @@ export async function startThrowaway(options: ThrowawayOptions = {}): Promise<Th
     running.push(api);
     made.api = `http://${api.addresses[0]}`;
     made.registry = `http://${registry.addresses[0]}`;
+    made.routes = [
+      ...api.routes.map(route => ({ ...route, to: 'api' as const })),
+      ...registry.routes.map(route => ({ ...route, to: 'registry' as const })),
+    ];
   };
   const stopServices = async () => {
     for (const service of running.reverse()) await service.stop();
@@ -119,6 +125,7 @@ export async function startThrowaway(options: ThrowawayOptions = {}): Promise<Th
     directory,
     images,
     db,
+    routes: [],
     log: () => lines.join(''),
     files: async () => (await readdir(images)).filter(name => !name.startsWith('.')).sort(),
     call: async (method, path, { user = 'alice', headers = {}, body, to = 'api' } = {}) => {

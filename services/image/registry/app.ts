@@ -2,7 +2,7 @@ import { authTokenHook, type TokenValidator } from '@folsom/auth';
 import type { Config } from '@folsom/config';
 import type { RunningService, World } from '@folsom/core';
 import { checkSchema, type Database } from '@folsom/db';
-import { createApp, type HttpMetrics } from '@folsom/http';
+import { createApp, type HttpMetrics, type RouteInfo } from '@folsom/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { jsonBody, queryOf } from '../bodies.ts';
 import { contextOf, unauthenticatedContext } from '../context.ts';
@@ -46,7 +46,9 @@ const JSON_TYPE = 'application/json; charset=UTF-8';
 const HTML_TYPE = 'text/html; charset=UTF-8';
 
 /** Starts glance-registry: image metadata over REST, for our glance-api or an original one. */
-export async function startRegistry(options: RegistryOptions): Promise<RunningService> {
+export async function startRegistry(
+  options: RegistryOptions,
+): Promise<RunningService & { routes: readonly RouteInfo[] }> {
   const { config, db, world } = options;
   const settings = config.of(imageOptions);
   await checkSchema(db, 'glance');
@@ -144,6 +146,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningSe
   return {
     name: 'glance-registry',
     addresses: [address],
+    routes: app.routes,
     stop: () => {
       stopping ??= app.stop();
       return stopping;

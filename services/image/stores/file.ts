@@ -47,6 +47,7 @@ export async function fileStore(datadir: string, world: World): Promise<Store & 
       return found?.isFile() ? found.size : 0;
     },
     add: async ({ imageId, data, size, sizeMax, signal }) => {
+      if (!/^[\w{}:-]{1,64}$/.test(imageId)) throw storeFault('BadStoreUri');
       const path = join(root, imageId);
       const aside = join(incoming, `${imageId}.${world.random.hex(8)}`);
       if (await stat(path).catch(() => null)) throw storeFault('DuplicateImageData');

@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { pid } from 'node:process';
 import type { World } from '@folsom/core';
 
-/** How an upload began: `create` made the image with it, `put` and `copy` fill a reserved one, `data` is version 2. */
-export type UploadKind = 'create' | 'put' | 'copy' | 'data';
+/**
+ * How an upload began: `create` made the image with it, `put` and `copy` fill a reserved one, `data` is version 2. `delete`
+ * is no upload but the removal of an image's bytes after the image.
+ */
+export type UploadKind = 'create' | 'put' | 'copy' | 'data' | 'delete';
 
-/** What is noted about an upload in progress. */
+/** What is noted about an upload or a removal in progress. */
 export interface UploadNote {
   imageId: string;
   kind: UploadKind;
@@ -58,16 +61,22 @@ export async function uploadJournal(directory: string, world: World): Promise<Up
 
   return {
     open: async note => {
+      if (!/^[\w{}:-]{1,64}$/.test(note.imageId)) throw new Error('not the id of an image');
       const stored: StoredNote = { ...note, host, pid, processStart, instance };
-      const path = join(directory, `${note.imageId}.${world.random.hex(8)}.json`);
+      const path = join(directory, `${note.imageId}.${pid}-${world.random.hex(8)}.json`);
       await writeDurably(path, JSON.stringify(stored));
       return { close: () => rm(path, { force: true }) };
     },
     abandoned: async () => {
       const found: (UploadNote & OpenNote)[] = [];
       for (const name of await readdir(directory)) {
-        if (!name.endsWith('.json')) continue;
         const path = join(directory, name);
+        // A note that was not finished: its upload had not begun.
+        const unfinished = /\.(\d+)-[0-9a-f]+\.json\.new$/.exec(name)?.[1];
+        if (unfinished !== undefined && (await startOf(Number(unfinished))) === null) {
+          await rm(path, { force: true });
+        }
+        if (!name.endsWith('.json')) continue;
         let note: StoredNote;
         try {
           note = JSON.parse(await readFile(path, 'utf8')) as StoredNote;

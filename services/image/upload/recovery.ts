@@ -1,9 +1,10 @@
-import type { World } from '@folsom/core';
+import { Fault, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { serviceContext } from '../context.ts';
 import type { Image } from '../image.ts';
 import type { LocationCipher } from '../registry/encryption.ts';
 import { findImage, imagesInStatus, updateImage } from '../repository/images.ts';
+import type { ScrubQueue } from '../scrubber/queue.ts';
 import type { Stores } from '../stores/index.ts';
 import type { UploadJournal, UploadNote } from './journal.ts';
 
@@ -30,6 +31,7 @@ export async function recoverUploads(parts: {
   journal: UploadJournal;
   world: World;
   cipher: LocationCipher | null;
+  scrubQueue: ScrubQueue;
 }): Promise<Recovered> {
   const { db, stores, journal, world } = parts;
   const context = serviceContext(world);
@@ -39,6 +41,14 @@ export async function recoverUploads(parts: {
     const { imageId } = note;
     try {
       let image = await findImage(db, imageId, { withDeleted: true });
+      if (note.kind === 'delete') {
+        if (image?.deleted && image.location) {
+          const location = parts.cipher?.decrypt(image.location) ?? image.location;
+          result.removed += await finishRemoval(parts, image, location);
+        }
+        await note.close();
+        continue;
+      }
       if (image && shouldKill(image, note)) {
         const killed = await updateImage(
           db,
@@ -80,6 +90,27 @@ export async function recoverUploads(parts: {
     });
   }
   return result;
+}
+
+/** Removes, or hands to the scrubber, the bytes of an image whose deletion was cut off. */
+async function finishRemoval(
+  parts: { stores: Stores; scrubQueue: ScrubQueue; world: World },
+  image: Image,
+  location: string,
+): Promise<number> {
+  const { stores, scrubQueue, world } = parts;
+  if (image.status === 'pending_delete') {
+    await scrubQueue.add(image.id, location, world.clock.now());
+    return 0;
+  }
+  try {
+    await stores.forLocation(location).delete?.(location, serviceContext(world));
+  } catch (error) {
+    if (error instanceof Fault && error.name === 'ImageDataNotFound') return 0;
+    throw error;
+  }
+  world.log.warn('removed the data of an image whose deletion was cut off by a crash', { image: image.id });
+  return 1;
 }
 
 function shouldKill(image: Image, note: UploadNote): boolean {

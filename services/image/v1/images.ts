@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream';
 import type { ImageContext } from '../context.ts';
-import { httpFault, isRegistryFailure } from '../faults.ts';
-import type { ImageMeta } from '../image.ts';
+import { httpFault, isRegistryFailure, plainPage } from '../faults.ts';
+import { type ImageMeta, isUuidLike } from '../image.ts';
 import type { ApiParts } from '../parts.ts';
 import { enforce, requireWritable } from '../policy.ts';
 import type { ImageBrief } from '../registry/registry.ts';
 import { removeImageData } from '../removal.ts';
+import { schemeOf } from '../stores/index.ts';
 import { storeFault } from '../stores/store.ts';
 import { updateStoreAcls } from './acls.ts';
 import type { HeaderMeta } from './headers.ts';
@@ -99,6 +100,11 @@ export async function create(
   const id = fields.id ?? parts.world.random.uuid();
   const withData = request.data !== null || request.copyFrom !== null;
   const scheme = request.storeScheme ?? parts.settings.default_store;
+  // The registry's own answer, given before the id names anything.
+  if (fields.id && !isUuidLike(fields.id)) {
+    const page = plainPage(httpFault(400, { explanation: 'Invalid image id format' }));
+    throw httpFault(400, { explanation: `Failed to reserve image. Got error: ${page}` });
+  }
   if (fields.id && withData) await refuseTakenId(parts, context, fields.id);
   const note = withData
     ? await parts.uploads.note(id, request.copyFrom ? 'copy' : 'create', scheme, ownerOf(context, fields))
@@ -358,10 +364,13 @@ export async function remove(parts: ApiParts, context: ImageContext, id: string)
     });
   }
   const status = image.location && parts.settings.delayed_delete ? 'pending_delete' : 'deleted';
+  // Noted first: a crash between the image and its bytes must leave no bytes.
+  const note = await parts.uploads.note(id, 'delete', schemeOf(image.location ?? '') ?? '', image.owner);
   let before: ImageMeta;
   try {
     before = await parts.registry.delete(context, id, status);
   } catch (error) {
+    await note.close();
     const told = (message: string, code: number) => {
       parts.notifier.notify(context, 'image.delete', 'INFO', message);
       return httpFault(code, { explanation: message });
@@ -373,7 +382,8 @@ export async function remove(parts: ApiParts, context: ImageContext, id: string)
   parts.uploads.abort(id);
   // An upload may have ended since the image was looked at: the bytes are where the row said when it was deleted.
   const location = before.location ?? image.location;
-  if (location) await removeImageData(parts, context, id, location);
+  const removed = location ? await removeImageData(parts, context, id, location) : true;
+  if (removed) await note.close();
   await parts.cache?.remove(id);
   parts.notifier.notify(context, 'image.delete', 'INFO', image);
 }

@@ -236,18 +236,22 @@ export async function deleteV2(parts: V2Parts, context: ImageContext, id: string
     throw httpFault(403, { explanation: `Unable to delete as image ${id} is protected` });
   }
   if (!isMutable(context, image)) throw httpFault(404);
+  // Noted first: a crash between the image and its bytes must leave no bytes.
+  const note = await parts.uploads.note(id, 'delete', '', image.owner);
   const before = await deleteImage(
     parts.db,
     id,
     { status: image.location && parts.settings.delayed_delete ? 'pending_delete' : 'deleted' },
     parts.world.clock.now(),
   );
-  if (!before) throw httpFault(404);
-  parts.uploads.abort(id);
-  if (before.location) {
-    const location = parts.cipher?.decrypt(before.location) ?? before.location;
-    await removeImageData(parts, context, id, location);
+  if (!before) {
+    await note.close();
+    throw httpFault(404);
   }
+  parts.uploads.abort(id);
+  const location = before.location && (parts.cipher?.decrypt(before.location) ?? before.location);
+  const removed = location ? await removeImageData(parts, context, id, location) : true;
+  if (removed) await note.close();
   await parts.cache?.remove(id);
   parts.notifier.notify(context, 'image.delete', 'INFO', imageMeta(before));
 }
