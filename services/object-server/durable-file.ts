@@ -1,13 +1,12 @@
 import {
-  close,
   closeSync,
   constants,
   fstatSync,
   fsync,
   mkdirSync,
-  open,
   openSync,
   renameSync,
+  statfsSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -18,8 +17,6 @@ import type { Random } from '@folsom/core';
 import { linkDescriptor } from '@folsom/host/xattr';
 
 const fsyncFile = promisify(fsync);
-const openFile = promisify(open);
-const closeFile = promisify(close);
 
 /** A file being written on a device; it has no name that anybody reads until it is committed. */
 export interface NewFile {
@@ -71,7 +68,7 @@ export function discard(file: NewFile): void {
 export async function commit(file: NewFile, path: string, device: string, random: Random): Promise<void> {
   await fsyncFile(file.fd);
   const made = place(file, path, device, random);
-  await syncDirectories(dirname(path), made);
+  await syncDirectories(dirname(path), made, device);
 }
 
 /** Names the file; the topmost directory that had to be made for it, or null. */
@@ -105,11 +102,28 @@ function place(file: NewFile, path: string, device: string, random: Random): str
 const gone = (device: string): NodeJS.ErrnoException =>
   Object.assign(new Error(`ENODEV: ${device} is not the file system it was`), { code: 'ENODEV' });
 
-/** Syncs a directory, and those above it up to the one that holds `made`. From below: one commit takes all along. */
-async function syncDirectories(directory: string, made: string | null): Promise<void> {
+/** statfs types of ext4 and XFS. */
+const ONE_JOURNAL = new Set([0xef53, 0x58465342]);
+const journals = new Map<string, boolean>();
+
+/**
+ * Whether a device's file system keeps all metadata in one journal in order, so that syncing a directory puts on
+ * disk, too, how it came to be. Syncing those above would only flush the disk's cache once more for each.
+ */
+function hasOneJournal(device: string): boolean {
+  let known = journals.get(device);
+  if (known === undefined) {
+    known = ONE_JOURNAL.has(statfsSync(device).type);
+    journals.set(device, known);
+  }
+  return known;
+}
+
+/** Syncs a directory, and where need be those above it up to the one that holds `made`. */
+async function syncDirectories(directory: string, made: string | null, device: string): Promise<void> {
   let at = directory;
   await syncDirectory(at);
-  if (made === null) return;
+  if (made === null || hasOneJournal(device)) return;
   const top = dirname(made);
   while (at !== top && at.length > top.length) {
     at = dirname(at);
@@ -118,11 +132,11 @@ async function syncDirectories(directory: string, made: string | null): Promise<
 }
 
 async function syncDirectory(path: string): Promise<void> {
-  const fd = await openFile(path, 'r');
+  const fd = openSync(path, 'r');
   try {
     await fsyncFile(fd);
   } finally {
-    await closeFile(fd);
+    closeSync(fd);
   }
 }
 
