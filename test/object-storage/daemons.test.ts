@@ -65,11 +65,22 @@ it('sync: changes of a container reach another one, proved by its key', async ()
   const url = `http://127.0.0.1:${store.ports.proxy}/v1/AUTH_test2/copy`;
   const other = store.as('test2:tester2');
   expect((await other('PUT', '/v1/AUTH_test2/copy', { 'X-Container-Sync-Key': 'shared' })).status).toBe(201);
-  const made = await owner('PUT', '/v1/AUTH_test/synced', { 'X-Container-Sync-To': url, 'X-Container-Sync-Key': 'shared' });
+  const made = await owner('PUT', '/v1/AUTH_test/synced', {
+    'X-Container-Sync-To': url,
+    'X-Container-Sync-Key': 'shared',
+  });
   expect(made.status).toBe(201);
-  await owner('PUT', '/v1/AUTH_test/synced/doc%20one', { 'X-Object-Meta-Color': 'blue', 'Content-Type': 'text/x-doc' }, 'content');
+  await owner(
+    'PUT',
+    '/v1/AUTH_test/synced/doc%20one',
+    { 'X-Object-Meta-Color': 'blue', 'Content-Type': 'text/x-doc' },
+    'content',
+  );
   await owner('PUT', '/v1/AUTH_test/synced/gone', {}, 'x');
-  const sync = syncPass({ ...parts(), options: syncOptions(section({ bind_port: String(store.ports.container) })) });
+  const sync = syncPass({
+    ...parts(),
+    options: syncOptions(section({ bind_port: String(store.ports.container) })),
+  });
   await sync.run(signal);
   await sync.run(signal);
   const copy = await other('GET', '/v1/AUTH_test2/copy/doc%20one');
@@ -84,7 +95,12 @@ it('sync: changes of a container reach another one, proved by its key', async ()
   expect((await other('GET', '/v1/AUTH_test2/copy/gone')).status).toBe(404);
   expect(sync.counts().failures).toBe(0);
   // Without the key nothing gets through.
-  const forged = await store.ask('PUT', '/v1/AUTH_test2/copy/x', { 'X-Container-Sync-Key': 'wrong', 'X-Timestamp': '1.0' }, 'x');
+  const forged = await store.ask(
+    'PUT',
+    '/v1/AUTH_test2/copy/x',
+    { 'X-Container-Sync-Key': 'wrong', 'X-Timestamp': '1.0' },
+    'x',
+  );
   expect(forged.status).toBe(401);
   await sync.close();
 });
@@ -110,7 +126,10 @@ it('reaper: a deleted account loses its containers and objects', async () => {
     return response.status;
   };
   expect(await direct()).toBe(200);
-  await reaperPass({ ...parts(), options: reaperOptions(section({ bind_port: String(store.ports.account) })) }).run(signal);
+  await reaperPass({
+    ...parts(),
+    options: reaperOptions(section({ bind_port: String(store.ports.account) })),
+  }).run(signal);
   expect(await direct()).toBe(404);
   expect((await admin('GET', '/v1/AUTH_doomed')).status).toBe(403);
 });

@@ -26,9 +26,12 @@ let client: InternalClient;
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'folsom-devices-'));
-  await run(['tar', '--xattrs', '--xattrs-include=user.*', '-xzf', join(FIXTURES, 'devices.tar.gz'), '-C', root], {
-    timeoutMs: 60_000,
-  });
+  await run(
+    ['tar', '--xattrs', '--xattrs-include=user.*', '-xzf', join(FIXTURES, 'devices.tar.gz'), '-C', root],
+    {
+      timeoutMs: 60_000,
+    },
+  );
   const shared = {
     root,
     mountCheck: false,
@@ -74,7 +77,8 @@ async function ask(
   return { status: response.status, headers: response.headers, text };
 }
 
-const expected = (name: string) => JSON.parse(readFileSync(join(FIXTURES, name), 'utf8')) as Record<string, unknown>[];
+const expected = (name: string) =>
+  JSON.parse(readFileSync(join(FIXTURES, name), 'utf8')) as Record<string, unknown>[];
 const containers = readdirSync(FIXTURES)
   .map(name => /^expected-(.+)\.json$/.exec(name)?.[1])
   .filter(name => name !== undefined)
@@ -98,7 +102,13 @@ describe('databases written by swift 1.7.4', () => {
   it.each(containers)('list the container $name as the original proxy did', async ({ file, name }) => {
     const { partition, nodes } = placeOf(rings.container, 'AUTH_test', name);
     for (const { device } of nodes) {
-      const listed = await ask('container', device, partition, 'GET', `${quotePath(`/AUTH_test/${name}`)}?format=json`);
+      const listed = await ask(
+        'container',
+        device,
+        partition,
+        'GET',
+        `${quotePath(`/AUTH_test/${name}`)}?format=json`,
+      );
       expect(JSON.parse(listed.text)).toEqual(expected(file));
     }
   });
@@ -119,11 +129,23 @@ describe('databases written by swift 1.7.4', () => {
       ['X-Content-Type', 'text/plain'],
       ['X-Etag', 'abc'],
     ];
-    const before = Number((await ask('container', device, partition, 'HEAD', '/AUTH_test/albums')).headers.get('x-container-object-count'));
-    expect((await ask('container', device, partition, 'PUT', '/AUTH_test/albums/new', headers)).status).toBe(201);
+    const before = Number(
+      (await ask('container', device, partition, 'HEAD', '/AUTH_test/albums')).headers.get(
+        'x-container-object-count',
+      ),
+    );
+    expect((await ask('container', device, partition, 'PUT', '/AUTH_test/albums/new', headers)).status).toBe(
+      201,
+    );
     const after = await ask('container', device, partition, 'HEAD', '/AUTH_test/albums');
     expect(Number(after.headers.get('x-container-object-count'))).toBe(before + 1);
-    expect((await ask('container', device, partition, 'DELETE', '/AUTH_test/albums/new', [['X-Timestamp', '1999999999.50000']])).status).toBe(204);
+    expect(
+      (
+        await ask('container', device, partition, 'DELETE', '/AUTH_test/albums/new', [
+          ['X-Timestamp', '1999999999.50000'],
+        ])
+      ).status,
+    ).toBe(204);
     const again = await ask('container', device, partition, 'HEAD', '/AUTH_test/albums');
     expect(Number(again.headers.get('x-container-object-count'))).toBe(before);
   });
@@ -134,12 +156,22 @@ describe('databases written by swift 1.7.4', () => {
   ] as const)('have the tables that ours have (%s)', (kind, account, container) => {
     const { partition, nodes } = placeOf(rings[kind], account, container);
     const hash = hashes.hex(account, container);
-    const original = join(root, nodes[0]!.device, `${kind}s`, String(partition), hash.slice(-3), hash, `${hash}.db`);
+    const original = join(
+      root,
+      nodes[0]!.device,
+      `${kind}s`,
+      String(partition),
+      hash.slice(-3),
+      hash,
+      `${hash}.db`,
+    );
     const ours = join(root, 'ours', `${kind}s`, '1', 'abc', hash, `${hash}.db`);
     createDbFile(ours, kind, { account, ...(container ? { container } : {}) }, '1', world);
     const shape = (path: string) => {
       const sqlite = new DatabaseSync(path, { readOnly: true });
-      const items = sqlite.prepare("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite%'").all() as unknown as {
+      const items = sqlite
+        .prepare("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite%'")
+        .all() as unknown as {
         type: string;
         name: string;
         tbl_name: string;
@@ -148,13 +180,25 @@ describe('databases written by swift 1.7.4', () => {
       const columns = items
         .filter(({ type }) => type === 'table')
         .flatMap(({ name }) =>
-          (sqlite.prepare(`PRAGMA table_info(${name})`).all() as unknown as { name: string; type: string; dflt_value: string | null; pk: number }[]).map(
-            column => `${name}.${column.name} ${column.type} ${column.dflt_value} ${column.pk}`,
-          ),
+          (
+            sqlite.prepare(`PRAGMA table_info(${name})`).all() as unknown as {
+              name: string;
+              type: string;
+              dflt_value: string | null;
+              pk: number;
+            }[]
+          ).map(column => `${name}.${column.name} ${column.type} ${column.dflt_value} ${column.pk}`),
         );
       const texts = items
         .filter(({ type }) => type !== 'table')
-        .map(({ name, tbl_name, sql }) => `${name} ${tbl_name} ${sql.toLowerCase().replace(/[\s;]+/g, ' ').replace(/ ?([(),]) ?/g, '$1').trim()}`);
+        .map(
+          ({ name, tbl_name, sql }) =>
+            `${name} ${tbl_name} ${sql
+              .toLowerCase()
+              .replace(/[\s;]+/g, ' ')
+              .replace(/ ?([(),]) ?/g, '$1')
+              .trim()}`,
+        );
       sqlite.close();
       return [...columns, ...texts].sort();
     };
