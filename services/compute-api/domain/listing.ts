@@ -1,8 +1,7 @@
-import type { RequestContext } from '@folsom/core';
-import { isFault } from '@folsom/core';
-import { fromSqlTime, type Knex, toSqlTime } from '@folsom/db';
+import { isFault, isoSeconds, type RequestContext } from '@folsom/core';
+import { type Knex, toSqlTime } from '@folsom/db';
 import { type FlavorRow, flavorByFlavorId, flavorsByIds } from '@folsom/nova/flavors';
-import { type InstanceRecord, instanceName } from '@folsom/nova/instance-records';
+import type { InstanceRecord } from '@folsom/nova/instance-records';
 import { type InstanceFaultRow, latestFaults } from '@folsom/nova/instances';
 import { parseNetworkInfo } from '@folsom/nova/network-info';
 import { groupNamesOfInstances } from '@folsom/nova/security-groups';
@@ -17,8 +16,6 @@ export type Addresses = Record<string, { version: number; addr: string }[]>;
 export interface ListedInstance {
   id: number;
   uuid: string;
-  /** Of the guest on its hypervisor. */
-  name: string;
   display_name: string | null;
   project_id: string | null;
   user_id: string | null;
@@ -33,8 +30,9 @@ export interface ListedInstance {
   access_ip_v6: string | null;
   auto_disk_config: boolean | null;
   progress: number | null;
-  created_at: number | null;
-  updated_at: number | null;
+  /** `2012-09-27T10:00:00Z` */
+  created: string | null;
+  updated: string | null;
   flavor: FlavorRow | undefined;
   metadata: Record<string, string>;
   groups: string[];
@@ -243,10 +241,9 @@ export async function withDetails(deps: Deps, rows: readonly Raw[]): Promise<Lis
   ]);
   return rows.map(raw => ({
     ...(raw as unknown as ListedInstance),
-    name: instanceName(deps.config.instance_name_template, raw),
     auto_disk_config: raw.auto_disk_config === null ? null : Boolean(raw.auto_disk_config),
-    created_at: fromSqlTime(raw.created_at),
-    updated_at: fromSqlTime(raw.updated_at),
+    created: isoOf(raw.created_at),
+    updated: isoOf(raw.updated_at),
     flavor: flavors.get(raw.instance_type_id),
     metadata: metadata.get(raw.uuid) ?? {},
     groups: groups.get(raw.uuid) ?? [],
@@ -263,7 +260,8 @@ export async function detailsOf(deps: Deps, record: InstanceRecord): Promise<Lis
   const nodes = record.host === null ? undefined : await hypervisorNames(knex, [record.host]);
   return {
     ...record,
-    name: instanceName(deps.config.instance_name_template, record),
+    created: record.created_at === null ? null : isoSeconds(record.created_at),
+    updated: record.updated_at === null ? null : isoSeconds(record.updated_at),
     metadata: Object.fromEntries(record.metadata.map(item => [item.key, item.value])),
     groups: record.security_groups.map(group => group.name),
     addresses: addressesOf(record.info_cache?.network_info),
@@ -271,6 +269,10 @@ export async function detailsOf(deps: Deps, record: InstanceRecord): Promise<Lis
     hypervisor_hostname: nodes?.get(record.host as string) ?? null,
   };
 }
+
+/** A column's time as answers show it; both databases keep `YYYY-MM-DD HH:MM:SS` in UTC. */
+const isoOf = (time: string | null): string | null =>
+  time === null ? null : `${time.slice(0, 10)}T${time.slice(11, 19)}Z`;
 
 async function metadataOf(knex: Knex, uuids: string[]): Promise<Map<string, Record<string, string>>> {
   const rows = (await knex('instance_metadata')

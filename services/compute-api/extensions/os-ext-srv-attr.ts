@@ -1,3 +1,4 @@
+import { instanceName } from '@folsom/nova/instance-records';
 import { allowed } from '../deps.ts';
 import type { Extension } from '../http/extension.ts';
 
@@ -13,7 +14,7 @@ export const extension: Extension = {
     if (!allowed(api.deps, api.context, 'compute_extension:extended_server_attributes')) return;
     view['OS-EXT-SRV-ATTR:host'] = instance.host;
     view['OS-EXT-SRV-ATTR:hypervisor_hostname'] = instance.hypervisor_hostname;
-    view['OS-EXT-SRV-ATTR:instance_name'] = instance.name;
+    view['OS-EXT-SRV-ATTR:instance_name'] = instanceName(api.deps.config.instance_name_template, instance);
   },
   xml: {
     server: {

@@ -74,8 +74,8 @@ export function serverView(api: ApiRequest, instance: ListedInstance): JsonObjec
     flavor: instance.flavor
       ? { id: instance.flavor.flavorid, links: bookmark(api, 'flavors', instance.flavor.flavorid) }
       : {},
-    created: time(instance.created_at),
-    updated: time(instance.updated_at ?? instance.created_at),
+    created: instance.created,
+    updated: instance.updated ?? instance.created,
     addresses: instance.addresses,
     accessIPv4: instance.access_ip_v4 ?? '',
     accessIPv6: instance.access_ip_v6 ?? '',
