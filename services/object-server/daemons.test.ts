@@ -22,7 +22,7 @@ const conf = (values: Record<string, string> = {}) =>
   confSection({
     devices: server.root,
     mount_check: 'false',
-    recon_cache_path: join(server.root, '..', `cache-${server.port}`),
+    recon_cache_path: join(server.root, 'cache'),
     ...values,
   });
 const put = (name: string, body: string, headers: Record<string, string> = {}) =>
@@ -146,11 +146,15 @@ describe('updater', () => {
     const [suffix] = readdirSync(root);
     const kept = unpickleDict(readFileSync(join(root, suffix!, readdirSync(join(root, suffix!))[0]!)));
     expect([...(kept.successes as number[])].sort()).toEqual([0, 2]);
+    const recon = () =>
+      JSON.parse(readFileSync(join(conf().str('recon_cache_path', ''), 'object.recon'), 'utf8'));
+    expect(recon().async_pending).toBe(1);
     seen = [];
     status = 404;
     expect(await sweep()).toEqual({ successes: 1, failures: 0 });
     expect(seen.map(line => line.split('/')[1])).toEqual(['sd1']);
     expect(pending()).toEqual([]);
+    expect(recon().async_pending).toBe(0);
   });
 
   it('of several updates of one object only the last is told', async () => {

@@ -64,8 +64,24 @@ export async function sweepUpdates(settings: UpdaterSettings, signal?: AbortSign
   await Promise.all(Array.from({ length: options.concurrency }, worker));
   const seconds = (world.clock.monotonic() - started) / 1000;
   log.info('object update sweep completed', { seconds: Math.round(seconds * 100) / 100, ...counts });
-  writeReconCache(options.reconCache, { object_updater_sweep: seconds }, { log, random: world.random });
+  let pending = 0;
+  for (const device of localDevices(options.devices, options.mountCheck, log))
+    pending += await countPending(device);
+  writeReconCache(
+    options.reconCache,
+    { object_updater_sweep: seconds, async_pending: pending },
+    { log, random: world.random },
+  );
   return counts;
+}
+
+/** Updates that still wait on a device. */
+async function countPending(device: string): Promise<number> {
+  let count = 0;
+  for (const prefix of await namesIn(join(device, 'async_pending'))) {
+    count += (await namesIn(join(device, 'async_pending', prefix))).length;
+  }
+  return count;
 }
 
 async function sweepDevice(
