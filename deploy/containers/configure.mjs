@@ -53,6 +53,9 @@ const settings = {
   metadataPort: '8775',
   novncPort: '6080',
   bind: '0.0.0.0',
+  computeDriver: 'libvirt.LibvirtDriver',
+  fakeNetwork: 'False',
+  host: '',
   ...Object.fromEntries(
     values.set.map(pair => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
   ),
@@ -115,8 +118,9 @@ sql_connection = ${settings.mysql}/nova
 ${rabbit}glance_api_servers = ${settings.glance}:${settings.glancePort}
 network_manager = nova.network.manager.FlatDHCPManager
 flat_network_bridge = br100
-compute_driver = libvirt.LibvirtDriver
-novncproxy_host = ${settings.bind}
+compute_driver = ${settings.computeDriver}
+fake_network = ${settings.fakeNetwork}
+${settings.host ? `host = ${settings.host}\n` : ''}novncproxy_host = ${settings.bind}
 novncproxy_port = ${settings.novncPort}
 ${authtoken('nova')}`,
 };

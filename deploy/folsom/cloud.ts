@@ -5,6 +5,7 @@ import { createLocalBus, type LocalBus } from '@folsom/rpc';
 import { bootstrap, catalogServices } from './bootstrap.ts';
 import type { Print } from './commands.ts';
 import { startComputePart } from './compute-part.ts';
+import { writeConfFiles } from './conf-files.ts';
 import { ensureGuestImage } from './guest-image-part.ts';
 import { startIdentityPart } from './identity-part.ts';
 import { startImagePart } from './image-part.ts';
@@ -53,6 +54,7 @@ const BOOTSTRAP_TIMEOUT_MS = 30_000;
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const { layout, hostIp, ports, world, tell } = options;
   const services: RunningService[] = [];
+  await writeConfFiles(options);
   const databases = await tell('opening the databases', () => openDatabases(options));
   const bus = createLocalBus(world);
   const stop = async () => {

@@ -40,6 +40,8 @@ export interface Layout {
   secrets: string;
   /** JSON lines of all services. */
   log: string;
+  /** Configuration files for the management programs. */
+  etc: string;
   /** What is running: pid, addresses, services. */
   running: string;
   /** What shaped this host, for a later purge. */
@@ -64,6 +66,7 @@ export function layoutOf(dir: string): Layout {
     openrcDemo: at('openrc-demo'),
     secrets: at('secrets.json'),
     log: at('log', 'folsom.log'),
+    etc: at('etc'),
     running: at('running.json'),
     settings: at('settings.json'),
     bootstrapped: at('bootstrapped.json'),

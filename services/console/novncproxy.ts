@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '@folsom/config';
 import { adminContext, type RunningService, type World } from '@folsom/core';
+import { type HealthCheck, runChecks } from '@folsom/http';
 import { novaOptions } from '@folsom/nova/options';
 import { type ConsoleAccess, consoleauthContract } from '@folsom/nova/rpc/consoleauth';
 import type { Bus } from '@folsom/rpc';
@@ -85,6 +86,9 @@ export async function startNovncProxy(options: NovncProxyOptions): Promise<Runni
       response.once('finish', () =>
         log.info('request', { method: request.method, path: request.url, status: response.statusCode }),
       );
+      const path = request.url?.split('?', 1)[0];
+      if (path === '/healthz' || path === '/readyz')
+        return answerHealth(path === '/readyz' ? bus : undefined, response);
       serveFile(request, response, roots).catch(() => response.destroy());
     });
   };
@@ -138,6 +142,16 @@ function tokenOf(request: IncomingMessage): string | undefined {
   const cookie = /(?:^|;\s*)token=([^;]+)/.exec(request.headers.cookie ?? '')?.[1];
   const token = fromQuery ?? cookie?.replace(/^"|"$/g, '');
   return token !== undefined && /^[\w-]{1,200}$/.test(token) ? token : undefined;
+}
+
+/** 200 when the proxy works; for readiness the bus must, too. */
+function answerHealth(bus: Bus | undefined, response: ServerResponse): void {
+  const checks: Record<string, HealthCheck> = bus ? { bus: () => bus.ready() } : {};
+  void runChecks(checks).then(results => {
+    const ready = Object.values(results).every(result => result === 'ok');
+    response.writeHead(ready ? 200 : 503, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ status: ready ? 'ready' : 'not ready', checks: results }));
+  });
 }
 
 /** An operator's own pages first (option `web`), then ours and the noVNC library. */

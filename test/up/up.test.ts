@@ -89,6 +89,13 @@ describe('folsom up', () => {
     expect(shown.stdout).toMatch(/^keystone.* up .*127\.0\.0\.1:26000/m);
     expect(shown.stdout).not.toMatch(/ down /);
     expect(shown.stdout).toMatch(/memory \d+ MB/);
+    const listed = await runProgram('nova-manage', [
+      '--config-file',
+      join(state(), 'etc', 'nova.conf'),
+      'service',
+      'list',
+    ]);
+    expect(listed.stdout).toMatch(/^nova-compute .*:-\)/m);
     const again = await folsom('up', '--state-dir', state(), ...common);
     expect(again.code).toBe(1);
     expect(again.stderr).toMatch(/^folsom: this cloud is running already \(process \d+\)/);

@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runProgram } from '@folsom/testing';
 import { expect, it } from 'vitest';
 import { normalise, rowsOf } from './printed.ts';
+import { lookAtScreen } from './screen.ts';
 import { HOST, type Walk } from './walk.ts';
 
 const NODE = 'node1.magedu.com';
@@ -344,6 +345,28 @@ id   \tIPv4              \tIPv6           \tstart address  \tDNS1           \tDN
     expect(said).toContain('cirros1');
   });
 
+  it('shows its screen in a browser', async () => {
+    const printed = await walk.shell.run(['nova', 'get-vnc-console', 'cirros1', 'novnc']);
+    const url = /http:\/\/\S+/.exec(printed)![0];
+    expect(url).toMatch(/^http:\/\/172\.16\.200\.6:6080\/vnc_auto\.html\?token=[0-9a-f-]{36}$/);
+    const screen = await lookAtScreen(walk, url, 60);
+    expect(screen.width).toBeGreaterThanOrEqual(640);
+    expect(screen.height).toBeGreaterThanOrEqual(400);
+    await writeFile(join(walk.dir, 'screen.png'), screen.screenshot);
+    // The token was for that one visit.
+    const again = await walk.host.exec([
+      'curl',
+      '-s',
+      '-i',
+      '-N',
+      '-m',
+      '5',
+      ...websocketHeaders(url),
+      websocketUrl(url),
+    ]);
+    expect(again.stdout).not.toMatch(/^HTTP\/1\.1 101/);
+  });
+
   it('keeps new guests away from a disabled host', async () => {
     await manage('service', 'disable', `--host=${NODE}`, '--service=nova-compute');
     expect(await manage('service', 'list')).toMatch(/^nova-compute .*disabled/m);
@@ -376,3 +399,18 @@ id   \tIPv4              \tIPv6           \tstart address  \tDNS1           \tDN
     expect(hosts.trim()).toBe('');
   });
 }
+
+/** Where noVNC opens its websocket for the page at `url`. */
+const websocketUrl = (url: string): string => {
+  const page = new URL(url);
+  return `http://${page.host}/websockify?token=${page.searchParams.get('token')}`;
+};
+
+const websocketHeaders = (url: string): string[] =>
+  [
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    `Origin: ${new URL(url).origin}`,
+  ].flatMap(header => ['-H', header]);
