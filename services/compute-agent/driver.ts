@@ -25,6 +25,9 @@ export interface SpawnRequest {
   guest: Guest;
   image: ImageWire;
   injectedFiles: InjectedFiles;
+  /** Whether the key is written into the image too, and which partition files go to (drivers that can). */
+  injectKey?: boolean;
+  injectPartition?: number;
   adminPassword: string | null;
   network: NetworkInfo;
   volumes: readonly VolumeAttachment[];

@@ -67,10 +67,8 @@ export async function adoptGuests(seam: ComputeSeam, guests: readonly Guest[]): 
     try {
       const real = await powerStateOf(seam, guest);
       const network = await cachedNetworkInfo(seam.db, guest.uuid);
-      if (real === powerState.running || real === powerState.paused) {
-        await seam.driver.plug(guest, network);
-        continue;
-      }
+      // The driver has taken over those that run when it was made ready.
+      if (real === powerState.running || real === powerState.paused) continue;
       const shouldRun = guest.power_state === powerState.running && guest.vm_state === vmState.active;
       if (!shouldRun || !seam.settings.resume_guests_state_on_host_boot || !seam.driver.reportsPowerState)
         continue;

@@ -4,15 +4,15 @@ import { Fault, isFault, type RunningService, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { createApp, type RenderedFault } from '@folsom/http';
 import { fixedIpByAddress } from '@folsom/nova/fixed-ips';
-import { parseIpv4 } from '@folsom/nova/ipv4';
-import { novaOptions } from '@folsom/nova/options';
 import {
   EC2_VERSIONS,
   type InstanceMetadata,
   instanceMetadata,
   OPENSTACK_VERSIONS,
-} from './instance-metadata.ts';
-import { find, print, type Tree } from './tree.ts';
+} from '@folsom/nova/instance-metadata';
+import { parseIpv4 } from '@folsom/nova/ipv4';
+import { find, print, type Tree } from '@folsom/nova/metadata-tree';
+import { novaOptions } from '@folsom/nova/options';
 
 export interface MetadataServiceOptions {
   config: Config;

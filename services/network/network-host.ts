@@ -177,7 +177,7 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       rules.setRules('nat', 'PREROUTING', [
         `-d ${METADATA_ADDRESS}/32 -p tcp -m tcp --dport 80 ${toMetadata}`,
       ]);
-      rules.addRule('filter', 'INPUT', `-p tcp -m tcp --dport ${options.metadataPort} -j ACCEPT`);
+      rules.addRule('filter', 'INPUT', `-s ${range} -p tcp -m tcp --dport ${options.metadataPort} -j ACCEPT`);
       await ensureAddress(runner, 'lo', `${METADATA_ADDRESS}/32`, 'link');
       await rules.apply();
       asRoot = !(await readableByAll(options.networksPath));

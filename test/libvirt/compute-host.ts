@@ -48,6 +48,7 @@ const config = configFrom([novaOptions], {
     report_interval: 0,
     periodic_interval: 2,
     metadata_host: options.myIp,
+    libvirt_inject_key: false,
     ...options.extra,
   },
 });

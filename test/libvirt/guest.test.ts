@@ -1,7 +1,9 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '@folsom/host';
+import { flavorById, flavorWire } from '@folsom/nova/flavors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addFlavor } from '../faults/compute-cloud.ts';
 import { cannotRun, eventually, type HostUnderTest, hostUnderTest } from './host-under-test.ts';
 
 const active = (row: Record<string, unknown>) => row.vm_state === 'active' && row.task_state === null;
@@ -148,8 +150,10 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
   });
 
   it('boots from a disk of its own, survives libvirtd, dnsmasq and the bridge going away', async () => {
-    const uuid = await host.boot('disk', { key_name: 'k', key_data: key.text });
+    const files = { injected_files: [['/etc/motd.d/hello', 'from outside']] };
+    const uuid = await host.boot('disk', { key_name: 'k', key_data: key.text, config_drive: 'True' }, files);
     await inGroup(uuid);
+    await host.rpc('compute', 'refresh_security_group_rules', { security_group_id: 1 });
     await host.state(uuid, active);
     const name = `instance-${Number((await host.db.knex('instances').where({ uuid }).first('id')).id)
       .toString(16)
@@ -172,6 +176,13 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
       answer => answer.code === 0,
       120_000,
     );
+    expect((await ssh(address, 'cat', '/etc/motd.d/hello')).stdout).toBe('from outside');
+    // The same on the config drive, which the guest's own kernel reads.
+    const drive = await eventually(
+      () => host.consoleOf(uuid),
+      text => text.includes('config drive:'),
+    );
+    expect(drive).toContain(`config drive: ${uuid}`);
     // Killed DHCP server and deleted bridge come back by themselves.
     const pid = async () =>
       (await host.space.exec(['cat', join(host.dir, 'networks', 'nova-br100.pid')])).stdout.trim();
@@ -190,6 +201,56 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
     await host.db.knex('instances').where({ uuid }).update({ task_state: 'deleting' });
     await host.rpc('compute', 'terminate_instance', { instance: await host.instance(uuid) });
     await host.state(uuid, row => row.deleted === 1);
+  });
+
+  it('is resized in place and back', async () => {
+    await host.kill();
+    await host.start({ extra: { allow_resize_to_same_host: true } });
+    const uuid = await host.boot('ami');
+    await host.state(uuid, active);
+    const name = `instance-${Number((await host.db.knex('instances').where({ uuid }).first('id')).id)
+      .toString(16)
+      .padStart(8, '0')}`;
+    const flavor = await flavorById(
+      host.db.knex,
+      await addFlavor(host.db, { name: 'm1.more', memory_mb: 160, root_gb: 1 }),
+    );
+    const memory = async () => /Max memory:\s+(\d+)/.exec(await host.virsh('dominfo', name))?.[1];
+    const disk = async () => /Capacity:\s+(\d+)/.exec(await host.virsh('domblkinfo', name, 'vda'))?.[1];
+    const before = [await memory(), await disk()];
+    const resize = async () => {
+      await host.db.knex('instances').where({ uuid }).update({ task_state: 'resize_prep' });
+      await host.rpc('compute', 'prep_resize', {
+        instance: await host.instance(uuid),
+        instance_type: flavorWire(flavor),
+        image: await host.ask({ do: 'image', args: 'ami' }),
+        reservations: null,
+      });
+      await host.state(uuid, row => row.vm_state === 'resized' && row.task_state === null);
+      return (await host.db.knex('migrations').orderBy('id', 'desc').first('id')).id as number;
+    };
+    const aside = join(host.dir, 'instances', `${name}_resize`);
+    let migration_id = await resize();
+    expect([await memory(), await disk()]).toEqual([String(160 * 1024), String(1024 ** 3)]);
+    expect(existsSync(aside)).toBe(true);
+    await host.db.knex('instances').where({ uuid }).update({ task_state: 'resize_reverting' });
+    const message = async () => ({ instance: await host.instance(uuid), migration_id, reservations: null });
+    await host.rpc('compute', 'revert_resize', await message());
+    await host.state(uuid, active);
+    expect([await memory(), await disk()]).toEqual(before);
+    migration_id = await resize();
+    await host.db.knex('instances').where({ uuid }).update({ vm_state: 'active' });
+    await host.rpc('compute', 'confirm_resize', await message());
+    await eventually(
+      async () => existsSync(aside),
+      there => !there,
+    );
+    expect(await host.virsh('domstate', name)).toBe('running');
+    await resize();
+    await host.db.knex('instances').where({ uuid }).update({ task_state: 'deleting' });
+    await host.rpc('compute', 'terminate_instance', { instance: await host.instance(uuid) });
+    await host.state(uuid, row => row.deleted === 1);
+    expect(existsSync(aside)).toBe(false);
   });
 
   it('takes everything out of the host when told to', async () => {

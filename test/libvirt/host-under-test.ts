@@ -33,7 +33,11 @@ export interface HostUnderTest {
   ask<T>(command: Record<string, unknown>): Promise<T>;
   rpc<T>(contract: 'compute' | 'network', method: string, args: unknown): Promise<T>;
   virsh(...argv: string[]): Promise<string>;
-  boot(form: 'ami' | 'disk', values?: Record<string, unknown>): Promise<string>;
+  boot(
+    form: 'ami' | 'disk',
+    values?: Record<string, unknown>,
+    message?: Record<string, unknown>,
+  ): Promise<string>;
   state(
     uuid: string,
     wanted: (row: Record<string, unknown>) => boolean,
@@ -110,7 +114,7 @@ export async function hostUnderTest(name: string): Promise<HostUnderTest> {
       await gone;
     },
     virsh: async (...argv) => (await space.exec(['virsh', '-q', '-c', uri, ...argv])).stdout.trim(),
-    boot: async (form, values = {}) => {
+    boot: async (form, values = {}, message = {}) => {
       const known = await host.db.knex('instance_types').where({ name: 'm1.guest' }).first('id');
       const flavor = known?.id ?? (await addFlavor(host.db, { name: 'm1.guest', memory_mb: 128 }));
       const parts =
@@ -124,6 +128,7 @@ export async function hostUnderTest(name: string): Promise<HostUnderTest> {
         injected_files: [],
         admin_password: null,
         is_first_time: true,
+        ...message,
       });
       return uuid;
     },

@@ -3,12 +3,14 @@ import { mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'n
 import { dirname, join } from 'node:path';
 import { isFault, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
+import { isoImage } from '@folsom/host/iso9660';
 import { convertDisk } from '@folsom/host/qemu-img';
 import { hostRunner, type Runner } from '@folsom/host/runner';
+import { instanceMetadata } from '@folsom/nova/instance-metadata';
 import { powerState, taskState } from '@folsom/nova/instance-state';
-import type { NetworkInfo } from '@folsom/nova/network-info';
+import { fixedIpsOf, type NetworkInfo, parseNetworkInfo } from '@folsom/nova/network-info';
 import { CONSOLE_CHARS_MAX } from '../../console.ts';
-import type { ComputeDriver, Guest, VolumeAttachment } from '../../driver.ts';
+import type { ComputeDriver, Guest, SpawnRequest, VolumeAttachment } from '../../driver.ts';
 import { computeFault } from '../../faults.ts';
 import type { ImageClient } from '../../image-client.ts';
 import type { ComputeSettings } from '../../settings.ts';
@@ -118,13 +120,29 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
       cpuModel: settings.libvirt_cpu_model,
     });
 
+  /** The documents of the metadata service on a disk, for guests that ask for it. */
+  const configDrive = async ({ guest, injectedFiles, network }: SpawnRequest): Promise<Buffer | null> => {
+    const wanted = /^(true|1|yes|on|always)$/i;
+    if (!wanted.test(guest.config_drive ?? '') && !wanted.test(settings.force_config_drive ?? ''))
+      return null;
+    const address = fixedIpsOf(network)[0]?.address ?? '';
+    const metadata = await instanceMetadata(options.db, settings, guest.uuid, address, world.clock.now());
+    const files = new Map<string, Uint8Array>();
+    for (const [path, text] of metadata.files(injectedFiles)) {
+      files.set(
+        path,
+        Buffer.from(text, path.endsWith('user-data') || path.endsWith('user_data') ? 'latin1' : 'utf8'),
+      );
+    }
+    return isoImage('config-2', files, world.clock.now());
+  };
+
   /** Filters first: a guest never has a moment without them. */
   const defineAndStart = async (guest: Guest, files: GuestDisks, network: NetworkInfo): Promise<void> => {
     const folder = folderOf(guest);
     const xml = describe(guest, files, network, await touchConsole(folder));
     await writeFile(join(folder, 'libvirt.xml'), xml, { mode: 0o600 });
-    await firewall.add({ id: guest.id, uuid: guest.uuid, network });
-    await libvirt.define(xml);
+    await Promise.all([firewall.add({ id: guest.id, uuid: guest.uuid, network }), libvirt.define(xml)]);
     await libvirt.create(guest.name);
   };
 
@@ -194,7 +212,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     reportsPowerState: true,
     rootDevice: '/dev/vda',
 
-    async init() {
+    async init(guests) {
       await mkdir(join(instancesPath, settings.base_dir_name), { recursive: true, mode: 0o711 });
       asRoot = !(await othersMayEnter(instancesPath));
       const cpuInfo = await (options.cpuInfo ?? (() => readFile('/proc/cpuinfo', 'utf8')))();
@@ -202,6 +220,13 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
       if (settings.libvirt_type === 'kvm' && type === 'qemu') {
         log.warn('this machine cannot run guests on its own processors; they are emulated and slow');
       }
+      await firewall.adopt(
+        guests.map(guest => ({
+          id: guest.id,
+          uuid: guest.uuid,
+          network: parseNetworkInfo(guest.info_cache?.network_info),
+        })),
+      );
       try {
         await libvirt.version();
         await libvirt.defineFilter(NOVA_BASE_FILTER);
@@ -227,7 +252,14 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
 
     async spawn(request, step) {
       await step?.('files');
-      const files = await makeGuestFiles(request, folderOf(request.guest), cache);
+      const partition = settings.libvirt_inject_partition;
+      const injection = {
+        injectKey: settings.libvirt_inject_key && partition !== -2,
+        injectPartition: partition > 0 ? partition : 1,
+      };
+      const folder = folderOf(request.guest);
+      const drive = await configDrive(request);
+      const files = await makeGuestFiles({ ...request, ...injection }, folder, cache, '', drive);
       request.signal.throwIfAborted();
       await step?.('start');
       await defineAndStart(request.guest, files, request.network);

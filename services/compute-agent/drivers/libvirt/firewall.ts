@@ -17,6 +17,8 @@ export interface FilteredGuest {
  * of this host are rebuilt from the database whenever a rule or a member changes, while the guests run.
  */
 export interface Firewall {
+  /** At start: the chains of all guests at once, so that none is without its own for a moment; others' leftovers go. */
+  adopt(guests: readonly FilteredGuest[]): Promise<void>;
   /** Adds or renews a guest's chain. */
   add(guest: FilteredGuest): Promise<void>;
   remove(guest: { id: number; uuid: string }): Promise<void>;
@@ -72,15 +74,17 @@ export function firewall(options: FirewallOptions): Firewall {
   };
 
   return {
+    adopt: async present => {
+      for (const guest of present) guests.set(guest.uuid, guest);
+      await rebuild(present);
+    },
     add: async guest => {
       guests.set(guest.uuid, guest);
       await rebuild([guest]);
     },
     remove: async guest => {
-      const known = guests.delete(guest.uuid);
-      const chain = `inst-${guest.id}`;
-      if (!known && !rules.chains('filter').includes(chain)) return;
-      rules.removeChain('filter', chain);
+      guests.delete(guest.uuid);
+      rules.removeChain('filter', `inst-${guest.id}`);
       await rules.apply();
     },
     refresh: async uuids => {

@@ -1,5 +1,6 @@
 import {
   chmod,
+  constants,
   copyFile,
   mkdir,
   open,
@@ -8,10 +9,12 @@ import {
   rename,
   rm,
   stat,
+  truncate,
   writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '@folsom/host';
+import { extFilesystemAt, type InjectedFile, injectFiles } from '@folsom/host/inject';
 import { createOverlay, growDisk } from '@folsom/host/qemu-img';
 import type { Guest, SpawnRequest } from '../../driver.ts';
 import type { DomainDisk } from './domain-xml.ts';
@@ -39,6 +42,9 @@ export interface GuestDisks {
   kernel?: { kernel: string; ramdisk: string | null; commandLine: string };
 }
 
+/** The last name there is, so that it never meets another disk's. */
+const CONFIG_DRIVE_TARGET = 'vdz';
+
 /** The guest's serial console and first screen; nothing in it comes from a user. */
 const COMMAND_LINE = 'root=/dev/vda console=tty0 console=ttyS0 no_timer_check tsc=unstable net.ifnames=0';
 
@@ -48,26 +54,26 @@ export async function makeGuestFiles(
   folder: string,
   cache: ImageCache,
   suffix = '',
+  configDrive: Buffer | null = null,
 ): Promise<GuestDisks> {
   const { guest, image, context, signal } = request;
   // The guest's process must get through to its disks; nobody may list the folder, and the disks are its alone.
   await mkdir(folder, { recursive: true, mode: 0o711 });
   await chmod(folder, 0o711);
+  const boot = bootFiles(request, folder, cache, suffix);
+  boot.catch(() => {}); // awaited below, after what goes on beside it
   const rootBytes = guest.flavor.root_gb * GIGABYTE;
   const base = await cache.root(context, image, rootBytes, signal);
   const onto = rootBytes > 0 ? await cache.grown(base, image, rootBytes) : base;
   const disk = join(folder, `disk${suffix}`);
   await rm(disk, { force: true });
-  const baseSize = (await stat(onto)).size;
-  await createOverlay({
-    path: disk,
-    base: onto,
-    baseFormat: 'raw',
-    size: rootBytes > 0 ? Math.max(rootBytes, baseSize) : baseSize,
-  });
-  const disks: DomainDisk[] = [{ path: disk, kind: 'file', format: 'qcow2', target: 'vda' }];
+  const size = Math.max(rootBytes, (await stat(onto)).size);
+  const injected = await withInjectedFiles(request, onto, disk, size);
+  if (!injected) await createOverlay({ path: disk, base: onto, baseFormat: 'raw', size });
+  const format = injected ? 'raw' : 'qcow2';
+  const disks: DomainDisk[] = [{ path: disk, kind: 'file', format, target: 'vda' }];
   const info: DiskInfo = suffix === '' ? {} : await readDiskInfo(folder);
-  info[`disk${suffix}`] = { format: 'qcow2', target: 'vda' };
+  info[`disk${suffix}`] = { format, target: 'vda' };
   if (suffix === '') {
     const extra: [string, 'swap' | 'ephemeral', number, string][] = [];
     if (guest.flavor.ephemeral_gb > 0)
@@ -83,9 +89,49 @@ export async function makeGuestFiles(
       info[name] = { format: 'qcow2', target };
     }
   }
+  if (configDrive !== null) {
+    const path = join(folder, 'disk.config');
+    await rm(path, { force: true });
+    await writeFile(path, configDrive, { mode: 0o600 });
+    disks.push({ path, kind: 'file', format: 'raw', target: CONFIG_DRIVE_TARGET });
+    info['disk.config'] = { format: 'raw', target: CONFIG_DRIVE_TARGET };
+  }
   await writeFile(join(folder, DISK_INFO), JSON.stringify(info), { mode: 0o600 });
-  const kernel = await bootFiles(request, folder, cache, suffix);
+  const kernel = await boot;
   return kernel === undefined ? { disks } : { disks, kernel };
+}
+
+/**
+ * Puts the user's files into a copy of the image, since an overlay cannot be written to from outside. False when there
+ * is nothing to put in, or the image has no filesystem we know: the guest then starts without, as in the original.
+ */
+async function withInjectedFiles(
+  request: SpawnRequest,
+  base: string,
+  disk: string,
+  size: number,
+): Promise<boolean> {
+  const files = request.injectedFiles.map(
+    ([path, content]): InjectedFile => ({ path, content: Buffer.from(content, 'utf8') }),
+  );
+  if (request.injectKey && request.guest.key_data) {
+    files.push({
+      path: '/root/.ssh/authorized_keys',
+      content: Buffer.from(
+        `\n# The following ssh key was injected by Nova\n${request.guest.key_data.trim()}\n`,
+      ),
+      mode: 0o600,
+      append: true,
+    });
+  }
+  if (files.length === 0) return false;
+  const offset = await extFilesystemAt(base, request.injectPartition ?? 1);
+  if (offset === undefined) return false;
+  await copyFile(base, disk, constants.COPYFILE_FICLONE);
+  await chmod(disk, 0o600);
+  await truncate(disk, size);
+  await injectFiles(disk, offset, files);
+  return true;
 }
 
 const real = (id: string | null | undefined): string | null => (id && id !== 'nokernel' ? id : null);

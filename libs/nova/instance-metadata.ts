@@ -1,8 +1,8 @@
 import type { Database } from '@folsom/db';
-import { ec2ImageId, ec2InstanceId } from '@folsom/nova/ec2-ids';
-import type { InstanceRecord } from '@folsom/nova/instance-records';
-import { instanceRecord } from '@folsom/nova/instance-records';
-import { LISTED_AS, pythonJson, type Tree } from './tree.ts';
+import { ec2ImageId, ec2InstanceId } from './ec2-ids.ts';
+import type { InstanceRecord } from './instance-records.ts';
+import { instanceRecord } from './instance-records.ts';
+import { LISTED_AS, pythonJson, type Tree } from './metadata-tree.ts';
 
 /** Versions of the EC2 dialect, oldest first; a newer one has all that an older one has. */
 export const EC2_VERSIONS = [
@@ -22,6 +22,8 @@ export const OPENSTACK_VERSIONS = ['2012-08-10'] as const;
 export interface InstanceMetadata {
   ec2(version: string): Tree | undefined;
   openstack(version: string): Tree | undefined;
+  /** All documents as files of a config drive, by path; `injected` are what the user wanted in the guest. */
+  files(injected: readonly [string, string][]): Map<string, string>;
 }
 
 export interface MetadataSettings {
@@ -88,7 +90,7 @@ export async function instanceMetadata(
     return { 'meta-data': metadata, ...(userData === null ? {} : { 'user-data': userData }) };
   };
 
-  const openstack = (version: string): Tree | undefined => {
+  const openstack = (version: string, extra: Record<string, unknown> = {}): Tree | undefined => {
     if (version !== 'latest' && !OPENSTACK_VERSIONS.includes(version as never)) return undefined;
     const meta = Object.fromEntries(instance.metadata.map(row => [row.key, row.value]));
     const document = {
@@ -97,6 +99,7 @@ export async function instanceMetadata(
       hostname,
       launch_index: instance.launch_index ?? 0,
       ...(instance.metadata.length === 0 ? {} : { meta }),
+      ...extra,
       ...(instance.key_name ? { public_keys: { [instance.key_name]: instance.key_data } } : {}),
       name: instance.display_name,
     };
@@ -105,7 +108,28 @@ export async function instanceMetadata(
       ...(userData === null ? {} : { user_data: userData }),
     };
   };
-  return { ec2, openstack };
+  const files = (injected: readonly [string, string][]): Map<string, string> => {
+    const out = new Map<string, string>();
+    const listed = injected.map(([path, content], index) => {
+      const at = `/content/${String(index).padStart(4, '0')}`;
+      out.set(`openstack${at}`, content);
+      return { path, content_path: at };
+    });
+    for (const version of [...EC2_VERSIONS, 'latest']) {
+      const documents = ec2(version) as { 'meta-data': Record<string, Tree>; 'user-data'?: string };
+      out.set(`ec2/${version}/meta-data.json`, pythonJson(documents['meta-data']));
+      if (documents['user-data'] !== undefined) out.set(`ec2/${version}/user-data`, documents['user-data']);
+    }
+    for (const version of [...OPENSTACK_VERSIONS, 'latest']) {
+      const documents = openstack(version, listed.length > 0 ? { files: listed } : {}) as Record<
+        string,
+        string
+      >;
+      for (const [name, text] of Object.entries(documents)) out.set(`openstack/${version}/${name}`, text);
+    }
+    return out;
+  };
+  return { ec2, openstack, files };
 }
 
 async function zoneOf(db: Database, host: string | null, fallback: string): Promise<string> {
