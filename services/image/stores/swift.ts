@@ -24,7 +24,7 @@ export function swiftStore(options: Options, parts: { guard: AddressGuard; world
 
   /** Logins are kept; addresses that are not our own are checked at every connection. */
   const connect = (authUrl: string, user: string, key: string): SwiftConnection => {
-    const name = JSON.stringify([authUrl, user, key]);
+    const name = JSON.stringify([authUrl.replace(/\/+$/, ''), user, key]);
     const known = connections.get(name);
     if (known) return known;
     const trusted = ownAddress !== null && authUrl.replace(/\/+$/, '') === ownAddress.replace(/\/+$/, '');
