@@ -50,7 +50,9 @@ export async function startRabbit(options: { enter?: readonly string[] } = {}): 
     RABBITMQ_CONFIG_FILE: join(dir.path, 'rabbit.conf'),
     RABBITMQ_PID_FILE: join(dir.path, 'pid'),
     // Two cores are enough for a test, and one scheduler pair keeps its memory small.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+S 2:2 +sbwt none',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+S 2:2 +sbwt none -noinput -start_epmd false',
+    // The script becomes the broker instead of waiting for it, so that what ends the one ends the other.
+    RABBITMQ_ALLOW_INPUT: 'true',
     ERL_EPMD_PORT: `${mapperPort}`,
     ERL_EPMD_ADDRESS: '127.0.0.1',
   };
