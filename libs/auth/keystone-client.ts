@@ -19,6 +19,8 @@ export interface KeystoneClient {
   endpoints(): Promise<CatalogEndpoint[]>;
   /** A token for a signed EC2 request (the `credentials` of POST /ec2tokens); null when the signature is refused. */
   ec2Login(credentials: Record<string, unknown>): Promise<TokenInfo | null>;
+  /** The same for S3 (POST /s3tokens). */
+  s3Login(credentials: Record<string, unknown>): Promise<TokenInfo | null>;
   /** Any call of the admin API, e.g. `('GET', '/users/ID')`; null for 404. Other refusals are Faults. */
   call(method: Method, path: string, body?: unknown): Promise<Record<string, unknown> | null>;
   close(): Promise<void>;
@@ -154,6 +156,26 @@ export function keystoneClient(settings: AuthTokenSettings, world: World): Keyst
     return response.document;
   };
 
+  const isAlive = async (id: string): Promise<boolean> =>
+    (await request('HEAD', `/v2.0/tokens/${encodeURIComponent(id)}`, { 'x-auth-token': id })).status < 300;
+
+  const signedLogin = async (path: string, credentials: Record<string, unknown>) => {
+    const send = async () => {
+      const used = await token();
+      return { used, response: await request('POST', path, { 'x-auth-token': used }, { credentials }) };
+    };
+    const first = await send();
+    let { response } = first;
+    // Refused signature, or has our own token ended? Only the latter is worth a new login.
+    if (response.status === 401 && settings.adminToken === null && !(await isAlive(first.used))) {
+      if (own?.token === first.used) own = undefined;
+      ({ response } = await send());
+    }
+    if ([400, 401, 404].includes(response.status)) return null;
+    if (response.status !== 200) throw refused(response);
+    return readAccess((response.document.access as Access).token.id, response.document);
+  };
+
   return {
     token,
     call,
@@ -187,14 +209,8 @@ export function keystoneClient(settings: AuthTokenSettings, world: World): Keyst
       const list = (value: unknown) => (Array.isArray(value) ? (value as Record<string, unknown>[]) : []);
       return joinEndpoints(list(services?.['OS-KSADM:services']), list(endpoints?.endpoints));
     },
-    ec2Login: async credentials => {
-      // A token of ours that has just ended looks like a refused signature: the second answer counts.
-      const response = await authorized('POST', '/v2.0/ec2tokens', { credentials });
-      if (response.status === 401 || response.status === 404) return null;
-      if (response.status !== 200) throw refused(response);
-      const id = (response.document.access as Access).token.id;
-      return readAccess(id, response.document);
-    },
+    ec2Login: credentials => signedLogin('/v2.0/ec2tokens', credentials),
+    s3Login: credentials => signedLogin('/v2.0/s3tokens', credentials),
     close: () => pool.close(),
   };
 }

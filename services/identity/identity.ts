@@ -8,7 +8,7 @@ import {
   type TokenValidator,
 } from '@folsom/auth';
 import type { Config } from '@folsom/config';
-import { type RunningService, sqlSeconds, type Timer, type World } from '@folsom/core';
+import { Fault, type RunningService, sqlSeconds, type Timer, type World } from '@folsom/core';
 import { checkSchema, type Database } from '@folsom/db';
 import type { HttpMetrics } from '@folsom/http';
 import { loadPolicy, type Policy, policyFile } from '@folsom/policy';
@@ -32,9 +32,11 @@ import {
 import { passwords } from './passwords.ts';
 import { pki } from './pki/pki.ts';
 import { listRoles } from './repositories/roles.ts';
-import { flushTokens } from './repositories/tokens.ts';
+import { adoptTokens, flushTokens } from './repositories/tokens.ts';
+import { signedLogin } from './signed-login.ts';
 import { forgetRetiredKeys, openTokenKeys } from './tokens/jwt-keys.ts';
 import { revocationLog } from './tokens/revocation-log.ts';
+import type { Token } from './tokens/token.ts';
 import { createTokens, type TokenFormat } from './tokens/tokens.ts';
 
 export interface IdentityOptions {
@@ -57,6 +59,9 @@ export interface RunningIdentity extends RunningService {
   addresses: readonly [string, string];
   /** Validates tokens without HTTP, for services in the same process. */
   validator: TokenValidator;
+  /** A token for a signed EC2 or S3 request, without HTTP; null when the signature is refused. */
+  ec2Login(credentials: Record<string, unknown>): Promise<TokenInfo | null>;
+  s3Login(credentials: Record<string, unknown>): Promise<TokenInfo | null>;
   /** What has been revoked, as every validator in this process sees it. */
   revocations: RevocationList;
   /** Everything the API offers: documentation and generated tests are made from it. */
@@ -119,6 +124,12 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
     world,
   );
   const stats = statistics();
+  const ec2Settings = {
+    requireServiceCaller: ec2.require_service_caller,
+    signatureMaxAgeMs: ec2.signature_max_age * 1000,
+    repeatWindowMs: ec2.signature_repeat_window * 1000,
+  };
+  const signed = signedLogin({ db, tokens, world, roles, ec2: ec2Settings });
   const dependencies: Dependencies = {
     db,
     world,
@@ -132,11 +143,8 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
     pki: signer,
     publicKeys: () => keys?.list() ?? {},
     limits: { paramCharsMax: keystone.max_param_size, tokenCharsMax: keystone.max_token_size },
-    ec2: {
-      requireServiceCaller: ec2.require_service_caller,
-      signatureMaxAgeMs: ec2.signature_max_age * 1000,
-      repeatWindowMs: ec2.signature_repeat_window * 1000,
-    },
+    signed,
+    ec2: ec2Settings,
   };
 
   await log.start();
@@ -187,33 +195,53 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
     if (keys) forgetRetiredKeys(signing.jwt_key_dir, lifetimeMs, world.clock);
   };
 
+  const infoOf = async (token: Token): Promise<TokenInfo> => ({
+    id: token.id,
+    expiresAt: token.expiresAt,
+    issuedAt: token.issuedAt,
+    userId: token.user.id,
+    userName: token.user.name,
+    tenantId: token.tenant?.id ?? null,
+    tenantName: token.tenant?.name ?? null,
+    roles: token.roles.map(role => role.name),
+    isAdmin: token.roles.some(role => isAdminRole(role.name)),
+    serviceCatalog: token.tenant ? await catalog.forToken(token.user.id, token.tenant.id) : [],
+  });
+  const refusedAsNull = async (login: Promise<Token>): Promise<TokenInfo | null> => {
+    try {
+      return await infoOf(await login);
+    } catch (error) {
+      if (error instanceof Fault && error.status < 500) return null;
+      throw error;
+    }
+  };
+  // Nobody waits for it: until it is done, revocations end these tokens by their time of issue.
+  const adopt = async () => {
+    for (;;) {
+      const count = await adoptTokens(db, world.clock.now(), IDENTITY_LIMITS.flushRowsMax);
+      if (count > 0) world.log.info('tokens of another keystone taken over', { count });
+      if (count < IDENTITY_LIMITS.flushRowsMax || stopping) return;
+    }
+  };
   let stopping: Promise<void> | undefined;
+  const adopting = adopt().catch(error => world.log.warn('tokens could not be taken over', { error }));
   return {
     name: 'keystone',
     addresses,
     revocations,
     operations,
     validator: {
-      validate: async (id): Promise<TokenInfo | null> => {
+      validate: async id => {
         const token = await tokens.find(id);
-        if (!token) return null;
-        return {
-          id,
-          expiresAt: token.expiresAt,
-          issuedAt: token.issuedAt,
-          userId: token.user.id,
-          userName: token.user.name,
-          tenantId: token.tenant?.id ?? null,
-          tenantName: token.tenant?.name ?? null,
-          roles: token.roles.map(role => role.name),
-          isAdmin: token.roles.some(role => isAdminRole(role.name)),
-          serviceCatalog: token.tenant ? await catalog.forToken(token.user.id, token.tenant.id) : [],
-        };
+        return token ? infoOf(token) : null;
       },
     },
+    ec2Login: given => refusedAsNull(signed.ec2(given)),
+    s3Login: given => refusedAsNull(signed.s3(given)),
     stop: () => {
       stopping ??= (async () => {
         for (const timer of timers) timer.cancel();
+        await adopting;
         await Promise.all(apps.map(app => app.stop()));
         await log.stop();
       })();

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -375,5 +375,50 @@ describe.each(['UUID', 'JWT'] as const)('services apart from identity, %s tokens
     expect((await validator.client.call('GET', '/tenants'))?.tenants).toHaveLength(2);
     expect(await validator.client.token()).not.toBe(own);
     expect(await validator.client.call('GET', '/users/nope')).toBeNull();
+  });
+
+  it('trade signed requests for tokens, in the same process and over HTTP', async () => {
+    const { cloud, validator } = await startCloud(format);
+    const { userId, tenantId } = await cloud.person('anna');
+    const { credential } = (
+      await cloud.admin('POST', `/users/${userId}/credentials/OS-EC2`, { tenant_id: tenantId })
+    ).json;
+    const signed = (action: string) => {
+      const params = {
+        Action: action,
+        SignatureVersion: '0',
+        Timestamp: new Date(systemClock.now()).toISOString(),
+      };
+      const signature = createHmac('sha1', credential.secret)
+        .update(params.Action + params.Timestamp)
+        .digest('base64');
+      return { access: credential.access, signature, host: 'h', verb: 'GET', path: '/', params };
+    };
+    const own = await validator.client.token();
+    for (const login of [cloud.running.ec2Login, validator.client.ec2Login]) {
+      const info = await login(signed('DescribeInstances'));
+      expect(info).toMatchObject({ userId, tenantId, roles: ['Member'] });
+      expect(await validator.validate(info!.id)).toMatchObject({ userId });
+      expect(await login({ ...signed('X'), signature: 'bad' })).toBeNull();
+      expect(await login({})).toBeNull();
+    }
+    // A refused signature costs no new login of the service itself; its own token's end does.
+    expect(await validator.client.token()).toBe(own);
+    await cloud.admin('DELETE', `/tokens/${own}`);
+    expect(await validator.client.ec2Login(signed('RunInstances'))).toMatchObject({ userId });
+    const text = Buffer.from(`GET\n\n\n${new Date(systemClock.now()).toUTCString()}\n/b/k`).toString(
+      'base64url',
+    );
+    const s3 = {
+      access: credential.access,
+      token: text,
+      signature: createHmac('sha1', credential.secret)
+        .update(Buffer.from(text, 'base64url'))
+        .digest('base64'),
+    };
+    for (const login of [cloud.running.s3Login, validator.client.s3Login]) {
+      expect(await login(s3)).toMatchObject({ tenantId });
+      expect(await login({ ...s3, signature: 'bad' })).toBeNull();
+    }
   });
 });

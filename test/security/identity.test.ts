@@ -72,9 +72,14 @@ describe('passwords and logging in', () => {
     const body = { auth: { passwordCredentials: { username: 'one', password: 'x'.repeat(1024 * 1024) } } };
     await cloud.public('POST', '/tokens', body);
     const before = process.memoryUsage().rss;
-    const start = performance.now();
-    for (let i = 0; i < 20; i++) expect((await cloud.public('POST', '/tokens', body)).status).toBe(400);
-    expect((performance.now() - start) / 20).toBeLessThan(100);
+    const times: number[] = [];
+    for (let i = 0; i < 20; i++) {
+      const start = performance.now();
+      expect((await cloud.public('POST', '/tokens', body)).status).toBe(400);
+      times.push(performance.now() - start);
+    }
+    // The quickest: hashing would hold all of them up, a busy machine only some.
+    expect(Math.min(...times)).toBeLessThan(100);
     expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
   });
 
@@ -90,15 +95,17 @@ describe('passwords and logging in', () => {
     const slow = await startTestIdentity({ settings: { DEFAULT: { crypt_strength: '40000' } } });
     try {
       await slow.person('real');
+      // Processor time of all threads: on a busy machine the clock on the wall says little.
       const time = async (username: string) => {
-        const start = performance.now();
+        const start = process.cpuUsage();
         const { status, text } = await tryLogin(slow, username, 'wrong');
-        return { ms: performance.now() - start, answer: `${status} ${text}` };
+        const { user, system } = process.cpuUsage(start);
+        return { ms: (user + system) / 1000, answer: `${status} ${text}` };
       };
       const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!;
       let apart = 1;
-      // A busy machine disturbs a measurement; a real difference shows in all three.
-      for (let attempt = 0; attempt < 3 && apart > 0.1; attempt++) {
+      // A busy machine disturbs a measurement; a real difference shows in all of them.
+      for (let attempt = 0; attempt < 5 && apart > 0.1; attempt++) {
         const [known, unknown] = [[] as number[], [] as number[]];
         for (let i = 0; i < 15; i++) {
           const [a, b] = [await time('real'), await time('unreal')];

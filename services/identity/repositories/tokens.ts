@@ -172,3 +172,28 @@ export async function flushTokens(db: Database, before: number, rowsMax: number)
     return ids.length;
   });
 }
+
+/**
+ * Notes the holders of living tokens that the original wrote, so that revoking finds them; up to `rowsMax` at a time.
+ * Returns how many there were.
+ */
+export async function adoptTokens(db: Database, now: number, rowsMax: number): Promise<number> {
+  const rows: Pick<Row, 'id' | 'expires' | 'extra'>[] = await db
+    .knex('token as t')
+    .leftJoin('folsom_token_owner as o', 'o.token_id', 't.id')
+    .whereNull('o.token_id')
+    .andWhere('t.valid', 1)
+    .andWhere('t.expires', '>', toSqlTime(now))
+    .limit(rowsMax)
+    .select('t.id', 't.expires', 't.extra');
+  const owners = rows.map(row => {
+    const token = fromRow(row);
+    // One that nobody can read belongs to nobody; it must not be looked at again and again.
+    return token ? ownerOf(token) : { token_id: row.id, user_id: '', tenant_id: null, expires: row.expires };
+  });
+  for (let at = 0; at < owners.length; at += ROWS_PER_INSERT) {
+    const part = owners.slice(at, at + ROWS_PER_INSERT);
+    await db.knex('folsom_token_owner').insert(part).onConflict('token_id').ignore();
+  }
+  return rows.length;
+}

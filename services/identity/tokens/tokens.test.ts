@@ -238,6 +238,35 @@ describe('revocations', () => {
     }
   });
 
+  it('find tokens that the original wrote', async () => {
+    const dir = tempDir('identity-adopted');
+    const connection = `sqlite:///${dir.path}/keystone.db`;
+    const first = await startTestIdentity({ connection });
+    const { userId } = await first.person('anna');
+    const token = await first.login('anna');
+    // As the original stores it: without our times and our table.
+    const row = await first.db.knex('token').where({ id: token }).first();
+    const { issued_at: _at, expires_at: _until, ...extra } = JSON.parse(row.extra);
+    await first.db
+      .knex('token')
+      .where({ id: token })
+      .update({ extra: JSON.stringify(extra) });
+    await first.db.knex('folsom_token_owner').delete();
+    await first.db.knex('folsom_revocation').delete();
+    await first.stop();
+    const second = await startTestIdentity({ connection });
+    try {
+      expect((await second.admin('GET', `/tokens/${token}`)).status).toBe(200);
+      await systemClock.sleep(200);
+      await second.admin('PUT', `/users/${userId}`, { user: { enabled: false } });
+      expect((await second.admin('GET', `/tokens/${token}`)).status).toBe(404);
+      expect(await second.db.knex('token').where({ id: token, valid: 0 })).toHaveLength(1);
+    } finally {
+      await second.stop();
+      dir.remove();
+    }
+  });
+
   it('go over the bus at once', async () => {
     const bus = createLocalBus({ clock: systemClock, random: systemRandom, log: silentLogger });
     const told: unknown[] = [];
