@@ -2,12 +2,14 @@ import { closeSync, fstatSync, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { quotePath } from '@folsom/swift/http-message';
 import {
+  ConnectionBroken,
   type InternalClient,
   type InternalResponse,
+  InternalTimeout,
   internalText,
   type Target,
 } from '@folsom/swift/internal-client';
-import { type ObjectMetadata, readMetadata } from './metadata.ts';
+import { MetadataError, type ObjectMetadata, readMetadata } from './metadata.ts';
 import { fileTimestamp } from './object-file.ts';
 import { listSuffixes, missingFiles } from './suffix-listing.ts';
 import { LISTING_HEADER, REPLICATION_HEADER, type SuffixListing } from './sync-protocol.ts';
@@ -32,12 +34,15 @@ export interface HttpSyncOptions {
   timeoutMs: number;
   /** See `replicationKey`. */
   key: string;
+  /** Told of a file of ours whose metadata cannot be read. */
+  onDamaged(path: string, why: string): void;
 }
 
 /**
- * Brings a replica the files of some suffixes that it lacks, by ordinary requests to its object server.
+ * Brings a replica the files of some suffixes that it lacks, by ordinary requests to its object server. A file that
+ * is refused does not keep the others from going.
  * @param partitionPath our copy of the partition
- * @returns how many files were sent. Throws when the other side refuses one.
+ * @returns how many files were sent. Throws, after all others went, when one did not.
  */
 export async function httpSync(
   partitionPath: string,
@@ -49,12 +54,26 @@ export async function httpSync(
   const ours = await listSuffixes(partitionPath, suffixes);
   const theirs = await remoteListing(partition, suffixes, target, options);
   let sent = 0;
+  let failed = 0;
+  let failure: Error | null = null;
   for (const [hash, names] of Object.entries(ours)) {
     for (const name of missingFiles(names, theirs[hash] ?? [])) {
       const path = `${partitionPath}/${hash.slice(-3)}/${hash}/${name}`;
-      if (await sendFile(path, name, partition, target, options)) sent++;
+      try {
+        if (await sendFile(path, name, partition, target, options)) sent++;
+      } catch (error) {
+        // Without a connection the others would fail the same way.
+        if (error instanceof ConnectionBroken || error instanceof InternalTimeout) throw error;
+        if (error instanceof MetadataError) {
+          options.onDamaged(path, error.message);
+          break;
+        }
+        failed++;
+        failure = error as Error;
+      }
     }
   }
+  if (failure) throw new Error(`${failed} files were not taken, the last one: ${failure.message}`);
   return sent;
 }
 

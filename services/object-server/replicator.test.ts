@@ -201,6 +201,20 @@ describe('replication by HTTP', () => {
     expect(recon.object_replication_time).toBeGreaterThanOrEqual(0);
   });
 
+  it('one object that cannot be read does not hold up the others of its partition', async () => {
+    const { part, primaries } = placeOf('a/c/fine2');
+    const [id] = primaries as [number];
+    await send(id, 'PUT', part, 'a/c/fine2', { 'x-timestamp': '1800000000' }, 'x');
+    const hash = '0123456789abcdef0123456789abc000';
+    const broken = join(servers[id]!.root, DEVICES[id]!, 'objects', String(part), '000', hash);
+    mkdirSync(broken, { recursive: true });
+    writeFileSync(join(broken, '1800000000.00000.data'), 'no metadata at all');
+    const counts = await replicate(id);
+    expect(counts.failures).toBe(0);
+    for (const at of primaries) expect(files(at, part, 'a/c/fine2')).toHaveLength(1);
+    expect(readdirSync(join(servers[id]!.root, DEVICES[id]!, 'quarantined', 'objects'))).toEqual([hash]);
+  });
+
   it('goes on with the next partition when one is broken', async () => {
     const { part, primaries } = placeOf('a/c/fine');
     const [id] = primaries as [number];

@@ -324,6 +324,10 @@ async function push(
     connTimeoutMs: options.connTimeoutMs,
     timeoutMs: options.httpTimeoutMs,
     key: replicationKey(pathHash),
+    onDamaged: (path, why) => {
+      world.log.error('object quarantined', { path, why });
+      quarantine(`${options.devices}/${job.device.device}`, path, world.random);
+    },
   });
 }
 

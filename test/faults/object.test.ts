@@ -133,7 +133,7 @@ describe('acknowledged writes survive', () => {
     const after = await writeMany(cluster, [port], 40, 'a');
     expect(after.acknowledged).toHaveLength(40);
     expect(await lostOf(cluster, port, [...before.acknowledged, ...after.acknowledged])).toEqual([]);
-  }, 180_000);
+  }, 400_000);
 
   it.skipIf(!canMount)(
     'a full disk',
@@ -189,7 +189,7 @@ describe('acknowledged writes survive', () => {
     expect(quarantined.length).toBeGreaterThan(damaged.length / 2);
     await cluster.replicate();
     expect(dataFiles(hurt)).toHaveLength(WRITES);
-  }, 180_000);
+  }, 400_000);
 
   it('a proxy killed in mid-download', async () => {
     const { port } = await ready({ nodes: 3 });
@@ -222,7 +222,7 @@ describe('acknowledged writes survive', () => {
     expect(openFiles()).toBeLessThan(before + 20);
     expect(await lostOf(cluster, port, writes.acknowledged)).toEqual([]);
     expect((await cluster.request(port, 'GET', '/v1/AUTH_f/c/big')).body.equals(big)).toBe(true);
-  }, 180_000);
+  }, 400_000);
 
   it('clocks that disagree', async () => {
     const { port } = await ready({ nodes: 3 });
@@ -249,7 +249,7 @@ describe('acknowledged writes survive', () => {
     expect((await cluster.request(port, 'GET', '/v1/AUTH_f/c/contended')).body.toString()).toBe(
       [...copies][0],
     );
-  }, 180_000);
+  }, 400_000);
 
   it('partitions moved by a rebalance while reads go on', async () => {
     const { port } = await ready({ nodes: 5 });
@@ -296,5 +296,5 @@ describe('acknowledged writes survive', () => {
     expect(await lostOf(cluster, port, writes.acknowledged)).toEqual([]);
     expect(cluster.nodes.reduce((sum, node) => sum + dataFiles(node).length, 0)).toBe(3 * WRITES);
     for (const id of [3, 4]) expect(dataFiles(cluster.nodes[id]!).length).toBeGreaterThan(WRITES / 4);
-  }, 240_000);
+  }, 400_000);
 });
