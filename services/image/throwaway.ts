@@ -54,6 +54,8 @@ export interface ThrowawayOptions {
   image?: Record<string, string | number | boolean>;
   policy?: Policy;
   bus?: Bus;
+  /** Connection string; default: SQLite in the directory. */
+  connection?: string;
   /** The API asks the registry over HTTP. */
   remote?: boolean;
   flavor?: string;
@@ -78,7 +80,9 @@ export async function startThrowaway(options: ThrowawayOptions = {}): Promise<Th
     ...options.world,
   };
   const images = join(directory, 'images');
-  const db = await openDatabase({ connection: `sqlite:///${join(directory, 'glance.sqlite')}` });
+  const db = await openDatabase({
+    connection: options.connection ?? `sqlite:///${join(directory, 'glance.sqlite')}`,
+  });
   await dbSync(db, 'glance');
   const config = configFrom(imageDeclarations, {
     DEFAULT: {
