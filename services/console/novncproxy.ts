@@ -30,6 +30,7 @@ export interface NovncProxyOptions {
 export async function startNovncProxy(options: NovncProxyOptions): Promise<RunningService> {
   const { bus, config } = options;
   const settings = config.of(novaOptions);
+  const { clock } = options.world;
   const log = options.world.log.child({ service: 'nova-novncproxy' });
   const allowed = [settings.novncproxy_base_url, ...config.of(consoleOptions).console_allowed_origins];
   const roots = staticRoots(settings.web);
@@ -83,12 +84,14 @@ export async function startNovncProxy(options: NovncProxyOptions): Promise<Runni
     server.on('upgrade', (request, socket, head) => void connect(request, socket, head));
     server.on('request', (request, response) => {
       for (const [name, value] of Object.entries(PAGE_HEADERS)) response.setHeader(name, value);
-      response.once('finish', () =>
-        log.info('request', { method: request.method, path: request.url, status: response.statusCode }),
-      );
-      const path = request.url?.split('?', 1)[0];
-      if (path === '/healthz' || path === '/readyz')
-        return answerHealth(path === '/readyz' ? bus : undefined, response);
+      const started = clock.monotonic();
+      response.once('finish', () => {
+        const { statusCode: status } = response;
+        const ms = Math.round(clock.monotonic() - started);
+        // A page brings fifty scripts of the library with it.
+        const asset = status < 400 && /^\/(core|vendor)\//.test(request.url ?? '');
+        log[asset ? 'debug' : 'info']('request', { method: request.method, path: request.url, status, ms });
+      });
       serveFile(request, response, roots).catch(() => response.destroy());
     });
   };
