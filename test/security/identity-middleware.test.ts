@@ -27,7 +27,7 @@ import { Fault, silentLogger, systemClock, systemRandom } from '@folsom/core';
 import { run } from '@folsom/host';
 import { type App, createApp } from '@folsom/http';
 import { startTestIdentity, TEST_PASSWORD, type TestIdentity } from '@folsom/identity/test-identity';
-import { fakeClock, tempDir } from '@folsom/testing';
+import { fakeClock, serverMissing, startRedis, tempDir } from '@folsom/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 
 // The published holes of the auth_token middleware and of clients, by their number in the list of advisories.
@@ -420,5 +420,33 @@ describe.each(['UUID', 'JWT'] as const)('services apart from identity, %s tokens
       expect(await login(s3)).toMatchObject({ tenantId });
       expect(await login({ ...s3, signature: 'bad' })).toBeNull();
     }
+  });
+});
+
+describe.skipIf(serverMissing('redis'))('answers kept in a Redis', () => {
+  it('serve several processes, end with revocation, and are done without when it fails', async () => {
+    const redis = await startRedis();
+    cleanup.push(() => redis.stop());
+    const cloud = await startTestIdentity();
+    cleanup.push(() => cloud.stop());
+    const settings = await serviceSettings(cloud, {
+      redis_url: `redis://127.0.0.1:${redis.port}/0`,
+      memcache_security_strategy: 'ENCRYPT',
+      memcache_secret_key: 'shared',
+    });
+    const services = [
+      await identityValidator({ settings, world }),
+      await identityValidator({ settings, world }),
+    ];
+    cleanup.push(() => Promise.all(services.map(service => service.stop())));
+    const { userId } = await cloud.person('anna');
+    await cloud.person('bert');
+    const [token, other] = [await cloud.login('anna'), await cloud.login('bert')];
+    for (const service of services) expect(await service.validate(token)).toMatchObject({ userId });
+    await cloud.admin('PUT', `/users/${userId}`, { user: { enabled: false } });
+    await systemClock.sleep(1000);
+    for (const service of services) expect(await service.validate(token)).toBeNull();
+    await redis.stop();
+    for (const service of services) expect(await service.validate(other)).not.toBeNull();
   });
 });
