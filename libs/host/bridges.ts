@@ -32,7 +32,7 @@ async function ipJson<T>(runner: Runner, ...args: string[]): Promise<T[]> {
 /** Whether something already is the way we are about to make it; `ip` says so with words, not codes. */
 const alreadyThere = (error: unknown): boolean =>
   isFault(error, 'ProcessExecutionError') &&
-  /File exists|already assigned|Cannot find device|Cannot assign requested address/.test(
+  /File exists|already assigned|Address not found|Cannot find device|Cannot assign requested address/.test(
     String((error as Fault).values.stderr),
   );
 
