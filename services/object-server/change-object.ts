@@ -1,12 +1,12 @@
 import { answer, type ServerResponse } from '@folsom/swift/http-message';
-import { normalizeTimestamp, parseFloatText } from '@folsom/swift/timestamps';
+import { normalizeTimestamp } from '@folsom/swift/timestamps';
 import { updateContainer, updateDeleteAt } from './container-updates.ts';
 import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
 import { refuseMetadata } from './creation-check.ts';
 import { discard, type NewFile, newFile } from './durable-file.ts';
 import type { ObjectMetadata } from './metadata.ts';
 import { currentObject, fileTimestamp, isExpired } from './object-file.ts';
-import { addHeaders, deleteAtOf, isNoRoom, noRoom, storeFile } from './put-object.ts';
+import { addHeaders, deleteAtOf, isNoRoom, noRoom, storeFile, timestampOf } from './put-object.ts';
 import { isReplicated } from './sync-protocol.ts';
 
 /** POST: replaces the object's own metadata. */
@@ -17,7 +17,7 @@ export async function postObject(
   const { http, place } = request;
   const { world } = context;
   const bad = (body: string) => answer(400, http, { body, contentType: 'text/plain' });
-  const timestamp = timestampOfRequest(request);
+  const timestamp = timestampOf(http.headers);
   if (timestamp === null) return bad('Missing timestamp');
   const refused = refuseMetadata(http);
   if (refused) return refused;
@@ -47,7 +47,7 @@ export async function deleteObject(
 ): Promise<ServerResponse> {
   const { http, place } = request;
   const { world } = context;
-  const timestamp = timestampOfRequest(request);
+  const timestamp = timestampOf(http.headers);
   if (timestamp === null) return answer(400, http, { body: 'Missing timestamp', contentType: 'text/plain' });
   const before = currentObject(place, world.random, onQuarantine(context, place));
   const condition = http.headers.get('x-if-delete-at');
@@ -81,12 +81,6 @@ export async function deleteObject(
     }
     return answer(before.metadata ? 204 : 404, http);
   });
-}
-
-function timestampOfRequest({ http }: ObjectRequest): string | null {
-  const text = http.headers.get('x-timestamp');
-  const seconds = parseFloatText(text);
-  return text === undefined || seconds === null || seconds < 0 ? null : text;
 }
 
 async function withNewFile(

@@ -3,7 +3,13 @@ import { fdatasync, statfsSync, unlink, writeSync, writev } from 'node:fs';
 import { promisify } from 'node:util';
 import { Fault } from '@folsom/core';
 import { dropCache, fallocate } from '@folsom/host/xattr';
-import { answer, ClientDisconnected, ClientTimeout, type ServerResponse } from '@folsom/swift/http-message';
+import {
+  answer,
+  ClientDisconnected,
+  ClientTimeout,
+  type Headers,
+  type ServerResponse,
+} from '@folsom/swift/http-message';
 import { titleCase } from '@folsom/swift/http-server';
 import { normalizeTimestamp, parseFloatText } from '@folsom/swift/timestamps';
 import { updateContainer, updateDeleteAt } from './container-updates.ts';
@@ -41,9 +47,8 @@ export async function putObject(
   const { http, place } = request;
   const { world } = context;
   const bad = (body: string) => answer(400, http, { body, contentType: 'text/plain' });
-  const timestamp = http.headers.get('x-timestamp');
-  const seconds = parseFloatText(timestamp);
-  if (timestamp === undefined || seconds === null || seconds < 0) return bad('Missing timestamp');
+  const timestamp = timestampOf(http.headers);
+  if (timestamp === null) return bad('Missing timestamp');
   const refused = refuseCreation(http, place.name.length - slashBytes(request));
   if (refused) return refused;
   const deleteAt = deleteAtOf(http.headers.get('x-delete-at'));
@@ -95,6 +100,16 @@ export async function putObject(
 
 const slashBytes = ({ account, container }: ObjectRequest): number =>
   Buffer.byteLength(account) + Buffer.byteLength(container) + 3;
+
+/** Timestamps are ten digits wide: longer ones would not sort after shorter ones. */
+const TIMESTAMP_END = 10_000_000_000;
+
+/** X-Timestamp as it was sent; null if there is none that can be used. */
+export function timestampOf(headers: Headers): string | null {
+  const text = headers.get('x-timestamp');
+  const seconds = parseFloatText(text);
+  return text === undefined || seconds === null || seconds < 0 || seconds >= TIMESTAMP_END ? null : text;
+}
 
 /** Seconds; 0 if there is no header, null if it is no whole number. */
 export function deleteAtOf(header: string | undefined): number | null {

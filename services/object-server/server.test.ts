@@ -109,6 +109,7 @@ describe('PUT and GET', () => {
     ['no timestamp', { 'x-timestamp': '' }, 400],
     ['timestamp that is none', { 'x-timestamp': 'soon' }, 400],
     ['negative timestamp', { 'x-timestamp': '-1' }, 400],
+    ['timestamp of eleven digits', { 'x-timestamp': '10000000000' }, 400],
     ['expired already', { 'x-delete-at': '1000' }, 400],
     ['end that is no number', { 'x-delete-at': 'never' }, 400],
     ['manifest of a wrong form', { 'x-object-manifest': 'nocontainer' }, 400],
