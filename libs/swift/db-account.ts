@@ -1,4 +1,4 @@
-import { nameBounds } from './db-container.ts';
+import { type NameBounds, nameBounds } from './db-container.ts';
 import { DbFile, type DbStat } from './db-file.ts';
 import type { Pickled } from './pickle.ts';
 
@@ -92,10 +92,7 @@ export class AccountDb extends DbFile<ContainerRow> {
     return row?.put_timestamp ?? null;
   }
 
-  rowsFrom(
-    bounds: { after?: string; from?: string; before?: string },
-    limit: number,
-  ): IterableIterator<ListedContainer> {
+  rowsFrom(bounds: NameBounds, limit: number): IterableIterator<ListedContainer> {
     const { clause, values } = nameBounds(bounds);
     return this.sql(
       `SELECT name, object_count, bytes_used, 0 FROM container WHERE ${clause} deleted = 0 ORDER BY name LIMIT ?`,

@@ -1,4 +1,5 @@
 import { DbFile, type DbStat } from './db-file.ts';
+import { asciiText } from './listing-format.ts';
 import type { Pickled } from './pickle.ts';
 
 /** A row of a container's listing. Deleted objects stay as rows for a while. */
@@ -108,10 +109,7 @@ export class ContainerDb extends DbFile<ObjectRow> {
   }
 
   /** One step of a listing: rows from a name on. See listing-objects.ts. */
-  rowsFrom(
-    bounds: { after?: string; from?: string; before?: string },
-    limit: number,
-  ): IterableIterator<ListedObject> {
+  rowsFrom(bounds: NameBounds, limit: number): IterableIterator<ListedObject> {
     const { clause, values } = nameBounds(bounds);
     return this.sql(
       `SELECT name, created_at, size, content_type, etag FROM object WHERE ${clause} deleted = 0 ORDER BY name LIMIT ?`,
@@ -121,7 +119,7 @@ export class ContainerDb extends DbFile<ObjectRow> {
   }
 
   /** The same, all at once. */
-  allFrom(bounds: { after?: string; from?: string; before?: string }, limit: number): ListedObject[] {
+  allFrom(bounds: NameBounds, limit: number): ListedObject[] {
     const { clause, values } = nameBounds(bounds);
     return this.guard(
       () =>
@@ -134,13 +132,24 @@ export class ContainerDb extends DbFile<ObjectRow> {
   }
 
   /** Names only, newline after each, made inside SQLite. */
-  textFrom(bounds: { after?: string; from?: string; before?: string }, limit: number): string {
+  textFrom(bounds: NameBounds, limit: number): string {
+    return this.joined('name || char(10)', '', bounds, limit);
+  }
+
+  /** The rows as a JSON listing, made inside SQLite: a third of the time of making it here. */
+  jsonFrom(bounds: NameBounds, limit: number): string {
+    const items = this.joined(JSON_ITEM, ', ', bounds, limit);
+    return `[${asciiText(items)}]`;
+  }
+
+  /** An expression of every row, put together in the order of names. */
+  private joined(expression: string, separator: string, bounds: NameBounds, limit: number): string {
     const { clause, values } = nameBounds(bounds);
     return this.guard(
       () =>
         (this.sql(
-          `SELECT group_concat(name || char(10), '') FROM
-             (SELECT name FROM object WHERE ${clause} deleted = 0 ORDER BY name LIMIT ?)`,
+          `SELECT group_concat(${expression}, '${separator}') FROM
+             (SELECT * FROM object WHERE ${clause} deleted = 0 ORDER BY name LIMIT ?)`,
         )
           .pluck(true)
           .get(...values, limit) as string | null) ?? '',
@@ -148,18 +157,33 @@ export class ContainerDb extends DbFile<ObjectRow> {
   }
 }
 
+/** As objectsAsJson of listing-format.ts writes an item. */
+const JSON_ITEM = `'{"hash": ' || json_quote(etag) || ', "last_modified": "' ||
+  strftime('%Y-%m-%dT%H:%M:%S', cast(created_at AS INTEGER), 'unixepoch') || '.' ||
+  substr(substr(created_at, instr(created_at || '.', '.') + 1) || '000000', 1, 6) ||
+  '", "bytes": ' || size || ', "name": ' || json_quote(name) || ', "content_type": ' || json_quote(content_type) || '}'`;
+
 /** name, created_at, size, content type, etag. A content type of null marks a rolled-up directory. */
 export type ListedObject = [string, string, number, string | null, string];
 
-export function nameBounds(bounds: { after?: string; from?: string; before?: string }): {
-  clause: string;
-  values: string[];
-} {
+export interface NameBounds {
+  after?: string;
+  from?: string;
+  before?: string;
+  /** The last name that may come. */
+  upTo?: string;
+}
+
+export function nameBounds(bounds: NameBounds): { clause: string; values: string[] } {
   let clause = '';
   const values: string[] = [];
   if (bounds.before !== undefined) {
     clause += 'name < ? AND ';
     values.push(bounds.before);
+  }
+  if (bounds.upTo !== undefined) {
+    clause += 'name <= ? AND ';
+    values.push(bounds.upTo);
   }
   if (bounds.after !== undefined) {
     clause += 'name > ? AND ';

@@ -120,6 +120,8 @@ export abstract class DbFile<Row> {
   private readonly preallocate: boolean;
   private lockFd = -1;
   private pendingFd = -1;
+  /** Transactions of this handle. */
+  private changes = 0;
 
   constructor(path: string, options: DbFileOptions) {
     this.path = path;
@@ -270,7 +272,13 @@ export abstract class DbFile<Row> {
     }
   }
 
+  /** Says whether anything in the database changed since it was last asked, by us or by another process. */
+  version(): string {
+    return `${this.guard(() => this.sqlite.pragma('data_version', { simple: true }))}.${this.changes}`;
+  }
+
   protected transaction<T>(work: () => T): T {
+    this.changes++;
     return this.guard(() => this.sqlite.transaction(work).immediate());
   }
 

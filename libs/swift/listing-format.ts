@@ -21,10 +21,14 @@ function isoOfSecond(seconds: number): string {
 
 /** A JSON string in ASCII, as Python's json writes it. */
 export function asciiJson(text: string): string {
-  const quoted = JSON.stringify(text);
-  return /^[\x00-\x7e]*$/.test(quoted)
-    ? quoted
-    : quoted.replace(/[\x7f-\uffff]/g, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return asciiText(JSON.stringify(text));
+}
+
+/** JSON text with everything beyond ASCII escaped. */
+export function asciiText(json: string): string {
+  return /^[\x00-\x7e]*$/.test(json)
+    ? json
+    : json.replace(/[\x7f-\uffff]/g, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /**

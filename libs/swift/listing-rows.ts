@@ -1,5 +1,5 @@
 import type { ListedContainer } from './db-account.ts';
-import type { ListedObject } from './db-container.ts';
+import type { ListedObject, NameBounds } from './db-container.ts';
 
 /** What a listing asks for. Absent parameters are undefined; `path` sets prefix and delimiter. */
 export interface ListingQuery {
@@ -9,12 +9,6 @@ export interface ListingQuery {
   prefix?: string;
   delimiter?: string;
   path?: string;
-}
-
-export interface NameBounds {
-  after?: string;
-  from?: string;
-  before?: string;
 }
 
 /** Byte order of UTF-8, which is SQLite's; JavaScript's own order differs beyond the basic plane. */
@@ -50,6 +44,15 @@ export function boundsOf(
   if (marker && (prefix === undefined || compareNames(marker, prefix) >= 0)) bounds.after = marker;
   else if (prefix) bounds.from = prefix;
   return bounds;
+}
+
+/** Longer than what can follow a prefix in a name, in the character that sorts last. */
+const LAST_TAIL = '\u{10ffff}'.repeat(256);
+
+/** The bounds of an undelimited listing, with an end behind the prefix. */
+export function plainBounds(query: ListingQuery): NameBounds {
+  const bounds = boundsOf(query.marker, query.endMarker, query.prefix);
+  return query.prefix ? { ...bounds, upTo: query.prefix + LAST_TAIL } : bounds;
 }
 
 type Row = ListedObject | ListedContainer;

@@ -186,7 +186,7 @@ async function reapContainer(
     const response = await work.client.request(node, {
       method: 'GET',
       path: `/${node.device}/${partition}${quotePath(path)}?format=json&limit=${LIST_AT_ONCE}&marker=${encodeURIComponent(marker)}`,
-      headers: [],
+      headers: [['Content-Type', 'text/plain']],
       connectTimeoutMs: options.connTimeoutMs,
       timeoutMs: options.nodeTimeoutMs,
     });

@@ -12,10 +12,12 @@ import {
 import { answer, type Headers, quotePath, type ServerResponse } from '@folsom/swift/http-message';
 import { createInternalClient, internalText } from '@folsom/swift/internal-client';
 import { objectsAsJson, objectsAsText, objectsAsXml } from '@folsom/swift/listing-format';
-import { listingType, readListingQuery } from '@folsom/swift/listing-request';
-import { boundsOf, listRows, prepareListing } from '@folsom/swift/listing-rows';
+import { type ListingType, listingType, readListingQuery } from '@folsom/swift/listing-request';
+import { type ListingQuery, listRows, plainBounds, prepareListing } from '@folsom/swift/listing-rows';
 import { syncToProblem } from '@folsom/swift/sync-to';
 import { normalizeTimestamp } from '@folsom/swift/timestamps';
+
+import { listingCache } from './listing-cache.ts';
 
 export interface ContainerServerOptions extends DbServerOptions {
   autoCreateAccountPrefix: string;
@@ -40,10 +42,25 @@ const statHeaders = (stat: ContainerStat): Headers =>
 
 type Request = DbRequest<ContainerDb>;
 
+/** A listing in the type asked for. Undelimited ones, which may be large, are put together by SQLite itself. */
+function listingText(db: ContainerDb, listing: ListingQuery, type: ListingType, container: string): string {
+  const { delimiter } = prepareListing(listing);
+  if (!delimiter && type === 'text/plain') return db.textFrom(plainBounds(listing), listing.limit);
+  if (!delimiter && type === 'application/json') return db.jsonFrom(plainBounds(listing), listing.limit);
+  const rows = listRows<ListedObject>(
+    listing,
+    (bounds, limit) => (delimiter ? db.rowsFrom(bounds, limit) : db.allFrom(bounds, limit)),
+    name => [name, '0', 0, null, ''],
+  );
+  if (type === 'application/json') return objectsAsJson(rows);
+  return type.endsWith('/xml') ? objectsAsXml(rows, container) : objectsAsText(rows);
+}
+
 /** Starts swift's container server: the objects of each container. */
 export async function startContainerServer(options: ContainerServerOptions): Promise<RunningService> {
   const { world } = options;
   const client = createInternalClient(world, options.local);
+  const listings = listingCache();
   const log = world.log.child({ service: 'swift-container-server' });
   const saved = new Set(options.allowVersions ? [...SAVED, 'x-versions-location'] : SAVED);
   const isSaved = (name: string): boolean => saved.has(name) || name.startsWith('x-container-meta-');
@@ -225,26 +242,11 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     const type = listingType(query, http);
     const headers = statHeaders(stat);
     for (const [name, value] of metadataHeaders(db.metadata(stat), isSaved)) headers.set(name, value);
-    const { prefix, delimiter } = prepareListing(listing);
-    let text: string;
-    if (type === 'text/plain' && !delimiter && !prefix) {
-      // The commonest and largest listing is put together by SQLite itself.
-      text = db.textFrom(boundsOf(listing.marker, listing.endMarker, undefined), listing.limit);
-    } else {
-      const rows = listRows<ListedObject>(
-        listing,
-        (bounds, limit) => (delimiter ? db.rowsFrom(bounds, limit) : db.allFrom(bounds, limit)),
-        name => [name, '0', 0, null, ''],
-      );
-      if (type === 'application/json') text = objectsAsJson(rows);
-      else if (type.endsWith('/xml')) text = objectsAsXml(rows, container!);
-      else text = objectsAsText(rows);
-    }
-    if (text === '') return answer(204, http, { headers });
-    const body = Buffer.from(text);
+    const text = listings.get(db, `${type} ${query}`, () => listingText(db, listing, type, container!));
+    if (text.length === 0) return answer(204, http, { headers });
     headers.set('content-type', `${type}; charset=utf-8`);
-    headers.set('content-length', String(body.length));
-    return { status: 200, headers, body };
+    headers.set('content-length', String(text.length));
+    return { status: 200, headers, body: text };
   };
 
   const service = await startDbServer(

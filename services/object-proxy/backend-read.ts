@@ -61,6 +61,8 @@ export async function readFrom(core: ProxyCore, options: ReadOptions): Promise<R
     const value = options.headers.get(name);
     if (value !== undefined) headers.push([name, value]);
   }
+  // The original's servers take a query for ASCII unless the request has a type.
+  if (options.query) headers.push(['Content-Type', 'text/plain']);
   const answers: BackendAnswer[] = [];
   let chosen: { node: RingDevice; response: InternalResponse; time: number } | null = null;
   const nodes = options.nodes[Symbol.iterator]();

@@ -1,0 +1,30 @@
+import type { ContainerDb } from '@folsom/swift/db-container';
+import { LRUCache } from 'lru-cache';
+
+/** Bytes of listings kept by one server. */
+const KEPT_BYTES_MAX = 32 * 1024 * 1024;
+/** Larger listings are made anew each time. */
+const LISTING_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Listings as they were last sent, for as long as nothing changes in their databases. */
+export interface ListingCache {
+  get(db: ContainerDb, query: string, make: () => string): Buffer;
+}
+
+export function listingCache(): ListingCache {
+  const kept = new LRUCache<string, { db: ContainerDb; version: string; body: Buffer }>({
+    maxSize: KEPT_BYTES_MAX,
+    sizeCalculation: ({ body }) => body.length + 256,
+  });
+  return {
+    get: (db, query, make) => {
+      const key = `${db.path} ${query}`;
+      const version = db.version();
+      const known = kept.get(key);
+      if (known && known.db === db && known.version === version) return known.body;
+      const body = Buffer.from(make());
+      if (body.length <= LISTING_BYTES_MAX) kept.set(key, { db, version, body });
+      return body;
+    },
+  };
+}
