@@ -242,6 +242,15 @@ describe('the page', () => {
     expect((await get('/vnc_auto.html', 'POST')).status).toBe(405);
   });
 
+  it('is not needed to ask for the proxy’s health', async () => {
+    await start();
+    expect((await get('/healthz')).status).toBe(200);
+    expect((await get('/readyz')).status).toBe(200);
+    await bus.close();
+    expect((await get('/healthz')).status).toBe(200);
+    expect((await get('/readyz')).status).toBe(503);
+  });
+
   it('comes from the operator’s own directory where there is one', async () => {
     const dir = tempDir('novnc');
     writeFileSync(join(dir.path, 'vnc_auto.html'), 'own page');

@@ -92,6 +92,9 @@ export async function startNovncProxy(options: NovncProxyOptions): Promise<Runni
         const asset = status < 400 && /^\/(core|vendor)\//.test(request.url ?? '');
         log[asset ? 'debug' : 'info']('request', { method: request.method, path: request.url, status, ms });
       });
+      const path = request.url?.split('?', 1)[0];
+      if (path === '/healthz' || path === '/readyz')
+        return answerHealth(path === '/readyz' ? bus : undefined, response);
       serveFile(request, response, roots).catch(() => response.destroy());
     });
   };
