@@ -26,7 +26,6 @@ import {
   keystoneEc2Options,
   keystoneOptions,
   keystoneSigningOptions,
-  keystoneSslOptions,
   keystoneTokenOptions,
 } from './options.ts';
 import { passwords } from './passwords.ts';
@@ -38,6 +37,7 @@ import { forgetRetiredKeys, openTokenKeys } from './tokens/jwt-keys.ts';
 import { revocationLog } from './tokens/revocation-log.ts';
 import type { Token } from './tokens/token.ts';
 import { createTokens, type TokenFormat } from './tokens/tokens.ts';
+import { refuseUnsupported } from './unsupported.ts';
 
 export interface IdentityOptions {
   config: Config;
@@ -81,9 +81,7 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
   const ec2 = config.of(keystoneEc2Options);
   const format = signing.token_format as TokenFormat;
   const lifetimeMs = config.of(keystoneTokenOptions).expiration * 1000;
-  if (config.of(keystoneSslOptions).enable) {
-    throw new Error('keystone: [ssl] enable is not supported: end TLS in a proxy before both ports');
-  }
+  refuseUnsupported(config, world.log);
   await checkSchema(db, 'keystone');
 
   const revocations = revocationList(world.clock);

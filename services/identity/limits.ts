@@ -14,7 +14,7 @@ export const IDENTITY_LIMITS = {
   verifiedPairMs: 5 * 60_000,
   verifiedPairsMax: 20_000,
   /** Tokens whose facts are kept at hand. */
-  tokensCachedMax: 50_000,
+  tokensCachedMax: 10_000,
   /** How long roles, catalog and tenants read from the database count as fresh: other processes may change them. */
   freshMs: 1_000,
   tenantsCachedMax: 10_000,

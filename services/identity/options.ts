@@ -65,9 +65,12 @@ export const keystoneEc2Options = options('ec2', {
 const driver = (group: string, name: string) =>
   options(group, { driver: str(name, 'Accepted; there is one implementation') });
 
+export const keystoneIdentityOptions = driver('identity', 'keystone.identity.backends.sql.Identity');
+export const keystoneCatalogOptions = driver('catalog', 'keystone.catalog.backends.sql.Catalog');
+
 export const keystoneDriverOptions = [
-  driver('identity', 'keystone.identity.backends.sql.Identity'),
-  driver('catalog', 'keystone.catalog.backends.sql.Catalog'),
+  keystoneIdentityOptions,
+  keystoneCatalogOptions,
   driver('policy', 'keystone.policy.backends.rules.Policy'),
   driver('stats', 'keystone.contrib.stats.backends.kvs.Stats'),
 ];

@@ -57,7 +57,7 @@ export async function changeUser(
       await addMember(trx, id, options.joinTenant);
     }
     const after = await updateUser(trx, id, changes);
-    const ends = Boolean(changes.password) || !isEnabled(changes);
+    const ends = 'password' in changes || !isEnabled(changes);
     return { user: after, revoked: ends ? await tokens.revokeAll(trx, { userId: id }) : [] };
   });
   tokens.published(revoked);

@@ -1,0 +1,30 @@
+import { configFrom } from '@folsom/config';
+import { createLogger } from '@folsom/core';
+import { expect, it } from 'vitest';
+import { identityOptions } from './options.ts';
+import { refuseUnsupported } from './unsupported.ts';
+
+const lines: string[] = [];
+const log = createLogger({ write: line => lines.push(line) });
+const check = (sections: Record<string, Record<string, string>>) =>
+  refuseUnsupported(configFrom(identityOptions, sections), log);
+
+it('takes what Folsom’s own configuration says', () => {
+  check({ identity: { driver: 'keystone.identity.backends.kvs.Identity' }, DEFAULT: { admin_token: 'x' } });
+  expect(lines).toEqual([]);
+});
+
+it('warns of the published admin_token', () => {
+  check({});
+  expect(lines.join()).toContain('published default');
+});
+
+it('refuses what would change who gets in', () => {
+  expect(() => check({ identity: { driver: 'keystone.identity.backends.ldap.Identity' } })).toThrow(
+    /ldap.*not supported/,
+  );
+  expect(() =>
+    check({ catalog: { driver: 'keystone.catalog.backends.templated.TemplatedCatalog' } }),
+  ).toThrow(/templated/);
+  expect(() => check({ ssl: { enable: 'true' } })).toThrow(/proxy/);
+});
