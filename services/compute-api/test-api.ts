@@ -131,6 +131,8 @@ export async function startTestApi(
     nova?: Record<string, string | number | boolean>;
     rateLimits?: RateLimit[];
     connection?: string;
+    /** Two services on one database must not make the same ids. */
+    seed?: number;
     /** Answers of calls, by `topic.method`. */
     answers?: Record<string, Handler>;
   } = {},
@@ -138,7 +140,7 @@ export async function startTestApi(
   const log: string[] = [];
   const world: World = {
     clock: systemClock,
-    random: seededRandom(4),
+    random: seededRandom(options.seed ?? 4),
     log: createLogger({ level: 'debug', write: line => log.push(line) }),
   };
   const db = await openDatabase({ connection: options.connection ?? 'sqlite://' });
