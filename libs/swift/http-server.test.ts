@@ -82,6 +82,15 @@ it('sends 100 Continue only when the body is wanted', async () => {
   expect(refused).toContain('Connection: close');
 });
 
+it('says 100 Continue for an empty body, too, unless the device is full', async () => {
+  const port = await serve(async request => answer(request.target === '/full' ? 507 : 201, request));
+  const head = 'Host: x\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n';
+  expect(await talk(port, [`PUT /o HTTP/1.1\r\n${head}`])).toMatch(
+    /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 201/,
+  );
+  expect(await talk(port, [`PUT /full HTTP/1.1\r\n${head}`])).toMatch(/^HTTP\/1\.1 507/);
+});
+
 it('tells the handler that the client went away in the middle of its body, and still answers', async () => {
   const port = await serve(async request => {
     try {

@@ -299,6 +299,8 @@ class Connection {
     if (head.mustClose || this.shared.stopping) keep = false;
     // A body nobody wanted: read a short rest, give up the connection for a long one.
     if (!body.complete && (!body.started || body.failed)) keep = false;
+    // An empty body is never asked for, yet the original's proxy takes a node without a 100 for one that refused.
+    if (body.length === 0 && !body.continueSent && response.status !== 507) this.socket.write(CONTINUE);
     if (!(await this.write(request, response, keep && body.complete))) return;
     this.body = null;
     if (!keep || !body.complete) {
