@@ -6,7 +6,9 @@ export default defineConfig({
     include: ['libs/**/*.test.ts', 'services/**/*.test.ts', 'deploy/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
     pool: 'forks',
-    testTimeout: 30_000,
+    // Many suites wait for servers and guests rather than for the processor.
+    maxWorkers: 3,
+    testTimeout: 60_000,
     hookTimeout: 120_000,
     reporters: process.env.CI ? ['default'] : ['default'],
   },

@@ -3,6 +3,7 @@ import {
   copyFile,
   cp,
   mkdir,
+  mkdtemp,
   readdir,
   readFile,
   realpath,
@@ -95,8 +96,33 @@ export async function buildGuestImage(options: BuildOptions): Promise<GuestImage
   await rm(stamp, { force: true });
   progress('downloading kernel, busybox and dropbear packages');
   await downloadPackages(packages);
+  // Everything is made aside and moved into place at the end: nobody ever reads half an image, nor do two builds meet.
+  const stage = await mkdtemp(join(work, 'build-'));
+  try {
+    await buildParts(stage, packages, image, progress);
+  } finally {
+    await rm(stage, { recursive: true, force: true });
+  }
+  await writeFile(`${stamp}.new`, RECIPE);
+  await rename(`${stamp}.new`, stamp);
+  options.log.info('guest image built', { directory });
+  return image;
+}
+
+async function buildParts(
+  stage: string,
+  packages: string,
+  final: GuestImage,
+  progress: (text: string) => void,
+): Promise<void> {
+  const image: GuestImage = {
+    kernel: join(stage, 'vmlinuz'),
+    ramdisk: join(stage, 'initrd'),
+    rootFilesystem: join(stage, 'rootfs.ext4'),
+    disk: join(stage, 'disk.qcow2'),
+  };
+  const work = stage;
   const unpacked = join(work, 'unpacked');
-  await rm(unpacked, { recursive: true, force: true });
   await mkdir(unpacked);
   for (const name of (await readdir(packages)).filter(file => file.endsWith('.deb'))) {
     await run(['dpkg-deb', '-x', join(packages, name), unpacked], { timeoutMs: 60_000 });
@@ -119,12 +145,9 @@ export async function buildGuestImage(options: BuildOptions): Promise<GuestImage
   await makeRoot(root, unpacked, busybox);
   await makeFilesystem(root, ROOT_MB, image.rootFilesystem, LABEL);
   await makeDisk({ root, work, unpacked, image });
-  await rm(unpacked, { recursive: true, force: true });
-  await rm(root, { recursive: true, force: true });
-  await writeFile(`${stamp}.new`, RECIPE);
-  await rename(`${stamp}.new`, stamp);
-  options.log.info('guest image built', { directory, kernel: version });
-  return image;
+  for (const part of ['kernel', 'ramdisk', 'rootFilesystem', 'disk'] as const) {
+    await rename(image[part], final[part]);
+  }
 }
 
 async function downloadPackages(directory: string): Promise<void> {

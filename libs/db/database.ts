@@ -1,4 +1,4 @@
-import { type Clock, type Logger, silentLogger, systemClock } from '@folsom/core';
+import { type Clock, type Logger, silentLogger, systemClock, systemRandom } from '@folsom/core';
 import knexFactory, { type Knex } from 'knex';
 import { type ConnectionTarget, parseConnectionString, showTarget } from './connection-string.ts';
 import { DatabaseError, isConnectionLost, isDeadlock } from './errors.ts';
@@ -33,7 +33,7 @@ export interface OpenOptions {
 }
 
 /** Attempts of a transaction in all. */
-export const TRANSACTION_ATTEMPTS_MAX = 10;
+export const TRANSACTION_ATTEMPTS_MAX = 15;
 const POOL_MAX = 15;
 /** How long a request waits for a free connection. */
 const ACQUIRE_TIMEOUT_MS = 30_000;
@@ -176,4 +176,8 @@ async function retryDeadlock<T>(fn: () => Promise<T>, clock: Clock, log: Logger)
   }
 }
 
-const pauseBefore = (attempt: number): number => Math.min(5 * 2 ** attempt, 500);
+/** Longer every time, and never the same for two who have just collided. */
+function pauseBefore(attempt: number): number {
+  const longest = Math.min(5 * 2 ** attempt, 500);
+  return longest / 2 + systemRandom.int(Math.ceil(longest));
+}

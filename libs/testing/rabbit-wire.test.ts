@@ -34,7 +34,7 @@ describe.skipIf(serverMissing('rabbit'))('on the wire', { timeout: 120_000 }, ()
   }, 120_000);
   afterAll(async () => {
     for (const made of buses) await made.close();
-    await peer?.close();
+    await peer?.close().catch(() => {});
     await broker?.stop();
   }, 60_000);
 
@@ -370,5 +370,20 @@ describe.skipIf(serverMissing('rabbit'))('on the wire', { timeout: 120_000 }, ()
     await expect(refused.ready()).rejects.toMatchObject({ name: 'RpcUnavailable' });
     expect(lines.join('')).toContain('cannot reach the message broker');
     expect(lines.join('')).not.toContain('MARKED');
+  });
+
+  it('loses nothing of durable queues when the broker restarts', async () => {
+    peer.on('error', () => {});
+    const options = { control_exchange: 'durable_nova', rabbit_durable_queues: true };
+    const sender = bus(options);
+    for (let n = 0; n < 20; n++) await sender.cast(context, 'kept', { method: 'go', args: { n } });
+    await broker.restart();
+    const seen: number[] = [];
+    await bus(options).serve({
+      topic: 'kept',
+      host: 'h',
+      handlers: { go: ((_: unknown, args: { n: number }) => void seen.push(args.n)) as never },
+    });
+    await eventually(() => [...seen].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n));
   });
 });

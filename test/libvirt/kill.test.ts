@@ -94,7 +94,7 @@ describe.skipIf(cannotRun() !== undefined)(
         await gone;
         await host.start();
         await host.state(uuid, row => row.deleted === 1, 60_000);
-        expect([step, await traces(uuid)]).toEqual([step, []]);
+        await expect.poll(async () => [step, await traces(uuid)], { timeout: 15_000 }).toEqual([step, []]);
         await host.kill();
       }
       for (const step of ['driver', 'record']) {

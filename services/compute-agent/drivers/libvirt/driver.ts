@@ -57,6 +57,7 @@ const POWER: readonly number[] = [
 
 /** Waiting for a guest to shut itself down, how often it is looked at. */
 const SHUTDOWN_POLL_MS = 500;
+const START_ATTEMPTS = 5;
 
 /**
  * Whether this machine's processors can run guests themselves. /dev/kvm and libvirt's capabilities may be there
@@ -137,13 +138,31 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     return isoImage('config-2', files, world.clock.now());
   };
 
+  /**
+   * Starts a domain. The tool that libvirt sets its filters with loses races against anybody else who changes the
+   * packet filter at that moment; then nothing has been started, and it is simply tried again.
+   */
+  const startDomain = async (name: string): Promise<void> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await libvirt.create(name);
+      } catch (error) {
+        const lostRace =
+          error instanceof LibvirtError && /Failed to apply firewall rules/.test(error.message);
+        if (!lostRace || attempt >= START_ATTEMPTS) throw error;
+        log.warn('filters of a guest were disturbed, starting it again', { guest: name, attempt });
+        await world.clock.sleep(attempt * 200);
+      }
+    }
+  };
+
   /** Filters first: a guest never has a moment without them. */
   const defineAndStart = async (guest: Guest, files: GuestDisks, network: NetworkInfo): Promise<void> => {
     const folder = folderOf(guest);
     const xml = describe(guest, files, network, await touchConsole(folder));
     await writeFile(join(folder, 'libvirt.xml'), xml, { mode: 0o600 });
     await Promise.all([firewall.add({ id: guest.id, uuid: guest.uuid, network }), libvirt.define(xml)]);
-    await libvirt.create(guest.name);
+    await startDomain(guest.name);
   };
 
   const exists = async (guest: Guest): Promise<boolean> => {
@@ -185,7 +204,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     while (world.clock.monotonic() < end) {
       const state = await stateOf(guest);
       if (state === powerState.shutdown || state === powerState.crashed) {
-        await libvirt.create(guest.name);
+        await startDomain(guest.name);
         return true;
       }
       await world.clock.sleep(SHUTDOWN_POLL_MS);
@@ -277,7 +296,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     async powerOn(guest, network) {
       if (!(await exists(guest))) return hardReboot(guest, network);
       await firewall.add({ id: guest.id, uuid: guest.uuid, network });
-      await libvirt.create(guest.name);
+      await startDomain(guest.name);
     },
     async pause(guest) {
       if ((await stateOf(guest)) !== powerState.paused) await libvirt.suspend(guest.name);
@@ -290,7 +309,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     },
     async resume(guest, network) {
       await firewall.add({ id: guest.id, uuid: guest.uuid, network });
-      await libvirt.create(guest.name);
+      await startDomain(guest.name);
     },
 
     async rescue(request) {
