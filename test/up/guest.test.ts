@@ -78,6 +78,17 @@ describe.skipIf(!possible)("folsom up with real guests, used with today's openst
     await rm(dir, { recursive: true, force: true });
   });
 
+  it('lists what identity has, as an administrator', async () => {
+    expect(await openstack('token', 'issue', '-f', 'value', '-c', 'id')).toMatch(/^eyJ/);
+    const catalog = await openstack('catalog', 'list', '-f', 'value', '-c', 'Type');
+    expect(catalog.trim().split('\n').sort()).toEqual(['compute', 'identity', 'image', 'object-store']);
+    const names = async (what: string) =>
+      (await openstack(what, 'list', '-f', 'value', '-c', 'Name')).trim().split('\n').sort();
+    expect(await names('project')).toEqual(['admin', 'demo', 'service']);
+    expect(await names('user')).toEqual(['admin', 'demo', 'glance', 'nova', 'swift']);
+    expect(await names('role')).toEqual(['Member', 'admin']);
+  });
+
   it('offers an image, flavors and a hypervisor', async () => {
     expect(await openstack('image', 'list', '-f', 'value', '-c', 'Name')).toContain('guest\n');
     expect(await openstack('flavor', 'list', '-f', 'value', '-c', 'Name')).toContain('m1.tiny');
