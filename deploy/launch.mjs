@@ -2,6 +2,9 @@
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
+// File and hashing work runs in libuv's threads; four of them would make parallel syncs wait for each other.
+process.env.UV_THREADPOOL_SIZE ??= '16';
+
 const [major] = process.versions.node.split('.').map(Number);
 
 /** @param {string} program file name in deploy/programs, without `.ts` */
