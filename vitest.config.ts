@@ -8,10 +8,7 @@ export default defineConfig({
     pool: 'forks',
     // Many suites wait for servers and guests rather than for the processor.
     maxWorkers: 3,
-    // A shared machine can stall a guest or a broker once; a real defect fails both times.
-    retry: process.env.CI ? 1 : 0,
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    reporters: process.env.CI ? ['default'] : ['default'],
   },
 });

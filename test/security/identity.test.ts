@@ -79,7 +79,7 @@ describe('passwords and logging in', () => {
       times.push(performance.now() - start);
     }
     // The quickest: hashing would hold all of them up, a busy machine only some.
-    expect(Math.min(...times)).toBeLessThan(process.env.CI ? 1000 : 100);
+    expect(Math.min(...times)).toBeLessThan(100);
     expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
   });
 
@@ -132,7 +132,7 @@ describe('passwords and logging in', () => {
     });
     const flooded = await startTestIdentity({ log });
     try {
-      const count = 2000;
+      const count = 5000;
       const start = performance.now();
       const body = { auth: { passwordCredentials: { username: 'MARKER'.repeat(20), password: 'MARKER' } } };
       for (let i = 0; i < count; i += 50) {
