@@ -62,6 +62,7 @@ export async function instanceMetadata(
     const metadata: { [name: string]: Tree } = {
       'ami-id': ids.image,
       'ami-launch-index': String(instance.launch_index ?? 0),
+      // Word for word what Folsom serves: there is no manifest.
       'ami-manifest-path': 'FIXME',
       'instance-id': ids.instance,
       hostname,
