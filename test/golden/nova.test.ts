@@ -17,7 +17,7 @@ if (!present) console.warn(`skipped: no recordings of nova in ${goldenDir()} or 
  */
 const MATCHES_MIN = 615;
 /** Seconds the replayer waits for an asynchronous answer to become the recorded one. */
-const SETTLE_S = 2;
+const SETTLE_S = 1;
 const REPLAY_MS = 1_500_000;
 
 describe.skipIf(!present)('recordings of nova 2012.2.4', () => {
