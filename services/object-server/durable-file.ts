@@ -32,19 +32,22 @@ const named = new Set<string>();
 /** Opens a new file on a device. Nameless where possible: then nothing is left behind if the process dies. */
 export function newFile(device: string, random: Random): NewFile {
   const tmp = `${device}/tmp`;
+  if (!known.has(device)) requireDevice(device);
   if (!named.has(device)) {
     try {
       return { fd: openSync(tmp, constants.O_RDWR | O_TMPFILE, 0o600), path: null };
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ENOENT') {
-        mkdirSync(tmp);
+        requireDevice(device);
+        mkdirSync(tmp, { recursive: true });
         return newFile(device, random);
       }
       if (code !== 'EOPNOTSUPP' && code !== 'EISDIR' && code !== 'EINVAL') throw error;
       named.add(device);
     }
   }
+  requireDevice(device);
   mkdirSync(tmp, { recursive: true });
   const path = `${tmp}/${random.hex(16)}`;
   return { fd: openSync(path, 'wx+', 0o600), path };
@@ -97,6 +100,20 @@ function place(file: NewFile, path: string, device: string, random: Random): str
       }
     }
   }
+}
+
+/** Whether each device used so far has been seen as a mount point. */
+const known = new Map<string, boolean>();
+
+/**
+ * Before a directory is made on a device: if the device was a mount point and is none any more, it was taken away
+ * under a request, and what is made there would lie hidden under the next mount.
+ * @throws ENODEV
+ */
+function requireDevice(device: string): void {
+  const isMountPoint = statSync(device).dev !== statSync(dirname(device)).dev;
+  if (!isMountPoint && known.get(device)) throw gone(device);
+  known.set(device, isMountPoint);
 }
 
 const gone = (device: string): NodeJS.ErrnoException =>

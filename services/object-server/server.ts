@@ -91,7 +91,8 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
         response = await route(http);
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
-        const gone = code === 'ENOENT' || code === 'ENOTDIR' || code === 'EIO' || code === 'EROFS';
+        const gone =
+          code === 'ENOENT' || code === 'ENOTDIR' || code === 'EIO' || code === 'EROFS' || code === 'ENODEV';
         log.error('request failed', { method: http.method, target: http.target, error });
         // A device that vanished or broke under the request is one that cannot store.
         response = gone ? answer(507, http) : answer(500, http);
