@@ -13,6 +13,8 @@ export const LIMITS = {
   keepAliveTimeoutMs: 65_000,
   /** How long a stopping server waits for requests in flight. */
   stopGraceMs: 10_000,
+  /** How long a stopping server waits for the first byte on a new connection. */
+  stopSilentMs: 1_000,
   /** Default for one remote call between services. */
   remoteCallMs: 60_000,
 } as const;

@@ -1,5 +1,14 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
-import { createLogger, Fault, silentLogger, systemClock, systemRandom, type World } from '@folsom/core';
+import {
+  createLogger,
+  Fault,
+  LIMITS,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  type World,
+} from '@folsom/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type App, createApp } from './index.ts';
 
@@ -33,10 +42,6 @@ function sample(overrides: Partial<Parameters<typeof createApp>[0]> = {}): App {
   });
   app.server.get('/bug', async () => {
     throw new TypeError('inner secret text');
-  });
-  app.server.get('/slow', async () => {
-    await systemClock.sleep(200);
-    return 'done';
   });
   apps.push(app);
   return app;
@@ -111,14 +116,50 @@ describe('createApp', () => {
     expect((await fetch(`${base}/healthz`)).status).toBe(200);
   });
 
-  it('finishes what is in flight when it stops', async () => {
+  it('finishes what is in flight when it stops, then refuses', async () => {
+    const app = sample();
+    const entered = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<string>();
+    app.server.get('/held', () => {
+      entered.resolve();
+      return held.promise;
+    });
+    const base = await start(app);
+    const slow = fetch(`${base}/held`);
+    await entered.promise;
+    const stopped = app.stop();
+    held.resolve('done');
+    const answer = await slow;
+    expect(answer.headers.get('connection')).toBe('close');
+    expect(await answer.text()).toBe('done');
+    await stopped;
+    await expect(fetch(`${base}/healthz`)).rejects.toThrow();
+  });
+
+  it('serves everybody who was connected when it stops', async () => {
     const app = sample();
     const base = await start(app);
-    const slow = fetch(`${base}/slow`);
-    await systemClock.sleep(50);
-    await app.stop();
-    expect(await (await slow).text()).toBe('done');
+    const hello = 'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello';
+    // The kernel has these connections by now; the server has not yet heard of any.
+    const asked = Array.from({ length: 200 }, () => rawRequest(base, hello));
+    const stopped = app.stop();
+    for (const answer of await Promise.all(asked)) expect(answer).toMatch(/^HTTP\/1.1 200 .*hello$/s);
+    await stopped;
     await expect(fetch(`${base}/healthz`)).rejects.toThrow();
+  });
+
+  it('does not wait for connections on which nothing was ever said', async () => {
+    const app = sample();
+    const base = await start(app);
+    const { hostname, port } = new URL(base);
+    const silent = connect(Number(port), hostname);
+    const closed = once(silent, 'close');
+    await once(silent, 'connect');
+    const before = systemClock.monotonic();
+    await app.stop();
+    expect(systemClock.monotonic() - before).toBeLessThan(LIMITS.stopGraceMs - 1_000);
+    silent.resume();
+    await closed;
   });
 
   it('says in one sentence that a port is in use', async () => {

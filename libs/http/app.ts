@@ -1,5 +1,7 @@
 import { createServer } from 'node:http';
-import { Fault, LIMITS, newRequestId, type World } from '@folsom/core';
+import type { Socket } from 'node:net';
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import { Fault, LIMITS, newRequestId, systemClock, type World } from '@folsom/core';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -66,7 +68,10 @@ export interface App {
   routes: readonly RouteInfo[];
   /** Resolves to `host:port`. Rejects with one clear sentence when the address cannot be had. */
   listen(at: { host: string; port: number }): Promise<string>;
-  /** Refuses new connections, finishes requests in flight (at most LIMITS.stopGraceMs), then closes. */
+  /**
+   * Finishes the requests of everybody connected so far (at most LIMITS.stopGraceMs) and refuses new connections.
+   * May be called again.
+   */
   stop(): Promise<void>;
 }
 
@@ -204,6 +209,43 @@ export function createApp(options: AppOptions): App {
     );
   };
 
+  let stopped: Promise<void> | null = null;
+  const sockets = new Set<Socket>();
+  let accepted = 0;
+  server.server.on('connection', (socket: Socket) => {
+    accepted += 1;
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  // Whoever keeps his connection is told that this answer is its last, instead of finding it cut at his next request.
+  server.addHook('onSend', (_request, reply, _payload, done) => {
+    if (stopped) reply.header('connection', 'close');
+    done();
+  });
+
+  const stop = async () => {
+    const { server: http } = server;
+    // The kernel says yes to a client before we see it: take in who is connected by now and what he has sent, for a
+    // listening socket that closes resets them all.
+    for (let before = -1; before !== accepted; ) {
+      before = accepted;
+      await turnOfTheLoop();
+      await turnOfTheLoop();
+    }
+    // Sockets live in real time, whatever time the service lives in.
+    const timers = [
+      // A connection becomes idle only once its answer is out, so look again until all are gone.
+      systemClock.every(20, () => http.closeIdleConnections()),
+      // Connected and silent: no request is lost with it.
+      systemClock.after(LIMITS.stopSilentMs, () => {
+        for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      }),
+      systemClock.after(LIMITS.stopGraceMs, () => http.closeAllConnections()),
+    ];
+    await server.close();
+    for (const timer of timers) timer.cancel();
+  };
+
   if (options.health !== false) healthRoutes(server, options.checks ?? {});
 
   return {
@@ -219,15 +261,9 @@ export function createApp(options: AppOptions): App {
       const actual = typeof address === 'object' && address ? address.port : port;
       return `${host.includes(':') ? `[${host}]` : host}:${actual}`;
     },
-    stop: async () => {
-      const { server: http } = server;
-      // A connection becomes idle only once its answer is out, so look again until all are gone.
-      const idle = setInterval(() => http.closeIdleConnections?.(), 20);
-      const force = setTimeout(() => http.closeAllConnections?.(), LIMITS.stopGraceMs);
-      force.unref();
-      await server.close();
-      clearTimeout(force);
-      clearInterval(idle);
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }

@@ -169,3 +169,15 @@ it('cuts the connection when a body breaks off, so that the client knows', async
   });
   expect(await talk(port, ['GET / HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n'])).toMatch(/\r\n\r\nabc$/);
 });
+
+it('serves everybody who was connected when it stops, then refuses', async () => {
+  const port = await serve(echo);
+  // The kernel has these connections by now; the server has not yet heard of any.
+  const asked = Array.from({ length: 200 }, () =>
+    talk(port, ['PUT /a HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi']),
+  );
+  const stopped = server!.close();
+  for (const text of await Promise.all(asked)) expect(text).toMatch(/^HTTP\/1.1 200 .*PUT \/a hi$/s);
+  await stopped;
+  await expect(talk(port, ['GET / HTTP/1.1\r\n\r\n'])).rejects.toThrow('ECONNREFUSED');
+});

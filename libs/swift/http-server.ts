@@ -1,4 +1,5 @@
 import net from 'node:net';
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { LIMITS, type World } from '@folsom/core';
 import {
   BadFraming,
@@ -68,6 +69,7 @@ export function titleCase(name: string): string {
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { world } = options;
   const connections = new Set<Connection>();
+  let accepted = 0;
   let listening: string | null = null;
   let dateSecond = -1;
   let dateText = '';
@@ -89,6 +91,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, socket => {
     const connection = new Connection(socket, shared, () => connections.delete(connection));
     connections.add(connection);
+    accepted += 1;
   });
   const sweep = world.clock.every(1000, () => {
     const now = world.clock.monotonic();
@@ -110,13 +113,22 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         });
       }),
     close: async (graceMs = LIMITS.stopGraceMs) => {
-      shared.stopping = true;
       if (listening !== null) options.local?.remove(listening);
       sweep.cancel();
+      // The kernel says yes to a client before we see it: take in who is connected by now and what he has sent, for a
+      // listening socket that closes resets them all.
+      for (let before = -1; before !== accepted; ) {
+        before = accepted;
+        await turnOfTheLoop();
+        await turnOfTheLoop();
+      }
+      shared.stopping = true;
       const closed = new Promise<void>(resolve => server.close(() => resolve()));
-      for (const connection of connections) connection.closeIfIdle();
-      const deadline = world.clock.monotonic() + graceMs;
-      while (connections.size && world.clock.monotonic() < deadline) await world.clock.sleep(10);
+      const started = world.clock.monotonic();
+      for (let waited = 0; connections.size && waited < graceMs; waited = world.clock.monotonic() - started) {
+        for (const connection of connections) connection.closeIfIdle(waited >= LIMITS.stopSilentMs);
+        await world.clock.sleep(10);
+      }
       for (const connection of connections) connection.destroy();
       await closed;
     },
@@ -141,6 +153,7 @@ class Connection {
   private buffer: Buffer | null = null;
   private body: Body | null = null;
   private busy = false;
+  private served = false;
   private ended = false;
   private gone = false;
   private paused = false;
@@ -170,8 +183,9 @@ class Connection {
     this.socket.destroy();
   }
 
-  closeIfIdle(): void {
-    if (!this.busy) this.socket.destroy();
+  /** Between requests; `silentToo`: also before the first one. */
+  closeIfIdle(silentToo: boolean): void {
+    if (!this.busy && !this.buffer && (this.served || silentToo)) this.socket.destroy();
   }
 
   checkTime(now: number): void {
@@ -311,6 +325,7 @@ class Connection {
       return;
     }
     this.busy = false;
+    this.served = true;
     this.since = this.shared.world.clock.monotonic();
     this.resume();
     if (this.buffer || this.ended || this.shared.stopping) this.next();
