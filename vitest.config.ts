@@ -8,7 +8,9 @@ export default defineConfig({
     pool: 'forks',
     // Many suites wait for servers and guests rather than for the processor.
     maxWorkers: 3,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // Generous: a machine may do much else. Whoever waits, waits for a condition.
+    testTimeout: 120_000,
+    hookTimeout: 240_000,
+    expect: { poll: { timeout: 30_000, interval: 20 } },
   },
 });

@@ -15,21 +15,21 @@ const NAME = `brt-${process.pid}`;
 const host = namespaceRunner(NAME);
 const root = process.getuid?.() === 0;
 if (!root) console.warn('bridges: not root, host tests are left out');
-const inside = (...argv: string[]) => host(argv, { timeoutMs: 5000 });
+const inside = (...argv: string[]) => host(argv, { timeoutMs: 30_000 });
 const routes = async () => (await inside('ip', 'route')).stdout;
 const texts = async (device: string) =>
   (await addressesOf(host, device)).map(info => `${info.local}/${info.prefixlen}`);
 
 describe.skipIf(!root)('a bridge over the card of the host', () => {
   beforeAll(async () => {
-    await run(['ip', 'netns', 'add', NAME], { timeoutMs: 5000 });
+    await run(['ip', 'netns', 'add', NAME], { timeoutMs: 30_000 });
     await inside('ip', 'link', 'add', 'eth1', 'type', 'veth', 'peer', 'name', 'far');
     for (const device of ['eth1', 'far']) await inside('ip', 'link', 'set', device, 'up');
     await inside('ip', 'addr', 'add', '192.0.2.5/24', 'brd', '192.0.2.255', 'dev', 'eth1');
     await inside('ip', 'route', 'add', 'default', 'via', '192.0.2.1');
   });
   afterAll(async () => {
-    await run(['ip', 'netns', 'del', NAME], { timeoutMs: 5000 });
+    await run(['ip', 'netns', 'del', NAME], { timeoutMs: 30_000 });
   });
 
   it('takes over its addresses and routes, and gives them back; done twice it changes nothing', async () => {

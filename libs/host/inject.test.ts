@@ -13,14 +13,14 @@ describe.skipIf(!tools)('files put into an image', () => {
   let dir: string;
   let disk: string;
   const read = async (path: string, at = disk) =>
-    (await run(['debugfs', '-R', `cat "${path}"`, at], { timeoutMs: 5000 })).stdout;
+    (await run(['debugfs', '-R', `cat "${path}"`, at], { timeoutMs: 30_000 })).stdout;
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'inject-test-'));
     disk = join(dir, 'disk');
     await writeFile(disk, '');
     await truncate(disk, 8 * 1024 ** 2);
-    await run(['mke2fs', '-q', '-F', '-t', 'ext4', disk], { timeoutMs: 10_000 });
+    await run(['mke2fs', '-q', '-F', '-t', 'ext4', disk], { timeoutMs: 30_000 });
   });
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
@@ -41,7 +41,7 @@ describe.skipIf(!tools)('files put into an image', () => {
 
   it('52: CVE-2012-3361: neither .. nor links lead out of the image', async () => {
     const outside = join(dir, 'outside');
-    await run(['debugfs', '-w', '-R', `symlink /link ${dir}`, disk], { timeoutMs: 5000 });
+    await run(['debugfs', '-w', '-R', `symlink /link ${dir}`, disk], { timeoutMs: 30_000 });
     const evil = { content: Buffer.from('evil') };
     await injectFiles(disk, 0, [{ path: `/link/outside`, ...evil }]).catch(() => {});
     await injectFiles(disk, 0, [{ path: `../../../../../../../../..${outside}`, ...evil }]).catch(() => {});
@@ -59,7 +59,7 @@ describe.skipIf(!tools)('files put into an image', () => {
     await writeFile(whole, head);
     await copyFile(disk, join(dir, 'part'));
     await run(['dd', `if=${join(dir, 'part')}`, `of=${whole}`, 'bs=1M', 'seek=1', 'status=none'], {
-      timeoutMs: 5000,
+      timeoutMs: 30_000,
     });
     expect(await extFilesystemAt(whole, 1)).toBe(1024 ** 2);
     await injectFiles(whole, 1024 ** 2, [{ path: '/hello', content: Buffer.from('hi') }]);

@@ -8,21 +8,21 @@ const host = namespaceRunner(NAME);
 const root = process.getuid?.() === 0;
 if (!root) console.warn('iptables: not root, host tests are left out');
 const save = async () =>
-  (await host(['iptables-save'], { timeoutMs: 5000 })).stdout
+  (await host(['iptables-save'], { timeoutMs: 30_000 })).stdout
     .split('\n')
     .filter(line => line !== '' && !line.startsWith('#'))
     .map(line => line.replace(/\[\d+:\d+\]/, '[0:0]').trim());
 
 describe.skipIf(!root)('iptables of a daemon', () => {
   beforeAll(async () => {
-    await run(['ip', 'netns', 'add', NAME], { timeoutMs: 5000 });
+    await run(['ip', 'netns', 'add', NAME], { timeoutMs: 30_000 });
   });
   afterAll(async () => {
-    await run(['ip', 'netns', 'del', NAME], { timeoutMs: 5000 });
+    await run(['ip', 'netns', 'del', NAME], { timeoutMs: 30_000 });
   });
 
   it('writes its own chains, twice with the same result, and never touches others', async () => {
-    await host(['iptables', '-A', 'INPUT', '-s', '192.0.2.9', '-j', 'DROP'], { timeoutMs: 5000 });
+    await host(['iptables', '-A', 'INPUT', '-s', '192.0.2.9', '-j', 'DROP'], { timeoutMs: 30_000 });
     const compute = iptables({ runner: host, binary: 'nova-compute' });
     const network = iptables({ runner: host, binary: 'nova-network' });
     compute.addChain('filter', 'inst-1');

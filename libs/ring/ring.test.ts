@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Clock, seededRandom, systemClock } from '@folsom/core';
 import { pickle } from '@folsom/pickle';
+import { processorMs } from '@folsom/testing';
 import { describe, expect, it } from 'vitest';
 import {
   addDevice,
@@ -231,12 +232,10 @@ describe('placement', () => {
     expect(() => rebalance(newBuilder(4, 3, 1), at(0))).toThrow(EmptyRingError);
   });
 
-  it('places 2^18 partitions on 1,000 devices in seconds', () => {
+  it('places 2^18 partitions on 1,000 devices in seconds', async () => {
     const devices = Array.from({ length: 1000 }, (_, i) => ({ zone: i % 10, host: Math.floor(i / 10) % 10 }));
     const builder = builderWith({ power: 18 }, devices);
-    const started = performance.now();
-    rebalance(builder, at(0));
-    expect(performance.now() - started).toBeLessThan(15_000);
+    expect(await processorMs(() => rebalance(builder, at(0)))).toBeLessThan(15_000);
     expect(ringBalance(builder)).toBeLessThan(1);
   }, 60_000);
 });
@@ -272,13 +271,14 @@ describe('lookup', () => {
     expect(ring.partition(0x04000000)).toBe(1);
   });
 
-  it('answers in under a microsecond', () => {
+  it('answers in under a microsecond', async () => {
     const big = ringOf(ringDataOf(builder));
     let found = 0;
     for (let i = 0; i < 20_000; i++) found += big.nodes(i & 63).length;
-    const started = performance.now();
-    for (let i = 0; i < 100_000; i++) found += big.nodes(i & 63).length;
-    expect((performance.now() - started) / 100).toBeLessThan(5);
+    const ms = await processorMs(() => {
+      for (let i = 0; i < 100_000; i++) found += big.nodes(i & 63).length;
+    });
+    expect(ms / 100).toBeLessThan(5);
     expect(found).toBe(360_000);
   });
 

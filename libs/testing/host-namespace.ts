@@ -92,7 +92,7 @@ export async function hostNamespace(name: string, addresses: readonly string[]):
         await exec(['virtlogd', '-d', '-p', join(dir, 'virtlogd.pid')], { allowedCodes: [0] });
       }
       await exec(['libvirtd', '-d', '-p', join(dir, 'libvirtd.pid')], { allowedCodes: [0] });
-      const deadline = performance.now() + 15_000;
+      const deadline = performance.now() + 60_000;
       while (!existsSync(join(dir, 'run', 'libvirt-sock'))) {
         if (performance.now() > deadline) throw new Error('libvirtd did not open its socket');
         await new Promise(resolve => setTimeout(resolve, 50));
@@ -116,7 +116,7 @@ export async function hostNamespace(name: string, addresses: readonly string[]):
 
 /** `ip netns exec` and `unshare` replace themselves, so the holder is the child itself once it sleeps. */
 async function holderPid(pid: number): Promise<number> {
-  const deadline = performance.now() + 5_000;
+  const deadline = performance.now() + 30_000;
   for (;;) {
     const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
     if (name.trim() === 'sleep') return pid;

@@ -7,6 +7,7 @@ export * from './mariadb.ts';
 export * from './memcached.ts';
 export * from './network-namespace.ts';
 export * from './places.ts';
+export * from './processor-time.ts';
 export * from './programs.ts';
 export * from './rabbit.ts';
 export * from './redis.ts';

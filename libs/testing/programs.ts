@@ -57,7 +57,7 @@ export const runProgram = (
   } = {},
 ) =>
   run(programArgv(name, args, options.enter), {
-    timeoutMs: options.timeoutMs ?? 60_000,
+    timeoutMs: options.timeoutMs ?? 120_000,
     allowedCodes: 'any',
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', LC_ALL: 'C.UTF-8', ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -105,7 +105,7 @@ export async function startProgram(
       clearTimeout(timer);
     },
   };
-  const deadline = performance.now() + (options.timeoutMs ?? 30_000);
+  const deadline = performance.now() + (options.timeoutMs ?? 90_000);
   const ready = async () =>
     (options.until === undefined || options.until.test(written)) &&
     (await allOpen(options.ports ?? [], options.enter));
@@ -127,7 +127,7 @@ async function allOpen(
 ): Promise<boolean> {
   if (ports.length === 0) return true;
   const { stdout } = await run([...enter, 'ss', '-Hltn'], {
-    timeoutMs: 5_000,
+    timeoutMs: 30_000,
   });
   const open = new Set(stdout.split('\n').map(line => line.trim().split(/\s+/)[3]?.split(':').at(-1)));
   return ports.every(({ port }) => open.has(String(port)));

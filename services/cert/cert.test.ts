@@ -46,7 +46,7 @@ async function start(values: Record<string, string> = {}) {
 }
 
 const inner = (text: string) => new X509Certificate(text.slice(text.indexOf('-----BEGIN')));
-const openssl = async (...args: string[]) => (await run(['openssl', ...args], { timeoutMs: 10_000 })).stdout;
+const openssl = async (...args: string[]) => (await run(['openssl', ...args], { timeoutMs: 30_000 })).stdout;
 
 describe('nova-cert', () => {
   it('makes an authority once, its key for nobody else to read', async () => {

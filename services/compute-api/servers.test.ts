@@ -1,5 +1,6 @@
 import { createFlavor } from '@folsom/nova/flavors';
 import { recordFault } from '@folsom/nova/instances';
+import { eventually } from '@folsom/testing/eventually';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   ADMIN,
@@ -44,8 +45,7 @@ describe('servers', () => {
     test.messages.filter(message => message.to === to).map(message => message.args);
   /** Messages of casts arrive in the next turns of the loop. */
   const told = async (to: string) => {
-    for (let tries = 0; tries < 100 && sent(to).length === 0; tries++)
-      await new Promise(r => setTimeout(r, 5));
+    await eventually(() => sent(to).length).toBeGreaterThan(0);
     // biome-ignore lint/suspicious/noExplicitAny: tests look into arguments of every shape
     return sent(to)[0] as any;
   };

@@ -13,6 +13,7 @@ import { seededRandom } from '@folsom/core';
 import { addDevice, newBuilder, type Ring, rebalance, ringDataOf, ringOf } from '@folsom/ring';
 import { createInternalClient } from '@folsom/swift/internal-client';
 import { confSection } from '@folsom/swift/swift-conf';
+import { eventually } from '@folsom/testing/eventually';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readMetadataAt } from './metadata.ts';
 import { replicateObjects, replicatorOptions } from './replicator.ts';
@@ -194,9 +195,10 @@ describe('replication by HTTP', () => {
     writeFileSync(tmp, 'x');
     await replicate(id, { reclaim_age: '0' });
     expect(files(id, part, 'a/c/old')).toEqual([]);
-    await new Promise(resolve => setTimeout(resolve, 20));
-    await replicate(id, { reclaim_age: '0' });
-    expect(existsSync(tmp)).toBe(false);
+    await eventually(async () => {
+      await replicate(id, { reclaim_age: '0' });
+      return existsSync(tmp);
+    }).toBe(false);
     const recon = JSON.parse(readFileSync(join(servers[id]!.root, 'cache/object.recon'), 'utf8'));
     expect(recon.object_replication_time).toBeGreaterThanOrEqual(0);
   });

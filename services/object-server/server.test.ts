@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statfsSync,
   truncateSync,
   writeFileSync,
@@ -11,6 +12,7 @@ import {
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { unpickleDict } from '@folsom/pickle';
+import { eventually } from '@folsom/testing/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readMetadataAt } from './metadata.ts';
 import { filesOf, objectDirectory, type TestServer, testServer } from './test-devices.ts';
@@ -27,6 +29,18 @@ const stamp = () => `${++tick}.00000`;
 const md5 = (bytes: string | Buffer) => createHash('md5').update(bytes).digest('hex');
 const put = (name: string, body: string | Buffer, headers: Record<string, string> = {}, at = stamp()) =>
   server.send('PUT', `/sda/7/${name}`, { 'x-timestamp': at, 'content-type': 'text/plain', ...headers }, body);
+
+/** What this process has open below a directory. */
+const openFiles = (directory: string): string[] =>
+  readdirSync('/proc/self/fd')
+    .map(fd => {
+      try {
+        return readlinkSync(join('/proc/self/fd', fd));
+      } catch {
+        return '';
+      }
+    })
+    .filter(path => path.startsWith(directory));
 
 describe('PUT and GET', () => {
   it('stores bytes and metadata as the original does', async () => {
@@ -131,11 +145,13 @@ describe('PUT and GET', () => {
     socket.write(
       `PUT /sda/7/a/c/broken HTTP/1.1\r\nHost: x\r\nX-Timestamp: ${stamp()}\r\nContent-Type: a/b\r\nContent-Length: 1000000\r\n\r\nhalf`,
     );
-    await new Promise(resolve => setTimeout(resolve, 100));
+    // Nameless or not, the file is open as long as it is written.
+    const unfinished = () => openFiles(join(server.root, 'sda', 'tmp'));
+    await eventually(unfinished).toHaveLength(1);
     socket.destroy();
-    await new Promise(resolve => setTimeout(resolve, 200));
-    expect(filesOf(server.root, 'sda', 7, 'a/c/broken')).toEqual([]);
+    await eventually(unfinished).toEqual([]);
     expect(readdirSync(join(server.root, 'sda', 'tmp'))).toEqual([]);
+    expect(filesOf(server.root, 'sda', 7, 'a/c/broken')).toEqual([]);
     expect((await server.send('GET', '/sda/7/a/c/broken')).status).toBe(404);
   });
 

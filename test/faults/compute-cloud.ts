@@ -181,7 +181,7 @@ export async function until(
   db: Database,
   uuid: string,
   wanted: (row: Record<string, unknown>) => boolean,
-  ms = 15_000,
+  ms = 60_000,
 ): Promise<Record<string, unknown>> {
   const end = systemClock.monotonic() + ms;
   for (;;) {

@@ -5,6 +5,7 @@ import { startNetwork } from '@folsom/network';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import { networkContract } from '@folsom/nova/rpc/network';
 import { createLocalBus, type LocalBus } from '@folsom/rpc/local-bus';
+import { eventually } from '@folsom/testing/eventually';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   addFlavor,
@@ -77,12 +78,8 @@ describe('nova-compute with the fake driver', () => {
     const cache = await db.knex('instance_info_caches').where({ instance_uuid: uuid }).first();
     expect(JSON.parse(cache.network_info)[0].network.subnets[0].ips[0].address).toBe('10.0.0.2');
     const reported = async (mb: number) => {
-      for (let i = 0; i < 100; i++) {
-        const node = await db.knex('compute_nodes').first();
-        if (node.memory_mb_used === mb) return node;
-        await world.clock.sleep(20);
-      }
-      throw new Error('resources were not reported');
+      await eventually(async () => (await db.knex('compute_nodes').first()).memory_mb_used).toBe(mb);
+      return db.knex('compute_nodes').first();
     };
     expect(await reported(640)).toMatchObject({
       vcpus: 64,
@@ -191,7 +188,18 @@ describe('nova-compute with the fake driver', () => {
 
   it('resizes in place, confirms and reverts', async () => {
     const config = testConfig({ allow_resize_to_same_host: true });
-    await compute({ config });
+    const driver = fakeDriver({ host: 'node1' });
+    const confirmed = Promise.withResolvers<void>();
+    await compute({
+      config,
+      driver: {
+        ...driver,
+        confirmMigration: async (...given) => {
+          await driver.confirmMigration(...given);
+          confirmed.resolve();
+        },
+      },
+    });
     const uuid = await booted();
     const bigger = await addFlavor(db, { name: 'm1.bigger', memory_mb: 256 });
     const flavors = await import('@folsom/nova/flavors');
@@ -208,12 +216,9 @@ describe('nova-compute with the fake driver', () => {
         { host: 'node1' },
       );
       await until(db, uuid, row => row.vm_state === 'resized' && row.task_state === null);
-      for (let i = 0; i < 100; i++) {
-        const migration = await db.knex('migrations').orderBy('id', 'desc').first();
-        if (migration.status === 'finished') return migration.id as number;
-        await world.clock.sleep(10);
-      }
-      throw new Error('the migration does not finish');
+      const migration = () => db.knex('migrations').orderBy('id', 'desc').first();
+      await eventually(async () => (await migration()).status).toBe('finished');
+      return (await migration()).id as number;
     };
     let migration_id = await resize();
     expect(await db.knex('instances').where({ uuid }).first('memory_mb')).toEqual({ memory_mb: 256 });
@@ -225,7 +230,7 @@ describe('nova-compute with the fake driver', () => {
     migration_id = await resize();
     await db.knex('instances').where({ uuid }).update({ vm_state: 'active' });
     await client().confirm_resize(userContext, await message(), { host: 'node1' });
-    await world.clock.sleep(50);
+    await confirmed.promise;
     expect(await db.knex('instances').where({ uuid }).first('memory_mb', 'vm_state')).toEqual({
       memory_mb: 256,
       vm_state: 'active',

@@ -45,7 +45,7 @@ describe.skipIf(!tools)('images that users made', () => {
     images.add({ id, disk_format: diskFormat, container_format: 'bare' }, await readFile(path));
     return images.stored.get(id)!.image;
   };
-  const qemuImg = (...argv: string[]) => run(['qemu-img', ...argv], { timeoutMs: 20_000 });
+  const qemuImg = (...argv: string[]) => run(['qemu-img', ...argv], { timeoutMs: 60_000 });
   const refused = async (image: ImageWire, maxBytes = 0) =>
     cache.root(context, image, maxBytes, signal).then(
       () => 'accepted',
@@ -83,7 +83,8 @@ describe.skipIf(!tools)('images that users made', () => {
     await qemuImg('create', '-q', '-f', 'qcow2', path, '500G');
     const started = performance.now();
     expect(await refused(await add('huge', 'qcow2', path), 1024 ** 3)).toContain('ImageTooLarge');
-    expect(performance.now() - started).toBeLessThan(5000);
+    // Copying it would take minutes.
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 
   it('45, 63: CVE-2015-5162, CVE-2013-4463: what grows or cannot be read ends in a clear fault and leaves nothing', async () => {
@@ -226,7 +227,7 @@ describe.skipIf(!canMakeNamespaces())('security groups on the host', () => {
   });
   const runner = namespaceRunner(name);
   const chain = async (id: number) =>
-    (await runner(['iptables-save', '-t', 'filter'], { timeoutMs: 5000 })).stdout
+    (await runner(['iptables-save', '-t', 'filter'], { timeoutMs: 30_000 })).stdout
       .split('\n')
       .filter(line => line.startsWith(`-A nova-compute-inst-${id} `))
       .map(line => line.slice(`-A nova-compute-inst-${id} `.length));

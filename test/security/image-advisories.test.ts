@@ -184,7 +184,7 @@ describe('advisory 39 (CVE-2014-0162): a location is data, never a command', () 
     const trap = join(image.directory, 'trap');
     for (const text of [
       `http://127.0.0.1:1/;touch ${trap}`,
-      `http://127.0.0.1:1/$(touch${'${IFS}'}${trap})`,
+      `http://127.0.0.1:1/$(touch$\{IFS}${trap})`,
       `http://127.0.0.1:1/\`touch ${trap}\``,
       `sheepdog:x;touch ${trap}`,
       `rbd://a|touch ${trap}`,
@@ -334,7 +334,9 @@ describe('advisory 42 (CVE-2014-9623, CVE-2015-5286): deleting during an upload 
     const { id } = (await image.call('POST', '/v1/images', { headers: { 'x-image-meta-name': 'q' } })).json()
       .image;
     await sendSlowly(image, `/v1/images/${id}`, imageHeaders(), CHUNKS, async (chunk, cut) => {
-      if (chunk === 3) cut();
+      if (chunk !== 3) return;
+      await expect.poll(() => readdir(join(image.images, '.incoming'))).toHaveLength(1);
+      cut();
     });
     await expect
       .poll(async () => (await image.db.knex('images').where({ id }).first()).status)

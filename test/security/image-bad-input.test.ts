@@ -3,7 +3,7 @@ import { imageHeaders, startThrowaway, type Throwaway } from '@folsom/image/thro
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 /** Longest any answer may take. */
-const ANSWER_MS = 10_000;
+const ANSWER_MS = 20_000;
 const PATCH = 'application/openstack-images-v2.0-json-patch';
 
 describe('bad input to every route of the image services', () => {

@@ -3,10 +3,12 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunningProgram, runProgram, startProgram } from '@folsom/testing';
+import { eventually } from '@folsom/testing/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-// The whole cloud as `npm start` runs it, with the fake hypervisor and ports out of everybody's way.
-const OFFSET = 21_000;
+// The whole cloud as `npm start` runs it, with the fake hypervisor and ports out of everybody's way: below those that the
+// kernel gives to outgoing connections.
+const OFFSET = -3000;
 const common = ['--ports-offset', String(OFFSET), '--compute-driver', 'fake'];
 
 describe('folsom up', () => {
@@ -111,8 +113,11 @@ describe('folsom up', () => {
     });
     expect(response.status).toBe(200);
     const id = response.headers.get('x-compute-request-id')!;
-    await new Promise(resolve => setTimeout(resolve, 300));
-    const log = await readFile(join(state(), 'log', 'folsom.log'), 'utf8');
+    let log = '';
+    await eventually(async () => {
+      log = await readFile(join(state(), 'log', 'folsom.log'), 'utf8');
+      return log;
+    }).toContain(id);
     expect(log).not.toContain(password);
     expect(log).not.toContain(access.token.id);
     const traced = await folsom('trace', id, '--state-dir', state());
@@ -156,7 +161,7 @@ describe('folsom up', () => {
       const server: Server = createServer();
       await new Promise<void>(resolve => server.listen(9292 + OFFSET, '127.0.0.1', resolve));
       try {
-        await refuses(['--state-dir', join(dir, 'other')], /port 30292 \(image\) on 127\.0\.0\.1 is in use/);
+        await refuses(['--state-dir', join(dir, 'other')], /port 6292 \(image\) on 127\.0\.0\.1 is in use/);
       } finally {
         server.close();
       }

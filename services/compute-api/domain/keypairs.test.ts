@@ -10,7 +10,7 @@ const dir = tempDir('folsom-keys');
 afterAll(() => dir.remove());
 
 const keygen = await run(['ssh-keygen', '-t', 'ed25519', '-N', '', '-q', '-f', join(dir.path, 'k')], {
-  timeoutMs: 10_000,
+  timeoutMs: 30_000,
 }).then(
   () => true,
   () => false,
@@ -25,9 +25,9 @@ it.skipIf(!keygen)('makes keys that ssh-keygen reads and fingerprints alike', as
     const file = join(dir.path, 'made');
     writeFileSync(file, private_key, { mode: 0o600 });
     writeFileSync(`${file}.2`, public_key);
-    const derived = await run(['ssh-keygen', '-y', '-f', file], { timeoutMs: 10_000 });
+    const derived = await run(['ssh-keygen', '-y', '-f', file], { timeoutMs: 30_000 });
     expect(public_key.startsWith(derived.stdout.trim().split(' ').slice(0, 2).join(' '))).toBe(true);
-    const listed = await run(['ssh-keygen', '-l', '-f', `${file}.2`], { timeoutMs: 10_000 });
+    const listed = await run(['ssh-keygen', '-l', '-f', `${file}.2`], { timeoutMs: 30_000 });
     expect(listed.stdout.split(' ')[1]).toBe(fingerprint);
     const kept = await api.call('GET', 'os-keypairs/mine');
     expect(kept.json.keypair).toEqual({ name: 'mine', public_key, fingerprint });
