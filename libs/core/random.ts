@@ -48,7 +48,25 @@ export function randomFrom(bytes: (count: number) => Buffer): Random {
   };
 }
 
-export const systemRandom: Random = randomFrom(randomBytes);
+/** Bytes fetched from the system at a time: the call costs more than the bytes. */
+const STOCK_BYTES = 4096;
+let stock = Buffer.alloc(0);
+let used = 0;
+
+function fromStock(count: number): Buffer {
+  if (count > STOCK_BYTES / 8) return randomBytes(count);
+  if (used + count > stock.length) {
+    stock = randomBytes(STOCK_BYTES);
+    used = 0;
+  }
+  const out = Buffer.from(stock.subarray(used, used + count));
+  // What was given out, a secret maybe, exists once.
+  stock.fill(0, used, used + count);
+  used += count;
+  return out;
+}
+
+export const systemRandom: Random = randomFrom(fromStock);
 
 /** A repeatable source for tests and simulation (xoshiro128**); never for secrets. */
 export function seededRandom(seed: number): Random {
