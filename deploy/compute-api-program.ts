@@ -1,24 +1,16 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { authTokenSettings, identityValidator } from '@folsom/auth';
 import { startComputeApi } from '@folsom/compute-api';
 import { novaPolicy } from '@folsom/compute-api/default-policy';
 import { parseRateLimits, type RateLimit } from '@folsom/compute-api/http/rate-limits';
-import { type Config, ConfigError, pasteSection, readIni } from '@folsom/config';
+import { type Config, ConfigError, findConfigFile, pasteSection, readIni } from '@folsom/config';
 import type { RunningService } from '@folsom/core';
 import { novaOptions } from '@folsom/nova/options';
 import { type Policy, policyFile } from '@folsom/policy';
 import type { NovaParts } from './nova-daemon.ts';
 
-/** A file named in nova.conf: as it stands, or beside the configuration. */
-function besideConfig(config: Config, name: string): string | undefined {
-  const places = name.startsWith('/') ? [name] : config.files.map(file => join(dirname(file), name));
-  return places.find(place => existsSync(place));
-}
-
 function configuredPolicy({ config, world }: NovaParts): Policy {
   const settings = config.of(novaOptions);
-  const path = besideConfig(config, settings.policy_file);
+  const path = findConfigFile(config, settings.policy_file);
   if (path === undefined) return novaPolicy();
   return policyFile(path, {
     clock: world.clock,
@@ -36,7 +28,7 @@ interface Paste {
 
 /** What api-paste.ini says that is no part of nova.conf. */
 function readPaste(config: Config): Paste {
-  const path = besideConfig(config, config.of(novaOptions).api_paste_config);
+  const path = findConfigFile(config, config.of(novaOptions).api_paste_config);
   if (path === undefined) return { auth: {}, rateLimits: undefined };
   const ini = readIni(path);
   const text = pasteSection(ini, 'filter:ratelimit')?.settings.limits;

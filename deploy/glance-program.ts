@@ -1,7 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { authTokenSettings, type IdentityValidator, identityValidator, keystoneClient } from '@folsom/auth';
-import { type Config, commonOptions, configFrom, loadConfig } from '@folsom/config';
+import { type Config, commonOptions, configFrom, findConfigFile, loadConfig } from '@folsom/config';
 import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
 import { type Database, openDatabase } from '@folsom/db';
 import { imageDeclarations, type Registry, remoteRegistry } from '@folsom/image';
@@ -79,10 +78,7 @@ export async function configuredValidator({
 /** The policy file beside the configuration, if there is one. */
 export function configuredPolicy({ config, world }: GlanceProgram): Policy | undefined {
   const settings = config.of(imageOptions);
-  const places = settings.policy_file.startsWith('/')
-    ? [settings.policy_file]
-    : config.files.map(file => join(dirname(file), settings.policy_file));
-  const path = places.find(place => existsSync(place));
+  const path = findConfigFile(config, settings.policy_file);
   if (path === undefined) return undefined;
   return policyFile(path, {
     clock: world.clock,

@@ -1,13 +1,16 @@
 /** The service catalog: endpoints with templates in their URLs, filled in for one user in one tenant. */
 
 export interface CatalogEndpoint {
-  id: string;
+  /** Null for one that comes from a template file. */
+  id: string | null;
   region: string | null;
   serviceType: string | null;
   serviceName: string;
   publicUrl: string | null;
   internalUrl: string | null;
   adminUrl: string | null;
+  /** What else a template file says of it; shown as it is. */
+  more?: Readonly<Record<string, string>>;
 }
 
 /** Values that templates may use beside tenant_id and user_id: nothing else of the configuration is ever filled in. */
@@ -39,11 +42,12 @@ export interface CatalogEntry {
   name: string;
   type: string | null;
   endpoints: {
-    id: string;
+    id?: string;
     region: string | null;
     publicURL: string;
     internalURL: string;
     adminURL: string;
+    [more: string]: unknown;
   }[];
   endpoints_links: never[];
 }
@@ -67,7 +71,10 @@ export function buildCatalog(
     byType.set(endpoint.serviceType, entry);
     entry.name = endpoint.serviceName;
     const filled = {
-      id: endpoint.id,
+      ...Object.fromEntries(
+        Object.entries(endpoint.more ?? {}).map(([key, text]) => [key, fillEndpoint(text, values)]),
+      ),
+      ...(endpoint.id === null ? {} : { id: endpoint.id }),
       region: endpoint.region,
       publicURL: fillEndpoint(endpoint.publicUrl ?? '', values),
       internalURL: fillEndpoint(endpoint.internalUrl ?? '', values),
@@ -78,6 +85,20 @@ export function buildCatalog(
     else entry.endpoints[same] = filled;
   }
   return [...byType.values()];
+}
+
+/** Reads endpoints that came over the wire; what does not look like one is left out. */
+export function readEndpoints(value: unknown): CatalogEndpoint[] {
+  if (!Array.isArray(value)) return [];
+  return value.filter((item): item is CatalogEndpoint => {
+    if (item === null || typeof item !== 'object') return false;
+    const { id, region, serviceType, serviceName, publicUrl, internalUrl, adminUrl, more = {} } = item;
+    const textOrNull = [id, region, serviceType, publicUrl, internalUrl, adminUrl];
+    return (
+      [serviceName, ...Object.values(more ?? {})].every(part => typeof part === 'string') &&
+      textOrNull.every(part => part === null || typeof part === 'string')
+    );
+  });
 }
 
 /** Joins the lists `GET /OS-KSADM/services` and `GET /endpoints` give; endpoints without a service are left out. */

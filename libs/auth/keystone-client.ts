@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Fault, LIMITS, type World } from '@folsom/core';
 import { Pool } from 'undici';
-import { type CatalogEndpoint, joinEndpoints } from './catalog.ts';
+import { type CatalogEndpoint, joinEndpoints, readEndpoints } from './catalog.ts';
 import type { AuthTokenSettings } from './options.ts';
 import { type Revocation, readRevocations } from './revocations.ts';
 import { isAdminRole, type TokenInfo } from './token.ts';
@@ -202,6 +202,9 @@ export function keystoneClient(settings: AuthTokenSettings, world: World): Keyst
       );
     },
     endpoints: async () => {
+      // The original has two lists, and with a catalog of templates not even those.
+      const own = await call('GET', '/OS-FOLSOM/endpoints');
+      if (own !== null) return readEndpoints(own.endpoints);
       const [services, endpoints] = await Promise.all([
         call('GET', '/OS-KSADM/services'),
         call('GET', '/endpoints'),

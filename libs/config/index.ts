@@ -2,6 +2,7 @@ export * from './broker.ts';
 export * from './command-line.ts';
 export * from './config.ts';
 export * from './errors.ts';
+export * from './find-file.ts';
 export * from './ini.ts';
 export * from './load.ts';
 export * from './options.ts';

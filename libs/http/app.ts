@@ -11,6 +11,7 @@ import Fastify, {
 import { type HealthCheck, healthRoutes } from './health.ts';
 import { explainListen } from './listen-error.ts';
 import { type HttpMetrics, httpMetrics } from './metrics.ts';
+import { createTlsServer, type TlsFiles } from './tls.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -54,6 +55,8 @@ export interface AppOptions {
   headersTimeoutMs?: number;
   /** Milliseconds a client may take to send a whole request; 0 (for uploads) means no limit. */
   requestTimeoutMs?: number;
+  /** Speaks TLS only. {@link createApp} throws one sentence when the files are of no use. */
+  tls?: TlsFiles;
 }
 
 export interface RouteInfo {
@@ -102,7 +105,10 @@ export function createApp(options: AppOptions): App {
       socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     },
     serverFactory: handler => {
-      const http = createServer({ maxHeaderSize: LIMITS.headerBytesMax, noDelay: true }, handler);
+      const settings = { maxHeaderSize: LIMITS.headerBytesMax, noDelay: true };
+      const http = options.tls
+        ? createTlsServer(options.tls, name, settings, handler)
+        : createServer(settings, handler);
       http.headersTimeout = options.headersTimeoutMs ?? LIMITS.headersTimeoutMs;
       return http as unknown as RawServerDefault;
     },

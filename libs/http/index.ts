@@ -2,3 +2,4 @@ export * from './app.ts';
 export * from './health.ts';
 export * from './listen-error.ts';
 export * from './metrics.ts';
+export type { TlsFiles } from './tls.ts';

@@ -10,12 +10,17 @@ import {
 import type { World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { LRUCache } from 'lru-cache';
+import { readCatalogTemplates } from './catalog-templates.ts';
 import { fresh } from './fresh.ts';
 import { IDENTITY_LIMITS } from './limits.ts';
 import { endpointView, listEndpoints, listServices, serviceView } from './repositories/catalog.ts';
 
 /** The catalog as tokens carry it, kept at hand. */
 export interface CatalogState {
+  /** Whether services and endpoints come from a file, and so cannot be changed through the API. */
+  readonly fixed: boolean;
+  /** What tokens' catalogs are made from. */
+  endpoints(): Promise<readonly CatalogEndpoint[]>;
   forToken(userId: string, tenantId: string): Promise<CatalogEntry[]>;
   /** Address of the identity service itself: for version documents. Null while the catalog has none. */
   identityUrl(kind: 'public' | 'admin'): Promise<string | null>;
@@ -23,19 +28,38 @@ export interface CatalogState {
   invalidate(): void;
 }
 
+/** Where endpoints come from. */
+export interface CatalogSource {
+  fixed: boolean;
+  load(): Promise<CatalogEndpoint[]>;
+}
+
+export const databaseCatalog = (db: Database): CatalogSource => ({
+  fixed: false,
+  load: async () => {
+    const [services, endpoints] = await Promise.all([listServices(db.knex), listEndpoints(db.knex)]);
+    return joinEndpoints(services.map(serviceView), endpoints.map(endpointView));
+  },
+});
+
+/** A template file, read once: as with the original, changes count from the next start on. */
+export function templateCatalog(file: string): CatalogSource {
+  const endpoints = readCatalogTemplates(file);
+  return { fixed: true, load: async () => endpoints };
+}
+
 interface Loaded {
   endpoints: CatalogEndpoint[];
   built: LRUCache<string, CatalogEntry[]>;
 }
 
-export function catalogState(db: Database, ports: CatalogPorts, world: World): CatalogState {
+export function catalogState(source: CatalogSource, ports: CatalogPorts, world: World): CatalogState {
   const warned = new Set<string>();
   let last: { text: string; loaded: Loaded } | undefined;
 
   const state = fresh(
     async (): Promise<Loaded> => {
-      const [services, endpoints] = await Promise.all([listServices(db.knex), listEndpoints(db.knex)]);
-      const joined = joinEndpoints(services.map(serviceView), endpoints.map(endpointView)).filter(usable);
+      const joined = (await source.load()).filter(usable);
       // Nothing changed: what was built stays good.
       const text = JSON.stringify(joined);
       if (last?.text === text) return last.loaded;
@@ -50,16 +74,18 @@ export function catalogState(db: Database, ports: CatalogPorts, world: World): C
     world.clock,
   );
 
-  // New ones are refused when they are made; these came with a database of the original.
+  // New ones are refused when they are made; these came with a database of the original, or stand in a file.
   const usable = (endpoint: CatalogEndpoint): boolean => {
-    const broken = [endpoint.publicUrl, endpoint.internalUrl, endpoint.adminUrl].find(
+    const { publicUrl, internalUrl, adminUrl, more = {} } = endpoint;
+    const broken = [publicUrl, internalUrl, adminUrl, ...Object.values(more)].find(
       url => url !== null && !isEndpointTemplate(url),
     );
     if (broken === undefined) return true;
-    if (!warned.has(endpoint.id)) {
-      warned.add(endpoint.id);
+    const name = endpoint.id ?? `${endpoint.serviceType} in ${endpoint.region}`;
+    if (!warned.has(name)) {
+      warned.add(name);
       world.log.error('endpoint left out of the catalog: its URL has unknown substitutions', {
-        endpoint: endpoint.id,
+        endpoint: name,
         url: broken,
       });
     }
@@ -67,6 +93,8 @@ export function catalogState(db: Database, ports: CatalogPorts, world: World): C
   };
 
   return {
+    fixed: source.fixed,
+    endpoints: async () => (await state.get()).endpoints,
     forToken: async (userId, tenantId) => {
       const { endpoints, built } = await state.get();
       const key = `${userId} ${tenantId}`;

@@ -7,10 +7,10 @@ import {
   type TokenInfo,
   type TokenValidator,
 } from '@folsom/auth';
-import type { Config } from '@folsom/config';
+import { type Config, findConfigFile } from '@folsom/config';
 import { Fault, type RunningService, sqlSeconds, type Timer, type World } from '@folsom/core';
 import { checkSchema, type Database } from '@folsom/db';
-import type { HttpMetrics } from '@folsom/http';
+import type { HttpMetrics, TlsFiles } from '@folsom/http';
 import { loadPolicy, type Policy, policyFile } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
 import { identityApp } from './api/app.ts';
@@ -19,13 +19,15 @@ import type { Dependencies } from './api/dependencies.ts';
 import type { Operation } from './api/operation.ts';
 import { identityOperations } from './api/operations.ts';
 import { statistics } from './api/stats.ts';
-import { catalogState } from './catalog-state.ts';
+import { type CatalogSource, catalogState, databaseCatalog, templateCatalog } from './catalog-state.ts';
 import { fresh } from './fresh.ts';
 import { IDENTITY_LIMITS } from './limits.ts';
 import {
+  keystoneCatalogOptions,
   keystoneEc2Options,
   keystoneOptions,
   keystoneSigningOptions,
+  keystoneSslOptions,
   keystoneTokenOptions,
 } from './options.ts';
 import { passwords } from './passwords.ts';
@@ -37,7 +39,7 @@ import { forgetRetiredKeys, openTokenKeys } from './tokens/jwt-keys.ts';
 import { revocationLog } from './tokens/revocation-log.ts';
 import type { Token } from './tokens/token.ts';
 import { createTokens, type TokenFormat } from './tokens/tokens.ts';
-import { refuseUnsupported } from './unsupported.ts';
+import { isTemplated, refuseUnsupported } from './unsupported.ts';
 
 export interface IdentityOptions {
   config: Config;
@@ -113,7 +115,7 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
   });
   const ports = options.ports ?? { public: keystone.public_port, admin: keystone.admin_port };
   const catalog = catalogState(
-    db,
+    configuredCatalog(config, db),
     {
       public_port: String(ports.public),
       admin_port: String(ports.admin),
@@ -132,7 +134,7 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
     db,
     world,
     tokens,
-    authorize: authorization(tokens, policyOf(keystone.policy_file, keystone.policy_default_rule, world)),
+    authorize: authorization(tokens, configuredPolicy(config, world)),
     passwords: passwords({ world, rounds: keystone.crypt_strength }),
     catalog,
     roles,
@@ -145,8 +147,8 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
     ec2: ec2Settings,
   };
 
-  await log.start();
   const operations = identityOperations(dependencies);
+  const tls = configuredTls(config);
   const appFor = (port: 'public' | 'admin') =>
     identityApp({
       port,
@@ -157,8 +159,10 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
       world,
       checks: { database: db.ping },
       ...(options.metrics ? { metrics: options.metrics } : {}),
+      ...(tls ? { tls } : {}),
     });
   const apps = [appFor('public'), appFor('admin')] as const;
+  await log.start();
   const host = options.bindHost ?? keystone.bind_host;
   let addresses: [string, string];
   try {
@@ -248,11 +252,25 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
   };
 }
 
-function policyOf(file: string, defaultRule: string, world: World): Policy {
-  const path = [file, `/etc/keystone/${file}`].find(
-    candidate => candidate.startsWith('/') && existsSync(candidate),
-  );
+/** Where keystone.conf's files are looked for when they do not stand beside it. */
+const CONFIG_FOLDER = '/etc/keystone';
+
+function configuredPolicy(config: Config, world: World): Policy {
+  const { policy_file: file, policy_default_rule: defaultRule } = config.of(keystoneOptions);
+  const path = findConfigFile(config, file, CONFIG_FOLDER);
   return path === undefined
     ? loadPolicy(DEFAULT_POLICY, defaultRule)
     : policyFile(path, { clock: world.clock, log: world.log, defaultRule });
+}
+
+function configuredCatalog(config: Config, db: Database): CatalogSource {
+  const { driver, template_file: file } = config.of(keystoneCatalogOptions);
+  if (!isTemplated(driver)) return databaseCatalog(db);
+  return templateCatalog(findConfigFile(config, file, CONFIG_FOLDER) ?? file);
+}
+
+function configuredTls(config: Config): TlsFiles | undefined {
+  const { enable, certfile, keyfile, ca_certs, cert_required } = config.of(keystoneSslOptions);
+  if (!enable || certfile === null) return undefined;
+  return { certfile, keyfile, caCerts: ca_certs, certRequired: cert_required };
 }

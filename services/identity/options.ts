@@ -66,7 +66,16 @@ const driver = (group: string, name: string) =>
   options(group, { driver: str(name, 'Accepted; there is one implementation') });
 
 export const keystoneIdentityOptions = driver('identity', 'keystone.identity.backends.sql.Identity');
-export const keystoneCatalogOptions = driver('catalog', 'keystone.catalog.backends.sql.Catalog');
+export const keystoneCatalogOptions = options('catalog', {
+  driver: str(
+    'keystone.catalog.backends.sql.Catalog',
+    'The database, or keystone.catalog.backends.templated.TemplatedCatalog for template_file',
+  ),
+  template_file: str(
+    'default_catalog.templates',
+    'Catalog of TemplatedCatalog: lines catalog.REGION.SERVICE.KEY = VALUE; beside the configuration, or in /etc/keystone',
+  ),
+});
 
 export const keystoneDriverOptions = [
   keystoneIdentityOptions,
@@ -78,7 +87,7 @@ export const keystoneDriverOptions = [
 export const keystoneSslOptions = options('ssl', {
   enable: bool(false, 'TLS on both ports'),
   certfile: str(null, 'Certificate of the service'),
-  keyfile: str(null, 'Its private key'),
+  keyfile: str(null, 'Its private key; unset where it stands in certfile'),
   ca_certs: str(null, 'Authority that client certificates must come from'),
   cert_required: bool(false, 'Whether clients must show a certificate'),
 });

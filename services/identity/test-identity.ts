@@ -87,12 +87,19 @@ export async function startTestIdentity(options: TestIdentityOptions = {}): Prom
       ...settings.signing,
     },
   });
+  const removeState = async () => {
+    await db.close();
+    rmSync(dir, { recursive: true, force: true });
+  };
   const running = await startIdentity({
     config,
     db,
     bus: options.bus ?? null,
     world,
     ports: { public: 0, admin: 0 },
+  }).catch(async error => {
+    await removeState();
+    throw error;
   });
   const [publicUrl, adminUrl] = running.addresses.map(address => `http://${address}`) as [string, string];
 
@@ -150,8 +157,7 @@ export async function startTestIdentity(options: TestIdentityOptions = {}): Prom
     },
     stop: async () => {
       await running.stop();
-      await db.close();
-      rmSync(dir, { recursive: true, force: true });
+      await removeState();
     },
   };
 }

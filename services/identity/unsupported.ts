@@ -10,19 +10,29 @@ import {
 /** Back ends that kept their data where ours is, or nowhere: a configuration that names them means the database. */
 const DATABASE_DRIVER = /\.(sql|kvs)\.\w+$/;
 
+export const isTemplated = (driver: string): boolean => driver.endsWith('.TemplatedCatalog');
+
 /**
  * Throws one sentence for what a keystone.conf asks for and this service does not have: going on without it would let
  * people in, or keep them out, in a way nobody configured. Warns of what is dangerous.
  */
 export function refuseUnsupported(config: Config, log: Logger): void {
-  if (config.of(keystoneSslOptions).enable) {
-    throw new Error('keystone: [ssl] enable is not supported: end TLS in a proxy before both ports');
+  const identity = config.of(keystoneIdentityOptions).driver;
+  if (!DATABASE_DRIVER.test(identity)) {
+    throw new Error(`keystone: [identity] driver ${identity} is not supported: only the database is`);
   }
-  for (const group of [keystoneIdentityOptions, keystoneCatalogOptions]) {
-    const { driver } = config.of(group);
-    if (!DATABASE_DRIVER.test(driver)) {
-      throw new Error(`keystone: [${group.group}] driver ${driver} is not supported: only the database is`);
-    }
+  const catalog = config.of(keystoneCatalogOptions).driver;
+  if (!DATABASE_DRIVER.test(catalog) && !isTemplated(catalog)) {
+    throw new Error(
+      `keystone: [catalog] driver ${catalog} is not supported: the database and TemplatedCatalog are`,
+    );
+  }
+  const ssl = config.of(keystoneSslOptions);
+  if (ssl.enable && ssl.certfile === null) throw new Error('keystone: [ssl] enable needs certfile');
+  if (ssl.enable && ssl.cert_required && ssl.ca_certs === null) {
+    throw new Error(
+      'keystone: [ssl] cert_required needs ca_certs: nobody else says whose clients are let in',
+    );
   }
   if (config.of(keystoneOptions).admin_token === 'ADMIN') {
     log.warn('admin_token is the published default: whoever reaches the admin port is an administrator');

@@ -1,5 +1,12 @@
 import { type Fault, secretsEqual, type World } from '@folsom/core';
-import { type App, createApp, type HealthCheck, type HttpMetrics, type RenderedFault } from '@folsom/http';
+import {
+  type App,
+  createApp,
+  type HealthCheck,
+  type HttpMetrics,
+  type RenderedFault,
+  type TlsFiles,
+} from '@folsom/http';
 import { identityToXml } from '@folsom/wire/identity-xml';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TITLES } from '../faults.ts';
@@ -21,6 +28,8 @@ export interface IdentityAppOptions {
   world: World;
   checks: Record<string, HealthCheck>;
   metrics?: HttpMetrics;
+  /** Absent: plain HTTP. */
+  tls?: TlsFiles;
 }
 
 /** The HTTP application of one port, made from the declared operations. */
@@ -32,6 +41,7 @@ export function identityApp(options: IdentityAppOptions): App {
     bodyLimit: IDENTITY_LIMITS.bodyBytesMax,
     checks: options.checks,
     ...(options.metrics ? { metrics: options.metrics } : {}),
+    ...(options.tls ? { tls: options.tls } : {}),
     renderFault,
   });
   app.server.server.prependListener('request', tidyUrl);

@@ -24,6 +24,10 @@ const URL_FIELDS = ['publicurl', 'internalurl', 'adminurl'];
 /** Services and their endpoints. */
 export function catalogOperations({ db, world, catalog }: Dependencies): Operation[] {
   const admin = { ports: ADMIN, access: 'admin' } as const;
+  // The original's catalog of templates has no list of endpoints, and no place for new ones.
+  const assertInDatabase = () => {
+    if (catalog.fixed) throw fault('NotImplemented');
+  };
   return [
     {
       name: 'get_services',
@@ -75,7 +79,10 @@ export function catalogOperations({ db, world, catalog }: Dependencies): Operati
       method: 'GET',
       path: '/endpoints',
       ...admin,
-      handle: async () => ({ endpoints: (await listEndpoints(db.knex)).map(endpointView) }),
+      handle: async () => {
+        assertInDatabase();
+        return { endpoints: (await listEndpoints(db.knex)).map(endpointView) };
+      },
     },
     {
       name: 'create_endpoint',
@@ -84,6 +91,7 @@ export function catalogOperations({ db, world, catalog }: Dependencies): Operati
       ...admin,
       body: { endpoint: 'object' },
       handle: async asked => {
+        assertInDatabase();
         const given = objectOf(asked, 'endpoint');
         const serviceId = textField(given, 'service_id', COLUMN_CHARS_MAX);
         if (serviceId === undefined) throw missing('service_id', 'endpoint');
@@ -110,6 +118,7 @@ export function catalogOperations({ db, world, catalog }: Dependencies): Operati
       path: '/endpoints/:endpoint_id',
       ...admin,
       handle: async asked => {
+        assertInDatabase();
         await deleteEndpoint(db.knex, asked.params.endpoint_id!);
         catalog.invalidate();
         return undefined;

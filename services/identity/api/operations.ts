@@ -2,9 +2,9 @@ import { catalogOperations } from './catalog.ts';
 import type { Dependencies } from './dependencies.ts';
 import { ec2CredentialOperations } from './ec2-credentials.ts';
 import { signedLoginOperations } from './ec2-login.ts';
+import { validationOperations } from './offline-validation.ts';
 import type { Operation } from './operation.ts';
 import { ownPasswordOperations } from './own-password.ts';
-import { revocationOperations } from './revocations.ts';
 import { roleOperations } from './roles.ts';
 import { statisticsOperations } from './stats.ts';
 import { tenantOperations } from './tenants.ts';
@@ -24,5 +24,5 @@ export const identityOperations = (deps: Dependencies): Operation[] => [
   ...signedLoginOperations(deps),
   ...statisticsOperations(deps.statistics),
   ...ownPasswordOperations(deps),
-  ...revocationOperations(deps),
+  ...validationOperations(deps),
 ];

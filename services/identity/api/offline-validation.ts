@@ -5,7 +5,7 @@ import { ADMIN, BOTH, type Operation } from './operation.ts';
 const OVERLAP_MS = 5_000;
 
 /** Our own addition: what services need to check signed tokens by themselves. */
-export function revocationOperations({ revocations, publicKeys, world }: Dependencies): Operation[] {
+export function validationOperations({ revocations, publicKeys, catalog, world }: Dependencies): Operation[] {
   return [
     {
       name: 'get_token_keys',
@@ -16,6 +16,14 @@ export function revocationOperations({ revocations, publicKeys, world }: Depende
       handle: () => ({
         keys: Object.entries(publicKeys()).map(([kid, pem]) => ({ kid, pem })),
       }),
+    },
+    {
+      name: 'get_catalog_endpoints',
+      method: 'GET',
+      path: '/OS-FOLSOM/endpoints',
+      ports: ADMIN,
+      access: 'admin',
+      handle: async () => ({ endpoints: await catalog.endpoints() }),
     },
     {
       name: 'get_revocations',
