@@ -7,6 +7,7 @@ import { imageDeclarations, type Registry, remoteRegistry } from '@folsom/image'
 import { imageOptions, pasteOptions } from '@folsom/image/options';
 import { type Policy, policyFile } from '@folsom/policy';
 import { type Bus, createRabbitBus, rpcOptions } from '@folsom/rpc';
+import { programLog } from './program-log.ts';
 
 export interface GlanceProgram {
   config: Config;
@@ -34,8 +35,7 @@ export function glanceProgram(
     process.stdout.write(config.wants === 'help' ? config.help() : '2012.2.4\n');
     return null;
   }
-  const { debug } = config.of(commonOptions);
-  const log = createLogger({ level: debug ? 'debug' : 'info', fields: { service: program } });
+  const log = programLog(config, program);
   log.debug('configuration', config.dump());
   return { config, world: { clock: systemClock, random: systemRandom, log } };
 }

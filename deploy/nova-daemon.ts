@@ -5,6 +5,7 @@ import { checkSchema, type Database, openDatabase } from '@folsom/db';
 import { novaFaultStatus } from '@folsom/nova/faults';
 import { novaOptions } from '@folsom/nova/options';
 import { type Bus, createLocalBus, createRabbitBus } from '@folsom/rpc';
+import { programLog } from './program-log.ts';
 import { runUntilSignal } from './run.ts';
 
 export interface NovaParts {
@@ -41,8 +42,7 @@ export async function novaDaemon(argv: string[], daemon: NovaDaemon): Promise<nu
     process.stdout.write(config.wants === 'help' ? config.help() : '2012.2.4\n');
     return 0;
   }
-  const { debug } = config.of(commonOptions);
-  const log = createLogger({ level: debug ? 'debug' : 'info', fields: { service: program } });
+  const log = programLog(config, program);
   const world: World = { clock: systemClock, random: systemRandom, log };
   log.debug('configuration', config.dump());
   const db = daemon.needsDatabase === false ? undefined : await openNova(config, world);

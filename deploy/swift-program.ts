@@ -11,6 +11,7 @@ import {
 } from '@folsom/core';
 import { type PathHash, pathHash } from '@folsom/swift/hash-path';
 import { type ConfSection, hashPathSuffix, readConf, type SwiftConf } from '@folsom/swift/swift-conf';
+import { standardError } from './log-file.ts';
 import { runUntilSignal } from './run.ts';
 
 /** The command line of swift's servers and daemons: a conf file, and flags. */
@@ -74,32 +75,17 @@ export function swiftWorld(section: ConfSection): SwiftWorld {
   return {
     clock: systemClock,
     random: systemRandom,
-    log: bufferedLogger(section),
+    log: sectionLogger(section),
     swiftDir,
     pathHash: pathHash(hashPathSuffix(readConf(`${swiftDir}/swift.conf`))),
   };
 }
 
-const FLUSH_MS = 50;
-const FLUSH_BYTES = 65_536;
-
-/** Lines go out many at a time: a write for each request would cost as much as the request. */
-function bufferedLogger(section: ConfSection): Logger {
-  let pending = '';
-  const flush = () => {
-    const text = pending;
-    pending = '';
-    if (text !== '') process.stderr.write(text);
-  };
-  process.once('exit', flush);
+function sectionLogger(section: ConfSection): Logger {
   const level = section.str('log_level', 'INFO').toLowerCase();
   return createLogger({
     level: level === 'debug' || level === 'error' ? level : level.startsWith('warn') ? 'warn' : 'info',
-    write: line => {
-      if (pending === '') systemClock.after(FLUSH_MS, flush);
-      pending += line;
-      if (pending.length > FLUSH_BYTES) flush();
-    },
+    write: standardError().write,
   });
 }
 

@@ -3,6 +3,7 @@ import { commonOptions, loadConfig } from '@folsom/config';
 import { createLogger, systemClock, systemRandom } from '@folsom/core';
 import { openDatabase } from '@folsom/db';
 import { identityOptions, keystoneSqlOptions, startIdentity } from '@folsom/identity';
+import { programLog } from '../program-log.ts';
 import { runUntilSignal } from '../run.ts';
 
 /** keystone: both APIs in one process, configured by keystone.conf. */
@@ -20,8 +21,7 @@ export async function main(argv: string[]): Promise<number> {
     process.stdout.write(config.wants === 'help' ? config.help() : '2012.2.4\n');
     return 0;
   }
-  const { debug } = config.of(commonOptions);
-  const log = createLogger({ level: debug ? 'debug' : 'info', fields: { service: 'keystone' } });
+  const log = programLog(config, 'keystone');
   const world = { clock: systemClock, random: systemRandom, log };
   log.debug('configuration', config.dump());
   const db = await openDatabase({ connection: config.of(keystoneSqlOptions).connection, log });

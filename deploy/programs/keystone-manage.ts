@@ -41,7 +41,7 @@ export async function main(argv: string[]): Promise<number> {
         opened ??= await openDatabase({ connection: config.of(keystoneSqlOptions).connection, log });
         return opened;
       },
-      openOther: connection => openDatabase({ connection, log }),
+      openOther: connection => openDatabase({ connection, log, mustExist: true }),
     });
   } catch (error) {
     if (!(error instanceof MissingParameter)) throw error;

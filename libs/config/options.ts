@@ -126,9 +126,13 @@ export const multi = (
 export const commonOptions = options('DEFAULT', {
   verbose: bool(false, 'Print more verbose output', { short: 'v' }),
   debug: bool(false, 'Print debugging output', { short: 'd' }),
-  log_file: str(null, 'Name of the file to write logs to; standard error if none is set', {
-    aliases: ['logfile'],
-  }),
-  log_dir: str(null, 'Directory of the log file', { aliases: ['logdir'] }),
+  log_file: str(
+    null,
+    'File to write logs to; standard error if none is set. One that logrotate moves away is begun anew',
+    {
+      aliases: ['logfile'],
+    },
+  ),
+  log_dir: str(null, 'Directory of the log file; alone: of PROGRAM.log', { aliases: ['logdir'] }),
   use_syslog: bool(false, 'Accepted; logs go to standard error, where journald or syslog collects them'),
 });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { type Clock, type Logger, silentLogger, systemClock, systemRandom } from '@folsom/core';
 import knexFactory, { type Knex } from 'knex';
 import { type ConnectionTarget, parseConnectionString, showTarget } from './connection-string.ts';
@@ -30,6 +31,8 @@ export interface OpenOptions {
   poolMax?: number;
   /** Wait this long for a server that does not answer yet. */
   waitMs?: number;
+  /** Refuses a SQLite file that is not there instead of making it: a database to read from. */
+  mustExist?: boolean;
 }
 
 /** Attempts of a transaction in all. */
@@ -44,7 +47,12 @@ const RETRY_PAUSE_MS = 500;
 export async function openDatabase(options: OpenOptions): Promise<Database> {
   const { log = silentLogger, clock = systemClock } = options;
   const target = parseConnectionString(options.connection);
-  if (target.kind === 'sqlite' && target.file) prepareSqliteFile(target.file);
+  if (target.kind === 'sqlite' && target.file) {
+    if (options.mustExist && !existsSync(target.file)) {
+      throw new DatabaseError(`there is no database ${target.file}`);
+    }
+    prepareSqliteFile(target.file);
+  }
   const knex = knexFactory({
     ...knexConfig(target, clock, options.poolMax ?? POOL_MAX),
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,

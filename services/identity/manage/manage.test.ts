@@ -38,7 +38,7 @@ const runCommand = (name: keyof typeof commands, args: string[] = []) =>
     args,
     print: line => void printed.push(line),
     database: async () => db,
-    openOther: connection => openDatabase({ connection }),
+    openOther: connection => openDatabase({ connection, mustExist: true }),
   });
 
 it('token_flush deletes what has expired, and only that', async () => {
@@ -129,6 +129,9 @@ it('import_legacy and export_legacy_catalog read a Diablo database', async () =>
 
 it('names a missing parameter', async () => {
   await expect(runCommand('import_legacy')).rejects.toThrow(MissingParameter);
+  await expect(runCommand('import_legacy', [`sqlite:///${join(dir.path, 'nowhere.db')}`])).rejects.toThrow(
+    /^there is no database .*nowhere.db$/,
+  );
   await expect(runCommand('import_nova_auth')).rejects.toThrow('Missing parameter: dump_file');
 });
 

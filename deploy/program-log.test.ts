@@ -1,0 +1,49 @@
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { commonOptions, configFrom } from '@folsom/config';
+import { afterAll, expect, it, vi } from 'vitest';
+import { openLogFile } from './log-file.ts';
+import { programLog } from './program-log.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'program-log-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+const path = (name: string) => join(dir, name);
+const text = (name: string) => (existsSync(path(name)) ? readFileSync(path(name), 'utf8') : '');
+const logOf = (settings: Record<string, string>) =>
+  programLog(configFrom([commonOptions], { DEFAULT: settings }), 'nova-api');
+
+it('goes where log_file and log_dir say, for its owner’s eyes only', async () => {
+  logOf({ log_file: path('whole.log') }).info('one');
+  logOf({ log_dir: dir, log_file: 'named.log' }).info('two');
+  logOf({ logdir: dir }).info('three');
+  logOf({ log_dir: '/nowhere', logfile: path('absolute.log'), debug: 'true' }).debug('four');
+  await vi.waitFor(() => expect(text('whole.log')).toContain('one'));
+  await vi.waitFor(() => expect(text('named.log')).toContain('two'));
+  await vi.waitFor(() => expect(text('nova-api.log')).toContain('three'));
+  await vi.waitFor(() => expect(text('absolute.log')).toContain('four'));
+  expect(statSync(path('nova-api.log')).mode & 0o777).toBe(0o600);
+  expect(() => logOf({ log_dir: '/nowhere' })).toThrow(
+    /^the log file \/nowhere\/nova-api.log cannot be written: ENOENT/,
+  );
+});
+
+it('begins a new file when the old one is moved away, deleted or full', () => {
+  const log = openLogFile(path('x.log'), 20);
+  const write = (line: string) => {
+    log.write(line);
+    log.flush();
+  };
+  write('one\n');
+  renameSync(path('x.log'), path('x.log.rotated'));
+  write('two\n');
+  expect([text('x.log.rotated'), text('x.log')]).toEqual(['one\n', 'two\n']);
+  rmSync(path('x.log'));
+  write('three\n');
+  expect(text('x.log')).toBe('three\n');
+  write('twenty characters and more\n');
+  expect(text('x.log.1')).toBe('three\ntwenty characters and more\n');
+  write('four\n');
+  log.close();
+  expect(text('x.log')).toBe('four\n');
+});
