@@ -53,6 +53,23 @@ export const softDeleteWhere = (
 ): Promise<number> =>
   updateWhere(queries, table, { deleted: 0, ...conditions }, { deleted: 1, deleted_at: toSqlTime(nowMs) });
 
+/**
+ * `column IN (values)` for a list of any length. On SQLite the list travels as one value, so that lists of every length share one
+ * prepared statement.
+ */
+export function whereListed<Q extends Knex.QueryBuilder>(
+  query: Q,
+  column: string,
+  values: readonly string[],
+): Q {
+  if (isSqlite(query))
+    query.whereRaw('?? IN (SELECT value FROM json_each(?))', [column, JSON.stringify(values)]);
+  else query.whereIn(column, [...values]);
+  return query;
+}
+
+const isSqlite = (query: Knex.QueryBuilder): boolean => query.client.dialect === 'sqlite3';
+
 /** Runs a query for every batch of values and joins the rows: for lists of unknown length after IN. */
 export async function inBatches<Value, Row>(
   values: Iterable<Value>,

@@ -1,4 +1,4 @@
-import { toSqlTime } from '@folsom/db';
+import { toSqlTime, whereListed } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, groupBy, type RowBase, type Sql, wireBase } from './rows.ts';
 import type { SecurityGroupRuleWire, SecurityGroupWire } from './rpc/wire.ts';
@@ -168,10 +168,10 @@ export async function groupNamesOfInstances(
   uuids: readonly string[],
 ): Promise<Map<string, string[]>> {
   if (uuids.length === 0) return new Map();
-  const rows = (await sql('security_group_instance_association as a')
+  const ofInstances = sql('security_group_instance_association as a')
     .join('security_groups as g', 'g.id', 'a.security_group_id')
-    .where({ 'a.deleted': 0, 'g.deleted': 0 })
-    .whereIn('a.instance_uuid', [...uuids])
+    .where({ 'a.deleted': 0, 'g.deleted': 0 });
+  const rows = (await whereListed(ofInstances, 'a.instance_uuid', uuids)
     .orderBy('g.id')
     .select('g.name as name', 'a.instance_uuid as instance_uuid')) as {
     name: string;

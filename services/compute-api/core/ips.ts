@@ -1,5 +1,5 @@
+import { addressesOf } from '../domain/instance-details.ts';
 import { getInstance } from '../domain/instances.ts';
-import { addressesOf } from '../domain/listing.ts';
 import { ok } from '../http/answer.ts';
 import { notFound, notImplemented, translating } from '../http/faults.ts';
 import { type ApiRequest, param } from '../http/request.ts';

@@ -1,6 +1,6 @@
 import { instanceRecord } from '@folsom/nova/instance-records';
+import { detailsOf } from '../domain/instance-details.ts';
 import { getInstance } from '../domain/instances.ts';
-import { detailsOf } from '../domain/listing.ts';
 import { notFound, translating } from '../http/faults.ts';
 import { type ApiRequest, param } from '../http/request.ts';
 import { serverView } from '../views/servers.ts';

@@ -3,14 +3,16 @@ import { instanceRecord } from '@folsom/nova/instance-records';
 import { authorize } from '../deps.ts';
 import { change } from '../domain/actions.ts';
 import { BOOT_FAULTS, boot } from '../domain/boot.ts';
+import { detailSources, detailsOf, listedFrom } from '../domain/instance-details.ts';
 import { deleteOrSoftDelete } from '../domain/lifecycle.ts';
-import { detailsOf, listInstances, withDetails } from '../domain/listing.ts';
+import { listInstances } from '../domain/listing.ts';
 import { type Answer, nothing, ok } from '../http/answer.ts';
 import type { Registry } from '../http/extension.ts';
 import { badRequest, inState, notFound, translating, unprocessable } from '../http/faults.ts';
 import { linksOf, selfHref } from '../http/links.ts';
 import { type ApiRequest, entity, pageOf } from '../http/request.ts';
 import type { Resource } from '../http/resource.ts';
+import { serversText } from '../views/server-texts.ts';
 import { serversView, serverTemplates, serverView } from '../views/servers.ts';
 import { serverActions } from './server-actions.ts';
 import { accessAddress, autoDiskConfig, readBoot, serverName } from './server-body.ts';
@@ -42,14 +44,10 @@ export function serversResource(registry: Registry, path = 'servers'): Resource 
         xml: xml.detail,
         handle: async api => {
           const rows = await listInstances(api.deps, api.context, api.query, pageOf(api));
-          const instances = await withDetails(api.deps, rows);
-          return ok(
-            serversView(
-              api,
-              rows,
-              instances.map(instance => serverView(api, instance)),
-            ),
-          );
+          const sources = await detailSources(api.deps, rows);
+          if (api.format === 'json') return { status: 200, text: serversText(api, sources) };
+          const views = sources.map(source => serverView(api, listedFrom(source)));
+          return ok(serversView(api, rows, views));
         },
       },
     },
@@ -92,7 +90,7 @@ async function create(api: ApiRequest): Promise<Answer> {
   const server: Record<string, unknown> = { id: uuid, links: linksOf(api, 'servers', uuid) };
   const record = await instanceRecord(deps.db.knex, uuid, { readDeleted: 'yes' });
   const details = await detailsOf(deps, record);
-  for (const add of deps.registry.serverCreated) add(api, server, details);
+  for (const add of deps.registry.serverAdditions(api, 'serverCreated')) add(deps, server, details);
   if (deps.config.enable_instance_password) server.adminPass = read.request.adminPassword;
   return ok({ server }, { status: 202, headers: { location: selfHref(api, 'servers', uuid) } });
 }

@@ -8,7 +8,7 @@ export const extension: Extension = {
   namespace: NAMESPACE,
   updated: '2012-07-16T00:00:00+00:00',
   description: 'Config Drive Extension',
-  server: (_api, view, instance) => {
+  server: (_deps, view, instance) => {
     view.config_drive = instance.config_drive ?? '';
   },
   xml: { server: { attributes: { config_drive: 'config_drive' } } },

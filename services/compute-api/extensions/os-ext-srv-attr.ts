@@ -10,11 +10,11 @@ export const extension: Extension = {
   namespace: NAMESPACE,
   updated: '2011-11-03T00:00:00+00:00',
   description: 'Extended Server Attributes support.',
-  server: (api, view, instance) => {
-    if (!allowed(api.deps, api.context, 'compute_extension:extended_server_attributes')) return;
+  seesServers: api => allowed(api.deps, api.context, 'compute_extension:extended_server_attributes'),
+  server: (deps, view, instance) => {
     view['OS-EXT-SRV-ATTR:host'] = instance.host;
     view['OS-EXT-SRV-ATTR:hypervisor_hostname'] = instance.hypervisor_hostname;
-    view['OS-EXT-SRV-ATTR:instance_name'] = instanceName(api.deps.config.instance_name_template, instance);
+    view['OS-EXT-SRV-ATTR:instance_name'] = instanceName(deps.config.instance_name_template, instance);
   },
   xml: {
     server: {

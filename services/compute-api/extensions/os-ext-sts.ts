@@ -9,8 +9,8 @@ export const extension: Extension = {
   namespace: NAMESPACE,
   updated: '2011-11-03T00:00:00+00:00',
   description: 'Extended Status support',
-  server: (api, view, instance) => {
-    if (!allowed(api.deps, api.context, 'compute_extension:extended_status')) return;
+  seesServers: api => allowed(api.deps, api.context, 'compute_extension:extended_status'),
+  server: (_deps, view, instance) => {
     view['OS-EXT-STS:task_state'] = instance.task_state;
     view['OS-EXT-STS:vm_state'] = instance.vm_state;
     view['OS-EXT-STS:power_state'] = instance.power_state ?? 0;

@@ -22,7 +22,7 @@ export const extension: Extension = {
   namespace: NAMESPACE,
   updated: '2011-08-08T00:00:00+00:00',
   description: 'Keypair Support',
-  server: (_api, view, instance) => {
+  server: (_deps, view, instance) => {
     view.key_name = instance.key_name;
   },
   xml: { server: { attributes: { key_name: 'key_name' } } },

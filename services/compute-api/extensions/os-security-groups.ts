@@ -7,7 +7,7 @@ import {
 import { child, type XmlElement } from '@folsom/wire';
 import { NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
 import { actionBody } from '../core/server-actions.ts';
-import { allowed, authorizeExtension } from '../deps.ts';
+import { allowed, authorizeExtension, type Deps } from '../deps.ts';
 import { getInstance } from '../domain/instances.ts';
 import {
   addRule,
@@ -39,8 +39,7 @@ const NAMESPACE = 'http://docs.openstack.org/compute/ext/securitygroups/api/v1.1
 
 const authorized = (api: ApiRequest) => authorizeExtension(api.deps, api.context, 'security_groups');
 
-function showGroups(api: ApiRequest, view: JsonObject, instance: { groups: string[] }): void {
-  if (!allowed(api.deps, api.context, 'compute_extension:security_groups')) return;
+function showGroups(_deps: Deps, view: JsonObject, instance: { groups: string[] }): void {
   if (instance.groups.length > 0) view.security_groups = instance.groups.map(name => ({ name }));
 }
 
@@ -226,6 +225,7 @@ export const extension: Extension = {
   namespace: NAMESPACE,
   updated: '2011-07-21T00:00:00+00:00',
   description: 'Security group support',
+  seesServers: api => allowed(api.deps, api.context, 'compute_extension:security_groups'),
   server: showGroups,
   serverCreated: showGroups,
   xml: {

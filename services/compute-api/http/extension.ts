@@ -1,17 +1,23 @@
 import { readdirSync } from 'node:fs';
 import type { FlavorRow } from '@folsom/nova/flavors';
 import { extendTemplate, namespacesOf, type XmlAddition, type XmlTemplate } from '@folsom/wire/nova-xml';
-import type { ListedInstance } from '../domain/listing.ts';
+import type { Deps } from '../deps.ts';
+import type { ListedInstance } from '../domain/instance-details.ts';
 import type { ImageView } from '../views/images.ts';
 import type { ApiRequest, JsonObject } from './request.ts';
 import type { Operation, Resource } from './resource.ts';
 
+/** Sees nothing of the request: what it adds to an unchanged server is kept for the next one who may see it. */
+export type ServerAddition = (deps: Deps, view: JsonObject, instance: ListedInstance) => void;
+
 /** What an extension may add to the answers of the core resources. */
 export interface Additions {
   /** Server in show, detail, update and rebuild. */
-  server?(api: ApiRequest, view: JsonObject, instance: ListedInstance): void;
+  server?: ServerAddition;
   /** Server in the answer to its creation. */
-  serverCreated?(api: ApiRequest, view: JsonObject, instance: ListedInstance): void;
+  serverCreated?: ServerAddition;
+  /** Whether the caller sees what is added to servers; asked once a request. Absent: everybody does. */
+  seesServers?(api: ApiRequest): boolean;
   flavor?(api: ApiRequest, view: JsonObject, flavor: FlavorRow): void;
   image?(api: ApiRequest, view: JsonObject, image: ImageView): void;
   /** The absolute limits. */
@@ -41,8 +47,8 @@ export interface Extension extends Additions {
 export interface Registry {
   extensions: readonly Extension[];
   loaded(alias: string): boolean;
-  server: NonNullable<Additions['server']>[];
-  serverCreated: NonNullable<Additions['serverCreated']>[];
+  /** What the caller sees added to servers, in shown ones and in the answer to their creation. */
+  serverAdditions(api: ApiRequest, kind: 'server' | 'serverCreated'): ServerAddition[];
   flavor: NonNullable<Additions['flavor']>[];
   image: NonNullable<Additions['image']>[];
   limits: NonNullable<Additions['limits']>[];
@@ -60,11 +66,15 @@ export function registryOf(extensions: readonly Extension[]): Registry {
   if (aliases.size !== sorted.length) throw new Error('two extensions have the same alias');
   const additionsOf = (kind: keyof NonNullable<Additions['xml']>) =>
     present(sorted.map(extension => extension.xml?.[kind]));
+  const adding = {
+    server: sorted.filter(extension => extension.server),
+    serverCreated: sorted.filter(extension => extension.serverCreated),
+  };
   return {
     extensions: sorted,
     loaded: alias => aliases.has(alias),
-    server: present(sorted.map(extension => extension.server)),
-    serverCreated: present(sorted.map(extension => extension.serverCreated)),
+    serverAdditions: (api, kind) =>
+      adding[kind].filter(({ seesServers }) => seesServers?.(api) ?? true).map(extension => extension[kind]!),
     flavor: present(sorted.map(extension => extension.flavor)),
     image: present(sorted.map(extension => extension.image)),
     limits: present(sorted.map(extension => extension.limits)),

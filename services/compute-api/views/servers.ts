@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { isoSeconds } from '@folsom/core';
 import { vmState } from '@folsom/nova/instance-state';
 import { atomLinks, metadataElement, NOVA_NS, pairs, type XmlTemplate } from '@folsom/wire/nova-xml';
-import type { ListedInstance } from '../domain/listing.ts';
-import type { Registry } from '../http/extension.ts';
+import type { ListedInstance } from '../domain/instance-details.ts';
+import type { Registry, ServerAddition } from '../http/extension.ts';
 import { bookmark, idFromHref, linksOf, nextLink } from '../http/links.ts';
 import type { ApiRequest, JsonObject } from '../http/request.ts';
 
@@ -59,7 +59,11 @@ export function hostIdOf(projectId: string | null, host: string | null): string 
 const time = (ms: number | null): string | null => (ms === null ? null : isoSeconds(ms));
 
 /** The server as show, detail, update and rebuild give it. */
-export function serverView(api: ApiRequest, instance: ListedInstance): JsonObject {
+export function serverView(
+  api: ApiRequest,
+  instance: ListedInstance,
+  additions: readonly ServerAddition[] = api.deps.registry.serverAdditions(api, 'server'),
+): JsonObject {
   const status = statusOf(instance.vm_state, instance.task_state);
   const imageId = idFromHref(instance.image_ref);
   const view: JsonObject = {
@@ -92,7 +96,7 @@ export function serverView(api: ApiRequest, instance: ListedInstance): JsonObjec
     };
   }
   if (WITH_PROGRESS.has(status)) view.progress = instance.progress ?? 0;
-  for (const add of api.deps.registry.server) add(api, view, instance);
+  for (const add of additions) add(api.deps, view, instance);
   return view;
 }
 
