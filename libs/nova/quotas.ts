@@ -1,5 +1,5 @@
 import type { Random } from '@folsom/core';
-import { type Database, toSqlTime } from '@folsom/db';
+import { type Database, type Knex, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, deletion, type Sql } from './rows.ts';
 
@@ -115,68 +115,84 @@ async function upsert(
   if (!changed) await sql(table).insert({ ...key, ...values, deleted: 0, created_at: toSqlTime(now) });
 }
 
-/** What a tenant has now, and what is promised to it. */
-export async function usagesOf(sql: Sql, projectId: string): Promise<Usages> {
-  const counted = await countAll(sql, projectId);
-  const reserved = new Map(
-    (
-      (await sql('reservations')
-        .where({ ...alive, project_id: projectId })
-        .where('delta', '>', 0)
-        .groupBy('resource')
-        .select('resource')
-        .sum({ total: 'delta' })) as { resource: string; total: number | string }[]
-    ).map(row => [row.resource, Number(row.total)]),
-  );
-  return Object.fromEntries(
-    COUNTED.map(name => [name, { in_use: counted[name], reserved: reserved.get(name) ?? 0 }]),
-  ) as Usages;
+/** Which rows of a table count, and for what: the number of rows, then sums of columns. */
+interface Count {
+  names: readonly CountedResource[];
+  sums: readonly string[];
+  rows(sql: Sql, projectId: string): Knex.QueryBuilder;
 }
 
-/** An instance counts until its deletion has been asked for. */
-async function countAll(sql: Sql, projectId: string): Promise<Record<CountedResource, number>> {
-  const one = async (query: Promise<unknown>): Promise<Record<string, number>> =>
-    Object.fromEntries(
-      Object.entries((await query) as Record<string, unknown>).map(([key, value]) => [
-        key,
-        Number(value ?? 0),
-      ]),
-    );
-  const instances = await one(
-    sql('instances')
-      .where({ ...alive, project_id: projectId })
-      .where(where => where.whereNull('task_state').orWhereNot('task_state', 'deleting'))
-      .count({ instances: '*' })
-      .sum({ cores: 'vcpus', ram: 'memory_mb' })
-      .first() as unknown as Promise<unknown>,
-  );
-  const volumes = await one(
-    sql('volumes')
-      .where({ ...alive, project_id: projectId })
-      .count({ volumes: '*' })
-      .sum({ gigabytes: 'size' })
-      .first() as unknown as Promise<unknown>,
-  );
-  const floating = await one(
-    sql('floating_ips')
-      .where({ ...alive, project_id: projectId, auto_assigned: 0 })
-      .count({ floating_ips: '*' })
-      .first() as unknown as Promise<unknown>,
-  );
-  const groups = await one(
-    sql('security_groups')
-      .where({ ...alive, project_id: projectId })
-      .count({ security_groups: '*' })
-      .first() as unknown as Promise<unknown>,
-  );
-  const fixed = await one(
-    sql('fixed_ips as f')
-      .join('instances as i', 'i.uuid', 'f.instance_uuid')
-      .where({ 'f.deleted': 0, 'i.project_id': projectId })
-      .count({ fixed_ips: '*' })
-      .first() as unknown as Promise<unknown>,
-  );
-  return { ...instances, ...volumes, ...floating, ...groups, ...fixed } as Record<CountedResource, number>;
+const COUNTS: readonly Count[] = [
+  {
+    // An instance counts until its deletion has been asked for.
+    names: ['instances', 'cores', 'ram'],
+    sums: ['vcpus', 'memory_mb'],
+    rows: (sql, project_id) =>
+      sql('instances')
+        .where({ ...alive, project_id })
+        .where(where => where.whereNull('task_state').orWhereNot('task_state', 'deleting')),
+  },
+  {
+    names: ['volumes', 'gigabytes'],
+    sums: ['size'],
+    rows: (sql, project_id) => sql('volumes').where({ ...alive, project_id }),
+  },
+  {
+    names: ['floating_ips'],
+    sums: [],
+    rows: (sql, project_id) => sql('floating_ips').where({ ...alive, project_id, auto_assigned: 0 }),
+  },
+  {
+    names: ['security_groups'],
+    sums: [],
+    rows: (sql, project_id) => sql('security_groups').where({ ...alive, project_id }),
+  },
+  {
+    names: ['fixed_ips'],
+    sums: [],
+    rows: (sql, project_id) =>
+      sql('fixed_ips as f')
+        .join('instances as i', 'i.uuid', 'f.instance_uuid')
+        .where({ 'f.deleted': 0, 'i.project_id': project_id }),
+  },
+];
+
+/**
+ * What a tenant has now, and what is promised to it, in one statement. Resources that are not asked for, and share no table with
+ * one that is, read 0.
+ */
+export async function usagesOf(
+  sql: Sql,
+  projectId: string,
+  wanted: readonly CountedResource[] = COUNTED,
+): Promise<Usages> {
+  const counts = COUNTS.filter(count => count.names.some(name => wanted.includes(name)));
+  const promised = sql('reservations')
+    .where({ ...alive, project_id: projectId })
+    .where('delta', '>', 0)
+    .groupBy('resource')
+    .select('resource', sql.raw('sum(delta) as a'), sql.raw('null as b'), sql.raw('null as c'));
+  const [first, ...others] = counts.map(count => {
+    const [b, c] = [0, 1].map(at => (count.sums[at] ? `sum(${count.sums[at]})` : 'null'));
+    return count
+      .rows(sql, projectId)
+      .select(sql.raw(`? as resource, count(*) as a, ${b} as b, ${c} as c`, [`table ${count.names[0]}`]));
+  });
+  // The grouped one must not be the first: knex writes its grouping after the last.
+  const rows = (await first!.unionAll([...others, promised])) as {
+    resource: string;
+    a: unknown;
+    b: unknown;
+    c: unknown;
+  }[];
+  const usages = Object.fromEntries(COUNTED.map(name => [name, { in_use: 0, reserved: 0 }])) as Usages;
+  for (const { resource, a, b, c } of rows) {
+    const count = counts.find(({ names }) => resource === `table ${names[0]}`);
+    if (count)
+      for (const [at, name] of count.names.entries()) usages[name].in_use = Number([a, b, c][at] ?? 0);
+    else if (Object.hasOwn(usages, resource)) usages[resource as CountedResource].reserved = Number(a);
+  }
+  return usages;
 }
 
 /** The text and numbers of a refusal. */
@@ -220,15 +236,18 @@ export async function withQuota<T>(
   await ensureUsageRows(db, projectId, now);
   return db.transaction(async trx => {
     await lock(trx, projectId);
+    const names = Object.keys(deltas) as CountedResource[];
+    if (names.length === 0) return fn(trx);
     const limits = await limitsOf(trx, projectId, defaults);
-    const usages = await usagesOf(trx, projectId);
+    const usages = await usagesOf(trx, projectId, names);
     const over = exceeded(limits, usages, deltas);
     if (over) throw overQuota(over);
     const result = await fn(trx);
-    for (const name of Object.keys(deltas) as CountedResource[]) {
-      const in_use = usages[name].in_use + (deltas[name] ?? 0);
-      await trx('quota_usages').where({ project_id: projectId, resource: name }).update({ in_use });
-    }
+    const values = names.flatMap(name => [name, usages[name].in_use + (deltas[name] ?? 0)]);
+    await trx('quota_usages')
+      .where({ project_id: projectId })
+      .whereIn('resource', names)
+      .update({ in_use: trx.raw(`case resource ${'when ? then ? '.repeat(names.length)}end`, values) });
     return result;
   });
 }

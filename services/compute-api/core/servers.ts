@@ -1,5 +1,4 @@
 import { flavorByFlavorId } from '@folsom/nova/flavors';
-import { instanceRecord } from '@folsom/nova/instance-records';
 import { authorize } from '../deps.ts';
 import { change } from '../domain/actions.ts';
 import { BOOT_FAULTS, boot } from '../domain/boot.ts';
@@ -88,9 +87,7 @@ async function create(api: ApiRequest): Promise<Answer> {
   }
   const uuid = booted.uuids[0]!;
   const server: Record<string, unknown> = { id: uuid, links: linksOf(api, 'servers', uuid) };
-  const record = await instanceRecord(deps.db.knex, uuid, { readDeleted: 'yes' });
-  const details = await detailsOf(deps, record);
-  for (const add of deps.registry.serverAdditions(api, 'serverCreated')) add(deps, server, details);
+  for (const add of deps.registry.serverCreated(api)) add(deps, server, booted.shown);
   if (deps.config.enable_instance_password) server.adminPass = read.request.adminPassword;
   return ok({ server }, { status: 202, headers: { location: selfHref(api, 'servers', uuid) } });
 }

@@ -5,7 +5,7 @@ import { novaFault } from '@folsom/nova/faults';
 import { extraSpecs, type FlavorRow, flavorWire } from '@folsom/nova/flavors';
 import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import { keyPairByName } from '@folsom/nova/keypairs';
-import { exceeded, limitsOf, usagesOf, withQuota } from '@folsom/nova/quotas';
+import { exceeded, type Limits, limitsOf, usagesOf, withQuota } from '@folsom/nova/quotas';
 import type { Sql } from '@folsom/nova/rows';
 import type {
   FilterProperties,
@@ -14,7 +14,11 @@ import type {
   InstanceProperties,
   RequestedNetworks,
 } from '@folsom/nova/rpc/wire';
-import { createSecurityGroup, securityGroupsByNames } from '@folsom/nova/security-groups';
+import {
+  createSecurityGroup,
+  type SecurityGroupRow,
+  securityGroupsByNames,
+} from '@folsom/nova/security-groups';
 import { authorize, type Deps } from '../deps.ts';
 import { badRequest, tooLarge } from '../http/faults.ts';
 import { type BlockDevice, blockDeviceRows, checkVolumes, rootDeviceName } from './block-devices.ts';
@@ -48,7 +52,8 @@ export interface BootRequest {
 export interface Booted {
   uuids: string[];
   reservationId: string;
-  autoDiskConfig: boolean | null;
+  /** What the answer shows of each. */
+  shown: { auto_disk_config: boolean | null; groups: string[] };
 }
 
 /** Bytes of user data, base64 included: the column's length. */
@@ -77,7 +82,7 @@ export async function boot(deps: Deps, context: RequestContext, request: BootReq
   const projectId = context.projectId ?? '';
   const { knex } = deps.db;
   const limits = await limitsOf(knex, projectId, deps.quotaDefaults);
-  const count = await affordable(deps, projectId, request);
+  const count = await affordable(deps, projectId, limits, request);
   checkMetadata(limits, request.metadata);
   checkInjectedFiles(limits, request.injectedFiles);
   if (request.networks) await deps.network.client.validate_networks(context, { networks: request.networks });
@@ -133,8 +138,9 @@ export async function boot(deps: Deps, context: RequestContext, request: BootReq
 
   const uuids = Array.from({ length: count }, () => deps.random.uuid());
   const deltas = { instances: count, cores: count * flavor.vcpus, ram: count * flavor.memory_mb };
+  let groups: string[];
   try {
-    await withQuota(deps.db, projectId, deps.quotaDefaults, deltas, now, trx =>
+    groups = await withQuota(deps.db, projectId, deps.quotaDefaults, deltas, now, trx =>
       insertInstances(trx, { context, request, base, image, uuids, now }),
     );
   } catch (error) {
@@ -159,16 +165,19 @@ export async function boot(deps: Deps, context: RequestContext, request: BootReq
     is_first_time: true,
     filter_properties: filters,
   });
-  return { uuids, reservationId: base.reservation_id, autoDiskConfig };
+  return { uuids, reservationId: base.reservation_id, shown: { auto_disk_config: autoDiskConfig, groups } };
 }
 
 /** How many of the instances asked for fit, at least the smallest number asked for. @throws `TooManyInstances` */
-async function affordable(deps: Deps, projectId: string, request: BootRequest): Promise<number> {
+async function affordable(
+  deps: Deps,
+  projectId: string,
+  limits: Limits,
+  request: BootRequest,
+): Promise<number> {
   const { flavor, minCount, maxCount } = request;
-  const { knex } = deps.db;
-  const limits = await limitsOf(knex, projectId, deps.quotaDefaults);
   const deltas = { instances: maxCount, cores: maxCount * flavor.vcpus, ram: maxCount * flavor.memory_mb };
-  const over = exceeded(limits, await usagesOf(knex, projectId), deltas);
+  const over = exceeded(limits, await usagesOf(deps.db.knex, projectId, ['instances']), deltas);
   if (over) {
     const room = roomFor(over, flavor);
     if (room < minCount) throw tooManyInstances(over, { ...deltas, instances: minCount });
@@ -243,8 +252,8 @@ interface Rows {
   now: number;
 }
 
-/** All rows of the request, one statement a table. */
-async function insertInstances(trx: Sql, rows: Rows): Promise<void> {
+/** All rows of the request, one statement a table. Answers the names of the groups. */
+async function insertInstances(trx: Sql, rows: Rows): Promise<string[]> {
   const { context, request, base, image, uuids, now } = rows;
   const projectId = context.projectId ?? '';
   const groups = await groupsFor(trx, context, request.securityGroups, now);
@@ -286,7 +295,7 @@ async function insertInstances(trx: Sql, rows: Rows): Promise<void> {
     trx,
     'security_group_instance_association',
     uuids.flatMap(instance_uuid =>
-      groups.map(security_group_id => ({ instance_uuid, security_group_id, ...created })),
+      groups.map(group => ({ instance_uuid, security_group_id: group.id, ...created })),
     ),
   );
   const devices = blockDeviceRows(image.properties, request.blockDevices, request.flavor);
@@ -295,6 +304,7 @@ async function insertInstances(trx: Sql, rows: Rows): Promise<void> {
     'block_device_mapping',
     uuids.flatMap(instance_uuid => devices.map(device => ({ ...device, instance_uuid, ...created }))),
   );
+  return groups.map(group => group.name);
 }
 
 /** Columns that all instances of the request have alike. */
@@ -321,26 +331,27 @@ async function inBatches(trx: Sql, table: string, rows: Record<string, unknown>[
   for (let at = 0; at < rows.length; at += BATCH) await trx(table).insert(rows.slice(at, at + BATCH));
 }
 
-/** Ids of the groups by name, making the tenant's `default` where it has none yet. */
+/** The groups by name, oldest first, making the tenant's `default` where it has none yet. */
 async function groupsFor(
   trx: Sql,
   context: RequestContext,
   names: readonly string[],
   now: number,
-): Promise<number[]> {
+): Promise<SecurityGroupRow[]> {
   const projectId = context.projectId ?? '';
   const found = await securityGroupsByNames(trx, projectId, [...new Set([...names, 'default'])]);
   if (!found.has('default')) {
     const group = { name: 'default', description: 'default', userId: context.userId ?? '', projectId };
     found.set('default', await createSecurityGroup(trx, group, now));
   }
-  return names.map(name => {
+  const groups = names.map(name => {
     const group = found.get(name);
     if (!group) {
       throw novaFault('SecurityGroupNotFoundForProject', { security_group_id: name, project_id: projectId });
     }
-    return group.id;
+    return group;
   });
+  return groups.sort((a, b) => a.id - b.id);
 }
 
 /** Facts of the image kept with the instance, cut to the column. */

@@ -1,5 +1,5 @@
 import { allowed } from '../deps.ts';
-import type { Extension, ServerAddition } from '../http/extension.ts';
+import type { CreatedAddition, Extension } from '../http/extension.ts';
 import { boolFromString } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/disk_config/api/v1.1';
@@ -7,7 +7,7 @@ const NAMESPACE = 'http://docs.openstack.org/compute/ext/disk_config/api/v1.1';
 const KEY = 'OS-DCF:diskConfig';
 const word = (auto: boolean): string => (auto ? 'AUTO' : 'MANUAL');
 
-const show: ServerAddition = (_deps, view, instance) => {
+const show: CreatedAddition = (_deps, view, instance) => {
   view[KEY] = word(instance.auto_disk_config === true);
 };
 

@@ -9,13 +9,19 @@ import type { Operation, Resource } from './resource.ts';
 
 /** Sees nothing of the request: what it adds to an unchanged server is kept for the next one who may see it. */
 export type ServerAddition = (deps: Deps, view: JsonObject, instance: ListedInstance) => void;
+/** The same for a server that has just been asked for. */
+export type CreatedAddition = (
+  deps: Deps,
+  view: JsonObject,
+  instance: Pick<ListedInstance, 'auto_disk_config' | 'groups'>,
+) => void;
 
 /** What an extension may add to the answers of the core resources. */
 export interface Additions {
   /** Server in show, detail, update and rebuild. */
   server?: ServerAddition;
   /** Server in the answer to its creation. */
-  serverCreated?: ServerAddition;
+  serverCreated?: CreatedAddition;
   /** Whether the caller sees what is added to servers; asked once a request. Absent: everybody does. */
   seesServers?(api: ApiRequest): boolean;
   flavor?(api: ApiRequest, view: JsonObject, flavor: FlavorRow): void;
@@ -47,8 +53,10 @@ export interface Extension extends Additions {
 export interface Registry {
   extensions: readonly Extension[];
   loaded(alias: string): boolean;
-  /** What the caller sees added to servers, in shown ones and in the answer to their creation. */
-  serverAdditions(api: ApiRequest, kind: 'server' | 'serverCreated'): ServerAddition[];
+  /** What the caller sees added to servers. */
+  server(api: ApiRequest): ServerAddition[];
+  /** The same in the answer to their creation. */
+  serverCreated(api: ApiRequest): CreatedAddition[];
   flavor: NonNullable<Additions['flavor']>[];
   image: NonNullable<Additions['image']>[];
   limits: NonNullable<Additions['limits']>[];
@@ -66,15 +74,12 @@ export function registryOf(extensions: readonly Extension[]): Registry {
   if (aliases.size !== sorted.length) throw new Error('two extensions have the same alias');
   const additionsOf = (kind: keyof NonNullable<Additions['xml']>) =>
     present(sorted.map(extension => extension.xml?.[kind]));
-  const adding = {
-    server: sorted.filter(extension => extension.server),
-    serverCreated: sorted.filter(extension => extension.serverCreated),
-  };
+  const seen = (api: ApiRequest) => sorted.filter(extension => extension.seesServers?.(api) ?? true);
   return {
     extensions: sorted,
     loaded: alias => aliases.has(alias),
-    serverAdditions: (api, kind) =>
-      adding[kind].filter(({ seesServers }) => seesServers?.(api) ?? true).map(extension => extension[kind]!),
+    server: api => present(seen(api).map(extension => extension.server)),
+    serverCreated: api => present(seen(api).map(extension => extension.serverCreated)),
     flavor: present(sorted.map(extension => extension.flavor)),
     image: present(sorted.map(extension => extension.image)),
     limits: present(sorted.map(extension => extension.limits)),

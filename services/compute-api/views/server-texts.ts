@@ -28,7 +28,7 @@ export function serversText(api: ApiRequest, sources: readonly DetailSource[]): 
   // Nothing is kept for an empty page, or anybody could fill the memory with host names.
   if (sources.length === 0) return JSON.stringify(serversView(api, [], []));
   const { registry } = api.deps;
-  const additions = registry.serverAdditions(api, 'server');
+  const additions = registry.server(api);
   let store = kept.get(registry);
   if (!store || store.texts + sources.length > TEXTS_MAX) {
     store = { audiences: new Map(), texts: 0 };

@@ -62,7 +62,7 @@ const time = (ms: number | null): string | null => (ms === null ? null : isoSeco
 export function serverView(
   api: ApiRequest,
   instance: ListedInstance,
-  additions: readonly ServerAddition[] = api.deps.registry.serverAdditions(api, 'server'),
+  additions: readonly ServerAddition[] = api.deps.registry.server(api),
 ): JsonObject {
   const status = statusOf(instance.vm_state, instance.task_state);
   const imageId = idFromHref(instance.image_ref);

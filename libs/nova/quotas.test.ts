@@ -1,0 +1,55 @@
+import { seededRandom } from '@folsom/core';
+import { type Database, dbSync, openDatabase } from '@folsom/db';
+import { type MariaDb, serverMissing, startMariaDb } from '@folsom/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commitReservations, type Limits, QUOTA_RESOURCES, reserve, usagesOf, withQuota } from './quotas.ts';
+
+const NOW = Date.UTC(2012, 8, 27);
+const limits = Object.fromEntries(QUOTA_RESOURCES.map(name => [name, 10])) as Limits;
+
+describe.each(serverMissing('mariadb') ? ['SQLite'] : ['SQLite', 'MariaDB'])('use of quotas on %s', kind => {
+  let server: MariaDb | undefined;
+  let db: Database;
+  beforeAll(async () => {
+    server = kind === 'MariaDB' ? await startMariaDb() : undefined;
+    db = await openDatabase({ connection: (await server?.createDatabase('nova')) ?? 'sqlite://' });
+    await dbSync(db, 'nova');
+  });
+  afterAll(async () => {
+    await db.close();
+    await server?.stop();
+  });
+
+  it('is what stands in the tables, and what is promised beside it', async () => {
+    const { knex } = db;
+    const instance = { project_id: 'p', vcpus: 2, memory_mb: 3, deleted: 0 };
+    await knex('instances').insert([
+      { ...instance, uuid: 'a' },
+      { ...instance, uuid: 'b', task_state: 'spawning' },
+      { ...instance, uuid: 'c', task_state: 'deleting' },
+      { ...instance, uuid: 'd', project_id: 'another' },
+    ]);
+    await knex('security_groups').insert({ name: 'default', project_id: 'p', deleted: 0 });
+    const promise = { now: NOW, random: seededRandom(1), expireSeconds: 60 };
+    const cores = await reserve(db, 'p', limits, { cores: 3 }, promise);
+    await reserve(db, 'p', limits, { cores: 1, ram: 4 }, promise);
+    const usages = await usagesOf(knex, 'p');
+    expect(usages).toMatchObject({
+      instances: { in_use: 2, reserved: 0 },
+      cores: { in_use: 4, reserved: 4 },
+      ram: { in_use: 6, reserved: 4 },
+      security_groups: { in_use: 1, reserved: 0 },
+      fixed_ips: { in_use: 0, reserved: 0 },
+    });
+    await expect(reserve(db, 'p', limits, { cores: 3 }, promise)).rejects.toMatchObject({
+      name: 'OverQuota',
+    });
+    await commitReservations(db, cores, NOW);
+    await withQuota(db, 'p', limits, { cores: 3, ram: 0 }, NOW, async () => {});
+    const rows = await knex('quota_usages').where({ project_id: 'p' }).select('resource', 'in_use');
+    expect(Object.fromEntries(rows.map(row => [row.resource, row.in_use]))).toMatchObject({
+      cores: 7,
+      ram: 6,
+    });
+  });
+});
