@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { World } from '@folsom/core';
 import type { Pass } from './daemon.ts';
+import { openWhenFree } from './db-busy.ts';
 import type { AnyDb, DbFileOptions } from './db-file.ts';
 import type { DbKindName } from './db-schema.ts';
 import { databasesOf, usableDevices } from './db-walk.ts';
@@ -51,9 +52,7 @@ export function dbAuditPass(
         if (signal.aborted) return;
         let db: AnyDb | null = null;
         try {
-          db = new parts.Kind(path, { world: { ...world, log } });
-          await db.commitPending();
-          db.stat();
+          db = await openWhenFree(parts.Kind, path, { world: { ...world, log } });
           db.verify();
           passed++;
         } catch (error) {

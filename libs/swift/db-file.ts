@@ -5,6 +5,7 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  linkSync,
   mkdirSync,
   openSync,
   readSync,
@@ -18,14 +19,13 @@ import { basename, dirname, join } from 'node:path';
 import type { World } from '@folsom/core';
 import { openDirectoryLock, tryLockFile, unlockFile } from '@folsom/host/file-lock';
 import Database from 'better-sqlite3';
+import { BUSY_MS } from './db-busy.ts';
 import { type DbKindName, schemaOf } from './db-schema.ts';
 import { type Pickled, pickle, pyTuple, unpickle } from './pickle.ts';
 import { normalizeTimestamp, timestampOf } from './timestamps.ts';
 
 /** Beyond this size a pending file is merged into its database by the next write. */
 const PENDING_BYTES_MAX = 131_072;
-/** How long a statement waits for another process's transaction. */
-const BUSY_MS = 5_000;
 const LOCK_RETRY_MS = 5;
 
 export type Metadata = Record<string, [value: string, timestamp: string]>;
@@ -550,16 +550,14 @@ export function createDbFile(
     sqlite.exec('COMMIT');
     sqlite.close();
     syncPath(temporary);
-    const lock = openDirectoryLock(directory);
     try {
-      for (let tries = 0; !tryLockFile(lock) && tries < 1000; tries++) {
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-      }
-      if (existsSync(path)) return false;
-      renameSync(temporary, path);
-    } finally {
-      closeSync(lock);
+      // A link never replaces what somebody else made meanwhile.
+      linkSync(temporary, path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+      throw error;
     }
+    unlinkSync(temporary);
     syncPath(directory);
     return true;
   } finally {

@@ -5,6 +5,7 @@ import { run } from '@folsom/host/run';
 import type { Ring, RingDevice } from '@folsom/ring';
 import type { Pass } from './daemon.ts';
 import type { AccountStat } from './db-account.ts';
+import { openWhenFree } from './db-busy.ts';
 import type { ContainerStat } from './db-container.ts';
 import { type AnyDb, type DbFileOptions, DbQuarantined, type ReplicationInfo, removeDb } from './db-file.ts';
 import type { DbKindName } from './db-schema.ts';
@@ -157,7 +158,7 @@ async function replicateOne(work: Work, at: DbLocation, deviceId: number): Promi
   stats.attempted++;
   let db: AnyDb;
   try {
-    db = new work.Kind(at.path, { world: { ...world, log } });
+    db = await openWhenFree(work.Kind, at.path, { world: { ...world, log } });
   } catch (error) {
     stats.failure++;
     log.error('cannot open a database', { path: at.path, error });
@@ -165,7 +166,6 @@ async function replicateOne(work: Work, at: DbLocation, deviceId: number): Promi
   }
   try {
     const now = world.clock.now() / 1000;
-    await db.commitPending(30_000);
     db.reclaim(
       timestampOf((now - options.reclaimAge) * 1000),
       String(Math.floor(now - options.reclaimAge * 2)),

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Fault, type RunningService, type World } from '@folsom/core';
+import { isBusy, whileBusy } from './db-busy.ts';
 import { type AnyDb, type DbFileOptions, DbLocked, DbQuarantined, type Metadata } from './db-file.ts';
 import { replicateDb } from './db-replication.ts';
 import type { DbKindName } from './db-schema.ts';
@@ -102,13 +103,15 @@ export async function startDbServer<Db extends AnyDb>(
       }
       const deviceDir = join(root, device!);
       const file = join(deviceDir, storageDirectory(datadir, partition!, hash!), `${hash}.db`);
-      return replicateDb(
-        args,
-        { deviceDir, path: file },
-        store as unknown as DbStore<AnyDb>,
-        at => new service.Kind(at, fileOptions),
-        fileOptions.world,
-        http,
+      return whileBusy(world.clock, () =>
+        replicateDb(
+          args,
+          { deviceDir, path: file },
+          store as unknown as DbStore<AnyDb>,
+          at => new service.Kind(at, fileOptions),
+          fileOptions.world,
+          http,
+        ),
       );
     }
     const entry = service.handlers[http.method];
@@ -132,7 +135,7 @@ export async function startDbServer<Db extends AnyDb>(
       return bad(http.method === 'POST' ? 'Missing or bad timestamp' : 'Missing timestamp');
     }
     if (options.mountCheck && !isMounted(root, device!)) return notMounted(http, device!);
-    return entry.handler({
+    const request: DbRequest<Db> = {
       http,
       method: http.method,
       headers: http.headers,
@@ -145,7 +148,8 @@ export async function startDbServer<Db extends AnyDb>(
       path: file,
       open: () => store.open(file),
       store,
-    });
+    };
+    return whileBusy(world.clock, () => entry.handler(request));
   };
 
   const server = createHttpServer({
@@ -161,7 +165,7 @@ export async function startDbServer<Db extends AnyDb>(
         else if (error instanceof Fault)
           response = answer(error.status, http, { body: error.message, contentType: 'text/plain' });
         else {
-          const locked = error instanceof DbLocked;
+          const locked = error instanceof DbLocked || isBusy(error);
           log.error('request failed', { method: http.method, target: http.target, error });
           response = answer(locked ? 503 : 500, http);
         }

@@ -2,6 +2,7 @@ import type { Logger, World } from '@folsom/core';
 import type { Ring, RingDevice } from '@folsom/ring';
 import type { Pass } from '@folsom/swift/daemon';
 import { AccountDb, type ListedContainer } from '@folsom/swift/db-account';
+import { openWhenFree } from '@folsom/swift/db-busy';
 import { databasesOf, eachOf, ownAddresses, usableDevices } from '@folsom/swift/db-walk';
 import type { PathHash } from '@folsom/swift/hash-path';
 import { quotePath } from '@folsom/swift/http-message';
@@ -71,8 +72,7 @@ export function reaperPass(parts: ReaperParts): Pass {
           continue;
         let db: AccountDb | null = null;
         try {
-          db = new AccountDb(path, { world: { ...world, log } });
-          await db.commitPending();
+          db = await openWhenFree(AccountDb, path, { world: { ...world, log } });
           const stat = db.stat();
           if (stat.status !== 'DELETED' || db.count(stat) === 0) continue;
           if (world.clock.now() / 1000 - Number(stat.delete_timestamp) <= options.delayReaping) continue;

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { Logger, World } from '@folsom/core';
 import type { Ring } from '@folsom/ring';
 import type { Pass } from '@folsom/swift/daemon';
+import { openWhenFree } from '@folsom/swift/db-busy';
 import { ContainerDb, type ContainerStat, type ObjectRow } from '@folsom/swift/db-container';
 import { databasesOf, ownAddresses, usableDevices } from '@folsom/swift/db-walk';
 import type { PathHash } from '@folsom/swift/hash-path';
@@ -79,8 +80,7 @@ export function syncPass(parts: SyncParts): Pass & { counts: () => SyncCounts; c
         if (signal.aborted) return;
         let db: ContainerDb | null = null;
         try {
-          db = new ContainerDb(path, { world: { ...world, log } });
-          await db.commitPending();
+          db = await openWhenFree(ContainerDb, path, { world: { ...world, log } });
           await syncContainer({ ...parts, log, counts, dispatcher }, db, device, own, signal);
         } catch (error) {
           counts.failures++;

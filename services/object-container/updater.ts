@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { World } from '@folsom/core';
 import type { Ring } from '@folsom/ring';
 import type { Pass } from '@folsom/swift/daemon';
+import { openWhenFree } from '@folsom/swift/db-busy';
 import { ContainerDb } from '@folsom/swift/db-container';
 import { isReported } from '@folsom/swift/db-replicator';
 import { databasesOf, eachOf, usableDevices } from '@folsom/swift/db-walk';
@@ -57,8 +58,7 @@ export function updaterPass(
   const visit = async (path: string): Promise<void> => {
     let db: ContainerDb | null = null;
     try {
-      db = new ContainerDb(path, { world: { ...world, log } });
-      await db.commitPending();
+      db = await openWhenFree(ContainerDb, path, { world: { ...world, log } });
       const stat = db.stat();
       // A container that only updates made has no numbers worth telling.
       if (Number(stat.put_timestamp) <= 0 || (suppressed.get(stat.account) ?? 0) > world.clock.monotonic())

@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type RunningService, silentLogger, systemClock, systemRandom } from '@folsom/core';
+import { ContainerDb } from '@folsom/swift/db-container';
+import { pathHash } from '@folsom/swift/hash-path';
+import { createInternalClient, type InternalClient, internalText } from '@folsom/swift/internal-client';
+import { storageDirectory } from '@folsom/swift/storage-paths';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startContainerServer } from './server.ts';
+
+const world = { clock: systemClock, random: systemRandom, log: silentLogger };
+const hashes = pathHash('changeme');
+let root: string;
+let server: RunningService;
+let client: InternalClient;
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'containers-'));
+  server = await startContainerServer({
+    root,
+    mountCheck: false,
+    preallocate: false,
+    pathHash: hashes,
+    world,
+    host: '127.0.0.1',
+    port: 0,
+    autoCreateAccountPrefix: '.',
+    allowVersions: true,
+    allowedSyncHosts: [],
+    connectTimeoutMs: 500,
+    nodeTimeoutMs: 3000,
+  });
+  client = createInternalClient(world);
+});
+afterAll(async () => {
+  client.close();
+  await server.stop();
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function ask(method: string, container: string): Promise<number> {
+  const response = await client.request(
+    { ip: '127.0.0.1', port: Number(server.addresses[0]!.split(':')[1]) },
+    {
+      method,
+      path: `/sda/7/a/${container}`,
+      headers: [['X-Timestamp', (systemClock.now() / 1000).toFixed(5)]],
+      connectTimeoutMs: 1000,
+      timeoutMs: 20_000,
+    },
+  );
+  await internalText(response);
+  return response.status;
+}
+
+it('a database locked by another process holds up its own requests, no others, and none fails', async () => {
+  for (const name of ['locked', 'free']) expect(await ask('PUT', name)).toBe(201);
+  const hash = hashes.hex('a', 'locked');
+  const path = join(root, 'sda', storageDirectory('containers', '7', hash), `${hash}.db`);
+  const holder = new ContainerDb(path, { world });
+  let release = (): void => {};
+  const locked = holder.whileLocked(
+    () =>
+      new Promise<void>(resolve => {
+        release = resolve;
+      }),
+  );
+  let waiting = true;
+  const held = Promise.all([ask('POST', 'locked'), ask('PUT', 'locked')]).finally(() => {
+    waiting = false;
+  });
+  for (let i = 0; i < 20; i++) {
+    expect(await ask('HEAD', 'locked')).toBe(204);
+    expect(await ask('PUT', 'free')).toBe(202);
+  }
+  expect(waiting).toBe(true);
+  release();
+  await locked;
+  expect(await held).toEqual([204, 202]);
+  expect(await ask('DELETE', 'locked')).toBe(204);
+  holder.close();
+});
