@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { Fault } from '@folsom/core';
@@ -6,8 +5,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CacheFill } from './cache/cache.ts';
 import { httpFault } from './faults.ts';
 import type { ApiParts } from './parts.ts';
+import { freeChunk } from './stores/chunks.ts';
 
 const READ_CHUNK_BYTES = 1024 * 1024;
+/** What may be on its way to a client: a download's memory. */
+const UNSENT_BYTES_MAX = 2 * 1024 * 1024;
 
 export interface Download {
   imageId: string;
@@ -43,8 +45,9 @@ export async function openDownload(
   try {
     const store = parts.stores.forLocation(image.location);
     const opened = await store.get(image.location, request.image);
-    const fill = (await cache?.fill(image.imageId, image.checksum)) ?? null;
-    return { data: opened.data, size: opened.size ?? image.size, fill };
+    const size = opened.size ?? image.size;
+    const fill = (await cache?.fill(image.imageId, size, image.checksum)) ?? null;
+    return { data: opened.data, size, fill };
   } catch (error) {
     if (error instanceof Fault && error.name === 'ImageDataNotFound') {
       throw httpFault(404, { explanation: error.message, cause: error });
@@ -76,20 +79,20 @@ export async function sendDownload(
     const all: Record<string, string> = { ...(reply.getHeaders() as Record<string, string>), ...headers };
     if (size !== null) all['Content-Length'] = String(size);
     response.writeHead(200, all);
-    const closed = new Promise<void>(resolve => response.once('close', resolve));
-    void closed.then(() => data.destroy());
+    response.once('close', () => data.destroy());
+    const out = pacedWriter(response, data);
     for await (const part of data) {
       const chunk = part as Buffer;
-      if (size !== null && sent + chunk.byteLength > size) break;
-      if (sent + chunk.byteLength === size) {
-        // The client is done with the last byte: by then the copy is, too.
-        await fill?.write(chunk);
-        await fill?.commit();
-        await write(response, chunk);
-      } else await Promise.all([write(response, chunk), fill?.write(chunk)]);
+      const length = chunk.byteLength;
+      if (size !== null && sent + length > size) break;
+      await fill?.write(chunk);
+      // The client is done with the last byte: by then the copy is, too.
+      if (sent + length === size) await fill?.commit();
+      await out.write(chunk);
       if (response.destroyed) break;
-      sent += chunk.byteLength;
+      sent += length;
     }
+    await out.sent();
     complete = !response.destroyed && (size === null || sent === size);
     if (complete) {
       if (size === null || size === 0) await fill?.commit();
@@ -128,16 +131,35 @@ const isAbort = (error: unknown): boolean =>
     String((error as { code?: unknown })?.code),
   );
 
-async function write(response: ServerResponse, chunk: Buffer): Promise<void> {
-  if (response.write(chunk) || response.destroyed) return;
-  const controller = new AbortController();
-  const gone = () => controller.abort();
-  response.once('close', gone);
-  try {
-    await once(response, 'drain', { signal: controller.signal });
-  } catch (error) {
-    if (!controller.signal.aborted) throw error;
-  } finally {
-    response.off('close', gone);
-  }
+interface PacedWriter {
+  /** Gives a chunk away; resolves when there is room for the next one, or nobody to send it to. */
+  write(chunk: Buffer): Promise<void>;
+  /** Resolves when all was sent, or nobody is there. */
+  sent(): Promise<void>;
+}
+
+function pacedWriter(response: ServerResponse, source: Readable): PacedWriter {
+  let unsent = 0;
+  let wake = () => {};
+  const atMost = (bytes: number): Promise<void> =>
+    new Promise(resolve => {
+      wake = () => {
+        if (unsent <= bytes || response.destroyed) resolve();
+      };
+      wake();
+    });
+  response.once('close', () => wake());
+  return {
+    write: chunk => {
+      const { byteLength } = chunk;
+      unsent += byteLength;
+      response.write(chunk, () => {
+        unsent -= byteLength;
+        freeChunk(source, chunk);
+        wake();
+      });
+      return atMost(UNSENT_BYTES_MAX);
+    },
+    sent: () => atMost(0),
+  };
 }

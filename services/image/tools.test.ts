@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { configFrom } from '@folsom/config';
@@ -113,6 +114,17 @@ describe('the image cache', () => {
     await small.close();
     expect(await manage('delete-all-cached-images')).toBe('0 Deleted 0 cached images');
     expect(await manage('queue-image')).toMatch(/^1 Please specify the ID/);
+  });
+
+  it('lets a client have what it cannot keep itself', async () => {
+    const image = await start();
+    const data = randomBytes(3 * 1024 * 1024 + 1).toString('base64');
+    const id = await upload(image, data);
+    // A directory in the copy's place.
+    await mkdir(join(image.directory, 'cache', id, 'taken'), { recursive: true });
+    expect((await image.call('GET', `/v1/images/${id}`)).text).toBe(data);
+    expect(image.log()).toContain('could not be written to the cache');
+    expect(await readdir(join(image.directory, 'cache', 'incomplete'))).toEqual([]);
   });
 
   it('does not keep bytes that are not the image’s', async () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { World } from '@folsom/core';
+import { createDigestedFile, type DigestedFile } from '../stores/digested-file.ts';
 import { type CachedImage, type CacheIndex, openCacheIndex } from './index-database.ts';
 
 export interface CacheOptions {
@@ -17,9 +18,10 @@ export interface CacheOptions {
 
 /** Takes the bytes of an image on their way to a client. */
 export interface CacheFill {
+  /** Resolves when the chunk's memory is the caller's again. */
   write(chunk: Buffer): Promise<void>;
-  /** All bytes were seen: keeps them if the checksum is right. */
-  commit(): Promise<void>;
+  /** All bytes were seen: keeps them if the checksum is right. Resolves to whether they were kept. */
+  commit(): Promise<boolean>;
   /** The bytes ended early or are wrong. */
   abandon(): Promise<void>;
 }
@@ -30,8 +32,8 @@ export interface ImageCache {
   lookup(imageId: string): Promise<number | null>;
   /** Opens the copy and counts a hit; null when it is gone meanwhile. */
   open(imageId: string): Promise<FileHandle | null>;
-  /** Begins a copy; null when there is one, or one is being made. */
-  fill(imageId: string, checksum: string | null): Promise<CacheFill | null>;
+  /** Begins a copy of so many bytes, if known; null when there is one, or one is being made. */
+  fill(imageId: string, size: number | null, checksum: string | null): Promise<CacheFill | null>;
   /** False when there was nothing to remove. */
   remove(imageId: string): Promise<boolean>;
   removeAll(): Promise<number>;
@@ -95,7 +97,7 @@ export async function openImageCache(options: CacheOptions, world: World): Promi
       if (file) await index.hit(imageId, world.clock.now());
       return file;
     },
-    fill: async (imageId, checksum) => {
+    fill: async (imageId, size, checksum) => {
       const [path, incomplete] = [pathOf(imageId), pathOf(imageId, 'incomplete')];
       if ((await sizeOf(path)) !== null) return null;
       const other = await stat(incomplete).catch(() => null);
@@ -103,38 +105,25 @@ export async function openImageCache(options: CacheOptions, world: World): Promi
         if (!stale(other.mtimeMs, options.stallSeconds)) return null;
         await rm(incomplete, { force: true });
       }
-      const file = await open(incomplete, 'wx', FILE_MODE).catch(() => null);
+      const file = await createDigestedFile(incomplete, size).catch(() => null);
       if (!file) return null;
-      const hash = createHash('md5');
-      let size = 0;
-      let over = false;
-      return {
-        write: async chunk => {
-          hash.update(chunk);
-          size += chunk.byteLength;
-          await file.writev([chunk]);
-        },
-        commit: async () => {
-          over = true;
-          await file.close();
-          const actual = hash.digest('hex');
-          if (checksum !== null && actual !== checksum) {
+      return cacheFill(imageId, file, {
+        whole: async actual => {
+          if (checksum !== null && actual.checksum !== checksum) {
             world.log.error('the data of an image does not match its checksum; it is not cached', {
               image: imageId,
             });
             await rename(incomplete, pathOf(imageId, 'invalid'));
-            return;
+            return false;
           }
           await rename(incomplete, path);
           await rm(pathOf(imageId, 'queue'), { force: true });
-          await index.add(imageId, size, world.clock.now());
+          await index.add(imageId, actual.size, world.clock.now());
+          return true;
         },
-        abandon: async () => {
-          if (over) return;
-          await file.close().catch(() => {});
-          await rm(incomplete, { force: true });
-        },
-      };
+        broken: () => rm(incomplete, { force: true }),
+        log: world.log,
+      });
     },
     remove,
     removeAll: async () => {
@@ -194,6 +183,49 @@ export async function openImageCache(options: CacheOptions, world: World): Promi
       return removed;
     },
     close: () => index.close(),
+  };
+}
+
+/** A copy that cannot be written is given up; the client that the bytes are for must not notice. */
+function cacheFill(
+  imageId: string,
+  file: DigestedFile,
+  then: {
+    whole(actual: { size: number; checksum: string }): Promise<boolean>;
+    broken(): Promise<void>;
+    log: World['log'];
+  },
+): CacheFill {
+  let over = false;
+  const abandon = async () => {
+    if (over) return;
+    over = true;
+    await file.close().catch(() => {});
+    await then.broken().catch(() => {});
+  };
+  const unlessBroken = async (work: () => Promise<boolean>): Promise<boolean> => {
+    if (over) return false;
+    try {
+      return await work();
+    } catch (error) {
+      then.log.error('the copy of an image could not be written to the cache', { image: imageId, error });
+      await abandon();
+      return false;
+    }
+  };
+  return {
+    write: async chunk => {
+      await unlessBroken(() => file.write(chunk).then(() => true));
+    },
+    commit: () =>
+      unlessBroken(async () => {
+        const actual = await file.finish();
+        await file.close();
+        const kept = await then.whole(actual);
+        over = true;
+        return kept;
+      }),
+    abandon,
   };
 }
 

@@ -23,12 +23,12 @@ export async function prefetch(parts: {
         all = false;
         continue;
       }
-      const fill = await cache.fill(imageId, image.checksum);
+      const fill = await cache.fill(imageId, image.size, image.checksum);
       if (!fill) continue;
       try {
         const { data } = await stores.forLocation(image.location).get(image.location, context);
         for await (const chunk of data) await fill.write(chunk as Buffer);
-        await fill.commit();
+        if (!(await fill.commit())) all = false;
       } catch (error) {
         await fill.abandon();
         throw error;

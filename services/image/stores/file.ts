@@ -1,8 +1,11 @@
 import { constants } from 'node:fs';
 import { type FileHandle, link, mkdir, open, readdir, realpath, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
+import type { Readable } from 'node:stream';
 import { Fault, type World } from '@folsom/core';
-import { writeDurably } from './durable-write.ts';
+import { freeChunk } from './chunks.ts';
+import { counted, type FlowLimits } from './digest.ts';
+import { createDigestedFile } from './digested-file.ts';
 import { type Store, storeFault } from './store.ts';
 
 const READ_CHUNK_BYTES = 1024 * 1024;
@@ -52,7 +55,7 @@ export async function fileStore(datadir: string, world: World): Promise<Store & 
       const aside = join(incoming, `${imageId}.${world.random.hex(8)}`);
       if (await stat(path).catch(() => null)) throw storeFault('DuplicateImageData');
       try {
-        const written = await writeDurably(aside, data, { size, sizeMax, signal });
+        const written = await writeDurably(aside, data, size, { sizeMax, signal });
         await link(aside, path);
         await unlink(aside);
         await syncDirectory(root);
@@ -88,6 +91,20 @@ export async function fileStore(datadir: string, world: World): Promise<Store & 
       return removed;
     },
   };
+}
+
+/** Writes a stream to a new file. Resolves when the bytes are on the disk. */
+async function writeDurably(path: string, data: Readable, size: number | null, limits: FlowLimits) {
+  const file = await createDigestedFile(path, size);
+  try {
+    for await (const chunk of counted(data, limits).chunks) {
+      await file.write(chunk);
+      freeChunk(data, chunk);
+    }
+    return await file.finish();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Path in a `file://` or `filesystem://` location, as Folsom reads it: host and path together. */
