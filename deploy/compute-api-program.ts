@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { authTokenSettings, identityValidator } from '@folsom/auth';
 import { startComputeApi } from '@folsom/compute-api';
 import { novaPolicy } from '@folsom/compute-api/default-policy';
@@ -50,7 +51,7 @@ export async function startConfiguredComputeApi(parts: NovaParts): Promise<Runni
   }
   const paste = readPaste(config);
   const settings = authTokenSettings(config, paste.auth);
-  const validator = await identityValidator({ settings, world });
+  const validator = await identityValidator({ settings, world, bus, host: hostname() });
   try {
     const service = await startComputeApi({
       config,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { authTokenSettings, type IdentityValidator, identityValidator, keystoneClient } from '@folsom/auth';
 import { type Config, commonOptions, configFrom, findConfigFile, loadConfig } from '@folsom/config';
 import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
@@ -67,12 +68,12 @@ export function configuredRegistry(
 }
 
 /** Checks tokens if the pipeline asks for them. */
-export async function configuredValidator({
-  config,
-  world,
-}: GlanceProgram): Promise<IdentityValidator | null> {
+export async function configuredValidator(
+  { config, world }: GlanceProgram,
+  bus: Bus | null = null,
+): Promise<IdentityValidator | null> {
   if (!config.of(pasteOptions).flavor?.includes('keystone')) return null;
-  return identityValidator({ settings: authTokenSettings(config), world });
+  return identityValidator({ settings: authTokenSettings(config), world, bus, host: hostname() });
 }
 
 /** The policy file beside the configuration, if there is one. */

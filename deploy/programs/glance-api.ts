@@ -16,13 +16,13 @@ export async function main(argv: string[]): Promise<number> {
   const { config, world } = program;
   const registry = configuredRegistry(program);
   const db = await openGlanceDatabase(program);
-  const validator = await configuredValidator(program);
   const bus = notificationBus(program);
+  const validator = await configuredValidator(program, bus);
   const policy = configuredPolicy(program);
   const close = async () => {
     registry?.close();
-    await bus?.close();
     await validator?.stop();
+    await bus?.close();
     await db.close();
   };
   try {

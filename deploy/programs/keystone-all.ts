@@ -2,7 +2,8 @@ import { hostname } from 'node:os';
 import { commonOptions, loadConfig } from '@folsom/config';
 import { createLogger, systemClock, systemRandom } from '@folsom/core';
 import { openDatabase } from '@folsom/db';
-import { identityOptions, keystoneSqlOptions, startIdentity } from '@folsom/identity';
+import { identityOptions, keystoneSqlOptions, keystoneTokenOptions, startIdentity } from '@folsom/identity';
+import { createRabbitBus, rpcOptions } from '@folsom/rpc';
 import { programLog } from '../program-log.ts';
 import { runUntilSignal } from '../run.ts';
 
@@ -11,7 +12,7 @@ export async function main(argv: string[]): Promise<number> {
   const starting = createLogger({ fields: { service: 'keystone' } });
   const config = loadConfig({
     program: 'keystone-all',
-    declarations: [commonOptions, ...identityOptions],
+    declarations: [commonOptions, ...identityOptions, rpcOptions],
     files: ['/etc/keystone/keystone.conf'],
     expected: isPasteSection,
     argv,
@@ -25,11 +26,15 @@ export async function main(argv: string[]): Promise<number> {
   const world = { clock: systemClock, random: systemRandom, log };
   log.debug('configuration', config.dump());
   const db = await openDatabase({ connection: config.of(keystoneSqlOptions).connection, log });
+  const bus = config.of(keystoneTokenOptions).revocation_bus
+    ? createRabbitBus({ options: config.of(rpcOptions), world })
+    : null;
   try {
-    const service = await startIdentity({ config, db, bus: null, world, host: hostname() });
+    const service = await startIdentity({ config, db, bus, world, host: hostname() });
     log.info('ready', { public: service.addresses[0], admin: service.addresses[1] });
     return await runUntilSignal(service, log);
   } finally {
+    await bus?.close();
     await db.close();
   }
 }

@@ -4,6 +4,7 @@ import { type Database, openDatabase } from '@folsom/db';
 import { identityOptions, keystoneSqlOptions } from '@folsom/identity';
 import { commands, MissingParameter } from '@folsom/identity/manage/commands';
 import { listCommands } from '@folsom/identity/manage/usage';
+import { rpcOptions } from '@folsom/rpc';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
@@ -12,7 +13,7 @@ export async function main(argv: string[]): Promise<number> {
   const log = createLogger({ level: 'warn', fields: { service: 'keystone-manage' } });
   const config = loadConfig({
     program: 'keystone-manage',
-    declarations: [commonOptions, ...identityOptions],
+    declarations: [commonOptions, ...identityOptions, rpcOptions],
     files: ['/etc/keystone/keystone.conf'],
     expected: group => /^(filter|app|pipeline|composite):/.test(group),
     argv,

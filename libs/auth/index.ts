@@ -9,5 +9,6 @@ export * from './revocation-feed.ts';
 export * from './revocations.ts';
 export * from './signed-token.ts';
 export * from './signing-dir.ts';
+export * from './stored-token.ts';
 export * from './token.ts';
 export * from './token-cache.ts';

@@ -1,6 +1,7 @@
 import type { Clock } from '@folsom/core';
 import type { KeystoneClient } from './keystone-client.ts';
 import type { RevocationList } from './revocations.ts';
+import { storedTokenKey } from './stored-token.ts';
 import type { TokenInfo, TokenValidator } from './token.ts';
 import type { TokenCache } from './token-cache.ts';
 
@@ -30,7 +31,7 @@ export function onlineValidator(options: OnlineOptions): TokenValidator {
     if (info.expiresAt <= clock.now()) return false;
     if (info.issuedAt === undefined) return true;
     return !revocations.isRevoked({
-      key: info.id,
+      key: storedTokenKey(info.id),
       userId: info.userId,
       tenantId: info.tenantId,
       roles: info.roles,

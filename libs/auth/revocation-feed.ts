@@ -1,11 +1,50 @@
-import type { Timer, World } from '@folsom/core';
-import type { Bus, Served } from '@folsom/rpc';
+import type { Logger, Timer, World } from '@folsom/core';
+import type { Bus } from '@folsom/rpc';
 import type { KeystoneClient } from './keystone-client.ts';
-import { type RevocationList, readRevocations } from './revocations.ts';
+import { type Revocation, type RevocationList, readRevocations } from './revocations.ts';
 
 /** Topic and method by which the identity service tells everybody on the bus what it revoked. */
 export const REVOCATION_TOPIC = 'identity';
 export const REVOCATION_METHOD = 'tokens_revoked';
+
+export interface RevocationListener {
+  stop(): Promise<void>;
+}
+
+/** Hears what is told over the bus, as soon as the broker is there: nobody waits for it, for asking works without. */
+export function listenToRevocations(options: {
+  bus: Bus | null;
+  host: string;
+  log: Logger;
+  take: (revocations: Revocation[]) => void;
+}): RevocationListener {
+  const { bus, host, log, take } = options;
+  let served: { stop(): Promise<void> } | undefined;
+  let stopped = false;
+  const serving = bus?.serve({
+    topic: REVOCATION_TOPIC,
+    host,
+    handlers: {
+      [REVOCATION_METHOD]: (_context, args) =>
+        take(readRevocations((args as { revocations?: unknown }).revocations)),
+    },
+  });
+  serving?.then(
+    async started => {
+      if (stopped) await started.stop();
+      else served = started;
+    },
+    error => {
+      if (!stopped) log.warn('revocations are not heard over the bus', { error });
+    },
+  );
+  return {
+    stop: async () => {
+      stopped = true;
+      await served?.stop();
+    },
+  };
+}
 
 /** Asked this often, so that a service without the bus knows within a second. */
 const POLL_MS = 600;
@@ -55,22 +94,14 @@ export async function revocationFeed(options: {
     }
   };
 
-  const served: Served | undefined = await bus?.serve({
-    topic: REVOCATION_TOPIC,
-    host: options.host,
-    handlers: {
-      [REVOCATION_METHOD]: (_context, args) => {
-        list.add(readRevocations((args as { revocations?: unknown }).revocations));
-      },
-    },
-  });
+  const listener = listenToRevocations({ bus, host: options.host, log, take: list.add });
   await ask();
   const timer: Timer = clock.every(POLL_MS, () => void ask());
   return {
     followed: () => clock.monotonic() - heardAt < STALE_AFTER_MS,
     stop: async () => {
       timer.cancel();
-      await served?.stop();
+      await listener.stop();
     },
   };
 }

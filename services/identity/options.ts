@@ -28,6 +28,10 @@ export const keystoneSqlOptions = options('sql', {
 export const keystoneTokenOptions = options('token', {
   driver: str('keystone.token.backends.kvs.Token', 'Accepted; tokens are kept in the database'),
   expiration: int(86_400, 'Seconds a token is valid', { min: 1 }),
+  revocation_bus: bool(
+    false,
+    'Our own: tell services of ended tokens over RabbitMQ (rabbit_host …) at once; without, they ask twice a second',
+  ),
 });
 
 export const keystoneSigningOptions = options('signing', {

@@ -2,8 +2,10 @@ import { pythonIso } from '@folsom/core';
 import { isEnabled } from '../enabled.ts';
 import { fault, missing } from '../faults.ts';
 import { IDENTITY_LIMITS } from '../limits.ts';
-import { findUser, userView } from '../repositories/users.ts';
+import { findLogin } from '../repositories/login.ts';
+import { findUser } from '../repositories/users.ts';
 import type { Dependencies } from './dependencies.ts';
+import { scopeFacts } from './login.ts';
 import { type Operation, objectOf, PUBLIC } from './operation.ts';
 import { textField } from './request-body.ts';
 import { changeUser } from './users.ts';
@@ -31,14 +33,17 @@ export function ownPasswordOperations(deps: Dependencies): Operation[] {
         if (!right || user === null || !isEnabled(user.extra)) throw fault('Unauthorized');
         const password = textField(given, 'password', IDENTITY_LIMITS.passwordCharsMax);
         if (!password) throw missing('password', 'user');
-        const changed = await changeUser(deps, id, { password });
+        await changeUser(deps, id, { password });
 
+        // What the old token said may have been taken away since: the new one says what is true now.
+        const issuedAt = tokens.issueMoment();
+        const now = await findLogin(db.knex, { userId: id, tenantId: token.tenant?.id });
+        const gone =
+          token.tenant !== null && !(now.tenant && now.grant.member && isEnabled(now.tenant.extra));
+        if (!now.user || gone) throw fault('Unauthorized');
         const renewed = await tokens.issue({
-          user: { ...userView(changed), id, name: changed.name },
-          tenant: token.tenant,
-          metadata: token.metadata,
-          roles: token.roles,
-          issuedAt: tokens.issueMoment(),
+          ...(await scopeFacts(deps, now.user, now.tenant, now.grant)),
+          issuedAt,
           expiresAt: token.expiresAt,
         });
         return {

@@ -1,13 +1,15 @@
 import {
+  listenToRevocations,
   REVOCATION_METHOD,
   REVOCATION_TOPIC,
   type Revocation,
   type RevocationList,
+  type RevocationListener,
   readRevocations,
 } from '@folsom/auth';
 import { adminContext, type Timer, type World } from '@folsom/core';
 import type { Database, Knex } from '@folsom/db';
-import type { Bus, Served } from '@folsom/rpc';
+import type { Bus } from '@folsom/rpc';
 import { IDENTITY_LIMITS } from '../limits.ts';
 
 /**
@@ -58,7 +60,7 @@ export function revocationLog(options: {
   let lastIssued = 0;
   let lastRevoked = 0;
   let timer: Timer | undefined;
-  let served: Served | undefined;
+  let listener: RevocationListener | undefined;
   let looking = false;
 
   const take = (revocations: readonly Revocation[]) => {
@@ -105,15 +107,7 @@ export function revocationLog(options: {
     },
     start: async () => {
       await look(0);
-      served = await bus?.serve({
-        topic: REVOCATION_TOPIC,
-        host: options.host,
-        handlers: {
-          [REVOCATION_METHOD]: (_context, args) => {
-            take(readRevocations((args as { revocations?: unknown }).revocations));
-          },
-        },
-      });
+      listener = listenToRevocations({ bus, host: options.host, log, take });
       timer = clock.every(IDENTITY_LIMITS.revocationPollMs, () => {
         if (looking) return;
         looking = true;
@@ -126,7 +120,7 @@ export function revocationLog(options: {
     },
     stop: async () => {
       timer?.cancel();
-      await served?.stop();
+      await listener?.stop();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   grantSubject,
   looksSigned,
@@ -6,6 +6,7 @@ import {
   type RevocationKind,
   type SignedTokenReader,
   signToken,
+  storedTokenKey,
   tokenSubject,
 } from '@folsom/auth';
 import type { World } from '@folsom/core';
@@ -64,12 +65,6 @@ export interface TokensOptions {
   pkiSign: ((document: string) => Promise<string>) | null;
 }
 
-const PKI_PREFIX = 'MII';
-
-/** What stands for a token in the database: PKI tokens are known by their MD5, as the original's clients expect. */
-export const storedKey = (id: string): string =>
-  id.startsWith(PKI_PREFIX) ? createHash('md5').update(id).digest('hex') : id;
-
 /** Longest key the table holds: anything longer is no stored token. */
 const KEY_CHARS_MAX = 64;
 
@@ -114,7 +109,8 @@ export function createTokens(options: TokensOptions): Tokens {
 
   const fromSigned = async (id: string): Promise<Token | null> => {
     const signed = reader?.read(id);
-    if (!signed) return null;
+    // By the roles it was signed with: one that is deleted is not among those that follow.
+    if (!signed || log.list.isRevoked(signed)) return null;
     const roles = (await options.roles.get()).filter(role => signed.roles.includes(role.name));
     const tenant = signed.tenantId === null ? null : await findTenant(db.knex, signed.tenantId);
     if (signed.tenantId !== null && tenant === null) return null;
@@ -132,7 +128,7 @@ export function createTokens(options: TokensOptions): Tokens {
 
   const load = async (id: string): Promise<Token | null> => {
     if (looksSigned(id)) return fromSigned(id);
-    const key = storedKey(id);
+    const key = storedTokenKey(id);
     if (key.length > KEY_CHARS_MAX) return null;
     const stored = await findStoredToken(db.knex, key);
     return stored ? fromStored(id, stored) : null;
@@ -184,12 +180,12 @@ export function createTokens(options: TokensOptions): Tokens {
       const { user, tenant, metadata, issuedAt, expiresAt } = facts;
       const signed = options.format === 'PKI' && options.pkiSign && signedDocument;
       let id = signed ? await options.pkiSign!(signedDocument()) : world.random.uuid().replaceAll('-', '');
-      let key = storedKey(id);
+      let key = storedTokenKey(id);
       // The same facts signed in the same second give the same PKI token; one that was revoked must not come back.
       const state = signed ? await storedState(db.knex, key) : 'none';
       if (signed && state === 'revoked') {
         id = await options.pkiSign!(signedDocument(issuedAt));
-        key = storedKey(id);
+        key = storedTokenKey(id);
       }
       if (state !== 'valid') await write({ key, user, tenant, metadata, issuedAt, expiresAt }, id);
       const token = { ...facts, id, key };
@@ -211,7 +207,7 @@ export function createTokens(options: TokensOptions): Tokens {
         log.publish(made);
         return;
       }
-      const key = storedKey(id);
+      const key = storedTokenKey(id);
       if (key.length > KEY_CHARS_MAX) throw gone();
       const made = [revocation('token', tokenSubject(key), clock.now() + options.lifetimeMs)];
       const found = await db.transaction(async trx => {
