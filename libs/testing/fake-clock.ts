@@ -15,8 +15,14 @@ interface Entry {
   repeatMs: number | undefined;
 }
 
-/** A clock for tests; starts at `start` (default: 2012-09-27T10:00:00Z, Folsom's release). */
-export function fakeClock(start = Date.UTC(2012, 8, 27, 10)): FakeClock {
+/**
+ * A clock for tests; starts at `start` (default: 2012-09-27T10:00:00Z, Folsom's release).
+ * @param settle resolves when what the last timer began has come to rest; default: after a few turns of the loop.
+ */
+export function fakeClock(
+  start = Date.UTC(2012, 8, 27, 10),
+  settle: () => Promise<void> = fewTurns,
+): FakeClock {
   let elapsed = 0;
   let order = 0;
   const entries = new Set<Entry>();
@@ -83,6 +89,6 @@ export function fakeClock(start = Date.UTC(2012, 8, 27, 10)): FakeClock {
 }
 
 /** Lets promises and immediates that are ready run; enough turns for short chains of them. */
-async function settle(): Promise<void> {
+async function fewTurns(): Promise<void> {
   for (let turn = 0; turn < 4; turn++) await new Promise<void>(resolve => setImmediate(resolve));
 }

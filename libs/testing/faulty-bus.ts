@@ -34,6 +34,7 @@ export function faultyBus(bus: Bus, faults: BusFaults): FaultyBus {
     method: string,
     once: () => Promise<T>,
     dropped: () => Promise<T>,
+    answered = false,
   ): Promise<T> => {
     // Drawn for every message, touched or not, so that a filter does not shift the others' faults.
     const draw = {
@@ -43,13 +44,16 @@ export function faultyBus(bus: Bus, faults: BusFaults): FaultyBus {
       ms: random.int((faults.delayMs ?? 1000) + 1),
     };
     if (faults.only !== undefined && !faults.only(topic, method)) return once();
-    if (draw.delay) {
-      injected.push({ fault: 'delay', topic, method });
-      await faults.clock.sleep(draw.ms);
-    }
     if (draw.drop) {
       injected.push({ fault: 'drop', topic, method });
       return dropped();
+    }
+    if (draw.delay) {
+      injected.push({ fault: 'delay', topic, method });
+      const arrival = faults.clock.sleep(draw.ms);
+      // Who casts does not wait for the arrival; so messages of one sender overtake each other.
+      if (!answered) return void arrival.then(once).catch(() => {}) as T;
+      await arrival;
     }
     if (draw.duplicate) {
       injected.push({ fault: 'duplicate', topic, method });
@@ -71,6 +75,7 @@ export function faultyBus(bus: Bus, faults: BusFaults): FaultyBus {
           await faults.clock.sleep(options?.timeoutMs ?? faults.timeoutMs ?? 60_000);
           throw rpcFault('RpcTimeout');
         },
+        true,
       ),
     cast: (context, topic, message) =>
       send(

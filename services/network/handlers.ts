@@ -1,4 +1,6 @@
 import { elevated, type RequestContext } from '@folsom/core';
+import { keyedMutex } from '@folsom/host/mutex';
+import { novaFault } from '@folsom/nova/faults';
 import { fixedIpByAddress, fixedIpById, fixedIpsOfInstance } from '@folsom/nova/fixed-ips';
 import { instanceIdentity } from '@folsom/nova/instance-identity';
 import { parseIpv4 } from '@folsom/nova/ipv4';
@@ -45,6 +47,8 @@ export function networkHandlers(
 ): Handlers<typeof networkContract.methods> {
   const { db, world } = seam;
   const now = () => world.clock.now();
+  /** The bus may bring a message twice: what changes an instance's cards and addresses goes one by one. */
+  const inTurn = keyedMutex();
 
   const networksFor = async (requested: RequestedNetworkList): Promise<NetworkRow[]> => {
     const networks =
@@ -77,42 +81,63 @@ export function networkHandlers(
   };
 
   return {
-    allocate_for_instance: async (context, args) => {
-      const admin = elevated(context);
-      const networks = await networksFor(args.requested_networks ?? null);
-      const present = await interfacesOfInstance(db, args.instance_uuid);
-      try {
-        for (const network of networks) {
-          // A build that is tried again keeps the card it was given.
-          if (!present.some(card => card.network_id === network.id)) {
-            const card = { instanceUuid: args.instance_uuid, networkId: network.id };
-            await createVirtualInterface(db, card, { random: world.random, now: now() });
+    allocate_for_instance: (context, args) =>
+      inTurn(args.instance_uuid, async () => {
+        const admin = elevated(context);
+        // A message that arrives late: its instance has given everything back already.
+        if ((await instanceIdentity(db, args.instance_uuid)).deleted)
+          throw novaFault('InstanceNotFound', { instance_id: args.instance_uuid });
+        const networks = await networksFor(args.requested_networks ?? null);
+        const cards = await interfacesOfInstance(db, args.instance_uuid);
+        const held = await fixedIpsOfInstance(db, args.instance_uuid);
+        const given: string[] = [];
+        try {
+          for (const network of networks) {
+            // A build that is tried again, or told twice, keeps the card and the address it was given.
+            if (!cards.some(card => card.network_id === network.id)) {
+              const card = { instanceUuid: args.instance_uuid, networkId: network.id };
+              await createVirtualInterface(db, card, { random: world.random, now: now() });
+            }
+            const wanted =
+              (args.requested_networks ?? []).find(([uuid]) => uuid === network.uuid)?.[1] || null;
+            const has = held.some(
+              row =>
+                row.allocated && row.network_id === network.id && (wanted === null || row.address === wanted),
+            );
+            if (has) continue;
+            given.push(
+              await allocateFixedIp(seam, admin, {
+                instanceId: args.instance_id,
+                instanceHost: args.host,
+                network,
+                address: wanted,
+              }),
+            );
           }
-          const address =
-            (args.requested_networks ?? []).find(([uuid]) => uuid === network.uuid)?.[1] ?? null;
-          await allocateFixedIp(seam, admin, {
-            instanceId: args.instance_id,
-            instanceHost: args.host,
-            network,
-            address: address || null,
-          });
+        } catch (error) {
+          // What was given before the failure is taken back: nothing half made stays.
+          for (const address of given) {
+            await deallocateAddress(seam, admin, address, args.host).catch(undo =>
+              seam.log.error('cannot take an address back', {
+                instance: args.instance_uuid,
+                address,
+                error: undo,
+              }),
+            );
+          }
+          if (cards.length === 0) await deleteInterfacesOfInstance(db, args.instance_uuid);
+          throw error;
         }
-      } catch (error) {
-        // What was given before the failure is taken back: nothing half made stays.
-        await deallocateAll(seam, admin, args.instance_uuid, args.host).catch(undo =>
-          seam.log.error('cannot take addresses back', { instance: args.instance_uuid, error: undo }),
-        );
-        await deleteInterfacesOfInstance(db, args.instance_uuid);
-        throw error;
-      }
-      return instanceNetworkInfo(db, args.instance_uuid, args.rxtx_factor, args.host);
-    },
+        return instanceNetworkInfo(db, args.instance_uuid, args.rxtx_factor, args.host);
+      }),
 
     deallocate_for_instance: async (context, args) => {
       const instance = await instanceIdentity(db, args.instance_id);
-      await deallocateAll(seam, elevated(context), instance.uuid, args.host ?? instance.host);
-      await deleteInterfacesOfInstance(db, instance.uuid);
-      return null;
+      return inTurn(instance.uuid, async () => {
+        await deallocateAll(seam, elevated(context), instance.uuid, args.host ?? instance.host);
+        await deleteInterfacesOfInstance(db, instance.uuid);
+        return null;
+      });
     },
 
     get_instance_nw_info: async (_context, args) =>

@@ -105,6 +105,29 @@ describe('nova-network without touching the host', () => {
     expect(left).toEqual([{ n: 0 }]);
   });
 
+  it('gives one address to an instance that asks twice, at once or again, and none to one that is gone', async () => {
+    const instance = await addInstance(db, 150);
+    const [one, two] = await Promise.all([
+      network.allocate_for_instance(admin, ask(instance)),
+      network.allocate_for_instance(admin, ask(instance)),
+    ]);
+    expect(two).toEqual(one);
+    expect(await network.allocate_for_instance(admin, ask(instance))).toEqual(one);
+    expect(one).toHaveLength(1);
+    expect(one[0]!.network!.subnets[0]!.ips).toHaveLength(1);
+    expect(await db.knex('fixed_ips').where({ instance_uuid: instance.uuid })).toHaveLength(1);
+    await network.deallocate_for_instance(admin, {
+      instance_id: instance.id,
+      project_id: 'p',
+      host: 'node1',
+    });
+    await db.knex('instances').where({ uuid: instance.uuid }).update({ deleted: 1 });
+    await expect(network.allocate_for_instance(admin, ask(instance))).rejects.toMatchObject({
+      name: 'InstanceNotFound',
+    });
+    expect(await db.knex('fixed_ips').where({ instance_uuid: instance.uuid })).toEqual([]);
+  });
+
   it('57: CVE-2013-1838: a tenant gets no more addresses than its quota', async () => {
     await db.knex('quotas').insert({ project_id: 'p', resource: 'fixed_ips', hard_limit: 2, deleted: 0 });
     const instances = await Promise.all([200, 201, 202, 203].map(number => addInstance(db, number)));
