@@ -72,7 +72,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
 }
 
 /** A connection that counts the bytes of answers without keeping them. */
-class Wire {
+export class Wire {
   static open(host: string, port: number): Promise<Wire> {
     return new Promise((resolve, reject) => {
       const socket = connect({ host, port, noDelay: true });
@@ -116,6 +116,48 @@ class Wire {
         if (request.body) this.#socket.write(request.body);
       }
     });
+  }
+
+  /** Sends a PUT whose body is `chunk` over and over, `bytes` in all, as fast as the server takes it. */
+  async upload(
+    request: LoadRequest,
+    chunk: Buffer,
+    bytes: number,
+  ): Promise<{ status: number; bytes: number }> {
+    const headers = { ...request.headers, 'Content-Length': String(bytes) };
+    const answer = this.exchange({ ...request, headers });
+    let broken: Error | null = null;
+    answer.catch(error => {
+      broken = error;
+    });
+    for (let left = bytes; left > 0 && !broken; left -= chunk.length) {
+      const piece = left < chunk.length ? chunk.subarray(0, left) : chunk;
+      if (this.#socket.write(piece)) continue;
+      await new Promise<void>(resolve => {
+        const go = () => {
+          this.#socket.off('drain', go);
+          this.#socket.off('close', go);
+          resolve();
+        };
+        this.#socket.on('drain', go);
+        this.#socket.on('close', go);
+      });
+    }
+    return answer;
+  }
+
+  /** Reads on only so far; a client that dawdles. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Bytes of the body in flight that have arrived. */
+  get received(): number {
+    return this.#bytes;
   }
 
   close(): void {

@@ -1,18 +1,10 @@
-import {
-  closeSync,
-  constants,
-  createReadStream,
-  fsync,
-  mkdirSync,
-  openSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fsync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { cpuOf, startProgram } from './servers.ts';
 
 const sync = promisify(fsync);
 
@@ -47,19 +39,63 @@ export async function writeAndSync(
   return done / seconds;
 }
 
-/** A server that streams files of a folder and does nothing else. */
+/** Writes `copies` large files side by side, synced; MB a second of each. They stay as `large-0` and so on. */
+export async function writeLarge(folder: string, bytes: number, copies: number): Promise<number> {
+  mkdirSync(folder, { recursive: true });
+  const chunk = Buffer.alloc(2 ** 20, 7);
+  const started = performance.now();
+  await Promise.all(
+    Array.from({ length: copies }, async (_, copy) => {
+      const file = await open(join(folder, `large-${copy}`), 'w', 0o600);
+      for (let left = bytes; left > 0; left -= chunk.length) {
+        await file.write(chunk, 0, Math.min(left, chunk.length));
+      }
+      await file.sync();
+      await file.close();
+    }),
+  );
+  return bytes / 1e6 / ((performance.now() - started) / 1000);
+}
+
+/** MD5 of one thread, MB a second. */
+export function md5Rate(): number {
+  const chunk = Buffer.alloc(2 ** 22, 7);
+  const md5 = createHash('md5');
+  const started = performance.now();
+  let bytes = 0;
+  while (performance.now() - started < 500) {
+    md5.update(chunk);
+    bytes += chunk.length;
+  }
+  return bytes / 1e3 / (performance.now() - started);
+}
+
+export interface StaticServer {
+  port: number;
+  cpuSeconds(): number;
+  stop(): Promise<void>;
+}
+
+/** Small files of these sizes, and whatever else lies in the folder, behind a server that only streams. */
 export async function staticServer(
   folder: string,
+  port: number,
   files: Record<string, number>,
-): Promise<{ port: number; server: Server }> {
+): Promise<StaticServer> {
   mkdirSync(folder, { recursive: true });
   for (const [name, size] of Object.entries(files)) writeFileSync(join(folder, name), Buffer.alloc(size, 7));
-  const server = createServer((request, response) => {
-    const path = join(folder, (request.url ?? '/').slice(1));
-    const { size } = statSync(path);
-    response.writeHead(200, { 'content-length': size, 'content-type': 'application/octet-stream' });
-    createReadStream(path, { highWaterMark: 262_144 }).pipe(response);
-  });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  return { port: (server.address() as { port: number }).port, server };
+  const program = startProgram(
+    [fileURLToPath(new URL('static-server.ts', import.meta.url)), folder, String(port)],
+    `${folder}.log`,
+  );
+  for (let tries = 0; ; tries++) {
+    try {
+      await (await fetch(`http://127.0.0.1:${port}/`, { method: 'HEAD' })).text();
+      break;
+    } catch (error) {
+      if (tries > 200) throw error;
+      await new Promise(resolve => setTimeout(resolve, 50));
+    }
+  }
+  return { port, cpuSeconds: () => cpuOf(program.pid), stop: () => program.stop() };
 }

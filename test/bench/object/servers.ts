@@ -1,20 +1,30 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { seededRandom } from '@folsom/core';
 import { addDevice, encodeRing, newBuilder, rebalance, ringDataOf } from '@folsom/ring';
-import { type RunningProgram, startProgram } from '@folsom/testing';
+import { programFile } from '@folsom/testing';
 
 const KINDS = ['account', 'container', 'object'] as const;
 const DEVICES = ['sdb1', 'sdb2', 'sdb3'];
 
-/** The four servers as processes of their own, each with one worker, over three directories as devices. */
+/** The proxy's pipeline, its own users in the conf file. */
+export const proxyPipeline = (port: number): string =>
+  '[pipeline:main]\npipeline = catch_errors healthcheck cache tempauth proxy-logging proxy-server\n' +
+  '[app:proxy-server]\nuse = egg:swift#proxy\naccount_autocreate = true\n' +
+  '[filter:catch_errors]\nuse = egg:swift#catch_errors\n[filter:healthcheck]\nuse = egg:swift#healthcheck\n' +
+  '[filter:cache]\nuse = egg:swift#memcache\n[filter:proxy-logging]\nuse = egg:swift#proxy_logging\n' +
+  `[filter:tempauth]\nuse = egg:swift#tempauth\nuser_test_tester = testing .admin http://127.0.0.1:${port}/v1/AUTH_test\n`;
+
+/** Running servers of an object store with an account, a token, and the containers `bench` and `listed`. */
 export interface BenchServers {
   port: number;
-  objectPort: number;
-  containerPort: number;
-  token: string;
+  headers: Record<string, string>;
   /** `/v1/ACCOUNT` */
   path: string;
+  /** Directory that holds the devices' directories. */
+  devices: string;
   /** Processor seconds that all servers have used so far. */
   cpuSeconds(): number;
   /** Resident memory of all servers, bytes. */
@@ -22,100 +32,151 @@ export interface BenchServers {
   stop(): Promise<void>;
 }
 
-export async function startServers(
-  folder: string,
-  basePort: number,
-  replicas: number,
-): Promise<BenchServers> {
+/** The four servers as processes of their own, each with one worker, over three directories as devices. */
+export async function startServers(folder: string, port: number, replicas: number): Promise<BenchServers> {
   const etc = join(folder, 'etc');
   const devices = join(folder, 'node');
   mkdirSync(etc, { recursive: true });
   for (const device of DEVICES) mkdirSync(join(devices, device), { recursive: true });
   writeFileSync(join(etc, 'swift.conf'), '[swift-hash]\nswift_hash_path_suffix = bench\n');
-  const programs: RunningProgram[] = [];
-  const start = async (name: string, port: number, conf: string) => {
+  const programs: Program[] = [];
+  const start = (name: string, conf: string) => {
     const file = join(etc, `${name}.conf`);
     writeFileSync(file, conf);
-    programs.push(
-      await startProgram(`swift-${name}`, [file], {
-        logFile: join(folder, `${name}.log`),
-        ports: [{ host: '127.0.0.1', port }],
-      }),
-    );
+    programs.push(startProgram([programFile(`swift-${name}`), file], join(folder, `${name}.log`)));
   };
   for (const [index, kind] of KINDS.entries()) {
-    const port = basePort + 1 + index;
+    const own = port + 1 + index;
     const builder = newBuilder(10, replicas, 1);
     DEVICES.forEach((device, id) => {
-      addDevice(builder, { id, zone: id, ip: '127.0.0.1', port, device, weight: 100, meta: '' });
+      addDevice(builder, { id, zone: id, ip: '127.0.0.1', port: own, device, weight: 100, meta: '' });
     });
     rebalance(builder, { nowSeconds: 0, random: seededRandom(1) });
     writeFileSync(join(etc, `${kind}.ring.gz`), encodeRing(ringDataOf(builder)));
-    await start(
+    start(
       `${kind}-server`,
-      port,
-      `[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = ${port}\nswift_dir = ${etc}\ndevices = ${devices}\nmount_check = false\nworkers = 1\n[pipeline:main]\npipeline = ${kind}-server\n[app:${kind}-server]\nuse = egg:swift#${kind}\n`,
+      `[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = ${own}\nswift_dir = ${etc}\ndevices = ${devices}\nmount_check = false\nworkers = 1\n[pipeline:main]\npipeline = ${kind}-server\n[app:${kind}-server]\nuse = egg:swift#${kind}\n`,
     );
   }
-  const port = basePort;
-  await start(
+  start(
     'proxy-server',
-    port,
-    `[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = ${port}\nswift_dir = ${etc}\nworkers = 1\n` +
-      '[pipeline:main]\npipeline = catch_errors healthcheck cache tempauth proxy-logging proxy-server\n' +
-      '[app:proxy-server]\nuse = egg:swift#proxy\naccount_autocreate = true\n' +
-      '[filter:catch_errors]\nuse = egg:swift#catch_errors\n[filter:healthcheck]\nuse = egg:swift#healthcheck\n' +
-      '[filter:cache]\nuse = egg:swift#memcache\n[filter:proxy-logging]\nuse = egg:swift#proxy_logging\n' +
-      `[filter:tempauth]\nuse = egg:swift#tempauth\nuser_test_tester = testing .admin http://127.0.0.1:${port}/v1/AUTH_test\n`,
+    `[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = ${port}\nswift_dir = ${etc}\nworkers = 1\n${proxyPipeline(port)}`,
   );
-  const login = await fetch(`http://127.0.0.1:${port}/auth/v1.0`, {
-    headers: { 'X-Auth-User': 'test:tester', 'X-Auth-Key': 'testing' },
+  return ready(programs, port, devices, [port + 1, port + 2, port + 3]);
+}
+
+/** The whole store in one process, as `folsom up` runs it, with `replicas` devices. */
+export function startOneProcess(folder: string, port: number, replicas: number): Promise<BenchServers> {
+  mkdirSync(folder, { recursive: true });
+  const program = startProgram(
+    [fileURLToPath(new URL('one-process.ts', import.meta.url)), folder, String(port), String(replicas)],
+    join(folder, 'log'),
+  );
+  return ready([program], port, join(folder, 'node'), []);
+}
+
+interface Program {
+  pid: number;
+  ended(): boolean;
+  stop(): Promise<void>;
+}
+
+/** A program whose output goes straight to a file: reading it here would take processor time from the client. */
+export function startProgram(argv: readonly string[], logFile: string): Program {
+  const log = openSync(logFile, 'a');
+  const child: ChildProcess = spawn(process.execPath, argv, {
+    stdio: ['ignore', log, log],
+    env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
   });
-  const token = login.headers.get('x-auth-token');
-  if (!token) throw new Error(`login answered ${login.status}`);
-  const pids = () => programs.flatMap(({ pid }) => [pid, ...childrenOf(pid)]);
+  closeSync(log);
+  const exited = new Promise<void>(resolve => {
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
+  });
   return {
-    port,
-    objectPort: basePort + 3,
-    containerPort: basePort + 2,
-    token,
-    path: '/v1/AUTH_test',
-    cpuSeconds: () => pids().reduce((sum, pid) => sum + cpuOf(pid), 0),
-    memory: () => pids().reduce((sum, pid) => sum + residentOf(pid), 0),
+    pid: child.pid ?? 0,
+    ended: () => child.exitCode !== null || child.signalCode !== null,
     stop: async () => {
-      for (const program of programs.reverse()) await program.stop();
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      await exited;
+      clearTimeout(timer);
     },
   };
 }
 
-function childrenOf(pid: number): number[] {
+const READY_SECONDS = 60;
+
+/** Waits until all ports answer, logs in, and makes the containers. */
+async function ready(
+  programs: Program[],
+  port: number,
+  devices: string,
+  others: readonly number[],
+): Promise<BenchServers> {
+  const origin = `http://127.0.0.1:${port}`;
+  const path = '/v1/AUTH_test';
+  const deadline = performance.now() + READY_SECONDS * 1000;
+  const stop = async () => {
+    for (const program of programs.toReversed()) await program.stop();
+  };
   try {
-    return readdirSync(`/proc/${pid}/task`).flatMap(task =>
-      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-    );
-  } catch {
-    return [];
+    const answers = async (url: string, headers: Record<string, string> = {}, method = 'GET') => {
+      for (;;) {
+        try {
+          return await fetch(url, { method, headers });
+        } catch (error) {
+          if (performance.now() > deadline || programs.some(program => program.ended())) throw error;
+          await new Promise(resolve => setTimeout(resolve, 50));
+        }
+      }
+    };
+    for (const other of others) await (await answers(`http://127.0.0.1:${other}/`)).text();
+    const login = await answers(`${origin}/auth/v1.0`, {
+      'X-Auth-User': 'test:tester',
+      'X-Auth-Key': 'testing',
+    });
+    const token = login.headers.get('x-auth-token');
+    if (!token) throw new Error(`login answered ${login.status}`);
+    const headers = { 'X-Auth-Token': token };
+    for (const name of ['bench', 'listed']) {
+      const made = await answers(`${origin}${path}/${name}`, headers, 'PUT');
+      if (made.status >= 300) throw new Error(`container: ${made.status}`);
+    }
+    const pids = programs.flatMap(({ pid }) => [pid, ...childrenOf(pid)]);
+    const sum = (of: (pid: number) => number) => pids.reduce((total, pid) => total + of(pid), 0);
+    return {
+      port,
+      headers,
+      path,
+      devices,
+      cpuSeconds: () => sum(cpuOf),
+      memory: () => sum(residentOf),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
   }
+}
+
+function childrenOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap(task =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
 }
 
 /** Clock ticks a second on every Linux this runs on. */
 const TICKS = 100;
 
-function cpuOf(pid: number): number {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /, '')
-      .split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / TICKS;
-  } catch {
-    return 0;
-  }
+/** Processor seconds of a process with all its threads. */
+export function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS;
 }
 
 function residentOf(pid: number): number {
-  try {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
-  }
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
 }

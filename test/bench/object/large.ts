@@ -1,0 +1,112 @@
+import { closeSync, fstatSync, openSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { dropCache } from '@folsom/host/xattr';
+import { Wire } from './load.ts';
+import { md5Rate, type StaticServer, writeLarge } from './references.ts';
+import { sized } from './rows.ts';
+import type { BenchServers } from './servers.ts';
+
+type Print = (line: string) => void;
+
+const CHUNK = Buffer.alloc(2 ** 20, 'z');
+
+/** One very large object there and back; both ways from and to the disk, not the page cache. */
+export async function large(
+  print: Print,
+  servers: BenchServers,
+  options: { bytes: number; replicas: number; folder: string; fileServer: StaticServer },
+): Promise<void> {
+  const { bytes, replicas, folder, fileServer } = options;
+  const { headers } = servers;
+  const path = `${servers.path}/bench/large`;
+  const md5 = md5Rate();
+  const disk = await writeLarge(folder, bytes, replicas);
+  let most = 0;
+  const watch = setInterval(() => {
+    most = Math.max(most, servers.memory());
+  }, 250);
+  const timed = async (port: number, work: (wire: Wire) => Promise<{ status: number }>) => {
+    const cpu = servers.cpuSeconds();
+    const wire = await Wire.open('127.0.0.1', port);
+    const started = performance.now();
+    const { status } = await work(wire);
+    const seconds = (performance.now() - started) / 1000;
+    wire.close();
+    return { status, rate: bytes / 1e6 / seconds, cpu: servers.cpuSeconds() - cpu };
+  };
+  const put = await timed(servers.port, wire => wire.upload({ method: 'PUT', path, headers }, CHUNK, bytes));
+  print(
+    `PUT ${sized(bytes)} (${put.status}): ${put.rate.toFixed(0)} MB/s, server CPU ${put.cpu.toFixed(1)} s, most memory ${mb(most)}; ` +
+      `md5 alone ${md5.toFixed(0)} MB/s, ${replicas} plain files side by side ${disk.toFixed(0)} MB/s, ratio to the slower ${(put.rate / Math.min(md5, disk)).toFixed(2)}`,
+  );
+  for (const name of readdirSync(folder)) if (name.startsWith('large-')) forget(join(folder, name));
+  const plain = await timed(fileServer.port, wire => wire.exchange({ method: 'GET', path: '/large-0' }));
+  most = 0;
+  const get = await timed(servers.port, wire => wire.exchange({ method: 'GET', path, headers }));
+  clearInterval(watch);
+  print(
+    `GET ${sized(bytes)} (${get.status}): ${get.rate.toFixed(0)} MB/s, server CPU ${get.cpu.toFixed(1)} s, most memory ${mb(most)}; ` +
+      `static server ${plain.rate.toFixed(0)} MB/s, ratio ${(get.rate / plain.rate).toFixed(2)}`,
+  );
+  const wire = await Wire.open('127.0.0.1', servers.port);
+  await wire.exchange({ method: 'DELETE', path, headers });
+  wire.close();
+}
+
+const mb = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+
+function forget(path: string): void {
+  const fd = openSync(path, 'r');
+  dropCache(fd, 0, fstatSync(fd).size);
+  closeSync(fd);
+}
+
+/** Seconds that the many clients stream. */
+const STREAM_SECONDS = 15;
+
+/** Memory of the servers while many clients stream, half of them up and half down, at different speeds. */
+export async function streams(
+  print: Print,
+  servers: BenchServers,
+  options: { clients: number; bytes: number },
+): Promise<void> {
+  const { clients, bytes } = options;
+  const { headers } = servers;
+  const open = () => Wire.open('127.0.0.1', servers.port);
+  const source = `${servers.path}/bench/stream`;
+  const first = await open();
+  await first.upload({ method: 'PUT', path: source, headers }, CHUNK, bytes);
+  first.close();
+  const before = servers.memory();
+  const seen: number[] = [];
+  const watch = setInterval(() => seen.push(servers.memory()), 250);
+  const deadline = performance.now() + STREAM_SECONDS * 1000;
+  let moved = 0;
+  const client = async (index: number) => {
+    const wire = await open();
+    // Every fourth client dawdles: what it does not take must wait on the disk, not in memory.
+    const dawdle =
+      index % 4 === 3
+        ? setInterval(() => (Math.floor(performance.now() / 200) % 2 ? wire.pause() : wire.resume()), 100)
+        : null;
+    while (performance.now() < deadline) {
+      const path = index % 2 ? source : `${servers.path}/bench/stream-${index}`;
+      const answer = await (index % 2
+        ? wire.exchange({ method: 'GET', path, headers })
+        : wire.upload({ method: 'PUT', path, headers }, CHUNK, bytes));
+      if (answer.status >= 300) throw new Error(`a stream was answered ${answer.status}`);
+      moved += bytes;
+    }
+    if (dawdle) clearInterval(dawdle);
+    wire.close();
+  };
+  const started = performance.now();
+  await Promise.all(Array.from({ length: clients }, (_, index) => client(index)));
+  clearInterval(watch);
+  const half = seen.length >> 1;
+  const most = (values: readonly number[]) => values.reduce((max, value) => Math.max(max, value), 0);
+  print(
+    `${clients} clients streaming ${sized(bytes)} objects up and down: ${(moved / 1e6 / ((performance.now() - started) / 1000)).toFixed(0)} MB/s; ` +
+      `memory of all servers ${mb(before)} before, at most ${mb(most(seen.slice(0, half)))} in the first half, ${mb(most(seen.slice(half)))} in the second`,
+  );
+}

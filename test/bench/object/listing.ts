@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { decodeRing, ringOf } from '@folsom/ring';
+import { pathHash } from '@folsom/swift/hash-path';
+import { storageDirectory } from '@folsom/swift/storage-paths';
+import type { BenchServers } from './servers.ts';
+
+type Print = (line: string) => void;
+
+const PAGE = 10_000;
+const SECONDS = 3;
+
+/** A container of very many objects: its first page again and again, and all of it page by page. */
+export async function listing(
+  print: Print,
+  servers: BenchServers,
+  options: { folder: string; objects: number },
+): Promise<void> {
+  const { objects } = options;
+  fill(options.folder, servers.devices, objects);
+  const url = (query: string) =>
+    `http://127.0.0.1:${servers.port}${servers.path}/listed?limit=${PAGE}${query}`;
+  const get = async (query: string) => {
+    const page = await fetch(url(query), { headers: servers.headers });
+    if (page.status >= 300) throw new Error(`a listing was answered ${page.status}`);
+    return page.text();
+  };
+  for (const format of ['', '&format=json', '&format=xml']) {
+    const name = format === '' ? 'text' : format.slice(8);
+    const cpu = servers.cpuSeconds();
+    const started = performance.now();
+    let count = 0;
+    for (; performance.now() - started < SECONDS * 1000; count++) await get(format);
+    const seconds = (performance.now() - started) / 1000;
+    print(
+      `the same ${PAGE} of ${objects} names as ${name}: ${(count / seconds).toFixed(1)}/s, server CPU ${(((servers.cpuSeconds() - cpu) * 1000) / count).toFixed(2)} ms`,
+    );
+  }
+  for (const format of ['', '&format=json']) {
+    const cpu = servers.cpuSeconds();
+    const started = performance.now();
+    let marker = '';
+    let pages = 0;
+    let names = 0;
+    for (;;) {
+      const text = await get(`&marker=${marker}${format}`);
+      const listed = format
+        ? (JSON.parse(text || '[]') as { name: string }[]).map(item => item.name)
+        : text.split('\n').slice(0, -1);
+      if (listed.length === 0) break;
+      names += listed.length;
+      pages++;
+      marker = encodeURIComponent(listed.at(-1)!);
+    }
+    if (names !== objects) throw new Error(`${names} names were listed instead of ${objects}`);
+    const seconds = (performance.now() - started) / 1000;
+    print(
+      `all ${names} names ${format ? 'as JSON' : 'as text'}, page by page: ${(pages / seconds).toFixed(1)} pages/s, server CPU ${(((servers.cpuSeconds() - cpu) * 1000) / pages).toFixed(2)} ms a page`,
+    );
+  }
+}
+
+/** Puts rows straight into every replica's database, the counts with them. */
+function fill(folder: string, devices: string, objects: number): void {
+  const ring = ringOf(decodeRing(readFileSync(join(folder, 'etc', 'container.ring.gz'))));
+  const hash = pathHash('bench');
+  const partition = ring.partition(hash.prefix('AUTH_test', 'listed'));
+  const name = hash.hex('AUTH_test', 'listed');
+  for (const { device } of ring.nodes(partition)) {
+    const db = new DatabaseSync(
+      join(devices, device, storageDirectory('containers', String(partition), name), `${name}.db`),
+    );
+    const trigger = db.prepare("SELECT sql FROM sqlite_master WHERE name = 'object_insert'").get()!.sql;
+    db.exec(`BEGIN; DROP TRIGGER object_insert;
+      INSERT INTO object (name, created_at, size, content_type, etag, deleted)
+        WITH RECURSIVE number(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM number WHERE i + 1 < ${objects})
+        SELECT printf('object-%09d', i), printf('%d.%05d', 1400000000 + i, i % 100000), 1024, 'application/octet-stream',
+          'c9a34cfc85d982698c6ac89f76071abd', 0 FROM number;
+      UPDATE container_stat SET object_count = ${objects}, bytes_used = ${objects} * 1024;
+      ${trigger}; COMMIT`);
+    db.close();
+  }
+}
