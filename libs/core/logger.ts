@@ -33,7 +33,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const build = (bound: LogFields): Logger => {
     const emit = (at: LogLevel, message: string, fields?: LogFields) => {
       if (RANK[at] < RANK[level]) return;
-      const entry = { time: new Date(clock.now()).toISOString(), level: at, ...bound, message, ...fields };
+      const entry = { time: isoTime(clock.now()), level: at, ...bound, message, ...fields };
       let line = JSON.stringify(maskSecrets(entry), errorAware);
       if (line.length > LOG_LINE_BYTES_MAX) {
         line = JSON.stringify({
@@ -55,6 +55,19 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     };
   };
   return build(options.fields ?? {});
+}
+
+let lastSecond = Number.NaN;
+let lastIso = '';
+
+/** `2012-09-27T00:00:00.000Z`; whole seconds are worked out once. */
+function isoTime(ms: number): string {
+  const second = Math.floor(ms / 1000);
+  if (second !== lastSecond) {
+    lastIso = new Date(second * 1000).toISOString().slice(0, 20);
+    lastSecond = second;
+  }
+  return `${lastIso}${String(Math.floor(ms) - second * 1000).padStart(3, '0')}Z`;
 }
 
 /** Writes nothing; for tests and for code that is given no log. */

@@ -17,16 +17,30 @@ const SECRET_NAME =
   /^(x-auth-token|x-subject-token|x-service-token|x-storage-token|authorization|cookie|.*(password|passwd|adminpass|secret|auth_?token|private_?key|new_pass|signature)|token|_context_auth_token)$/i;
 
 /** Whether a field, header or option of this name holds a secret. */
-export const isSecretName = (name: string): boolean => SECRET_NAME.test(name);
+export function isSecretName(name: string): boolean {
+  let known = judged.get(name);
+  if (known === undefined) {
+    known = SECRET_NAME.test(name);
+    if (judged.size < JUDGED_MAX) judged.set(name, known);
+  }
+  return known;
+}
+
+/** Names of fields are few and come again with every line of the log. */
+const judged = new Map<string, boolean>();
+const JUDGED_MAX = 2000;
 
 /** Longer texts are cut first: masking must cost the same for any input. */
 const MASKED_TEXT_CHARS_MAX = 8192;
 
 /** Replaces credentials in connection strings and console tokens in URLs found inside a text. */
-export const maskText = (text: string): string =>
-  (text.length > MASKED_TEXT_CHARS_MAX ? `${text.slice(0, MASKED_TEXT_CHARS_MAX)}…` : text)
+export function maskText(text: string): string {
+  const cut = text.length > MASKED_TEXT_CHARS_MAX ? `${text.slice(0, MASKED_TEXT_CHARS_MAX)}…` : text;
+  if (!cut.includes('://') && !cut.includes('=')) return cut;
+  return cut
     .replace(/(:\/\/[^:/@\s]{0,255}:)[^@/\s]{1,1024}@/g, `$1${MASK}@`)
     .replace(/([?&](?:token|temp_url_sig|signature)=)[^&\s"]+/gi, `$1${MASK}`);
+}
 
 /** A copy of a value in which every field named like a secret reads `***`; limits its depth. */
 export function maskSecrets(value: unknown, depth = 0): unknown {
