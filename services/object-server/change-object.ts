@@ -35,7 +35,7 @@ export async function postObject(
       if (deleteAt) await updateDeleteAt(context, request, 'PUT', deleteAt);
       if (before.deleteAt) await updateDeleteAt(context, request, 'DELETE', before.deleteAt);
     }
-    await storeFile(context, place, file, metadata, '.meta', []);
+    await storeFile(context, place, file, metadata, '.meta', before.files);
     return answer(202, http);
   });
 }
@@ -68,14 +68,7 @@ export async function deleteObject(
   return withNewFile(context, request, async file => {
     const replicated = isReplicated(http.headers, context.pathHash);
     if (before.deleteAt && !replicated) await updateDeleteAt(context, request, 'DELETE', before.deleteAt);
-    await storeFile(
-      context,
-      place,
-      file,
-      { 'X-Timestamp': timestamp, deleted: true },
-      '.ts',
-      before.files.all,
-    );
+    await storeFile(context, place, file, { 'X-Timestamp': timestamp, deleted: true }, '.ts', before.files);
     if (!replicated && (before.timestamp === null || before.timestamp < timestamp)) {
       await updateContainer(context, request, 'DELETE', { 'x-timestamp': timestamp });
     }

@@ -1,17 +1,19 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   fsync,
   mkdirSync,
   openSync,
+  readFileSync,
+  readlinkSync,
   renameSync,
-  statfsSync,
   statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { Random } from '@folsom/core';
 import { linkDescriptor } from '@folsom/host/xattr';
@@ -64,19 +66,40 @@ export function discard(file: NewFile): void {
   }
 }
 
+export interface CommitOptions {
+  device: string;
+  random: Random;
+  /** False if the directory of the new name is known to be missing. */
+  directoryThere?: boolean;
+}
+
 /**
  * Puts a written file on disk under its name, replacing one of that name. When this resolves the bytes, the
  * attributes and the name survive a crash of the machine.
  */
-export async function commit(file: NewFile, path: string, device: string, random: Random): Promise<void> {
+export async function commit(file: NewFile, path: string, options: CommitOptions): Promise<void> {
   await fsyncFile(file.fd);
-  const made = place(file, path, device, random);
-  await syncDirectories(dirname(path), made, device);
+  const made = place(file, path, options);
+  const directory = dirname(path);
+  const { shared, parents } = syncingOf(options.device);
+  if (shared) await syncShared(directory, options.device);
+  else await syncDirectories(directory, parents ? made : null);
 }
 
 /** Names the file; the topmost directory that had to be made for it, or null. */
-function place(file: NewFile, path: string, device: string, random: Random): string | null {
+function place(
+  file: NewFile,
+  path: string,
+  { device, random, directoryThere = true }: CommitOptions,
+): string | null {
   let made: string | null = null;
+  const make = () => {
+    // A device that is gone from under its path: directories made there would lie on another file system.
+    if (fstatSync(file.fd).dev !== statSync(device).dev) throw gone(device);
+    const first = mkdirSync(dirname(path), { recursive: true });
+    if (first !== undefined && (made === null || first.length < made.length)) made = first;
+  };
+  if (!directoryThere) make();
   for (let attempt = 0; ; attempt++) {
     try {
       if (file.path !== null) renameSync(file.path, path);
@@ -84,13 +107,9 @@ function place(file: NewFile, path: string, device: string, random: Random): str
       return made;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT' && attempt < 3) {
-        // New, or a replicator removed the empty directory just now, or the device itself is gone from under its
-        // path: directories made there would lie on another file system.
-        if (fstatSync(file.fd).dev !== statSync(device).dev) throw gone(device);
-        const first = mkdirSync(dirname(path), { recursive: true });
-        if (first !== undefined && (made === null || first.length < made.length)) made = first;
-      } else if (code === 'EEXIST' && file.path === null) {
+      // New, or a replicator removed the empty directory just now.
+      if (code === 'ENOENT' && attempt < 3) make();
+      else if (code === 'EEXIST' && file.path === null) {
         // A link never replaces: take a name in tmp first, then move over.
         const beside = `${device}/tmp/${random.hex(16)}`;
         linkDescriptor(file.fd, beside);
@@ -119,28 +138,88 @@ function requireDevice(device: string): void {
 const gone = (device: string): NodeJS.ErrnoException =>
   Object.assign(new Error(`ENODEV: ${device} is not the file system it was`), { code: 'ENODEV' });
 
-/** statfs types of ext4 and XFS. */
-const ONE_JOURNAL = new Set([0xef53, 0x58465342]);
-const journals = new Map<string, boolean>();
-
-/**
- * Whether a device's file system keeps all metadata in one journal in order, so that syncing a directory puts on
- * disk, too, how it came to be. Syncing those above would only flush the disk's cache once more for each.
- */
-function hasOneJournal(device: string): boolean {
-  let known = journals.get(device);
-  if (known === undefined) {
-    known = ONE_JOURNAL.has(statfsSync(device).type);
-    journals.set(device, known);
-  }
-  return known;
+/** What syncing a directory of a device leaves to be done. */
+interface Syncing {
+  /** It covers the names that other directories got before: writers side by side need one sync between them. */
+  shared: boolean;
+  /** New directories above must be synced, too. */
+  parents: boolean;
 }
 
-/** Syncs a directory, and where need be those above it up to the one that holds `made`. */
-async function syncDirectories(directory: string, made: string | null, device: string): Promise<void> {
+const known = new Map<string, Syncing>();
+
+function syncingOf(device: string): Syncing {
+  let found = known.get(device);
+  if (!found) {
+    const kind = fileSystemOf(device);
+    // XFS and ext4 keep all metadata in one journal, in order. Without a journal ext4 syncs the new directories above
+    // by itself.
+    const journal =
+      kind.type === 'xfs' || (kind.type === 'ext4' && existsSync(`/proc/fs/jbd2/${kind.disk}-8`));
+    found = { shared: journal, parents: !journal && kind.type !== 'ext4' };
+    known.set(device, found);
+  }
+  return found;
+}
+
+/** Type of the file system a directory lies on and the kernel's name of its disk; empty where they cannot be told. */
+function fileSystemOf(path: string): { type: string; disk: string } {
+  try {
+    const { dev } = statSync(path);
+    // As the kernel packs them: 12 bits of major, 20 bits of minor number.
+    const major = Math.floor(dev / 256) & 0xfff;
+    const minor = (dev & 0xff) | ((Math.floor(dev / 0x100000) & 0xfff) << 8);
+    const number = `${major}:${minor}`;
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+    const mount = mounts.findLast(line => line.split(' ', 3)[2] === number);
+    const type = mount?.split(' - ')[1]?.split(' ')[0] ?? '';
+    return { type, disk: basename(readlinkSync(`/sys/dev/block/${number}`)) };
+  } catch {
+    return { type: '', disk: '' };
+  }
+}
+
+/** The sync of a device that has begun, and the one that all who came since will share. */
+interface SharedSyncs {
+  running: Promise<void>;
+  next: Promise<void> | null;
+  /** The directory changed last. */
+  latest: string;
+}
+
+const syncing = new Map<string, SharedSyncs>();
+
+/**
+ * Syncs a directory changed just now. With one journal the sync of the directory that was changed last covers the
+ * changes made before it, so that writers side by side need one between them.
+ */
+function syncShared(directory: string, device: string): Promise<void> {
+  let syncs = syncing.get(device);
+  if (!syncs) {
+    syncs = { running: Promise.resolve(), next: null, latest: directory };
+    syncing.set(device, syncs);
+  }
+  const mine = syncs;
+  mine.latest = directory;
+  mine.next ??= mine.running.then(() => {
+    mine.next = null;
+    const started = syncDirectory(mine.latest);
+    mine.running = started.catch(() => {});
+    return started;
+  });
+  return mine.next.catch((error: NodeJS.ErrnoException) => {
+    // The other's directory may have been moved away, which says nothing about this one. A disk that failed has
+    // failed for all, and would not say so twice.
+    if (error.code !== 'ENOENT') throw error;
+    return syncDirectory(directory);
+  });
+}
+
+/** Syncs a directory and those above it up to the one that holds `made`. */
+async function syncDirectories(directory: string, made: string | null): Promise<void> {
   let at = directory;
   await syncDirectory(at);
-  if (made === null || hasOneJournal(device)) return;
+  if (made === null) return;
   const top = dirname(made);
   while (at !== top && at.length > top.length) {
     at = dirname(at);
@@ -167,7 +246,7 @@ export async function writeDurably(
   const file = newFile(device, random);
   try {
     for (let at = 0; at < bytes.length; ) at += writeSync(file.fd, bytes, at);
-    await commit(file, path, device, random);
+    await commit(file, path, { device, random });
   } finally {
     discard(file);
   }

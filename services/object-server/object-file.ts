@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readdirSync } from 'node:fs';
 import type { Random } from '@folsom/core';
 import type { PathHash } from '@folsom/swift/hash-path';
 import { bytesFromUtf8 } from '@folsom/swift/http-message';
@@ -38,6 +38,8 @@ export function objectPlace(
 
 /** What an object's directory says: which files count, by their names. */
 export interface ObjectFiles {
+  /** Whether there is a directory at all. */
+  present: boolean;
   /** All names, newest first. */
   all: readonly string[];
   data: string | null;
@@ -47,7 +49,7 @@ export interface ObjectFiles {
   tombstone: string | null;
 }
 
-const NO_FILES: ObjectFiles = { all: [], data: null, meta: null, tombstone: null };
+const NO_FILES: ObjectFiles = { present: false, all: [], data: null, meta: null, tombstone: null };
 
 /** Reads an object's directory; an absent one holds nothing. The newest `.ts` or `.data` decides. */
 export function listObject(directory: string): ObjectFiles {
@@ -60,16 +62,16 @@ export function listObject(directory: string): ObjectFiles {
     throw error;
   }
   if (names.length === 1 && names[0]!.endsWith('.data')) {
-    return { all: names, data: names[0]!, meta: null, tombstone: null };
+    return { present: true, all: names, data: names[0]!, meta: null, tombstone: null };
   }
   names.sort().reverse();
   let meta: string | null = null;
   for (const name of names) {
-    if (name.endsWith('.ts')) return { all: names, data: null, meta: null, tombstone: name };
+    if (name.endsWith('.ts')) return { present: true, all: names, data: null, meta: null, tombstone: name };
     if (name.endsWith('.meta')) meta ??= name;
-    else if (name.endsWith('.data')) return { all: names, data: name, meta, tombstone: null };
+    else if (name.endsWith('.data')) return { present: true, all: names, data: name, meta, tombstone: null };
   }
-  return { all: names, data: null, meta: null, tombstone: null };
+  return { present: true, all: names, data: null, meta: null, tombstone: null };
 }
 
 /** The timestamp in a file's name. */
@@ -159,6 +161,8 @@ export function currentObject(
   random: Random,
   onQuarantine: (why: string) => void,
 ): CurrentObject {
+  // Most of what is written is new: looking is far cheaper than being thrown an error.
+  if (!existsSync(place.directory)) return { files: NO_FILES, timestamp: null, deleteAt: 0, metadata: null };
   const found = openObject(place, random, onQuarantine);
   if (found.state === 'gone') return { files: found.files, timestamp: null, deleteAt: 0, metadata: null };
   closeSync(found.object.fd);

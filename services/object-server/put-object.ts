@@ -17,7 +17,7 @@ import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './co
 import { refuseCreation } from './creation-check.ts';
 import { commit, discard, type NewFile, newFile } from './durable-file.ts';
 import { type ObjectMetadata, writeMetadata } from './metadata.ts';
-import { currentObject, fileTimestamp, type ObjectPlace } from './object-file.ts';
+import { currentObject, fileTimestamp, type ObjectFiles, type ObjectPlace } from './object-file.ts';
 import { invalidateSuffix } from './suffix-hashes.ts';
 import { isReplicated } from './sync-protocol.ts';
 
@@ -78,7 +78,7 @@ export async function putObject(
       if (deleteAt) await updateDeleteAt(context, request, 'PUT', deleteAt);
       if (before.deleteAt) await updateDeleteAt(context, request, 'DELETE', before.deleteAt);
     }
-    await storeFile(context, place, file, metadata, '.data', before.files.all);
+    await storeFile(context, place, file, metadata, '.data', before.files);
     if (!replicated && (before.timestamp === null || before.timestamp < timestamp)) {
       await updateContainer(context, request, 'PUT', {
         'x-size': String(written.size),
@@ -134,7 +134,7 @@ export function addHeaders(
 
 /**
  * Puts a written file in place with its metadata, durably; then forgets what it supersedes.
- * @param known names that were in the object's directory before.
+ * @param before what was in the object's directory before.
  */
 export async function storeFile(
   context: ObjectServerContext,
@@ -142,7 +142,7 @@ export async function storeFile(
   file: NewFile,
   metadata: ObjectMetadata,
   ending: '.data' | '.ts' | '.meta',
-  known: readonly string[],
+  before: ObjectFiles,
 ): Promise<void> {
   const { world } = context;
   const timestamp = normalizeTimestamp(String(metadata['X-Timestamp']));
@@ -157,11 +157,15 @@ export async function storeFile(
       cause: error,
     });
   }
-  await commit(file, `${place.directory}/${timestamp}${ending}`, place.device, world.random);
+  await commit(file, `${place.directory}/${timestamp}${ending}`, {
+    device: place.device,
+    random: world.random,
+    directoryThere: before.present,
+  });
   const suffix = place.directory.slice(0, place.directory.lastIndexOf('/'));
   await invalidateSuffix(suffix, world.clock);
   if (ending === '.meta') return;
-  for (const name of known) {
+  for (const name of before.all) {
     if (fileTimestamp(name) >= timestamp) continue;
     await unlinkFile(`${place.directory}/${name}`).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
