@@ -45,6 +45,31 @@ it('uses one connection for many requests', async () => {
   expect(server.connections).toBe(1);
 });
 
+it('hands over a body that came in one piece as it is, and a long one as a stream', async () => {
+  const bytes = Buffer.alloc(3_000_000, 'b');
+  const server = createHttpServer({
+    world,
+    handler: async ({ target }) => ({
+      status: 200,
+      headers: new Map(),
+      body: target === '/long' ? bytes : target === '/none' ? null : bytes.subarray(0, 10),
+    }),
+  });
+  const port = Number((await server.listen(0, '127.0.0.1')).split(':')[1]);
+  const client = createInternalClient(world);
+  closing.push(() => server.close(100), client.close);
+  const get = (path: string) =>
+    client.request({ ip: '127.0.0.1', port }, { method: 'GET', path, headers: [], ...limits });
+  const short = await get('/short');
+  expect(short.whole?.toString()).toBe('bbbbbbbbbb');
+  expect((await internalText(short)).length).toBe(10);
+  expect((await get('/none')).whole).toBeNull();
+  const long = await get('/long');
+  expect(long.whole).toBeNull();
+  expect((await internalText(long)).equals(bytes)).toBe(true);
+  expect(server.connections).toBe(1);
+});
+
 it('sends a large body after 100 Continue, and none after an early answer', async () => {
   const { client, target } = await pair();
   const upload = await client.open(target, {

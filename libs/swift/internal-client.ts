@@ -47,8 +47,10 @@ export interface InternalResponse {
   status: number;
   reason: string;
   headers: Headers;
-  /** Must be read to its end or cancelled. */
+  /** Must be read to its end or cancelled, unless `whole` is taken instead. */
   body: BodyStream;
+  /** The body, if all of it arrived in one piece with the head. */
+  whole: Buffer | null;
 }
 
 /** A request whose body is still to be sent. `early` is set if the server answered without wanting the body. */
@@ -437,7 +439,7 @@ class Wire {
       }
       if (this.ended && body.untilClose) body.finish();
     }
-    waiter.resolve({ status, reason: match[3]!, headers, body });
+    waiter.resolve({ status, reason: match[3]!, headers, body, whole: body.whole });
   }
 }
 
@@ -468,6 +470,11 @@ class IncomingBody implements BodyStream {
     this.chunked = length === null;
     this.remaining = typeof length === 'number' ? length : length === 'close' ? Number.POSITIVE_INFINITY : 0;
     this.hooks = hooks;
+  }
+
+  /** All of the body if it is here in one piece and nobody has read of it. */
+  get whole(): Buffer | null {
+    return this.complete && !this.failed && this.queue.length === 1 ? this.queue[0]! : null;
   }
 
   read(): Promise<Buffer | null> {
@@ -617,6 +624,7 @@ function arrived(response: ServerResponse, method: string): InternalResponse {
     reason: reason ?? REASONS[status] ?? '',
     headers,
     body: none || body === null ? EMPTY_BODY : Buffer.isBuffer(body) ? bodyOf(body) : body,
+    whole: !none && Buffer.isBuffer(body) && body.length > 0 ? body : null,
   };
 }
 
@@ -674,6 +682,7 @@ async function openHere(
 
 /** Reads a small answer to its end. */
 export async function internalText(response: InternalResponse, limit = 16 * 1024 * 1024): Promise<Buffer> {
+  if (response.whole && response.whole.length <= limit) return response.whole;
   const parts: Buffer[] = [];
   let size = 0;
   for (;;) {

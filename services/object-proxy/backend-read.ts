@@ -152,6 +152,7 @@ function relay(
     if (response.status === 204 && length === undefined) headers.set('content-length', '0');
     return { ...base, body: null };
   }
+  if (response.whole) return { ...base, body: response.whole };
   const body =
     options.kind === 'object' && (response.status === 200 || response.status === 206)
       ? resuming(core, options, node, response, sent, others)

@@ -3,6 +3,7 @@ import { httpDate, parseHttpDate } from '@folsom/swift/http-dates';
 import {
   answer,
   type BodyStream,
+  bodyOf,
   dropBody,
   quotePath,
   responseBytes,
@@ -237,20 +238,15 @@ function segmentStream(
         headers,
         transId: request.transId,
       });
-      if (
-        response.status < 200 ||
-        response.status >= 300 ||
-        response.body === null ||
-        Buffer.isBuffer(response.body)
-      ) {
+      if (response.status < 200 || response.status >= 300 || response.body === null) {
         dropBody(response);
         throw new Error(`segment ${container}/${segment.name} could not be read: ${response.status}`);
       }
       if (cancelled) {
-        response.body.cancel();
+        dropBody(response);
         return null;
       }
-      return response.body;
+      return Buffer.isBuffer(response.body) ? bodyOf(response.body) : response.body;
     }
   };
 

@@ -59,22 +59,6 @@ export interface KeystoneIdentity {
 
 export type ProxyApp = (request: ProxyRequest) => Promise<ServerResponse>;
 
-/** Randomness for this many ids is drawn at once: drawing is dearer than anything else about an id. */
-const IDS_AT_ONCE = 256;
-const drawn = new WeakMap<World['random'], { hex: string; at: number }>();
-
-/** `tx` and 32 hexadecimal digits. */
-function transId(random: World['random']): string {
-  let pool = drawn.get(random);
-  if (!pool || pool.at >= pool.hex.length) {
-    pool = { hex: random.bytes(IDS_AT_ONCE * 16).toString('hex'), at: 0 };
-    drawn.set(random, pool);
-  }
-  const id = pool.hex.slice(pool.at, pool.at + 32);
-  pool.at += 32;
-  return `tx${id}`;
-}
-
 /** WSGI cannot tell `_` from `-` in header names; both mean the same here, too, before anybody looks at them. */
 function dashed(headers: Headers): Headers {
   for (const name of headers.keys()) {
@@ -96,7 +80,7 @@ export function proxyRequest(http: ServerRequest, world: World): ProxyRequest {
     headers: dashed(http.headers),
     body: http.body,
     remoteAddress: http.remoteAddress,
-    transId: transId(world.random),
+    transId: `tx${world.random.hex(32)}`,
     remoteUser: null,
     authorize: null,
     cleanAcl: null,
