@@ -146,10 +146,10 @@ interface Syncing {
   parents: boolean;
 }
 
-const known = new Map<string, Syncing>();
+const syncings = new Map<string, Syncing>();
 
 function syncingOf(device: string): Syncing {
-  let found = known.get(device);
+  let found = syncings.get(device);
   if (!found) {
     const kind = fileSystemOf(device);
     // XFS and ext4 keep all metadata in one journal, in order. Without a journal ext4 syncs the new directories above
@@ -157,7 +157,7 @@ function syncingOf(device: string): Syncing {
     const journal =
       kind.type === 'xfs' || (kind.type === 'ext4' && existsSync(`/proc/fs/jbd2/${kind.disk}-8`));
     found = { shared: journal, parents: !journal && kind.type !== 'ext4' };
-    known.set(device, found);
+    syncings.set(device, found);
   }
   return found;
 }

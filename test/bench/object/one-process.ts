@@ -1,7 +1,7 @@
 // The whole object store in one process, until a signal: FOLDER PORT DEVICES.
 import { join } from 'node:path';
 import { createLogger, systemClock, systemRandom } from '@folsom/core';
-import { openLogFile } from '../../../deploy/folsom/log-file.ts';
+import { openLogFile } from '../../../deploy/log-file.ts';
 import { startObjectStorage } from '../../../deploy/object-storage.ts';
 import { runUntilSignal } from '../../../deploy/run.ts';
 import { proxyPipeline } from './servers.ts';
