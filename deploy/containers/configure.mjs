@@ -90,6 +90,7 @@ driver = keystone.token.backends.sql.Token
 driver = keystone.contrib.ec2.backends.sql.Ec2
 `,
   'glance-api.conf': `[DEFAULT]
+complete_v2_api = True
 bind_host = ${settings.bind}
 bind_port = ${settings.glancePort}
 sql_connection = ${settings.mysql}/glance

@@ -12,6 +12,8 @@ export function startImagePart(options: PartOptions, validator: TokenValidator):
     DEFAULT: {
       registry_client_protocol: 'local',
       filesystem_store_datadir: `${layout.images}/images`,
+      // Today's `openstack image create` and `image set` speak no other version.
+      complete_v2_api: true,
       scrubber_datadir: `${layout.images}/scrubber`,
     },
   });

@@ -24,6 +24,11 @@ export const imageOptions = options('DEFAULT', {
     true,
     'Images may have properties the schema does not name (version 2)',
   ),
+  complete_v2_api: bool(
+    false,
+    'Version 2 as the next release completed it: an image is active once it has its bytes, and PATCH takes v2.1 as well. ' +
+      'Folsom leaves such images queued',
+  ),
   show_image_direct_url: bool(false, 'Show where an image is stored (version 2)'),
   image_size_cap: int(1_099_511_627_776, 'Largest image in bytes'),
 

@@ -35,6 +35,7 @@ export interface ApiSettings {
   limit_param_default: number;
   api_limit_max: number;
   show_image_direct_url: boolean;
+  complete_v2_api: boolean;
   allow_additional_image_properties: boolean;
   external_source_schemes: readonly string[];
 }

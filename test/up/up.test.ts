@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { HOST_ENV, run } from '@folsom/host';
 import { type RunningProgram, runProgram, startProgram } from '@folsom/testing';
 import { eventually } from '@folsom/testing/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -88,7 +90,7 @@ describe('folsom up', () => {
   it('tells its state, and refuses to start twice', async () => {
     const shown = await folsom('status', '--state-dir', state());
     expect(shown.code).toBe(0);
-    expect(shown.stdout).toMatch(/^keystone.* up .*127\.0\.0\.1:26000/m);
+    expect(shown.stdout).toMatch(new RegExp(`^keystone.* up .*127\\.0\\.0\\.1:${5000 + OFFSET}`, 'm'));
     expect(shown.stdout).not.toMatch(/ down /);
     expect(shown.stdout).toMatch(/memory \d+ MB/);
     const listed = await runProgram('nova-manage', [
@@ -101,6 +103,38 @@ describe('folsom up', () => {
     const again = await folsom('up', '--state-dir', state(), ...common);
     expect(again.code).toBe(1);
     expect(again.stderr).toMatch(/^folsom: this cloud is running already \(process \d+\)/);
+  });
+
+  it.skipIf(!existsSync('/usr/bin/openstack'))("takes an image from today's openstack command", async () => {
+    const env = { ...HOST_ENV, ...(await openrc()) };
+    const openstack = async (...argv: string[]) =>
+      (await run(['/usr/bin/openstack', 'image', ...argv], { env, timeoutMs: 60_000 })).stdout;
+    const file = join(dir, 'image.raw');
+    await writeFile(file, 'bytes of an image');
+    await openstack('create', '--file', file, '--disk-format', 'raw', '--container-format', 'bare', 'mine');
+    await openstack(
+      'set',
+      '--name',
+      'ours',
+      '--public',
+      '--property',
+      'os_distro=debian',
+      '--tag',
+      'blue',
+      'mine',
+    );
+    expect(JSON.parse(await openstack('show', '-f', 'json', 'ours'))).toMatchObject({
+      status: 'active',
+      size: 17,
+      visibility: 'public',
+      tags: ['blue'],
+      properties: { os_distro: 'debian' },
+    });
+    expect(await openstack('list', '-f', 'value', '-c', 'Name', '-c', 'Status')).toContain('ours active\n');
+    await openstack('save', '--file', join(dir, 'saved.raw'), 'ours');
+    expect(await readFile(join(dir, 'saved.raw'), 'utf8')).toBe('bytes of an image');
+    await openstack('delete', 'ours');
+    expect(await openstack('list', '-f', 'value', '-c', 'Name')).toBe('guest\n');
   });
 
   it('keeps no secret in its log and traces a request', async () => {

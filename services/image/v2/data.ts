@@ -31,7 +31,7 @@ export async function downloadableV2(parts: V2Parts, context: ImageContext, id: 
 const duplicate = () =>
   httpFault(409, { explanation: 'Unable to upload duplicate image data for image: %s' });
 
-/** Takes the bytes of an image that has none. As in Folsom the image stays `queued`: version 2 does not activate. */
+/** Takes the bytes of an image that has none. In Folsom the image stays `queued`: its version 2 does not activate. */
 export async function uploadV2(
   parts: V2Parts,
   context: ImageContext,
@@ -64,7 +64,12 @@ export async function uploadV2(
           parts.db,
           id,
           {
-            values: { location, size: stored.size, checksum: stored.checksum },
+            values: {
+              location,
+              size: stored.size,
+              checksum: stored.checksum,
+              ...(parts.settings.complete_v2_api ? { status: 'active' } : {}),
+            },
             from: ['queued'],
             withoutLocation: true,
           },

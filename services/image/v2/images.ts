@@ -14,7 +14,14 @@ import { updateStoreAcls } from '../v1/acls.ts';
 import { isMutable } from '../visibility.ts';
 import { listQuery, requireMarker } from './listing.ts';
 import type { V2Parts } from './parts.ts';
-import { BASE_ATTRIBUTES, type Change, parsePatch, refuseForbiddenName, refuseInvalid } from './patch.ts';
+import {
+  BASE_ATTRIBUTES,
+  type Change,
+  parseLaterPatch,
+  parsePatch,
+  refuseForbiddenName,
+  refuseInvalid,
+} from './patch.ts';
 import type { ImageSchema } from './schema.ts';
 
 export type Shown = Record<string, unknown>;
@@ -158,18 +165,22 @@ function tagList(tags: unknown): string[] {
   return list;
 }
 
+/** @param later whether `body` is in the form of the next release */
 export async function updateV2(
   parts: V2Parts,
   schema: ImageSchema,
   context: ImageContext,
   id: string,
   body: unknown,
+  later: boolean,
 ): Promise<Shown> {
   if (body === undefined) throw httpFault(400, { explanation: 'Body expected in request.' });
-  const changes = parsePatch(body, schema);
+  const image = await visibleImage(parts, context, id);
+  const changes = later
+    ? parseLaterPatch(body, schema, (image && (await loadTags(parts.db, [id])).get(id)) ?? [])
+    : parsePatch(body, schema);
   requireWritable(context);
   enforce(parts.policy, context, 'modify_image');
-  const image = await visibleImage(parts, context, id);
   if (!image || image.deleted) {
     throw httpFault(404, { explanation: `Failed to find image ${id} to update` });
   }

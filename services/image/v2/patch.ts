@@ -34,6 +34,8 @@ export const BASE_ATTRIBUTES = [
 ];
 
 export const PATCH_MEDIA_TYPE = 'application/openstack-images-v2.0-json-patch';
+/** Of the next release: RFC 6902's form. */
+export const LATER_PATCH_MEDIA_TYPE = 'application/openstack-images-v2.1-json-patch';
 
 export interface Change {
   op: 'replace' | 'add' | 'remove';
@@ -57,18 +59,61 @@ export function refuseInvalid(schema: ImageSchema, object: unknown): void {
 }
 
 /** Reads the operations of a PATCH in Folsom's draft form: `{"replace": "/name", "value": "x"}`. */
-export function parsePatch(body: unknown, schema: ImageSchema): Change[] {
+export const parsePatch = (body: unknown, schema: ImageSchema): Change[] =>
+  operations(body).map(raw => parseOperation(raw, schema));
+
+/**
+ * Reads the operations of a PATCH in the later form: `{"op": "replace", "path": "/name", "value": "x"}`. To add is to replace
+ * where every image has the attribute. Tags may be named one by one, as programs do that compare two lists.
+ *
+ * @param tags the image's tags, in the order they were shown
+ */
+export function parseLaterPatch(body: unknown, schema: ImageSchema, tags: readonly string[]): Change[] {
+  let changedTags: string[] | null = null;
+  const changes: Change[] = [];
+  for (const raw of operations(body)) {
+    const { op, path } = raw;
+    if (op !== 'replace' && op !== 'add' && op !== 'remove') {
+      throw httpFault(400, { explanation: 'Operations must be one of "add", "remove", or "replace".' });
+    }
+    const at = typeof path === 'string' ? /^\/tags\/(\d{1,6}|-)$/.exec(path)?.[1] : undefined;
+    if (at !== undefined) {
+      changedTags ??= [...tags];
+      changeTag(changedTags, op, at, raw.value);
+      continue;
+    }
+    const change = parseOperation({ [op]: path, ...('value' in raw ? { value: raw.value } : {}) }, schema);
+    changes.push(change.op === 'add' && !change.isProperty ? { ...change, op: 'replace' } : change);
+  }
+  if (changedTags) {
+    refuseInvalid(schema, { tags: changedTags });
+    changes.push({ op: 'replace', name: 'tags', isProperty: false, value: changedTags });
+  }
+  return changes;
+}
+
+function changeTag(tags: unknown[], op: Change['op'], at: string, value: unknown): void {
+  const index = at === '-' ? tags.length : Number(at);
+  if (index > tags.length || (op !== 'add' && index === tags.length)) {
+    throw httpFault(409, { explanation: `There is no tag number ${at}.` });
+  }
+  if (op === 'remove') tags.splice(index, 1);
+  else tags.splice(index, op === 'add' ? 0 : 1, value);
+}
+
+function operations(body: unknown): Record<string, unknown>[] {
   if (!Array.isArray(body)) {
     throw httpFault(400, { explanation: 'Request body must be a JSON array of operation objects.' });
   }
-  return body.map(item => parseOperation(item, schema));
+  return body.map(item => {
+    if (item === null || typeof item !== 'object' || Array.isArray(item)) {
+      throw httpFault(400, { explanation: 'Operations must be JSON objects.' });
+    }
+    return item as Record<string, unknown>;
+  });
 }
 
-function parseOperation(item: unknown, schema: ImageSchema): Change {
-  if (item === null || typeof item !== 'object' || Array.isArray(item)) {
-    throw httpFault(400, { explanation: 'Operations must be JSON objects.' });
-  }
-  const raw = item as Record<string, unknown>;
+function parseOperation(raw: Record<string, unknown>, schema: ImageSchema): Change {
   const ops = (['replace', 'add', 'remove'] as const).filter(name => Object.hasOwn(raw, name));
   const [op] = ops;
   if (ops.length !== 1 || op === undefined) {

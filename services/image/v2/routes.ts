@@ -10,7 +10,7 @@ import { isMutable } from '../visibility.ts';
 import { downloadableV2, uploadV2 } from './data.ts';
 import { createV2, deleteV2, listV2, showV2, updateV2 } from './images.ts';
 import type { V2Parts } from './parts.ts';
-import { PATCH_MEDIA_TYPE } from './patch.ts';
+import { LATER_PATCH_MEDIA_TYPE, PATCH_MEDIA_TYPE } from './patch.ts';
 import { imageSchema } from './schema.ts';
 
 const JSON_TYPE = 'application/json; charset=UTF-8';
@@ -24,6 +24,7 @@ export function v2Routes(
   customProperties: Record<string, unknown> | null,
 ): void {
   const schema = imageSchema(customProperties, parts.settings.allow_additional_image_properties);
+  const patchTypes = [PATCH_MEDIA_TYPE, ...(parts.settings.complete_v2_api ? [LATER_PATCH_MEDIA_TYPE] : [])];
   const json = (reply: FastifyReply, value: unknown) =>
     reply.header('content-type', JSON_TYPE).send(JSON.stringify(value));
   const idOf = (request: FastifyRequest): string => {
@@ -58,8 +59,11 @@ export function v2Routes(
 
   server.patch('/v2/images/:id', async (request, reply) => {
     const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-    if (type !== PATCH_MEDIA_TYPE) throw httpFault(415, { headers: { 'Accept-Patch': PATCH_MEDIA_TYPE } });
-    return json(reply, await updateV2(parts, schema, request.image, idOf(request), jsonBody(request)));
+    if (!type || !patchTypes.includes(type)) {
+      throw httpFault(415, { headers: { 'Accept-Patch': patchTypes.join(', ') } });
+    }
+    const later = type === LATER_PATCH_MEDIA_TYPE;
+    return json(reply, await updateV2(parts, schema, request.image, idOf(request), jsonBody(request), later));
   });
 
   server.delete('/v2/images/:id', async (request, reply) => {

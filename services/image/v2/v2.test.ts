@@ -167,6 +167,71 @@ describe('version 2', () => {
     expect((await image.call('GET', `/v2/images/${id}`)).status).toBe(404);
   });
 
+  describe('as the next release completed it', () => {
+    const LATER = 'application/openstack-images-v2.1-json-patch';
+    let complete: Throwaway;
+    beforeAll(async () => {
+      complete = await startThrowaway({ image: { complete_v2_api: true } });
+    });
+    afterAll(() => complete.stop());
+    const change = (id: string, body: unknown, user = 'alice') =>
+      complete.call('PATCH', `/v2/images/${id}`, {
+        user,
+        headers: { 'content-type': LATER },
+        body: JSON.stringify(body),
+      });
+
+    it('makes an image active with its bytes, once', async () => {
+      const { id } = (await complete.call('POST', '/v2/images', { body: { name: 'n' } })).json();
+      const put = (body: string) =>
+        complete.call('PUT', `/v2/images/${id}/file`, {
+          headers: { 'content-type': 'application/octet-stream' },
+          body,
+        });
+      expect((await put('bytes')).status).toBe(201);
+      expect((await complete.call('GET', `/v2/images/${id}`)).json()).toMatchObject({
+        status: 'active',
+        size: 5,
+      });
+      expect((await put('other')).status).toBe(409);
+      expect((await complete.call('GET', `/v1/images/${id}`)).text).toBe('bytes');
+    });
+
+    it('takes changes in the form of RFC 6902', async () => {
+      const made = await complete.call('POST', '/v2/images', { body: { foo: 'bar', tags: ['a', 'b', 'c'] } });
+      const { id, tags } = made.json() as { id: string; tags: string[] };
+      const answer = await change(id, [
+        { op: 'add', path: '/name', value: 'n' },
+        { op: 'replace', path: '/foo', value: 'new' },
+        { op: 'add', path: '/x~1y', value: '1' },
+        { op: 'replace', path: '/visibility', value: 'public' },
+        { op: 'remove', path: '/tags/0' },
+        { op: 'add', path: '/tags/-', value: 'last' },
+        { op: 'replace', path: '/tags/0', value: 'first' },
+      ]);
+      expect(answer.json()).toMatchObject({ name: 'n', foo: 'new', 'x/y': '1', visibility: 'public' });
+      expect([...answer.json().tags].sort()).toEqual([tags[2]!, 'first', 'last'].sort());
+      const refusals: [unknown, number, string][] = [
+        [[{ op: 'remove', path: '/nosuch' }], 409, 'Property nosuch does not exist.'],
+        [[{ op: 'add', path: '/status', value: 'active' }], 403, "Attribute 'status' is read-only."],
+        [[{ op: 'remove', path: '/name' }], 403, "Attribute 'name' may not be removed."],
+        [[{ op: 'replace', path: '/tags/7', value: 'x' }], 409, 'There is no tag number 7.'],
+        [[{ op: 'add', path: '/tags/0', value: 7 }], 400, "7 is not of type 'string'"],
+        [[{ op: 'move', path: '/name', from: '/foo' }], 400, 'Operations must be one of'],
+        [[{ replace: '/name', value: 'x' }], 400, 'Operations must be one of'],
+        [[{ op: 'replace', path: '/name' }], 400, 'requires a member named "value"'],
+        [[null], 400, 'Operations must be JSON objects.'],
+        ['text', 400, 'Request body must be a JSON array'],
+      ];
+      for (const [body, status, message] of refusals) {
+        const refused = await change(id, body);
+        expect([refused.status, JSON.stringify(body)]).toEqual([status, JSON.stringify(body)]);
+        expect(refused.text).toContain(message);
+      }
+      expect((await change(id, [{ op: 'replace', path: '/name', value: 'x' }], 'bob')).status).toBe(404);
+    });
+  });
+
   it('pages through images whose sort key is equal or empty', async () => {
     const ids = new Set<string>();
     for (let i = 0; i < 7; i++)
