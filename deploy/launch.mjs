@@ -22,6 +22,7 @@ export async function launch(program) {
     process.exitCode = await main(process.argv.slice(2));
   } catch (error) {
     console.error(process.env.FOLSOM_DEBUG ? error : `${program}: ${error?.message ?? error}`);
-    process.exitCode = 1;
+    // A wrong option is 2, as with the original's programs.
+    process.exitCode = /^ERR_PARSE_ARGS/.test(error?.code) ? 2 : 1;
   }
 }

@@ -9,7 +9,7 @@ export async function runUntilSignal(
   log?: Logger,
 ): Promise<number> {
   const signal = await new Promise<NodeJS.Signals>(resolve => {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve(name));
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => resolve(name));
   });
   log?.info('stopping', { service: service.name, signal });
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(130));

@@ -7,5 +7,5 @@ export async function main(argv: string[]): Promise<number> {
     process.stderr.write('Syntax: swift-dispersion-populate [conffile]\n');
     return 1;
   }
-  return runDispersion(argv[0] ?? '/etc/swift/dispersion.conf', false, populateDispersion);
+  return runDispersion(argv[0] ?? '/etc/swift/dispersion.conf', {}, populateDispersion);
 }

@@ -9,7 +9,7 @@ import { type DispersionTools, dispersionOptions } from './dispersion.ts';
 /** Reads dispersion.conf and runs one of the two programs with it; a failure is one line and status 1. */
 export async function runDispersion(
   confFile: string,
-  json: boolean,
+  flags: { dumpJson?: boolean; debug?: boolean },
   work: (tools: DispersionTools) => Promise<number>,
 ): Promise<number> {
   const err = (line: string) => void process.stderr.write(`${line}\n`);
@@ -23,7 +23,11 @@ export async function runDispersion(
   const client = createInternalClient({ clock: systemClock });
   try {
     return await work({
-      options: { ...options, dumpJson: options.dumpJson || json },
+      options: {
+        ...options,
+        dumpJson: options.dumpJson || (flags.dumpJson ?? false),
+        debug: flags.debug ?? false,
+      },
       rings: { container: ring('container'), object: ring('object') },
       pathHash: pathHash(hashPathSuffix(readConf(`${options.swiftDir}/swift.conf`))),
       client,

@@ -4,24 +4,29 @@ import type { PathHash } from '@folsom/swift/hash-path';
 import { quotePath } from '@folsom/swift/http-message';
 import { type InternalClient, type InternalResponse, internalText } from '@folsom/swift/internal-client';
 import type { ConfSection } from '@folsom/swift/swift-conf';
+import { CONNECT_MS, login, type Session, TIMEOUT_MS } from './session.ts';
 
 /** Options of `[dispersion]`. */
 export interface DispersionOptions {
   authUrl: string;
   user: string;
   key: string;
+  authVersion: string;
   /** Per cent of all partitions. */
   coverage: number;
   retries: number;
   concurrency: number;
   swiftDir: string;
   dumpJson: boolean;
+  /** Names those that answer 404. */
+  debug?: boolean;
 }
 
 export const dispersionOptions = (conf: ConfSection): DispersionOptions => ({
   authUrl: conf.str('auth_url', ''),
   user: conf.str('auth_user', ''),
   key: conf.str('auth_key', ''),
+  authVersion: conf.str('auth_version', '1.0'),
   coverage: conf.int('dispersion_coverage', 1),
   retries: conf.int('retries', 5),
   concurrency: Math.max(1, conf.int('concurrency', 25)),
@@ -42,45 +47,6 @@ export interface DispersionTools {
 
 const CONTAINER = 'dispersion_objects';
 const PREFIX = 'dispersion_';
-const TIMEOUT_MS = 15_000;
-const CONNECT_MS = 5000;
-
-/** Where the account is, and what lets us in. */
-interface Session {
-  host: { ip: string; port: number };
-  /** `/v1/ACCOUNT` */
-  path: string;
-  account: string;
-  token: string;
-}
-
-/** A token by the v1 protocol of swift itself. */
-async function login({ options, client }: DispersionTools): Promise<Session> {
-  const url = new URL(options.authUrl);
-  const host = { ip: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 80) };
-  const response = await client.request(host, {
-    method: 'GET',
-    path: url.pathname,
-    headers: [
-      ['host', url.host],
-      ['x-auth-user', options.user],
-      ['x-auth-key', options.key],
-    ],
-    connectTimeoutMs: CONNECT_MS,
-    timeoutMs: TIMEOUT_MS,
-  });
-  await internalText(response);
-  const storage = response.headers.get('x-storage-url');
-  const token = response.headers.get('x-auth-token');
-  if (response.status >= 300 || !storage || !token) throw new Error(`login answered ${response.status}`);
-  const { hostname, port, pathname } = new URL(storage);
-  return {
-    host: { ip: hostname, port: Number(port || 80) },
-    path: pathname.replace(/\/$/, ''),
-    account: decodeURIComponent(pathname.replace(/\/$/, '').split('/').at(-1)!),
-    token,
-  };
-}
 
 /** A request to the account, tried again while it answers 5xx or nothing. */
 async function ask(
@@ -121,7 +87,7 @@ async function ask(
 /** Puts a container, and an object, into a share of all partitions, for {@link reportDispersion} to look for. */
 export async function populateDispersion(tools: DispersionTools): Promise<number> {
   const { rings } = tools;
-  const session = await login(tools);
+  const session = await login(tools.client, tools.options);
   await fill(
     tools,
     'containers',
@@ -176,8 +142,8 @@ async function fill(
 /** Looks for what {@link populateDispersion} made on every device that should have it. */
 export async function reportDispersion(tools: DispersionTools): Promise<number> {
   const { options, rings, print } = tools;
-  const session = await login(tools);
-  const containers = (await names(tools, session, '')).filter(name => name !== CONTAINER);
+  const session = await login(tools.client, tools.options);
+  const containers = await names(tools, session, '');
   const container = await report(tools, 'container', containers, rings.container, name => [
     session.account,
     name,
@@ -233,6 +199,7 @@ async function report(
     if (!byPartition.has(partition)) byPartition.set(partition, name);
   }
   const unmounted = new Set<string>();
+  const notFound = new Set<string>();
   const copies: number[] = new Array(ring.replicaCount + 1).fill(0);
   const started = clock.monotonic();
   let retries = 0;
@@ -249,6 +216,9 @@ async function report(
           `ERROR: ${where} is unmounted -- This will cause replicas designated for that device to be considered ` +
             'missing until resolved or the ring is updated.',
         );
+      } else if (answer.status === 404 && options.debug && !notFound.has(where)) {
+        notFound.add(where);
+        err(`ERROR: ${where} returned a 404`);
       } else if (answer.status !== 404 && answer.status !== 507 && answer.status >= 300) {
         err(`ERROR: ${where}: Giving up on /${partition}/${parts(name).join('/')}: ${answer.status}`);
       }
@@ -261,7 +231,7 @@ async function report(
   const percent = (100 * foundCopies) / expected;
   if (!options.dumpJson) {
     print(
-      `Queried ${listed.length} ${kind}s for dispersion reporting, ${elapsed(clock.monotonic() - started)}, ${retries} retries`,
+      `\r\x1B[KQueried ${listed.length} ${kind}s for dispersion reporting, ${elapsed(clock.monotonic() - started)}, ${retries} retries`,
     );
     if (overlapping > 0) print(`There were ${overlapping} overlapping partitions`);
     for (let copy = ring.replicaCount - 1; copy >= 0; copy--) {

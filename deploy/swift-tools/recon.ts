@@ -157,7 +157,7 @@ const CHECKS: Readonly<Record<ReconCheck, CheckRun>> = {
   ),
 
   auditor: simple(
-    'Checking auditor stats ',
+    'Checking auditor stats',
     kind => `auditor/${kind}`,
     (options, answers) => {
       if (options.kind === 'object') return objectAuditor(options, answers);

@@ -21,4 +21,10 @@ export {
   replicatorOptions,
 } from './replicator.ts';
 export { type ObjectServerSettings, startObjectServer } from './server.ts';
-export { sweepUpdates, type UpdaterOptions, type UpdaterSettings, updaterOptions } from './updater.ts';
+export {
+  countPendingUpdates,
+  sweepUpdates,
+  type UpdaterOptions,
+  type UpdaterSettings,
+  updaterOptions,
+} from './updater.ts';

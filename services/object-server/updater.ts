@@ -75,6 +75,13 @@ export async function sweepUpdates(settings: UpdaterSettings, signal?: AbortSign
   return counts;
 }
 
+/** Updates that wait on all devices below a directory. */
+export async function countPendingUpdates(root: string): Promise<number> {
+  let count = 0;
+  for (const device of await namesIn(root)) count += await countPending(join(root, device));
+  return count;
+}
+
 /** Updates that still wait on a device. */
 async function countPending(device: string): Promise<number> {
   let count = 0;

@@ -1,5 +1,8 @@
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { seededRandom, systemClock } from '@folsom/core';
+import { accountAudit } from '@folsom/deploy/swift-tools/account-audit';
+import { benchOptions, runBench } from '@folsom/deploy/swift-tools/bench';
 import {
   type DispersionTools,
   populateDispersion,
@@ -7,6 +10,7 @@ import {
 } from '@folsom/deploy/swift-tools/dispersion';
 import { runRecon } from '@folsom/deploy/swift-tools/recon';
 import { openRing } from '@folsom/ring';
+import { confSection } from '@folsom/swift/swift-conf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cluster, HASH, startCluster } from '../faults/object/cluster.ts';
 
@@ -45,6 +49,7 @@ describe('dispersion', () => {
       authUrl: `http://127.0.0.1:${port}/auth/v1.0`,
       user: 'test:tester',
       key: 'testing',
+      authVersion: '1.0',
       coverage,
       retries: 0,
       concurrency: 5,
@@ -79,7 +84,8 @@ describe('dispersion', () => {
     ]);
     await reportDispersion(tools(25));
     const report = lines.splice(0);
-    expect(report).toContain('100.00% of container copies found (48 of 48)');
+    // the container of the objects is one more
+    expect(report).toContain('100.00% of container copies found (51 of 51)');
     expect(report).toContain('100.00% of object copies found (48 of 48)');
     expect(report).toContain('Sample represents 25.00% of the object partition space');
     await cluster.stopServer(cluster.nodes[0]!, 'object');
@@ -112,4 +118,83 @@ it('swift-recon asks every server of the ring and says who does not answer', asy
   ).toHaveLength(3);
   expect(lines).toContain('[1m_load_avg] - No hosts returned valid data.');
   expect(lines.at(-2)).toBe('0/3 hosts matched, 3 error[s] while checking hosts.');
+});
+
+describe('swift-bench and swift-account-audit', () => {
+  const random = seededRandom(11);
+  it('bench writes, reads, deletes, and leaves nothing', async () => {
+    const lines: string[] = [];
+    const conf = confSection({
+      auth: `http://127.0.0.1:${port}/auth/v1.0`,
+      user: 'test:tester',
+      key: 'testing',
+      num_objects: '20',
+      num_gets: '30',
+      num_containers: '2',
+      concurrency: '4',
+      container_name: 'bench',
+    });
+    await runBench(benchOptions(conf, random), {
+      client: cluster.client,
+      clock: systemClock,
+      random,
+      log: line => lines.push(line),
+      stopped: () => false,
+    });
+    expect(lines).toEqual([
+      'Auth version: 1.0',
+      expect.stringMatching(/^20 PUTS \*\*FINAL\*\* \[0 failures\], [\d.]+\/s$/),
+      expect.stringMatching(/^30 GETS \*\*FINAL\*\* \[0 failures\], [\d.]+\/s$/),
+      expect.stringMatching(/^20 DEL \*\*FINAL\*\* \[0 failures\], [\d.]+\/s$/),
+    ]);
+  });
+
+  const audit = async (path: string, deep: boolean) => {
+    const lines: string[] = [];
+    const bad: string[] = [];
+    const ring = (kind: string) =>
+      openRing({ path: join(cluster.swiftDir, `${kind}.ring.gz`), clock: systemClock });
+    const { audit, printStats } = accountAudit({
+      rings: { account: ring('account'), container: ring('container'), object: ring('object') },
+      pathHash: HASH,
+      client: cluster.client,
+      concurrency: 5,
+      deep,
+      print: line => lines.push(line),
+      inconsistent: path => bad.push(path),
+    });
+    await audit(path);
+    printStats();
+    return { lines, bad };
+  };
+
+  it('the audit names what a replica lacks', async () => {
+    const conf = confSection({
+      auth: `http://127.0.0.1:${port}/auth/v1.0`,
+      user: 'test:tester',
+      key: 'testing',
+      num_objects: '6',
+      num_gets: '0',
+      num_containers: '1',
+      delete: 'no',
+      object_size: '100',
+      container_name: 'audited',
+    });
+    const tools = { client: cluster.client, clock: systemClock, random, log: () => {}, stopped: () => false };
+    await runBench(benchOptions(conf, random), tools);
+    const well = await audit('AUTH_test/audited_0', true);
+    expect(well.bad).toEqual([]);
+    expect(well.lines).toContain('   Objects checked: 6');
+    // one copy goes away
+    const files = (readdirSync(cluster.nodes[0]!.root, { recursive: true }) as string[])
+      .filter(name => name.endsWith('.data'))
+      .map(name => join(cluster.nodes[0]!.root, name))
+      .filter(path => statSync(path).size === 100);
+    rmSync(files[0]!);
+    expect((await audit('/AUTH_test/audited_0', false)).bad).toHaveLength(1);
+    const seen = await audit('AUTH_test', false);
+    expect(seen.bad).toHaveLength(1);
+    expect(seen.lines.filter(line => line.startsWith('  Bad status HEADing object'))).toHaveLength(1);
+    expect(seen.lines).toContain('  Missing Replicas: 1');
+  });
 });
