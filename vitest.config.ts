@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SlowestFirst } from './test/slowest-first.ts';
 
 // Unit tests stand beside the code; suites that cross services stand in test/.
 export default defineConfig({
@@ -6,6 +7,7 @@ export default defineConfig({
     include: ['libs/**/*.test.ts', 'services/**/*.test.ts', 'deploy/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
     pool: 'forks',
+    sequence: { sequencer: SlowestFirst },
     // Many suites wait for servers and guests rather than for the processor.
     maxWorkers: 3,
     // Generous: a machine may do much else. Whoever waits, waits for a condition.

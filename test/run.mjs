@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -58,6 +58,13 @@ try {
     file => file.status === 'failed' && file.assertionResults.every(t => t.status !== 'failed'),
   );
   failed += broken.length;
+  const seconds = file => Math.round((file.endTime - file.startTime) / 1000);
+  const slowest = result.testResults.sort((a, b) => seconds(b) - seconds(a)).slice(0, 15);
+  if (only.length === 0) {
+    console.log('slowest files (they should stand in test/slowest-first.ts):');
+    for (const file of slowest)
+      console.log(`${String(seconds(file)).padStart(5)} s  ${relative(root, file.name)}`);
+  }
 } catch (error) {
   console.error(`no test report: ${error.message}`);
   failed += 1;

@@ -1,0 +1,40 @@
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/**
+ * Files that take long, roughly the longest first. They begin before all others: a long one that begins last is what
+ * everybody waits for. Those with real guests stand apart, since two of them at once slow each other down.
+ */
+const SLOWEST = [
+  'test/golden/nova.test.ts',
+  'test/libvirt/kill.test.ts',
+  'test/faults/object.test.ts',
+  'test/libvirt/guest.test.ts',
+  'libs/testing/rabbit-wire.test.ts',
+  'test/containers/compose.test.ts',
+  'test/security/compute-api-input.test.ts',
+  'test/golden/glance.test.ts',
+  'test/libvirt/moving.test.ts',
+  'test/faults/image.test.ts',
+  'test/golden/swift.test.ts',
+  'test/simulation/simulation.test.ts',
+  'libs/testing/bus.test.ts',
+  'test/up/guest.test.ts',
+  'test/up/up.test.ts',
+  'test/golden/swift-ring-builder.test.ts',
+  'test/security/image-bad-input.test.ts',
+  'test/libvirt/many.test.ts',
+  'test/security/identity.test.ts',
+  'test/walkthrough/walkthrough.test.ts',
+];
+
+/** Starts the slowest files first, the others by their size. */
+export class SlowestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = SLOWEST.findIndex(name => moduleId.endsWith(`/${name}`));
+      return at < 0 ? SLOWEST.length : at;
+    };
+    // Stable: what has no rank keeps its order.
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
