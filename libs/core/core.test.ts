@@ -3,6 +3,7 @@ import {
   catalogue,
   createLogger,
   LOG_LINE_BYTES_MAX,
+  maskText,
   pythonIso,
   requestContext,
   secretsEqual,
@@ -21,6 +22,20 @@ describe('faults', () => {
 });
 
 describe('logger', () => {
+  it('masks what a query calls a token, password or secret', () => {
+    for (const name of [
+      'token',
+      'auth_token',
+      'X-Auth-Token',
+      'password',
+      'adminPasswd',
+      'client_secret',
+      'Signature',
+    ])
+      expect(maskText(`/v2/servers?a=1&${name}=MARK&b=2`)).toBe(`/v2/servers?a=1&${name}=***&b=2`);
+    expect(maskText('/v1/images?tokens_are=5&limit=2')).toBe('/v1/images?tokens_are=5&limit=2');
+  });
+
   it('masks secrets at any depth, in headers, URLs and connection strings', () => {
     const lines: string[] = [];
     const log = createLogger({ write: line => lines.push(line) });

@@ -9,6 +9,8 @@ export const LIMITS = {
   xmlElementsMax: 20_000,
   /** A client that sends its headers more slowly than this is cut off. */
   headersTimeoutMs: 30_000,
+  /** A JSON or XML body that arrives more slowly than this is given up. */
+  bodyTimeoutMs: 60_000,
   /** Idle keep-alive connections. */
   keepAliveTimeoutMs: 65_000,
   /** How long a stopping server waits for requests in flight. */

@@ -39,7 +39,10 @@ export function maskText(text: string): string {
   if (!cut.includes('://') && !cut.includes('=')) return cut;
   return cut
     .replace(/(:\/\/[^:/@\s]{0,255}:)[^@/\s]{1,1024}@/g, `$1${MASK}@`)
-    .replace(/([?&](?:token|temp_url_sig|signature)=)[^&\s"]+/gi, `$1${MASK}`);
+    .replace(
+      /([?&](?:[\w-]*token|temp_url_sig|signature|[\w-]*passw(?:or)?d|[\w-]*secret[\w-]*)=)[^&\s"]+/gi,
+      `$1${MASK}`,
+    );
 }
 
 /** A copy of a value in which every field named like a secret reads `***`; limits its depth. */

@@ -98,6 +98,28 @@ describe('createApp', () => {
     expect(chunked).toContain(' 413 ');
   });
 
+  it('gives up on a body that does not arrive, and on no upload however long it takes', async () => {
+    const app = sample({ bodyTimeoutMs: 100 });
+    const base = await start(app);
+    const answer = await rawRequest(base, 'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe');
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(answer).toContain('"fault":"RequestTimeout"');
+    // Node would end requests after five minutes, and idle connections after five seconds.
+    expect(app.server.server).toMatchObject({
+      requestTimeout: 0,
+      headersTimeout: LIMITS.headersTimeoutMs,
+      keepAliveTimeout: LIMITS.keepAliveTimeoutMs,
+    });
+    const { hostname, port } = new URL(base);
+    const upload = connect(Number(port), hostname);
+    upload.write('POST /size HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\n12');
+    await systemClock.sleep(300);
+    upload.write('34');
+    let text = '';
+    for await (const chunk of upload) text += chunk;
+    expect(text).toContain('{"size":4}');
+  });
+
   it('streams where the route says so', async () => {
     const base = await start(sample());
     const answer = await fetch(`${base}/size`, { method: 'POST', body: 'x'.repeat(1_000_000) });

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { Fault, LIMITS, newRequestId, systemClock, type World } from '@folsom/core';
 import Fastify, {
@@ -55,6 +56,8 @@ export interface AppOptions {
   headersTimeoutMs?: number;
   /** Milliseconds a client may take to send a whole request; 0 (for uploads) means no limit. */
   requestTimeoutMs?: number;
+  /** Milliseconds a client may take to send a body that is not streamed to the handler. */
+  bodyTimeoutMs?: number;
   /** Speaks TLS only. {@link createApp} throws one sentence when the files are of no use. */
   tls?: TlsFiles;
 }
@@ -95,8 +98,6 @@ export function createApp(options: AppOptions): App {
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 4096, caseSensitive: true },
     return503OnClosing: false,
     genReqId: () => '',
-    requestTimeout: options.requestTimeoutMs ?? 0,
-    keepAliveTimeout: LIMITS.keepAliveTimeoutMs,
     clientErrorHandler(error, socket) {
       // The parser gave up before there was a request: answer in plain HTTP and close.
       if (!socket.writable) return socket.destroy();
@@ -110,6 +111,9 @@ export function createApp(options: AppOptions): App {
         ? createTlsServer(options.tls, name, settings, handler)
         : createServer(settings, handler);
       http.headersTimeout = options.headersTimeoutMs ?? LIMITS.headersTimeoutMs;
+      http.keepAliveTimeout = LIMITS.keepAliveTimeoutMs;
+      // Node's own five minutes would end a long upload; bodies that are read here have a limit of their own.
+      http.requestTimeout = options.requestTimeoutMs ?? 0;
       return http as unknown as RawServerDefault;
     },
     frameworkErrors: (error, request, reply) => {
@@ -132,9 +136,13 @@ export function createApp(options: AppOptions): App {
   };
 
   server.removeAllContentTypeParsers();
+  const bodyLimits = {
+    bytes: options.bodyLimit ?? LIMITS.jsonBodyBytesMax,
+    ms: options.bodyTimeoutMs ?? LIMITS.bodyTimeoutMs,
+  };
   server.addContentTypeParser('*', (request, payload, done) => {
     if (request.routeOptions.config.stream) return done(null, payload);
-    readBody(payload, options.bodyLimit ?? LIMITS.jsonBodyBytesMax, request.headers['content-length']).then(
+    readBody(payload, bodyLimits, request.headers['content-length']).then(
       body => done(null, body),
       error => done(error as Error),
     );
@@ -154,11 +162,7 @@ export function createApp(options: AppOptions): App {
     if (!framed) return;
     request.body = request.routeOptions.config.stream
       ? request.raw
-      : await readBody(
-          request.raw,
-          options.bodyLimit ?? LIMITS.jsonBodyBytesMax,
-          request.headers['content-length'],
-        );
+      : await readBody(request.raw, bodyLimits, request.headers['content-length']);
   });
 
   server.addHook('onResponse', (request, reply, done) => {
@@ -282,18 +286,36 @@ export function send(reply: FastifyReply, rendered: RenderedFault): void {
 }
 
 async function readBody(
-  stream: AsyncIterable<Buffer>,
-  limit: number,
+  stream: Readable,
+  limit: { bytes: number; ms: number },
   declared: string | undefined,
 ): Promise<Buffer> {
   const tooLarge = () => new Fault('RequestTooLarge', 413, 'Request is too large.');
-  if (declared !== undefined && Number(declared) > limit) throw tooLarge();
+  if (declared !== undefined && Number(declared) > limit.bytes) throw tooLarge();
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of stream) {
-    size += chunk.byteLength;
-    if (size > limit) throw tooLarge();
-    chunks.push(chunk);
+  const late = Promise.withResolvers<never>();
+  late.promise.catch(() => {});
+  // Sockets live in real time.
+  const timer = systemClock.after(limit.ms, () =>
+    late.reject(
+      new Fault('RequestTimeout', 408, 'The body did not arrive in time.', {
+        headers: { connection: 'close' },
+      }),
+    ),
+  );
+  // Not `for await`: that would end the connection with the reading, and the answer would not arrive.
+  const arriving = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  try {
+    for (;;) {
+      const next = await Promise.race([arriving.next(), late.promise]);
+      if (next.done) break;
+      size += next.value.byteLength;
+      if (size > limit.bytes) throw tooLarge();
+      chunks.push(next.value);
+    }
+  } finally {
+    timer.cancel();
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
 }

@@ -1,4 +1,4 @@
-import { pythonIso, type RequestContext, type World } from '@folsom/core';
+import { MASK, pythonIso, type RequestContext, type World } from '@folsom/core';
 import type { Bus } from './bus.ts';
 
 export type NotificationPriority = 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' | 'CRITICAL';
@@ -33,7 +33,7 @@ export function createNotifier({ bus, world, publisherId, drivers, topics }: Not
       timestamp: stamp(world.clock.now()),
       priority,
       event_type: eventType,
-      payload,
+      payload: withoutUserData(payload),
     };
     if (toLog) world.log.info('notification', { ...body, requestId: context.requestId });
     if (!overBus) return;
@@ -52,3 +52,11 @@ const stamp = (ms: number): string => {
   const text = pythonIso(ms).replace('T', ' ');
   return text.includes('.') ? text : `${text}.000000`;
 };
+
+/** What a user gives his guest to start with is full of passwords, and nobody's whom notifications are for. */
+const withoutUserData = (payload: Record<string, unknown>): Record<string, unknown> =>
+  JSON.parse(
+    JSON.stringify(payload, (key, value) =>
+      key === 'user_data' && typeof value === 'string' ? MASK : value,
+    ),
+  );

@@ -23,7 +23,7 @@ import { createNetworks } from '@folsom/network/create-networks';
 import { novaFaultStatus } from '@folsom/nova/faults';
 import { novaOptions } from '@folsom/nova/options';
 import { ensureService } from '@folsom/nova/services';
-import { createLocalBus } from '@folsom/rpc';
+import { createLocalBus, type LocalBus, type Message } from '@folsom/rpc';
 import { schedulerOptions, startScheduler, trustOptions } from '@folsom/scheduler';
 
 /** The cloud that nova's recordings were made on: two hosts with the fake driver, one network without a host behind it. */
@@ -40,6 +40,10 @@ export interface NovaCloudOptions {
   nova?: Record<string, string | number | boolean>;
   /** Writes a log; default none. */
   log?: 'info' | 'debug';
+  /** Receives every line of a debug log instead. */
+  onLine?: (line: string) => void;
+  /** Sees every message of the bus, notifications too. */
+  onMessage?: (message: { topic: string; method: string; args: Record<string, unknown> }) => void;
   /** Default: in memory. */
   novaDatabase?: string;
 }
@@ -50,11 +54,33 @@ const RATE_LIMITS = ['POST', 'PUT', 'DELETE'].map(verb => `(${verb}, "*", .*, 10
 
 export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaCloud> {
   const { dir, ports } = options;
-  const log = options.log ? createLogger({ level: options.log }) : silentLogger;
+  const { onLine, onMessage } = options;
+  const log = onLine
+    ? createLogger({ level: 'debug', write: onLine })
+    : options.log
+      ? createLogger({ level: options.log })
+      : silentLogger;
   const world: World = { clock: systemClock, random: systemRandom, log };
   const started: RunningService[] = [];
   const databases: Database[] = [];
-  const bus = createLocalBus(world, { faultStatus: novaFaultStatus });
+  const plain = createLocalBus(world, { faultStatus: novaFaultStatus });
+  const seen = (topic: string, { method, args }: Message) => onMessage?.({ topic, method, args });
+  const bus: LocalBus = {
+    ...plain,
+    call: (context, topic, message, more) => {
+      seen(topic, message);
+      return plain.call(context, topic, message, more);
+    },
+    cast: (context, topic, message) => {
+      seen(topic, message);
+      return plain.cast(context, topic, message);
+    },
+    fanout: (context, topic, message) => {
+      seen(topic, message);
+      return plain.fanout(context, topic, message);
+    },
+  };
+  plain.onNotification((topic, body) => onMessage?.({ topic, method: 'notification', args: body }));
   const stop = async () => {
     for (const service of started.reverse()) await service.stop();
     await bus.close();

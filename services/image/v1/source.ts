@@ -1,4 +1,4 @@
-import { Fault } from '@folsom/core';
+import { Fault, maskText } from '@folsom/core';
 import type { ImageContext } from '../context.ts';
 import { httpFault } from '../faults.ts';
 import type { ApiParts } from '../parts.ts';
@@ -22,7 +22,9 @@ export async function externalSource(
   text: string,
 ): Promise<ExternalSource> {
   const unsupported = () =>
-    httpFault(400, { explanation: `External sourcing not supported for store ${text.slice(0, 1024)}` });
+    httpFault(400, {
+      explanation: `External sourcing not supported for store ${maskText(text.slice(0, 1024))}`,
+    });
   const trimmed = text.trim();
   const scheme = schemeOf(trimmed);
   if (scheme === null || !parts.settings.external_source_schemes.includes(scheme)) throw unsupported();
