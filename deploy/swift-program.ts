@@ -156,5 +156,7 @@ export async function runSwiftDaemon(
     await run.once(world);
     return 0;
   }
-  return runUntilSignal(run.forever(world), world.log);
+  const daemon = run.forever(world);
+  world.log.info('ready', { service: section.name });
+  return runUntilSignal(daemon, world.log);
 }

@@ -52,7 +52,13 @@ const settings = {
   computePort: '8774',
   metadataPort: '8775',
   novncPort: '6080',
+  xvpvncPort: '6081',
+  swiftProxyPort: '8080',
+  accountPort: '6002',
+  containerPort: '6001',
+  objectPort: '6000',
   bind: '0.0.0.0',
+  storageBind: '127.0.0.1',
   computeDriver: 'libvirt.LibvirtDriver',
   fakeNetwork: 'False',
   host: '',
@@ -68,7 +74,26 @@ auth_protocol = http
 admin_tenant_name = service
 admin_user = ${user}
 admin_password = ${settings.password}
+redis_url = redis://${settings.redis}/0
 `;
+
+/** One of swift's storage servers with its daemons. */
+const storage = (kind, port, daemons) => `[DEFAULT]
+devices = ${settings.state}/swift/devices
+swift_dir = ${settings.state}/swift
+mount_check = false
+bind_ip = ${settings.storageBind}
+bind_port = ${port}
+[pipeline:main]
+pipeline = healthcheck recon ${kind}-server
+[app:${kind}-server]
+use = egg:swift#${kind}
+[filter:healthcheck]
+use = egg:swift#healthcheck
+[filter:recon]
+use = egg:swift#recon
+recon_cache_path = ${settings.state}/swift/cache
+${daemons.map(daemon => `[${kind}-${daemon}]\n`).join('')}`;
 
 const rabbit = `rabbit_host = ${settings.rabbitHost}
 rabbit_port = ${settings.rabbitPort}
@@ -123,7 +148,48 @@ compute_driver = ${settings.computeDriver}
 fake_network = ${settings.fakeNetwork}
 ${settings.host ? `host = ${settings.host}\n` : ''}novncproxy_host = ${settings.bind}
 novncproxy_port = ${settings.novncPort}
+xvpvncproxy_host = ${settings.bind}
+xvpvncproxy_port = ${settings.xvpvncPort}
 ${authtoken('nova')}`,
+  'account-server.conf': storage('account', settings.accountPort, ['auditor', 'reaper', 'replicator']),
+  'container-server.conf': storage('container', settings.containerPort, ['auditor', 'updater', 'replicator']),
+  'object-server.conf': storage('object', settings.objectPort, ['auditor', 'updater', 'replicator']),
+  'object-expirer.conf': `[DEFAULT]
+swift_dir = ${settings.state}/swift
+[object-expirer]
+[pipeline:main]
+pipeline = catch_errors proxy-server
+[app:proxy-server]
+use = egg:swift#proxy
+[filter:catch_errors]
+use = egg:swift#catch_errors
+`,
+  'swift.conf': `[swift-hash]
+swift_hash_path_suffix = ${settings.hashSuffix}
+`,
+  'proxy-server.conf': `[DEFAULT]
+swift_dir = ${settings.state}/swift
+bind_ip = ${settings.bind}
+bind_port = ${settings.swiftProxyPort}
+[pipeline:main]
+pipeline = catch_errors healthcheck proxy-logging cache tempurl formpost authtoken keystoneauth staticweb proxy-server
+[app:proxy-server]
+use = egg:swift#proxy
+account_autocreate = true
+${['catch_errors', 'healthcheck', 'tempurl', 'formpost', 'staticweb']
+  .map(name => `[filter:${name}]\nuse = egg:swift#${name}\n`)
+  .join('')}[filter:proxy-logging]
+use = egg:swift#proxy_logging
+[filter:cache]
+use = egg:swift#memcache
+memcache_servers = redis://${settings.redis}/1
+[filter:keystoneauth]
+use = egg:swift#keystoneauth
+operator_roles = Member, admin
+[filter:authtoken]
+paste.filter_factory = keystone.middleware.auth_token:filter_factory
+delay_auth_decision = 1
+${authtoken('swift').replace('[keystone_authtoken]\n', '')}`,
 };
 
 mkdirSync(values.out, { recursive: true });

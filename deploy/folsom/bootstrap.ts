@@ -1,15 +1,17 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import type { Layout, Ports } from './layout.ts';
+import type { Layout, PartName, Ports } from './layout.ts';
 import type { Secrets } from './secrets.ts';
 
 /** What the first start puts into keystone; every step looks first, so that it may be repeated after a crash. */
 export interface BootstrapOptions {
   /** Admin API, e.g. `http://127.0.0.1:35357/v2.0`. */
   adminUrl: string;
-  secrets: Secrets;
+  secrets: Pick<Secrets, 'adminToken' | 'adminPassword' | 'demoPassword' | 'servicePassword'>;
   /** Address in the catalog. */
   hostIp: string;
   ports: Ports;
+  /** Parts of the cloud that run, and so stand in the catalog. */
+  parts: readonly PartName[];
   /** Milliseconds one request may take. */
   timeoutMs: number;
 }
@@ -30,31 +32,40 @@ interface CatalogService {
 }
 
 /** The services of the catalog; `$(tenant_id)s` is filled in by keystone for each token. */
-export function catalogServices(hostIp: string, ports: Ports): CatalogService[] {
+export function catalogServices(hostIp: string, ports: Ports, parts: readonly PartName[]): CatalogService[] {
   const at = (port: number, path = '') => `http://${hostIp}:${port}${path}`;
-  return [
+  const all: (CatalogService & { part: PartName })[] = [
     {
+      part: 'identity',
       name: 'keystone',
       type: 'identity',
       description: 'Keystone Identity Service',
       url: at(ports.identityPublic, '/v2.0'),
       adminUrl: at(ports.identityAdmin, '/v2.0'),
     },
-    { name: 'glance', type: 'image', description: 'Glance Image Service', url: at(ports.image) },
     {
+      part: 'image',
+      name: 'glance',
+      type: 'image',
+      description: 'Glance Image Service',
+      url: at(ports.image),
+    },
+    {
+      part: 'compute',
       name: 'nova',
       type: 'compute',
       description: 'Nova Compute Service',
       url: at(ports.compute, '/v2/$(tenant_id)s'),
     },
     {
+      part: 'object',
       name: 'swift',
       type: 'object-store',
       description: 'Swift Storage Service',
       url: at(ports.objectProxy, '/v1/AUTH_$(tenant_id)s'),
-      adminUrl: at(ports.objectProxy, '/v1'),
     },
   ];
+  return all.filter(({ part }) => parts.includes(part)).map(({ part: _part, ...service }) => service);
 }
 
 /**
@@ -62,16 +73,22 @@ export function catalogServices(hostIp: string, ports: Ports): CatalogService[] 
  * directory together with the addresses, so that a later start has nothing to do.
  */
 export async function bootstrap(options: BootstrapOptions, layout: Layout): Promise<void> {
-  const key = JSON.stringify({ version: 1, hostIp: options.hostIp, ports: options.ports });
+  const key = JSON.stringify({
+    version: 2,
+    hostIp: options.hostIp,
+    ports: options.ports,
+    parts: options.parts,
+  });
   const done = await readFile(layout.bootstrapped, 'utf8').catch(() => '');
   if (done === key) return;
   await populate(options);
   await writeFile(layout.bootstrapped, key, { mode: 0o600 });
 }
 
-async function populate(options: BootstrapOptions): Promise<void> {
+/** Creates what is missing, wherever that keystone runs. */
+export async function populate(options: BootstrapOptions): Promise<void> {
   const api = client(options);
-  const { secrets, hostIp, ports } = options;
+  const { secrets, hostIp, ports, parts } = options;
 
   const tenants: Record<string, string> = {};
   const existing = await api.list<Named>('/tenants', 'tenants');
@@ -115,18 +132,20 @@ async function populate(options: BootstrapOptions): Promise<void> {
   }
 
   const services = await api.list<Named>('/OS-KSADM/services', 'OS-KSADM:services');
-  const endpoints = await api.list<{ id: string; service_id: string; publicurl: string }>(
+  const endpoints = await api.list<{ id: string; service_id: string; publicurl: string; adminurl: string }>(
     '/endpoints',
     'endpoints',
   );
-  for (const { url, adminUrl, ...service } of catalogServices(hostIp, ports)) {
+  for (const { url, adminUrl, ...service } of catalogServices(hostIp, ports, parts)) {
     const id = await api.ensure(services, service.name, '/OS-KSADM/services', 'OS-KSADM:service', service);
     const present = endpoints.filter(endpoint => endpoint.service_id === id);
+    const right = (endpoint: (typeof endpoints)[number]) =>
+      endpoint.publicurl === url && endpoint.adminurl === (adminUrl ?? url);
     // A start with another address or other ports moves the catalog along.
-    for (const stale of present.filter(endpoint => endpoint.publicurl !== url)) {
+    for (const stale of present.filter(endpoint => !right(endpoint))) {
       await api.request('DELETE', `/endpoints/${stale.id}`);
     }
-    if (present.some(endpoint => endpoint.publicurl === url)) continue;
+    if (present.some(right)) continue;
     await api.request('POST', '/endpoints', {
       endpoint: {
         region: REGION,

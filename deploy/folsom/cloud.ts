@@ -9,7 +9,7 @@ import { writeConfFiles } from './conf-files.ts';
 import { ensureGuestImage } from './guest-image-part.ts';
 import { startIdentityPart } from './identity-part.ts';
 import { startImagePart } from './image-part.ts';
-import type { Layout, Ports } from './layout.ts';
+import type { Layout, PartName, Ports } from './layout.ts';
 import { startObjectPart } from './object-part.ts';
 import { CannotStart } from './preflight.ts';
 import type { Provisioned } from './provision.ts';
@@ -21,6 +21,8 @@ export type Tell = <T>(what: string, work: () => Promise<T>) => Promise<T>;
 export interface CloudOptions {
   layout: Layout;
   ports: Ports;
+  /** Which parts to start. */
+  parts: readonly PartName[];
   hostIp: string;
   secrets: Secrets;
   world: World;
@@ -72,19 +74,24 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       secrets: options.secrets,
       hostIp,
       ports,
+      parts: options.parts,
       timeoutMs: BOOTSTRAP_TIMEOUT_MS,
     };
     await tell('creating tenants, users and the catalog', () => bootstrap(bootstrapOptions, layout));
     const { validator } = identity;
-    services.push(await tell('starting image', () => startImagePart(parts, validator)));
-    services.push(await tell('starting object storage', () => startObjectPart(parts, validator)));
-    await ensureGuestImage(parts);
-    await startComputePart(parts, validator, service => services.push(service));
+    const wanted = (part: PartName) => options.parts.includes(part);
+    if (wanted('image')) services.push(await tell('starting image', () => startImagePart(parts, validator)));
+    if (wanted('object'))
+      services.push(await tell('starting object storage', () => startObjectPart(parts, validator)));
+    if (wanted('compute')) {
+      await ensureGuestImage(parts);
+      await startComputePart(parts, validator, service => services.push(service));
+    }
   } catch (error) {
     await stop().catch(stopError => world.log.error('stopping failed', { error: stopError }));
     throw error;
   }
-  const endpoints = catalogServices(hostIp, ports).map(({ name, url }) => ({ name, url }));
+  const endpoints = catalogServices(hostIp, ports, options.parts).map(({ name, url }) => ({ name, url }));
   return { services, endpoints, stop };
 }
 

@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import type { Print } from './commands.ts';
 import type { Layout } from './layout.ts';
-import { type PurgeSettings, purge } from './purge.ts';
+import { purge } from './purge.ts';
 import { forgetRunning, readRunning, startOf } from './running.ts';
+import { readSettings } from './settings.ts';
 
 /** How long the services get to finish what is in flight. */
 const STOP_TIMEOUT_MS = 30_000;
@@ -23,9 +24,11 @@ export async function down(layout: Layout, everything: boolean, print: Print): P
     print(`not running (state directory ${layout.dir})`);
   }
   await forgetRunning(layout);
-  if (everything) {
-    const text = await readFile(layout.settings, 'utf8').catch(() => undefined);
-    await purge(layout, text === undefined ? undefined : (JSON.parse(text) as PurgeSettings), print);
+  if (!everything || !existsSync(layout.dir)) return 0;
+  if (!existsSync(layout.secrets)) {
+    process.stderr.write(`folsom: ${layout.dir} is not the state directory of a cloud; nothing is removed\n`);
+    return 1;
   }
+  await purge(layout, await readSettings(layout), print);
   return 0;
 }

@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { GuestImage } from '../guest-image/build.ts';
 import type { PartOptions } from './cloud.ts';
@@ -19,7 +18,7 @@ type Facts = Record<string, string | number>;
  */
 export async function ensureGuestImage(options: PartOptions): Promise<void> {
   const { layout, compute, tell, world } = options;
-  const marker = join(layout.dir, 'guest-image.json');
+  const marker = layout.guestImageMarker;
   const wanted = JSON.stringify({ version: 1, driver: compute.driver });
   if ((await readFile(marker, 'utf8').catch(() => '')) === wanted) return;
   const upload = await uploader(options);

@@ -17,6 +17,23 @@ export const PORTS = {
 } as const;
 
 export type PortName = keyof typeof PORTS;
+
+/** The parts `folsom up --services` can choose from; without identity nobody could log in. */
+export const PARTS = ['identity', 'image', 'object', 'compute'] as const;
+export type PartName = (typeof PARTS)[number];
+
+/** Which part listens on a port; what is missing belongs to all. */
+export const PART_OF_PORT: Partial<Record<PortName, PartName>> = {
+  image: 'image',
+  imageRegistry: 'image',
+  compute: 'compute',
+  metadata: 'compute',
+  novncproxy: 'compute',
+  objectProxy: 'object',
+  account: 'object',
+  container: 'object',
+  object: 'object',
+};
 export type Ports = Record<PortName, number>;
 
 /** @throws when the offset would push a port out of range */
@@ -34,6 +51,8 @@ export function portsWithOffset(offset: number): Ports {
 /** Everything `folsom up` writes lies below one folder. */
 export interface Layout {
   dir: string;
+  /** Names of everything in it. */
+  entries: readonly string[];
   openrc: string;
   openrcDemo: string;
   /** Generated passwords and keys, mode 0600. */
@@ -56,12 +75,17 @@ export interface Layout {
   networks: string;
   objects: string;
   guestImage: string;
+  /** Which guest image the image service has. */
+  guestImageMarker: string;
 }
 
 export function layoutOf(dir: string): Layout {
-  const at = (...parts: string[]) => join(dir, ...parts);
-  return {
-    dir,
+  const names = new Set<string>();
+  const at = (name: string, ...below: string[]) => {
+    names.add(name);
+    return join(dir, name, ...below);
+  };
+  const paths = {
     openrc: at('openrc'),
     openrcDemo: at('openrc-demo'),
     secrets: at('secrets.json'),
@@ -70,7 +94,6 @@ export function layoutOf(dir: string): Layout {
     running: at('running.json'),
     settings: at('settings.json'),
     bootstrapped: at('bootstrapped.json'),
-    db: name => at('db', `${name}.sqlite`),
     keystone: at('keystone'),
     images: at('glance'),
     nova: at('nova'),
@@ -78,5 +101,8 @@ export function layoutOf(dir: string): Layout {
     networks: at('nova', 'networks'),
     objects: at('swift'),
     guestImage: at('guest-image'),
+    guestImageMarker: at('guest-image.json'),
   };
+  const databases = at('db');
+  return { dir, ...paths, db: name => join(databases, `${name}.sqlite`), entries: [...names] };
 }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, open, stat, statfs } from 'node:fs/promises';
+import { access, mkdir, open, rm, stat, statfs } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { PortName, Ports } from './layout.ts';
@@ -19,8 +19,9 @@ export async function prepareStateDir(dir: string, folders: readonly string[]): 
     await mkdir(dir, { recursive: true, mode: 0o700 });
     await access(dir, constants.R_OK | constants.W_OK | constants.X_OK);
     for (const folder of folders) await mkdir(folder, { recursive: true, mode: 0o700 });
-    const probe = await open(`${dir}/.probe`, 'w');
+    const probe = await open(`${dir}/.probe`, 'w', 0o600);
     await probe.close();
+    await rm(`${dir}/.probe`);
   } catch (error) {
     throw explainFileError(error, dir);
   }

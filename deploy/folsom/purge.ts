@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
 import { openDatabase } from '@folsom/db';
 import { run } from '@folsom/host';
@@ -12,6 +13,7 @@ import type { Print } from './commands.ts';
 import type { Layout } from './layout.ts';
 import { portsWithOffset } from './layout.ts';
 import { novaConfig } from './nova-config.ts';
+import type { PurgeSettings } from './settings.ts';
 
 const VIRSH = ['virsh', '-c', 'qemu:///system'];
 const VIRSH_TIMEOUT_MS = 30_000;
@@ -28,16 +30,23 @@ export async function purge(
     await removeNetwork(layout, settings);
     print('removed the network of the guests');
   }
-  await rm(layout.dir, { recursive: true, force: true });
-  print(`removed ${layout.dir}`);
+  const others = await removeFiles(layout);
+  print(
+    others.length === 0
+      ? `removed ${layout.dir}`
+      : `removed the cloud's files; ${layout.dir} keeps what is not ours: ${others.join(', ')}`,
+  );
 }
 
-/** What the cloud was started with, as far as it shaped the host. */
-export interface PurgeSettings {
-  driver: 'libvirt' | 'fake';
-  hostIp: string;
-  fixedRange: string;
-  portsOffset: number;
+/** Removes what a cloud writes and nothing else: somebody may have named a directory with files of his own. */
+async function removeFiles(layout: Layout): Promise<string[]> {
+  const ours = new Set(layout.entries.flatMap(name => [name, `${name}.new`]));
+  const present = await readdir(layout.dir);
+  for (const name of present.filter(name => ours.has(name)))
+    await rm(join(layout.dir, name), { recursive: true, force: true });
+  const others = present.filter(name => !ours.has(name));
+  if (others.length === 0) await rmdir(layout.dir);
+  return others;
 }
 
 /** Guests are ours when their disks lie in our state directory. */

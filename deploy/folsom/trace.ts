@@ -11,9 +11,13 @@ interface LogEntry {
   [field: string]: unknown;
 }
 
+/** Fields that have a column of their own or say nothing about the way. */
 const HIDDEN = new Set(['time', 'level', 'message', 'service', 'requestId', 'tenant', 'client', 'ms']);
 
-/** A request's way through the services: every log line that carries its id, in order of time, with the milliseconds since the first. */
+/**
+ * A request's way through the services: every log line that carries its id, in order of time, with the milliseconds since
+ * the first, the service that did the work, how long it took, and what it was.
+ */
 export async function trace(logFile: string, requestId: string): Promise<string[]> {
   const entries: LogEntry[] = [];
   const lines = createInterface({ input: createReadStream(logFile), crlfDelay: Number.POSITIVE_INFINITY });
@@ -22,23 +26,60 @@ export async function trace(logFile: string, requestId: string): Promise<string[
     const entry = parse(line);
     if (entry?.requestId === requestId) entries.push(entry);
   }
-  // A line is written when its work is done: order by when the work began.
+  // A line is written when its work is done: order by when the work began, what took longer around what was within it.
   const began = (entry: LogEntry) => Date.parse(entry.time) - (entry.ms ?? 0);
-  entries.sort((a, b) => began(a) - began(b));
+  entries.sort((a, b) => began(a) - began(b) || (b.ms ?? 0) - (a.ms ?? 0));
   const start = entries.length > 0 ? began(entries[0]!) : 0;
-  return entries.map(entry => {
-    const at = `+${Math.round(began(entry) - start)}`.padStart(7);
-    const took = entry.ms === undefined ? '' : `${Math.round(entry.ms * 10) / 10} ms`;
-    return `${at} ms  ${(entry.service ?? '').padEnd(18)} ${took.padStart(10)}  ${describe(entry)}`;
-  });
+  const rows = entries.map(entry => ({
+    at: `+${Math.round(began(entry) - start)} ms`,
+    service: serviceOf(entry),
+    took: entry.ms === undefined ? '' : `${duration(entry.ms)} ms`,
+    what: describe(entry),
+  }));
+  if (rows.length === 0) return [];
+  const head = { at: 'AT', service: 'SERVICE', took: 'TOOK', what: 'WHAT' };
+  const width = (column: 'at' | 'service' | 'took') =>
+    Math.max(...[head, ...rows].map(row => row[column].length));
+  const widths = { at: width('at'), service: width('service'), took: width('took') };
+  return [head, ...rows].map(
+    ({ at, service, took, what }) =>
+      `${at.padStart(widths.at)}  ${service.padEnd(widths.service)}  ${took.padStart(widths.took)}  ${what}`,
+  );
+}
+
+const duration = (ms: number): string => (ms < 10 ? ms.toFixed(1) : String(Math.round(ms)));
+
+/** Who did it. A message over the bus names the topic it went to: `compute.node1` is read by nova-compute. */
+function serviceOf(entry: LogEntry): string {
+  if (entry.service !== undefined) return entry.service;
+  const topic = typeof entry.topic === 'string' ? entry.topic.replace(/[._].*$/, '') : '';
+  if (entry.rpc !== 'handle' || topic === '') return '';
+  return topic === 'identity' ? 'keystone' : `nova-${topic}`;
 }
 
 function describe(entry: LogEntry): string {
-  const details = Object.entries(entry)
-    .filter(([name, value]) => !HIDDEN.has(name) && value !== null && value !== undefined)
-    .map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
-    .join(' ');
-  return `${entry.level === 'info' || entry.level === 'debug' ? '' : `${entry.level.toUpperCase()} `}${entry.message} ${details}`.trimEnd();
+  const { level, message } = entry;
+  const mark = level === 'info' || level === 'debug' ? '' : `${level.toUpperCase()} `;
+  if (entry.rpc !== undefined) return `${mark}${overTheBus(entry)}${rest(entry, ['rpc', 'topic', 'method'])}`;
+  if (message === 'request')
+    return `${mark}${entry.method} ${entry.path} -> ${entry.status}${rest(entry, ['method', 'path', 'status'])}`;
+  if (message === 'step done')
+    return `${mark}${entry.operation}: ${entry.step}${rest(entry, ['operation', 'step', 'instance'])}`;
+  return `${mark}${message}${rest(entry, [])}`;
+}
+
+function overTheBus({ rpc, topic, method }: LogEntry): string {
+  if (rpc === 'handle') return String(method);
+  return `${rpc === 'call' ? 'asks' : 'tells'} ${topic}: ${method}`;
+}
+
+function rest(entry: LogEntry, told: readonly string[]): string {
+  return Object.entries(entry)
+    .filter(
+      ([name, value]) => !HIDDEN.has(name) && !told.includes(name) && value !== null && value !== undefined,
+    )
+    .map(([name, value]) => ` ${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+    .join('');
 }
 
 function parse(line: string): LogEntry | undefined {

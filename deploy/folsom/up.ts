@@ -5,25 +5,38 @@ import { httpMetrics, serveMetrics } from '@folsom/http';
 import { openLogFile } from '../log-file.ts';
 import { type Cloud, startCloud, type Tell } from './cloud.ts';
 import type { Print } from './commands.ts';
-import { type Layout, layoutOf, type PortName, portsWithOffset } from './layout.ts';
+import { checkFixedRange, parseFixedRange } from './host-routes.ts';
+import {
+  type Layout,
+  layoutOf,
+  PART_OF_PORT,
+  type PartName,
+  type PortName,
+  portsWithOffset,
+} from './layout.ts';
+import { BRIDGE } from './nova-config.ts';
 import { writeOpenrc } from './openrc.ts';
 import { CannotStart, checkHostAddress, checkPorts, explainFileError, prepareStateDir } from './preflight.ts';
-import { type ComputeDriver, provision } from './provision.ts';
-import type { PurgeSettings } from './purge.ts';
+import { type ComputeDriver, hasProgram, type Provisioned, provision } from './provision.ts';
 import { forgetRunning, readRunning, writeRunning } from './running.ts';
 import { loadSecrets, type Secrets } from './secrets.ts';
+import { type PurgeSettings, readSettings } from './settings.ts';
 
 export interface UpOptions {
   stateDir: string;
   hostIp: string;
   portsOffset: number;
-  fixedRange: string;
+  /** Default: what it was at the last start, else 10.0.0.0/24. */
+  fixedRange?: string;
+  services: readonly PartName[];
   computeDriver: 'auto' | ComputeDriver;
   swiftDevices: number;
   swiftReplicas: number;
   metrics: boolean;
   passwords: Partial<Secrets>;
 }
+
+const DEFAULT_FIXED_RANGE = '10.0.0.0/24';
 
 /** Anything longer than this is told to the person waiting. */
 const TELL_AFTER_MS = 1_000;
@@ -59,6 +72,11 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
   const running = await readRunning(layout);
   if (running)
     throw new CannotStart(`this cloud is running already (process ${running.pid}); see "folsom status"`);
+  const names = (Object.keys(ports) as PortName[]).filter(
+    name =>
+      (options.metrics || name !== 'metrics') && options.services.includes(PART_OF_PORT[name] ?? 'identity'),
+  );
+  await checkPorts(options.hostIp, ports, names);
   await prepareStateDir(layout.dir, [
     layout.dir,
     dirname(layout.log),
@@ -68,8 +86,6 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
     layout.nova,
     layout.objects,
   ]);
-  const names = (Object.keys(ports) as PortName[]).filter(name => options.metrics || name !== 'metrics');
-  await checkPorts(options.hostIp, ports, names);
 
   const logFile = openLogFile(layout.log);
   const world: World = {
@@ -78,11 +94,24 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
     log: createLogger({ level: 'debug', write: logFile.write }),
   };
   const secrets = await loadSecrets(layout.secrets, world.random, options.passwords);
-  const compute = await provision(options.computeDriver, print);
+  const before = await readSettings(layout);
+  const fixedRange = options.fixedRange ?? before?.fixedRange ?? DEFAULT_FIXED_RANGE;
+  if (before && fixedRange !== before.fixedRange) {
+    throw new CannotStart(
+      `the guests' network is ${before.fixedRange} since the first start; ` +
+        'start another state directory for another one, or remove this cloud with "folsom down --purge"',
+    );
+  }
+  parseFixedRange(fixedRange);
+  const compute: Provisioned = options.services.includes('compute')
+    ? await provision(options.computeDriver, print)
+    : { driver: 'fake', why: 'compute is not among --services' };
+  if (compute.driver === 'libvirt') await checkFixedRange(fixedRange, BRIDGE);
   const settings: PurgeSettings = {
-    driver: compute.driver,
+    // Once real guests were possible, a later purge has to look for them.
+    driver: before?.driver === 'libvirt' ? 'libvirt' : compute.driver,
     hostIp: options.hostIp,
-    fixedRange: options.fixedRange,
+    fixedRange,
     portsOffset: options.portsOffset,
   };
   await writeFile(layout.settings, JSON.stringify(settings), { mode: 0o600 });
@@ -97,7 +126,8 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
       metrics,
       compute,
       hostIp: options.hostIp,
-      fixedRange: options.fixedRange,
+      fixedRange,
+      parts: options.services,
       swift: { devices: options.swiftDevices, replicas: options.swiftReplicas },
       tell: teller(print),
       print,
@@ -147,14 +177,29 @@ function summary(
   print('');
   print('Endpoints');
   for (const { name, url } of cloud.endpoints) print(`  ${name.padEnd(16)} ${url}`);
-  print(`Hypervisor: ${compute.driver} (${compute.why})`);
+  if (options.services.includes('compute')) print(`Hypervisor: ${compute.driver} (${compute.why})`);
   print(`Credentials: ${layout.openrc} (admin), ${layout.openrcDemo} (demo)`);
   print('Try in another terminal:');
   print(`  . ${layout.openrc}`);
-  print('  openstack image list          # or: glance image-list');
-  print('  openstack server create --image guest --flavor m1.tiny --wait first');
+  for (const line of nextCommands(options.services)) print(`  ${line}`);
+  if (!hasProgram('openstack')) print('The openstack command: apt-get install python3-openstackclient');
   if (options.hostIp.startsWith('127.'))
     print('Reachable from this machine only; --host-ip ADDRESS opens it to others.');
+}
+
+function nextCommands(services: readonly PartName[]): string[] {
+  if (services.includes('compute')) {
+    return [
+      'openstack image list          # or: glance image-list',
+      'openstack server create --image guest --flavor m1.tiny --wait first',
+    ];
+  }
+  return [
+    'openstack catalog list        # or: keystone catalog',
+    services.includes('image')
+      ? 'openstack image list          # or: glance image-list'
+      : 'openstack user list',
+  ];
 }
 
 /** Says what is being done once it has taken a second. */

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { systemClock } from '@folsom/core';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import * as commands from '../folsom/commands.ts';
-import { layoutOf } from '../folsom/layout.ts';
+import { layoutOf, PARTS, type PartName, portsWithOffset } from '../folsom/layout.ts';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
@@ -10,9 +10,19 @@ function whole(least: number) {
   return (text: string): number => {
     const value = Number(text);
     if (!Number.isInteger(value) || value < least)
-      throw new InvalidArgumentError(`a whole number from ${least} up.`);
+      throw new InvalidArgumentError(`It must be a whole number from ${least} up.`);
     return value;
   };
+}
+
+function parts(text: string): PartName[] {
+  const given = text.split(',');
+  const strange = given.find(name => !(PARTS as readonly string[]).includes(name));
+  if (strange !== undefined)
+    throw new InvalidArgumentError(`There are ${PARTS.join(', ')}, and no ${strange || 'empty name'}.`);
+  if (given.includes('compute') && !given.includes('image'))
+    throw new InvalidArgumentError('Compute needs image.');
+  return PARTS.filter(part => part === 'identity' || given.includes(part));
 }
 
 const stateDir = () => new Option('--state-dir <dir>', 'where everything is kept').default('./var');
@@ -25,12 +35,17 @@ const PASSWORDS = `
 The passwords of the users admin and demo are generated at the first start, unless the environment variables
 FOLSOM_ADMIN_PASSWORD and FOLSOM_DEMO_PASSWORD give them.`;
 
+const SECRETS = `
+The environment gives FOLSOM_ADMIN_TOKEN, keystone's admin_token, and FOLSOM_PASSWORD, the password of every user it makes.`;
+const POPULATE_TIMEOUT_MS = 30_000;
+
 /** The project's own program: brings a whole cloud up on this machine and looks after it. */
 export async function main(argv: string[]): Promise<number> {
   let code = 0;
   const program = new Command('folsom')
     .description('A complete OpenStack Folsom cloud on this machine.')
-    .showHelpAfterError()
+    .showHelpAfterError('See "folsom --help".')
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'folsom: ')) })
     .enablePositionalOptions();
 
   program
@@ -41,18 +56,26 @@ export async function main(argv: string[]): Promise<number> {
     .addOption(stateDir())
     .addOption(hostIp())
     .addOption(portsOffset())
-    .option('--fixed-range <cidr>', 'network of the guests', '10.0.0.0/24')
+    .option(
+      '--fixed-range <cidr>',
+      'network of the guests (default: "10.0.0.0/24"); stays what it was at first',
+    )
     .addOption(
       new Option('--compute-driver <driver>', 'auto takes libvirt where it can run')
         .choices(['auto', 'libvirt', 'fake'])
         .default('auto'),
     )
+    .addOption(
+      new Option('--services <list>', 'parts to run; compute needs image')
+        .default([...PARTS], PARTS.join(','))
+        .argParser(parts),
+    )
     .option('--swift-devices <n>', 'object storage: devices', whole(1), 1)
     .option('--swift-replicas <n>', 'object storage: replicas', whole(1), 1)
-    .option('--metrics', 'serve Prometheus metrics (default)', true)
     .option('--no-metrics', 'do not serve Prometheus metrics')
     .addHelpText('after', PASSWORDS)
     .action(async options => {
+      print(`Folsom: starting the cloud in ${resolve(options.stateDir)} ...`);
       const { up } = await import('../folsom/up.ts');
       const { FOLSOM_ADMIN_PASSWORD: adminPassword, FOLSOM_DEMO_PASSWORD: demoPassword } = process.env;
       const passwords = {
@@ -110,6 +133,30 @@ export async function main(argv: string[]): Promise<number> {
     });
 
   program
+    .command('populate')
+    .description(
+      'tenants, users, roles and the catalog for a keystone that runs elsewhere; repeated, it adds what is missing',
+    )
+    .option('--admin-url <url>', "keystone's admin API", 'http://127.0.0.1:35357/v2.0')
+    .option('--host-ip <address>', 'the address in the catalog', '127.0.0.1')
+    .addOption(portsOffset())
+    .addHelpText('after', SECRETS)
+    .action(async options => {
+      const { FOLSOM_ADMIN_TOKEN: adminToken, FOLSOM_PASSWORD: password } = process.env;
+      if (!adminToken || !password)
+        throw new Error('the environment must give FOLSOM_ADMIN_TOKEN and FOLSOM_PASSWORD');
+      const { populate } = await import('../folsom/bootstrap.ts');
+      await populate({
+        adminUrl: options.adminUrl,
+        hostIp: options.hostIp,
+        ports: portsWithOffset(options.portsOffset),
+        parts: PARTS,
+        secrets: { adminToken, adminPassword: password, demoPassword: password, servicePassword: password },
+        timeoutMs: POPULATE_TIMEOUT_MS,
+      });
+    });
+
+  program
     .command('doctor')
     .description('old defaults in use and what this machine lacks, each with its fix; changes nothing')
     .argument('[files...]', 'configuration files to look into')
@@ -124,6 +171,11 @@ export async function main(argv: string[]): Promise<number> {
       );
     });
 
+  // Commander would hand a misspelt command to `up`, which is the default.
+  const [first] = argv;
+  const known = ['help', ...program.commands.map(command => command.name())];
+  if (first !== undefined && !first.startsWith('-') && !known.includes(first))
+    program.error(`folsom: there is no command ${first}; there are ${known.slice(1).join(', ')}`);
   await program.parseAsync(argv, { from: 'user' });
   return code;
 }

@@ -64,6 +64,8 @@ export function imageClient(options: ImageClientOptions): ImageClient {
           method,
           headers: {
             ...(context.authToken === null ? {} : { 'x-auth-token': context.authToken }),
+            // The image service logs the request under the id of the work it belongs to.
+            'x-openstack-request-id': context.requestId,
             ...headers,
           },
           signal: AbortSignal.timeout(timeoutMs),

@@ -225,7 +225,7 @@ async function boot(seam: ComputeSeam, operation: Operation, args: RunInstanceAr
       operation: 'boot',
       instanceUuid: operation.guest.uuid,
       clock: seam.world.clock,
-      log: seam.log,
+      log: seam.log.child({ requestId: operation.context.requestId }),
       observe: seam.observe,
       signal: operation.signal,
     });

@@ -1,6 +1,7 @@
 import { elevated, type RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import type { ConnectInfo } from '@folsom/nova/rpc/compute';
+import { call, contract } from '@folsom/rpc';
 import { type ComputeSeam, guestOf } from './seam.ts';
 
 /** Longest console text that travels over the bus, in characters; the end counts. */
@@ -45,6 +46,23 @@ export async function vncConsole(
   const connection = await seam.driver.vncConsole(guest);
   seam.log.info('console handed out', { instance: uuid, request: elevated(context).requestId });
   return { ...connection, token, access_url: `${base}?token=${token}` };
+}
+
+/** Only what the end of a guest needs of nova-consoleauth. */
+const consoleTokens = contract('consoleauth', '1.0', {
+  delete_tokens_for_instance: call<{ instance_uuid: string }, null>('1.0', 10_000),
+});
+
+/**
+ * Takes back the tokens of a guest that has stopped. They lead nowhere already, since the port is asked for at every
+ * use: nobody waits for the console service.
+ */
+export function revokeConsoles(seam: ComputeSeam, context: RequestContext, uuid: string): void {
+  if (!seam.settings.vnc_enabled) return;
+  void consoleTokens
+    .client(seam.bus)
+    .delete_tokens_for_instance(context, { instance_uuid: uuid })
+    .catch(error => seam.log.warn('cannot revoke console tokens', { instance: uuid, error }));
 }
 
 /** Whether this port still is the screen of this guest. */

@@ -3,7 +3,7 @@ import { cachedNetworkInfo, deleteInfoCache } from '@folsom/nova/instance-info-c
 import { vmState } from '@folsom/nova/instance-state';
 import { destroyInstance } from '@folsom/nova/instances';
 import type { NetworkInfo } from '@folsom/nova/network-info';
-import { call, contract } from '@folsom/rpc';
+import { revokeConsoles } from './console.ts';
 import type { Guest } from './driver.ts';
 import { addFault, type ComputeSeam, change, guestOf, InstanceGoes, networked, nowOf } from './seam.ts';
 import { runSteps, type Step } from './steps.ts';
@@ -17,11 +17,6 @@ interface Destruction {
 }
 
 const LIMIT_MS = 300_000;
-
-/** Only what the deletion of an instance needs of nova-consoleauth. */
-const consoleTokens = contract('consoleauth', '1.0', {
-  delete_tokens_for_instance: call<{ instance_uuid: string }, null>('1.0', 10_000),
-});
 
 /**
  * A deletion, in order. Nothing here is undone: each step can be repeated, and a deletion that was cut short is run
@@ -77,12 +72,7 @@ export const destroySteps: readonly Step<Destruction>[] = [
     timeoutMs: LIMIT_MS,
     run: async ({ seam, context, guest }) => {
       await seam.notify.usage(context, guest, 'delete.end');
-      if (!seam.settings.vnc_enabled) return;
-      // The instance is gone already and its tokens lead nowhere: nobody waits for the console service.
-      void consoleTokens
-        .client(seam.bus)
-        .delete_tokens_for_instance(context, { instance_uuid: guest.uuid })
-        .catch(error => seam.log.warn('cannot revoke console tokens', { instance: guest.uuid, error }));
+      revokeConsoles(seam, context, guest.uuid);
     },
   },
 ];
@@ -115,7 +105,7 @@ export async function terminateInstance(
           operation: 'delete',
           instanceUuid: uuid,
           clock: seam.world.clock,
-          log: seam.log,
+          log: seam.log.child({ requestId: context.requestId }),
           observe: seam.observe,
         },
       );

@@ -155,6 +155,8 @@ function identity(context: RequestContext): Record<string, string> {
   if (context.projectId) headers['x-tenant-id'] = context.projectId;
   if (context.roles.length > 0) headers['x-roles'] = context.roles.join(',');
   headers['x-identity-status'] = 'Confirmed';
+  // The image service logs the request under the id of the work it belongs to.
+  headers['x-openstack-request-id'] = context.requestId;
   return headers;
 }
 

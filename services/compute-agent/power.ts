@@ -1,6 +1,7 @@
 import type { RequestContext } from '@folsom/core';
 import { taskState, type VmState, vmState } from '@folsom/nova/instance-state';
 import type { InstanceChanges, UpdateCondition } from '@folsom/nova/instances';
+import { revokeConsoles } from './console.ts';
 import type { Guest } from './driver.ts';
 import { type ComputeSeam, change, networked, type Operation, onInstance, powerStateOf } from './seam.ts';
 
@@ -17,6 +18,8 @@ interface Transition {
   once?: boolean;
   /** Whether a failure leaves the instance in ERROR. */
   errorState?: boolean;
+  /** Whether the guest's screen is gone afterwards, and with it the tokens for it. */
+  endsConsoles?: boolean;
 }
 
 const network = (seam: ComputeSeam, { context, guest }: Operation) =>
@@ -28,12 +31,14 @@ const transitions = {
     to: vmState.stopped,
     run: (seam, { guest }) => seam.driver.powerOff(guest),
     event: 'power_off',
+    endsConsoles: true,
   },
   power_off_instance: {
     expected: [taskState.poweringOff, taskState.stopping],
     to: vmState.softDeleted,
     run: (seam, { guest }) => seam.driver.powerOff(guest),
     event: 'power_off',
+    endsConsoles: true,
   },
   start_instance: {
     expected: [taskState.poweringOn, taskState.starting],
@@ -58,6 +63,7 @@ const transitions = {
     event: 'suspend',
     once: true,
     errorState: true,
+    endsConsoles: true,
   },
   resume_instance: {
     expected: [taskState.resuming, null],
@@ -92,6 +98,7 @@ export async function transition(
       if (rule.event && !rule.once) await seam.notify.usage(context, guest, `${rule.event}.start`);
       await seam.observe?.(name, 'driver', uuid);
       await rule.run(seam, operation);
+      if (rule.endsConsoles) revokeConsoles(seam, context, uuid);
       await seam.observe?.(name, 'record', uuid);
       const after = await settle(seam, operation, { vm_state: rule.to }, rule.expected);
       if (rule.event) await seam.notify.usage(context, after, rule.once ? rule.event : `${rule.event}.end`);

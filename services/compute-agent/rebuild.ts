@@ -117,7 +117,7 @@ export async function rebuild(
     operation: 'rebuild',
     instanceUuid: guest.uuid,
     clock: seam.world.clock,
-    log: seam.log,
+    log: seam.log.child({ requestId: operation.context.requestId }),
     observe: seam.observe,
     signal: operation.signal,
   });

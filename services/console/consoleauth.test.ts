@@ -92,6 +92,10 @@ describe('console tokens', () => {
     await start();
     expect(await client().authorize_console(context, access)).toBeNull();
     expect(await check()).toEqual({ ...access, last_activity_at: clock.now() / 1000 });
+    expect(await check(), 'CVE-2015-0259: a token opens once').toBeNull();
+    await client().authorize_console(context, access);
+    const atOnce = await Promise.all([check(), check(), check()]);
+    expect(atOnce.filter(found => found !== null)).toHaveLength(1);
     expect(await check('another')).toBeNull();
     expect(await check('')).toBeNull();
     expect(await check('x'.repeat(100_000))).toBeNull();
@@ -102,8 +106,9 @@ describe('console tokens', () => {
   it('expire', async () => {
     await start({ console_token_ttl: '600' });
     await client().authorize_console(context, access);
+    await client().authorize_console(context, { ...access, token: 'later' });
     await clock.advance(599_000);
-    expect(await check()).not.toBeNull();
+    expect(await check('later')).not.toBeNull();
     await clock.advance(2000);
     expect(await check()).toBeNull();
   });
@@ -116,13 +121,14 @@ describe('console tokens', () => {
     owned = 5901;
     expect(await check()).toBeNull();
     owned = 5900;
-    expect(await check()).not.toBeNull();
     // The instance has left its host, or is deleted.
     await db.knex('instances').update({ host: null });
     expect(await check()).toBeNull();
     await db.knex('instances').update({ host: 'h1', deleted: 1 });
     expect(await check()).toBeNull();
     await db.knex('instances').update({ deleted: 0 });
+    expect(await check(), 'good again, and not used up by refusals').not.toBeNull();
+    await client().authorize_console(context, access);
     await client().delete_tokens_for_instance(context, { instance_uuid: uuid });
     expect([await check(), await check('second')]).toEqual([null, null]);
     // Without an instance there is nobody to ask.
@@ -151,6 +157,7 @@ describe.skipIf(serverMissing('memcached'))('tokens in memcached', () => {
     await first.stop();
     await start(servers);
     expect(await check()).toMatchObject({ instance_uuid: uuid, internal_access_path: '/pfäd' });
+    expect(await check()).toBeNull();
     expect(await check('a b\r\nflush_all')).toBeNull();
     await client().delete_tokens_for_instance(context, { instance_uuid: uuid });
     expect(await check()).toBeNull();

@@ -69,11 +69,16 @@ export async function startConsoleAuth(options: ConsoleAuthOptions): Promise<Run
       }
       const fields = { instance: access.instance_uuid, type: access.console_type };
       try {
-        if (await stillOwns(context, access)) {
+        if (!(await stillOwns(context, access))) {
+          log.warn('console token refused', { ...fields, why: 'its port is no longer this instance’s' });
+          return null;
+        }
+        // Once only: an address seen in a history, a log or over a shoulder opens nothing.
+        if (await tokens.consume(token)) {
           log.info('console token accepted', fields);
           return access;
         }
-        log.warn('console token refused', { ...fields, why: 'its port is no longer this instance’s' });
+        log.warn('console token refused', { ...fields, why: 'it has been used' });
       } catch (error) {
         log.warn('console token refused', { ...fields, why: (error as Error).message });
       }

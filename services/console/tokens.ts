@@ -7,6 +7,8 @@ export interface Tokens {
   authorize(access: AuthorizeConsoleArgs): Promise<void>;
   /** What a token opens; undefined when it is unknown or too old. */
   find(token: string): Promise<ConsoleAccess | undefined>;
+  /** Uses a token up; false when somebody else has been faster. */
+  consume(token: string): Promise<boolean>;
   deleteOfInstance(uuid: string): Promise<void>;
 }
 
@@ -54,6 +56,13 @@ export function consoleTokens(store: TokenStore, clock: Clock, ttlS: number): To
       // The lists of instances are in the same store.
       return Array.isArray(access) || access.token !== token ? undefined : access;
     },
+
+    consume: token =>
+      inTurn(async () => {
+        const there = (await store.get(token)) !== undefined;
+        await store.delete(token);
+        return there;
+      }),
 
     deleteOfInstance: uuid =>
       inTurn(async () => {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,14 +8,18 @@ import { promisify } from 'node:util';
 import {
   freePorts,
   type MariaDb,
+  programFile,
   type RabbitServer,
+  type RedisServer,
   type RunningProgram,
   runProgram,
   serverMissing,
   startMariaDb,
   startProgram,
   startRabbit,
+  startRedis,
 } from '@folsom/testing';
+import { eventually } from '@folsom/testing/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
@@ -28,10 +33,16 @@ interface Service {
   healthcheck?: { test: string[] };
 }
 
-const compose = parse(await readFile(join(ROOT, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
+const compose = parse(await readFile(join(ROOT, 'docker-compose.yml'), 'utf8'), {
+  merge: true,
+  maxAliasCount: -1,
+}) as {
   services: Record<string, Service>;
 };
 const ours = Object.entries(compose.services).filter(([, service]) => service.build);
+
+/** Every port that a container listens on. */
+const PORTS = '5000 35357 9292 9191 8774 8775 6080 6081 8080 6002 6001 6000'.split(' ');
 
 describe('docker-compose.yml', () => {
   it('builds every service of ours from a target the Dockerfile has, with a command that exists', async () => {
@@ -42,7 +53,9 @@ describe('docker-compose.yml', () => {
     for (const [name, service] of ours) {
       const dockerfile = await readFile(join(ROOT, service.build!.dockerfile), 'utf8');
       expect(dockerfile, name).toMatch(new RegExp(`^FROM \\w+ AS ${service.build!.target}$`, 'm'));
-      expect(Object.keys(manifest.bin), name).toContain(service.command![0]);
+      const [program, script] = service.command!;
+      if (program === 'node') expect(existsSync(join(ROOT, script!)), `${name}: ${script}`).toBe(true);
+      else expect(Object.keys(manifest.bin), name).toContain(program);
       for (const needed of Object.keys(service.depends_on ?? {})) {
         expect(Object.keys(compose.services), `${name} waits for ${needed}`).toContain(needed);
       }
@@ -58,24 +71,24 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  const missing = serverMissing('mariadb') || serverMissing('rabbit');
-  describe.skipIf(missing)('its commands, against a MariaDB and a RabbitMQ of our own', () => {
+  const missing = serverMissing('mariadb') || serverMissing('rabbit') || serverMissing('redis');
+  describe.skipIf(missing)('its commands, against a MariaDB, a RabbitMQ and a Redis of our own', () => {
     let dir: string;
     let mariadb: MariaDb;
     let rabbit: RabbitServer;
+    let redis: RedisServer;
     const programs: RunningProgram[] = [];
     /** The ports of the file, moved out of everybody's way. */
     const moved: Record<string, number> = {};
 
     beforeAll(async () => {
       dir = await mkdtemp(join(tmpdir(), 'folsom-compose-'));
-      [mariadb, rabbit] = await Promise.all([startMariaDb(), startRabbit()]);
+      [mariadb, rabbit, redis] = await Promise.all([startMariaDb(), startRabbit(), startRedis()]);
       for (const name of ['keystone', 'glance', 'nova']) await mariadb.createDatabase(name);
       await rabbit.ctl('add_user', 'folsom', 'compose-test');
       await rabbit.ctl('set_permissions', 'folsom', '.*', '.*', '.*');
-      const names = ['5000', '35357', '9292', '9191', '8774', '8775', '6080'];
-      const free = await freePorts(names.length);
-      for (const [index, name] of names.entries()) moved[name] = free[index]!;
+      const free = await freePorts(PORTS.length);
+      for (const [index, name] of PORTS.entries()) moved[name] = free[index]!;
       const settings: Record<string, string | number> = {
         password: 'compose-test',
         adminToken: 'compose-admin-token',
@@ -94,6 +107,12 @@ describe('docker-compose.yml', () => {
         computePort: moved['8774']!,
         metadataPort: moved['8775']!,
         novncPort: moved['6080']!,
+        xvpvncPort: moved['6081']!,
+        swiftProxyPort: moved['8080']!,
+        accountPort: moved['6002']!,
+        containerPort: moved['6001']!,
+        objectPort: moved['6000']!,
+        redis: redis.url.replace(/^redis:\/\//, ''),
         computeDriver: 'fake.FakeDriver',
         fakeNetwork: 'True',
         host: 'compose',
@@ -107,37 +126,66 @@ describe('docker-compose.yml', () => {
     afterAll(async () => {
       await Promise.all(programs.map(program => program.stop()));
       await rabbit?.stop();
+      await redis?.stop();
       await mariadb?.stop();
       await rm(dir, { recursive: true, force: true });
     });
 
-    const argumentsOf = (service: Service) =>
-      service.command!.slice(1).map(word => word.replace('/etc/folsom', join(dir, 'etc')));
+    /** Words of a command with the places of a container replaced by the test's. */
+    const wordsOf = (service: Service): string[] =>
+      service.command!.map(word =>
+        word
+          .replace(/\b\d{4,5}\b/, port => String(moved[port] ?? port))
+          .replace('/etc/folsom', join(dir, 'etc'))
+          .replace('/var/lib/folsom', dir)
+          .replace('keystone:', '127.0.0.1:'),
+      );
+    /** Services that prepare something and end. */
+    const prepares = ([, service]: [string, Service]) =>
+      /^(folsom|node|\w+-manage)$/.test(service.command![0]!);
+    const bin = join(ROOT, 'node_modules', '.bin');
 
-    it('create the databases and run every service until it is ready', async () => {
-      for (const [name, service] of ours.filter(([, item]) =>
-        item.command!.some(word => /sync$/.test(word)),
-      )) {
-        const done = await runProgram(service.command![0]!, argumentsOf(service));
-        expect(done.code, `${name}: ${done.stderr}`).toBe(0);
-      }
-      for (const [name, service] of ours.filter(
-        ([, item]) => !item.command!.some(word => /sync$/.test(word)),
-      )) {
-        const port = service.healthcheck?.test.at(-1);
-        programs.push(
-          await startProgram(service.command![0]!, argumentsOf(service), {
-            logFile: join(dir, `${name}.log`),
-            ...(port === undefined
-              ? { until: /"message":"ready"/ }
-              : { ports: [{ host: '127.0.0.1', port: moved[port]! }] }),
-          }),
+    const runToEnd = async (name: string, service: Service) => {
+      const [program, ...words] = wordsOf(service);
+      const [file, argv] =
+        program === 'node' ? [join(ROOT, words[0]!), words.slice(1)] : [programFile(program!), words];
+      await promisify(execFile)(process.execPath, [file, ...argv], {
+        env: {
+          PATH: `${bin}:${process.env.PATH}`,
+          FOLSOM_ADMIN_TOKEN: 'compose-admin-token',
+          FOLSOM_PASSWORD: 'compose-test',
+        },
+      }).catch(error => {
+        throw new Error(`${name}: ${error.stdout}${error.stderr}`);
+      });
+    };
+    const startOne = async (name: string, service: Service) => {
+      const [program, ...words] = wordsOf(service);
+      const [port, path = '/readyz'] = service.healthcheck?.test.slice(3) ?? [];
+      programs.push(
+        await startProgram(program!, words, {
+          logFile: join(dir, `${name}.log`),
+          ...(port === undefined
+            ? { until: /"message":"ready"/ }
+            : { ports: [{ host: '127.0.0.1', port: moved[port]! }] }),
+        }),
+      );
+      if (port === undefined) return;
+      const ready = await fetch(`http://127.0.0.1:${moved[port]}${path}`);
+      expect(ready.status, `${name}: ${await ready.text()}`).toBe(200);
+    };
+
+    it('prepare and run every service, each after what it waits for', async () => {
+      const waiting = new Map(ours);
+      while (waiting.size > 0) {
+        const next = [...waiting].filter(([, { depends_on = {} }]) =>
+          Object.keys(depends_on).every(needed => !waiting.has(needed)),
         );
-        if (port === undefined) continue;
-        const ready = await fetch(`http://127.0.0.1:${moved[port]}/readyz`);
-        expect(ready.status, `${name}: ${await ready.text()}`).toBe(200);
+        expect(next.length, `a circle among ${[...waiting.keys()]}`).toBeGreaterThan(0);
+        await Promise.all(next.map(entry => (prepares(entry) ? runToEnd(...entry) : startOne(...entry))));
+        for (const [name] of next) waiting.delete(name);
       }
-      expect(programs.length).toBeGreaterThan(8);
+      expect(programs.length).toBeGreaterThan(20);
       // What crosses them all: every daemon has reported to the database.
       const listed = await runProgram('nova-manage', [
         '--config-file',
@@ -150,10 +198,86 @@ describe('docker-compose.yml', () => {
         'nova-network',
         'nova-compute',
         'nova-consoleauth',
+        'nova-console',
         'nova-cert',
       ]) {
         expect(listed.stdout).toMatch(new RegExp(`^${daemon} .*:-\\)`, 'm'));
       }
     }, 240_000);
+
+    it('make a cloud: an administrator logs in, uploads an image, boots a server and stores an object', async () => {
+      const at = (port: string, path: string) => `http://127.0.0.1:${moved[port]}${path}`;
+      const login = await fetch(at('5000', '/v2.0/tokens'), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({
+          auth: {
+            tenantName: 'admin',
+            passwordCredentials: { username: 'admin', password: 'compose-test' },
+          },
+        }),
+      });
+      const { access } = (await login.json()) as {
+        access: { token: { id: string; tenant: { id: string } }; serviceCatalog: { type: string }[] };
+      };
+      expect(access.serviceCatalog.map(service => service.type).sort()).toEqual([
+        'compute',
+        'identity',
+        'image',
+        'object-store',
+      ]);
+      const tenant = access.token.tenant.id;
+      const ask = async (
+        method: string,
+        url: string,
+        headers: Record<string, string> = {},
+        body?: string,
+      ) => {
+        const response = await fetch(url, {
+          method,
+          headers: { 'x-auth-token': access.token.id, ...headers },
+          ...(body === undefined ? {} : { body }),
+        });
+        const text = await response.text();
+        expect(response.ok, `${method} ${url}: ${response.status} ${text}`).toBe(true);
+        return text;
+      };
+      const json = { 'content-type': 'application/json' };
+
+      const network = await runProgram('nova-manage', [
+        ...['--config-file', join(dir, 'etc', 'nova.conf'), 'network', 'create'],
+        ...['--label=private', '--fixed_range_v4=10.8.0.0/24', '--bridge=br100'],
+      ]);
+      expect(network.code, network.stderr).toBe(0);
+      const image = await ask(
+        'POST',
+        at('9292', '/v1/images'),
+        {
+          'content-type': 'application/octet-stream',
+          'x-image-meta-name': 'small',
+          'x-image-meta-disk_format': 'raw',
+          'x-image-meta-container_format': 'bare',
+        },
+        'image',
+      );
+      const { id: imageRef } = (JSON.parse(image) as { image: { id: string } }).image;
+      const servers = at('8774', `/v2/${tenant}/servers`);
+      const made = await ask(
+        'POST',
+        servers,
+        json,
+        JSON.stringify({ server: { name: 'first', imageRef, flavorRef: '1' } }),
+      );
+      const { id } = (JSON.parse(made) as { server: { id: string } }).server;
+      await eventually(
+        async () =>
+          (JSON.parse(await ask('GET', `${servers}/${id}`)) as { server: { status: string } }).server.status,
+      ).toBe('ACTIVE');
+
+      const box = at('8080', `/v1/AUTH_${tenant}/box`);
+      await ask('PUT', box);
+      await ask('PUT', `${box}/note`, {}, 'kept');
+      expect(await ask('GET', `${box}/note`)).toBe('kept');
+    }, 120_000);
   });
 });

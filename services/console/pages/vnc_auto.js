@@ -29,7 +29,11 @@ function open() {
   });
   rfb.addEventListener('disconnect', event => {
     element('ctrl-alt-del').disabled = true;
-    say(event.detail.clean ? 'Disconnected' : 'The console cannot be reached. Ask for a new address.');
+    say(
+      event.detail.clean
+        ? 'Disconnected'
+        : 'The console cannot be reached. An address opens it once: ask for a new one.',
+    );
   });
   rfb.addEventListener('desktopname', event => {
     element('name').textContent = event.detail.name;
