@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import type { Layout, PartName, Ports } from './layout.ts';
+import { type Layout, PARTS, type PartName, type Ports } from './layout.ts';
 import type { Secrets } from './secrets.ts';
 
 /** What the first start puts into keystone; every step looks first, so that it may be repeated after a crash. */
@@ -136,7 +136,16 @@ export async function populate(options: BootstrapOptions): Promise<void> {
     '/endpoints',
     'endpoints',
   );
-  for (const { url, adminUrl, ...service } of catalogServices(hostIp, ports, parts)) {
+  const wanted = catalogServices(hostIp, ports, parts);
+  // What an earlier start ran and this one does not leaves the catalog.
+  const idle = catalogServices(hostIp, ports, PARTS).filter(
+    ({ name }) => !wanted.some(service => service.name === name),
+  );
+  for (const { id } of services.filter(({ name }) => idle.some(service => service.name === name))) {
+    for (const endpoint of endpoints.filter(({ service_id }) => service_id === id))
+      await api.request('DELETE', `/endpoints/${endpoint.id}`);
+  }
+  for (const { url, adminUrl, ...service } of wanted) {
     const id = await api.ensure(services, service.name, '/OS-KSADM/services', 'OS-KSADM:service', service);
     const present = endpoints.filter(endpoint => endpoint.service_id === id);
     const right = (endpoint: (typeof endpoints)[number]) =>
