@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { authTokenHook, type TokenValidator } from '@folsom/auth';
 import type { Config } from '@folsom/config';
 import type { RunningService, World } from '@folsom/core';
@@ -22,7 +22,7 @@ import { scrubQueue } from './scrubber/queue.ts';
 import { openStores } from './stores/index.ts';
 import { configuredCache } from './tools.ts';
 import { createCopies } from './upload/copies.ts';
-import { uploadJournal, volatileJournal } from './upload/journal.ts';
+import { type UploadJournal, uploadJournal, volatileJournal } from './upload/journal.ts';
 import { recoverUploads } from './upload/recovery.ts';
 import { createUploads } from './upload/uploads.ts';
 import { v1Routes } from './v1/routes.ts';
@@ -69,9 +69,7 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
   const plainRegistry = options.registry ?? (db ? localRegistry({ db, world, limits: settings }) : null);
   if (!plainRegistry) throw new Error('glance-api needs a database or a registry');
   const stores = await openStores(config, world);
-  const journalDirectory =
-    settings.upload_journal_dir ?? (stores.fileDirectory ? join(stores.fileDirectory, '.uploads') : null);
-  const journal = journalDirectory ? await uploadJournal(journalDirectory, world) : volatileJournal;
+  const journal = await openJournal(config, stores.fileDirectory, world);
   const cached = /cach/.test(flavor) && settings.image_cache_dir !== null;
   const parts: ApiParts = {
     world,
@@ -162,6 +160,26 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
       return stopping;
     },
   };
+}
+
+async function openJournal(
+  config: Config,
+  fileDirectory: string | null,
+  world: World,
+): Promise<UploadJournal> {
+  const { upload_journal_dir, scrubber_datadir } = config.of(imageOptions);
+  if (upload_journal_dir) return uploadJournal(upload_journal_dir, world);
+  if (fileDirectory) return uploadJournal(join(fileDirectory, '.uploads'), world);
+  const beside = join(dirname(scrubber_datadir), 'uploads');
+  try {
+    return await uploadJournal(beside, world);
+  } catch (error) {
+    world.log.warn('uploads cannot be noted, so that a restart will not clean up; set upload_journal_dir', {
+      directory: beside,
+      error,
+    });
+    return volatileJournal;
+  }
 }
 
 /** Deployer-defined properties of the version 2 schema: `schema-image.json` beside a configuration file. */

@@ -90,7 +90,7 @@ export const imageOptions = options('DEFAULT', {
 
   upload_journal_dir: str(
     null,
-    'Where uploads in progress are noted, so that a restart can clean up; default: inside the file store',
+    'Where uploads in progress are noted, so that a restart can clean up; default: inside the file store, without one `uploads` beside scrubber_datadir',
   ),
   external_source_networks: list(
     [],

@@ -283,6 +283,8 @@ describe('locations', () => {
       object: 'object',
     });
     expect(formatSwiftLocation(parseSwiftLocation(text))).toBe(text);
+    const slash = { ...parseSwiftLocation(text), key: 'a/b@c:d%2F' };
+    expect(parseSwiftLocation(formatSwiftLocation(slash))).toEqual(slash);
     for (const bad of [
       'swift://a',
       'swift://u:k@a/c',

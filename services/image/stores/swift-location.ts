@@ -38,11 +38,12 @@ export function parseSwiftLocation(location: string): SwiftLocation {
   }
 }
 
-/** Python's `urllib.quote` leaves the slash as it is. */
-const quote = (text: string): string => encodeURIComponent(text).replaceAll('%2F', '/');
-
 export function formatSwiftLocation(location: SwiftLocation): string {
-  const credentials = location.user && location.key ? `${quote(location.user)}:${quote(location.key)}@` : '';
+  // The original leaves slashes in a key as they are, and cannot read such a location any more.
+  const credentials =
+    location.user && location.key
+      ? `${encodeURIComponent(location.user)}:${encodeURIComponent(location.key)}@`
+      : '';
   const address = location.address.replace(/^https?:\/\//, '').replace(/^\/+|\/+$/g, '');
   return `${location.scheme}://${credentials}${address}/${location.container}/${location.object}`;
 }

@@ -16,6 +16,7 @@ type Options = OptionValues<(typeof storeOptions)['options']>;
 const MEGABYTE = 1000 * 1024;
 const LISTING_MAX = 10_000;
 const CONNECTIONS_MAX = 100;
+const SEGMENTS_MAX = 1_000_000;
 
 /** Keeps images as objects in swift; large ones, and those of unknown size, in segments under a manifest. */
 export function swiftStore(options: Options, parts: { guard: AddressGuard; world: World }): Store {
@@ -87,9 +88,17 @@ export function swiftStore(options: Options, parts: { guard: AddressGuard; world
     container: string,
     object: string,
   ): Promise<number> => {
-    const names = await segmentNames(connection, container, object);
-    for (const name of names) await removeObject(connection, container, name);
-    return names.length;
+    const names = new Set(await segmentNames(connection, container, object));
+    let removed = 0;
+    for (const name of names.add(object)) if (await removeObject(connection, container, name)) removed += 1;
+    // A listing may not show yet what was stored a moment ago: segments are numbered without gaps.
+    for (let number = 1; number <= SEGMENTS_MAX; number++) {
+      const name = segmentName(object, number);
+      if (names.has(name)) continue;
+      if (!(await removeObject(connection, container, name))) break;
+      removed += 1;
+    }
+    return removed;
   };
 
   return {
@@ -275,7 +284,7 @@ async function putSegments(
   for (let number = 1; ; number++) {
     const segment = await parts.next();
     if (segment === null) break;
-    const name = `${location.object}-${String(number).padStart(5, '0')}`;
+    const name = segmentName(location.object, number);
     const response = await connection.request('PUT', [location.container, name], {
       headers: { 'transfer-encoding': 'chunked', 'content-type': 'application/octet-stream' },
       body: segment,
@@ -328,6 +337,9 @@ function splitStream(
   };
 }
 
+const segmentName = (object: string, number: number): string =>
+  `${object}-${String(number).padStart(5, '0')}`;
+
 /** The object and its segments: `<object>` and `<object>-00001`, nothing else of that prefix. */
 async function segmentNames(
   connection: SwiftConnection,
@@ -358,9 +370,11 @@ async function segmentNames(
   }
 }
 
-async function removeObject(connection: SwiftConnection, container: string, name: string): Promise<void> {
+/** Resolves to false when there was none. */
+async function removeObject(connection: SwiftConnection, container: string, name: string): Promise<boolean> {
   const response = await connection.request('DELETE', [container, name]);
   discard(response);
-  if (response.statusCode === 404) return;
+  if (response.statusCode === 404) return false;
   await expect(response, [200, 204]);
+  return true;
 }

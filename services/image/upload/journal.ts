@@ -94,7 +94,7 @@ export async function uploadJournal(directory: string, world: World): Promise<Up
   };
 }
 
-/** A journal for compositions that have no directory: nothing survives the process. */
+/** A journal for hosts that have no directory for one: nothing survives the process. */
 export const volatileJournal: UploadJournal = {
   open: async () => ({ close: async () => {} }),
   abandoned: async () => [],
