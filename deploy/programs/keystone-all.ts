@@ -3,7 +3,7 @@ import { commonOptions, loadConfig } from '@folsom/config';
 import { createLogger, systemClock, systemRandom } from '@folsom/core';
 import { openDatabase } from '@folsom/db';
 import { identityOptions, keystoneSqlOptions, keystoneTokenOptions, startIdentity } from '@folsom/identity';
-import { createRabbitBus, rpcOptions } from '@folsom/rpc';
+import { rpcOptions } from '@folsom/rpc/options';
 import { programLog } from '../program-log.ts';
 import { runUntilSignal } from '../run.ts';
 
@@ -27,7 +27,7 @@ export async function main(argv: string[]): Promise<number> {
   log.debug('configuration', config.dump());
   const db = await openDatabase({ connection: config.of(keystoneSqlOptions).connection, log });
   const bus = config.of(keystoneTokenOptions).revocation_bus
-    ? createRabbitBus({ options: config.of(rpcOptions), world })
+    ? (await import('@folsom/rpc')).createRabbitBus({ options: config.of(rpcOptions), world })
     : null;
   try {
     const service = await startIdentity({ config, db, bus, world, host: hostname() });

@@ -4,7 +4,7 @@ import { type Database, openDatabase } from '@folsom/db';
 import { identityOptions, keystoneSqlOptions } from '@folsom/identity';
 import { commands, MissingParameter } from '@folsom/identity/manage/commands';
 import { listCommands } from '@folsom/identity/manage/usage';
-import { rpcOptions } from '@folsom/rpc';
+import { rpcOptions } from '@folsom/rpc/options';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 

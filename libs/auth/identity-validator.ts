@@ -2,7 +2,6 @@ import type { KeyObject } from 'node:crypto';
 import { userInfo } from 'node:os';
 import type { World } from '@folsom/core';
 import type { Bus } from '@folsom/rpc';
-import { Redis } from 'ioredis';
 import { buildCatalog, type CatalogEndpoint, type CatalogPorts } from './catalog.ts';
 import { type KeystoneClient, keystoneClient } from './keystone-client.ts';
 import { offlineValidator } from './offline-validator.ts';
@@ -83,15 +82,7 @@ export async function identityValidator(options: IdentityValidatorOptions): Prom
   const cache =
     settings.redisUrl === null
       ? memoryTokenCache()
-      : redisTokenCache(
-          new Redis(settings.redisUrl, {
-            commandTimeout: REDIS_MS,
-            maxRetriesPerRequest: 0,
-            enableOfflineQueue: false,
-          }).on('error', error => world.log.warn('the token cache does not answer', { error })),
-          settings.cacheSecurity,
-          world.random,
-        );
+      : redisTokenCache(await connectRedis(settings.redisUrl, world), settings.cacheSecurity, world.random);
   const online = onlineValidator({
     client,
     cache,
@@ -120,4 +111,14 @@ export async function identityValidator(options: IdentityValidatorOptions): Prom
       await client.close();
     },
   };
+}
+
+/** Loaded on demand: most deployments have no shared cache, and the library is as large as the rest of a service. */
+async function connectRedis(url: string, world: World) {
+  const { Redis } = await import('ioredis');
+  return new Redis(url, {
+    commandTimeout: REDIS_MS,
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+  }).on('error', error => world.log.warn('the token cache does not answer', { error }));
 }

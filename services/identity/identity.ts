@@ -1,12 +1,7 @@
 import { existsSync } from 'node:fs';
-import {
-  isAdminRole,
-  type RevocationList,
-  revocationList,
-  signedTokenReader,
-  type TokenInfo,
-  type TokenValidator,
-} from '@folsom/auth';
+import { type RevocationList, revocationList } from '@folsom/auth/revocations';
+import { signedTokenReader } from '@folsom/auth/signed-token';
+import { isAdminRole, type TokenInfo, type TokenValidator } from '@folsom/auth/token';
 import { type Config, findConfigFile } from '@folsom/config';
 import { Fault, type RunningService, sqlSeconds, type Timer, type World } from '@folsom/core';
 import { checkSchema, type Database } from '@folsom/db';

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 import { ALPHANUMERIC, secretsEqual, type World } from '@folsom/core';
 import { crypt } from '@folsom/host/crypt';
 import { LRUCache } from 'lru-cache';
@@ -23,7 +23,7 @@ export interface Passwords {
 export function passwords(options: { world: World; rounds: number }): Passwords {
   const { world, rounds } = options;
   // Known to this process only: the digests are of no use to anybody else.
-  const key = world.random.bytes(32);
+  const key = createSecretKey(world.random.bytes(32));
   const verified = new LRUCache<string, number>({ max: IDENTITY_LIMITS.verifiedPairsMax });
   const underWay = new Map<string, Promise<boolean>>();
   const nobody = `$6$rounds=${rounds}$${world.random.text(SALT_CHARS, SALT_ALPHABET)}$${'.'.repeat(86)}`;

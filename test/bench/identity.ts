@@ -128,22 +128,25 @@ async function offline(print: (line: string) => void): Promise<void> {
     catalog: async () => [],
   });
   const tokens = Array.from({ length: 1000 }, (_, i) => make(`key-${i}`));
-  const round = async () => {
-    const start = performance.now();
-    for (const token of tokens) if ((await validator.validate(token)) === null) throw new Error('not valid');
-    return (performance.now() - start) / tokens.length;
+  // Processor time: a machine that does other things, too, lets the clock run on.
+  const round = async (some: readonly string[]) => {
+    const before = process.cpuUsage();
+    for (const token of some) if ((await validator.validate(token)) === null) throw new Error('not valid');
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / some.length;
   };
-  const first = await round();
-  await round();
-  const again = await round();
+  await round(Array.from({ length: 500 }, (_, i) => make(`warming-up-${i}`)));
+  const first = await round(tokens);
+  await round(tokens);
+  const again = await round(tokens);
   const bytes = Buffer.from(tokens[0]!);
   const key = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const;
   const signature = sign('sha256', bytes, { key: privateKey, dsaEncoding: 'ieee-p1363' });
-  const bare = performance.now();
-  for (let i = 0; i < 500; i++) verify('sha256', bytes, key, signature);
-  print(`reference: ES256 verification alone ${((performance.now() - bare) * 2).toFixed(1)} µs`);
+  const bare = process.cpuUsage();
+  for (let i = 0; i < 1000; i++) verify('sha256', bytes, key, signature);
+  print(`reference: ES256 verification alone ${(process.cpuUsage(bare).user / 1000).toFixed(1)} µs`);
   print(
-    `offline validation, 10,000 revocations known: first time ${(first * 1000).toFixed(1)} µs, then ${(again * 1000).toFixed(1)} µs (aim: < 100); a token has ${tokens[0]!.length} characters`,
+    `offline validation, 10,000 revocations known: first time ${first.toFixed(1)} µs, then ${again.toFixed(1)} µs (aim: < 100); a token has ${tokens[0]!.length} characters`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { isEndpointTemplate } from '@folsom/auth';
+import { isEndpointTemplate } from '@folsom/auth/catalog';
 import { fault, missing } from '../faults.ts';
 import {
   createEndpoint,

@@ -1,4 +1,5 @@
-import { type CatalogEntry, looksSigned } from '@folsom/auth';
+import type { CatalogEntry } from '@folsom/auth/catalog';
+import { looksSigned } from '@folsom/auth/signed-token';
 import { isoSeconds } from '@folsom/core';
 import type { Token, TokenFacts } from '../tokens/token.ts';
 

@@ -2,11 +2,9 @@ import {
   listenToRevocations,
   REVOCATION_METHOD,
   REVOCATION_TOPIC,
-  type Revocation,
-  type RevocationList,
   type RevocationListener,
-  readRevocations,
-} from '@folsom/auth';
+} from '@folsom/auth/revocation-feed';
+import { type Revocation, type RevocationList, readRevocations } from '@folsom/auth/revocations';
 import { adminContext, type Timer, type World } from '@folsom/core';
 import type { Database, Knex } from '@folsom/db';
 import type { Bus } from '@folsom/rpc';
