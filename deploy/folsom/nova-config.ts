@@ -33,6 +33,8 @@ export function novaConfig(
       libvirt_type: compute.why.startsWith('KVM') ? 'kvm' : 'qemu',
       firewall_driver: real ? 'nova.virt.libvirt.firewall.IptablesFirewallDriver' : null,
       network_manager: 'nova.network.manager.FlatDHCPManager',
+      // Guests read their key from the metadata service; written into disks, every guest would need a whole copy.
+      libvirt_inject_key: false,
       fake_network: !real,
       flat_network_bridge: BRIDGE,
       fixed_range: fixedRange,

@@ -1,0 +1,75 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { silentLogger } from '@folsom/core';
+import { buildGuestImage } from '@folsom/deploy/guest-image/build';
+import { run } from '@folsom/host';
+import { canMakeNamespaces, hostNamespace, startProgram, tempDir } from '@folsom/testing';
+
+const OFFSET = 24_000;
+const HOST_IP = '192.0.2.10';
+const MEASURE = fileURLToPath(new URL('./boot/measure.ts', import.meta.url));
+const GUEST_IMAGE = fileURLToPath(new URL('../../.cache/guest-image', import.meta.url));
+const MEASURE_MS = 600_000;
+
+/**
+ * From POST servers to ACTIVE to the first ssh login, over the whole cloud as `folsom up` runs it: with the fake hypervisor,
+ * and with real guests beside the very same guests started by bare virsh in the same run.
+ */
+export async function bench(print: (line: string) => void): Promise<void> {
+  await fake(print);
+  if (!canMakeNamespaces()) return print('real guests need root: fake hypervisor only');
+  await real(print);
+}
+
+async function fake(print: (line: string) => void): Promise<void> {
+  const place = tempDir('bench-boot');
+  const dir = join(place.path, 'var');
+  try {
+    const cloud = await startProgram(
+      'folsom',
+      ['up', '--state-dir', dir, '--ports-offset', String(OFFSET), '--compute-driver', 'fake'],
+      { logFile: join(place.path, 'log'), until: /^ready in [\d.]+ s$/m, timeoutMs: 120_000 },
+    );
+    try {
+      print(await measure([], 'fake', dir));
+    } finally {
+      await cloud.stop();
+    }
+  } finally {
+    place.remove();
+  }
+}
+
+async function real(print: (line: string) => void): Promise<void> {
+  const place = tempDir('bench-boot');
+  const dir = join(place.path, 'var');
+  const host = await hostNamespace(`bb${process.pid % 100_000}`, [`${HOST_IP}/24`]);
+  try {
+    await mkdir(GUEST_IMAGE, { recursive: true });
+    await buildGuestImage({ directory: GUEST_IMAGE, log: silentLogger });
+    // A host without a way out cannot download packages: it gets an image built before.
+    await mkdir(dir);
+    await run(['cp', '-a', GUEST_IMAGE, join(dir, 'guest-image')], { timeoutMs: 30_000 });
+    const cloud = await startProgram('folsom', ['up', '--state-dir', dir, '--compute-driver', 'libvirt'], {
+      logFile: join(place.path, 'log'),
+      enter: host.enter,
+      until: /^ready in [\d.]+ s$/m,
+      timeoutMs: 120_000,
+    });
+    try {
+      print(await measure(host.enter, 'libvirt', dir));
+    } finally {
+      await cloud.stop();
+    }
+  } finally {
+    await host.remove();
+    place.remove();
+  }
+}
+
+/** The measuring runs where the cloud is, which may be in a namespace. */
+async function measure(enter: readonly string[], driver: string, dir: string): Promise<string> {
+  const done = await run([...enter, process.execPath, MEASURE, driver, dir], { timeoutMs: MEASURE_MS });
+  return done.stdout.trimEnd();
+}
