@@ -33,6 +33,16 @@ export async function createDisk(path: string, format: 'raw' | 'qcow2', size: nu
   await run(['qemu-img', 'create', '-q', '-f', format, path, String(size)], quick);
 }
 
+/** Size and base of a disk whose format is known; also of one that a guest has open. */
+export async function diskFacts(
+  path: string,
+  format: 'raw' | 'qcow2',
+): Promise<{ virtualSize: number; backingFile: string | undefined }> {
+  const { stdout } = await run(['qemu-img', 'info', '-U', '--output=json', '-f', format, path], quick);
+  const facts = JSON.parse(stdout) as { 'virtual-size': number; 'backing-filename'?: string };
+  return { virtualSize: facts['virtual-size'], backingFile: facts['backing-filename'] };
+}
+
 /** Makes a disk larger. */
 export async function growDisk(path: string, format: 'raw' | 'qcow2', size: number): Promise<void> {
   await run(['qemu-img', 'resize', '-q', '-f', format, path, String(size)], quick);

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemRandom } from '@folsom/core';
 import { type RunOptions, type RunResult, run } from '@folsom/host';
 import { type NetworkNamespace, networkNamespace } from './network-namespace.ts';
 
@@ -16,8 +17,8 @@ export interface HostNamespace {
   enter: readonly string[];
   /** Runs a program on this host to its end. Any exit code is accepted. */
   exec(argv: readonly string[], options?: Partial<RunOptions>): Promise<RunResult>;
-  /** Starts virtlogd and libvirtd as a host's init would. */
-  startLibvirtd(): Promise<void>;
+  /** Starts virtlogd and libvirtd as a host's init would; with `tcp`, others may send guests here. */
+  startLibvirtd(options?: { tcp?: boolean }): Promise<void>;
   /** Kills libvirtd (guests stay). */
   killLibvirtd(signal?: NodeJS.Signals): Promise<void>;
   /** Ends everything inside and removes it. */
@@ -47,6 +48,8 @@ const LIBVIRTD_CONF = `auth_unix_ro = "none"
 auth_unix_rw = "none"
 unix_sock_group = "root"
 log_outputs = "2:file:/var/log/libvirt/libvirtd.log"
+listen_tls = 0
+auth_tcp = "none"
 `;
 
 /** Makes a host called `name` (at most 9 characters) whose `eth0` has the addresses given. */
@@ -59,7 +62,9 @@ export async function hostNamespace(name: string, addresses: readonly string[]):
     await rm(join(dir, 'etc', 'qemu', 'networks', 'autostart'), { recursive: true, force: true });
   }
   await writeFile(join(dir, 'etc', 'qemu.conf'), QEMU_CONF);
-  await writeFile(join(dir, 'etc', 'libvirtd.conf'), LIBVIRTD_CONF);
+  // Hosts are told apart by this.
+  const uuid = `host_uuid = "${systemRandom.uuid()}"\n`;
+  await writeFile(join(dir, 'etc', 'libvirtd.conf'), LIBVIRTD_CONF + uuid);
   for (const folder of ['lib/qemu', 'lib/images']) await mkdir(join(dir, folder), { recursive: true });
 
   // A sleeping process holds the mount namespace; later programs join it.
@@ -87,11 +92,12 @@ export async function hostNamespace(name: string, addresses: readonly string[]):
     dir,
     enter,
     exec,
-    startLibvirtd: async () => {
+    startLibvirtd: async ({ tcp = false } = {}) => {
       if (!existsSync(join(dir, 'virtlogd.pid'))) {
         await exec(['virtlogd', '-d', '-p', join(dir, 'virtlogd.pid')], { allowedCodes: [0] });
       }
-      await exec(['libvirtd', '-d', '-p', join(dir, 'libvirtd.pid')], { allowedCodes: [0] });
+      const listen = tcp ? ['--listen'] : [];
+      await exec(['libvirtd', '-d', ...listen, '-p', join(dir, 'libvirtd.pid')], { allowedCodes: [0] });
       const deadline = performance.now() + 60_000;
       while (!existsSync(join(dir, 'run', 'libvirt-sock'))) {
         if (performance.now() > deadline) throw new Error('libvirtd did not open its socket');

@@ -20,10 +20,12 @@ export interface RabbitServer extends ThrowAwayServer {
 /**
  * A RabbitMQ of the test's own: node name, base directory, cookie, ports and port mapper are all its own, so that any
  * number of them run beside each other. Works as root without systemd. `enter` are words that run a program inside a
- * test's namespace.
+ * test's namespace, `address` where it listens there.
  */
-export async function startRabbit(options: { enter?: readonly string[] } = {}): Promise<RabbitServer> {
-  const { enter = [] } = options;
+export async function startRabbit(
+  options: { enter?: readonly string[]; address?: string } = {},
+): Promise<RabbitServer> {
+  const { enter = [], address = '127.0.0.1' } = options;
   const program = requireProgram('rabbit');
   const dir = tempDir('folsom-rabbit');
   const [port, distPort, mapperPort] = (await freePorts(3)) as [number, number, number];
@@ -39,7 +41,7 @@ export async function startRabbit(options: { enter?: readonly string[] } = {}): 
     ...HOST_ENV,
     HOME: dir.path,
     RABBITMQ_NODENAME: `folsom${port}@localhost`,
-    RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
+    RABBITMQ_NODE_IP_ADDRESS: address,
     RABBITMQ_NODE_PORT: `${port}`,
     RABBITMQ_DIST_PORT: `${distPort}`,
     RABBITMQ_MNESIA_BASE: join(dir.path, 'mnesia'),
@@ -56,7 +58,7 @@ export async function startRabbit(options: { enter?: readonly string[] } = {}): 
     ERL_EPMD_PORT: `${mapperPort}`,
     ERL_EPMD_ADDRESS: '127.0.0.1',
   };
-  const url = `amqp://guest:guest@127.0.0.1:${port}/`;
+  const url = `amqp://guest:guest@${address}:${port}/`;
   // Erlang's port mapper would otherwise be started as a daemon that outlives the broker.
   const mapper = await startBackground(
     [...enter, 'epmd', '-port', `${mapperPort}`, '-address', '127.0.0.1'],
@@ -100,7 +102,7 @@ export async function startRabbit(options: { enter?: readonly string[] } = {}): 
     throw error;
   }
   return {
-    host: '127.0.0.1',
+    host: address,
     port,
     url,
     start,

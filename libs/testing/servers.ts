@@ -5,7 +5,7 @@ import type { BackgroundProcess } from '@folsom/host/background';
 
 /** A server of a test's own. All of its files lie under the system's temporary directory. */
 export interface ThrowAwayServer {
-  host: '127.0.0.1';
+  host: string;
   port: number;
   /** Ends the server as an operator would, starts it again on the same files and port. */
   restart(): Promise<void>;

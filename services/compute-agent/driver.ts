@@ -73,6 +73,15 @@ export interface MoveRequest {
   signal: AbortSignal;
 }
 
+/** What hosts of a live migration tell each other before it (Folsom's `dest_check_data`). */
+export interface TargetCheck {
+  /** A file in the destination's folder of guests: where the source sees it, the disks are shared. */
+  filename: string;
+  block_migration: boolean;
+  disk_over_commit: boolean;
+  disk_available_mb: number | null;
+}
+
 /**
  * A hypervisor. Every method is idempotent where the word allows it: destroying what is gone, starting what runs and
  * stopping what stands still succeed. A guest the hypervisor does not know is the Fault `InstanceNotFound`.
@@ -133,6 +142,22 @@ export interface ComputeDriver {
   finishRevertMigration(request: MoveRequest): Promise<void>;
   /** On the source after a confirm: the old copy goes. */
   confirmMigration(guest: Guest, network: NetworkInfo): Promise<void>;
+
+  /** On the destination of a live migration: what the source has to check, until `endTargetCheck`. */
+  checkAsTarget(request: { block_migration: boolean; disk_over_commit: boolean }): Promise<TargetCheck>;
+  endTargetCheck(check: TargetCheck): Promise<void>;
+  /** On the source. @throws Fault `InvalidSharedStorage`, `InvalidLocalStorage`, `MigrationError` */
+  checkAsSource(guest: Guest, check: TargetCheck): Promise<void>;
+  /** The guest's disks for the destination of a block migration (JSON text). */
+  disksForMigration(guest: Guest): Promise<string>;
+  /** On the destination: room for the guest; with `disks`, empty disks of its size. */
+  prepareArrival(request: MoveRequest, disks: string | null): Promise<void>;
+  /** On the source: moves the running guest; resolves when it runs there and no longer here. */
+  liveMigrate(guest: Guest, destination: string, blockMigration: boolean): Promise<void>;
+  /** On the destination: what has arrived becomes a guest of this host like any other. */
+  finishArrival(guest: Guest, network: NetworkInfo): Promise<void>;
+  /** On the source, after a migration on shared disks: all but the files goes. */
+  forgetMoved(guest: Guest): Promise<void>;
 
   attachVolume(guest: Guest, volume: VolumeAttachment): Promise<void>;
   detachVolume(guest: Guest, volume: VolumeAttachment): Promise<void>;

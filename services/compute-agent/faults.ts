@@ -19,6 +19,12 @@ export const computeFault = catalogue(
     ImageRotationNotAllowed: { status: 400, text: 'Rotation is not allowed for snapshots' },
     RotationRequiredForBackup: { status: 400, text: 'Rotation param is required for backup image_type' },
     MigrationError: { status: 500, text: 'Migration error' },
+    InvalidSharedStorage: { status: 400, text: '%(path)s is not on shared storage: %(reason)s' },
+    InvalidLocalStorage: { status: 400, text: '%(path)s is not on local storage: %(reason)s' },
+    DestinationDiskExists: {
+      status: 400,
+      text: 'The supplied disk path (%(path)s) already exists, it is expected not to exist.',
+    },
     NotImplementedError: { status: 501, text: 'This hypervisor cannot do that.' },
     DiskNotFound: { status: 404, text: 'No disk at %(location)s' },
     HypervisorUnavailable: { status: 503, text: 'Connection to the hypervisor is broken on host: %(host)s' },

@@ -6,6 +6,14 @@ import { runInstance } from './boot.ts';
 import { consoleOutput, validateConsolePort, vncConsole } from './console.ts';
 import { terminateInstance } from './destroy.ts';
 import { computeFault } from './faults.ts';
+import {
+  checkAsDestination,
+  checkAsSource,
+  finishArrival,
+  liveMigrate,
+  prepareArrival,
+  undoArrival,
+} from './live-migration.ts';
 import { setAdminPassword } from './password.ts';
 import { rebootInstance, transition } from './power.ts';
 import { rebuildInstance } from './rebuild.ts';
@@ -96,12 +104,15 @@ export function computeHandlers(
     revert_resize: (context, args) => revertResize(seam, context, args),
     finish_revert_resize: (context, args) => finishRevertResize(seam, context, args),
 
-    check_can_live_migrate_destination: notImplemented,
-    check_can_live_migrate_source: notImplemented,
-    pre_live_migration: notImplemented,
-    live_migration: notImplemented,
-    post_live_migration_at_destination: notImplemented,
-    rollback_live_migration_at_destination: notImplemented,
+    check_can_live_migrate_destination: (context, args) => checkAsDestination(seam, elevated(context), args),
+    check_can_live_migrate_source: (_context, args) =>
+      checkAsSource(seam, args.instance.uuid, args.dest_check_data),
+    pre_live_migration: (context, args) => prepareArrival(seam, elevated(context), args),
+    live_migration: (context, args) => liveMigrate(seam, context, args),
+    post_live_migration_at_destination: (context, args) =>
+      finishArrival(seam, elevated(context), args.instance.uuid),
+    rollback_live_migration_at_destination: (context, args) =>
+      undoArrival(seam, elevated(context), args.instance.uuid),
 
     get_console_output: (context, args) => consoleOutput(seam, context, args.instance.uuid, args.tail_length),
     get_vnc_console: (context, args) => vncConsole(seam, context, args.instance.uuid, args.console_type),

@@ -13,10 +13,13 @@ import { createLogger, requestContext, systemClock, systemRandom } from '@folsom
 import { dbSync, openDatabase } from '@folsom/db';
 import { startMetadata } from '@folsom/metadata';
 import { startNetwork } from '@folsom/network';
+import { novaFaultStatus } from '@folsom/nova/faults';
 import { novaOptions } from '@folsom/nova/options';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import { networkContract } from '@folsom/nova/rpc/network';
+import { createRabbitBus } from '@folsom/rpc';
 import { createLocalBus } from '@folsom/rpc/local-bus';
+import { rabbitOptions } from '@folsom/testing';
 import { memoryImages } from '../faults/compute-cloud.ts';
 
 interface Options {
@@ -24,20 +27,27 @@ interface Options {
   uri: string;
   guest: string;
   myIp: string;
-  /** `operation:step` before which the process kills itself. */
-  dieAt?: string;
+  /** Its name, where it is not the only one. */
+  host?: string;
+  /** A broker that it shares with other hosts. */
+  rabbit?: { host: string; port: number };
   extra?: Record<string, string | number | boolean>;
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as Options;
+const host = options.host ?? 'node1';
+/** `operation:step` before which the process kills itself, or stops until it is released. */
+let dieAt: string | undefined;
+let hold: string | undefined;
+let release = () => {};
 const world = {
   clock: systemClock,
   random: systemRandom,
-  log: createLogger({ level: 'debug', write: line => appendFileSync(join(options.dir, 'host.log'), line) }),
+  log: createLogger({ level: 'debug', write: line => appendFileSync(join(options.dir, `${host}.log`), line) }),
 };
 const config = configFrom([novaOptions], {
   DEFAULT: {
-    host: 'node1',
+    host,
     my_ip: options.myIp,
     state_path: options.dir,
     networks_path: join(options.dir, 'networks'),
@@ -54,7 +64,13 @@ const config = configFrom([novaOptions], {
 });
 const db = await openDatabase({ connection: `sqlite:///${join(options.dir, 'nova.sqlite')}` });
 await dbSync(db, 'nova');
-const bus = createLocalBus(world);
+const bus = options.rabbit
+  ? createRabbitBus({
+      options: { ...rabbitOptions(options.rabbit.port), rabbit_host: options.rabbit.host },
+      world,
+      faultStatus: novaFaultStatus,
+    })
+  : createLocalBus(world);
 const images = memoryImages();
 const file = (name: string) => readFileSync(join(options.guest, name));
 images.add({ id: 'ami', disk_format: 'ami', container_format: 'ami' }, file('rootfs.ext4'));
@@ -72,9 +88,15 @@ const compute = await startCompute({
   world,
   driver,
   images,
-  busForgets: true,
-  observe: (operation, step) => {
-    if (options.dieAt === `${operation}:${step}`) process.kill(process.pid, 'SIGKILL');
+  busForgets: options.rabbit === undefined,
+  observe: async (operation, step) => {
+    const at = `${operation}:${step}`;
+    if (dieAt === at) process.kill(process.pid, 'SIGKILL');
+    if (hold !== at) return;
+    answer({ held: at });
+    await new Promise<void>(resolve => {
+      release = resolve;
+    });
   },
 });
 const context = requestContext({ projectId: 'p'.repeat(32), userId: 'u' });
@@ -85,12 +107,22 @@ const clients: Record<string, Record<string, (...values: unknown[]) => Promise<u
 const answer = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
 const commands: Record<
   string,
-  (command: { args?: unknown; method?: string; contract?: string }) => Promise<unknown>
+  (command: { args?: unknown; method?: string; contract?: string; host?: string }) => Promise<unknown>
 > = {
   rpc: command =>
     clients[command.contract!]![command.method!]!({ ...context, isAdmin: true }, command.args, {
-      host: 'node1',
+      host: command.host ?? host,
     }),
+  dieAt: async command => {
+    dieAt = command.args as string;
+  },
+  hold: async command => {
+    hold = command.args as string;
+  },
+  release: async () => {
+    hold = undefined;
+    release();
+  },
   tick: () => compute.tick(),
   image: async command => {
     const stored = images.stored.get(String(command.args));

@@ -140,9 +140,7 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
       120_000,
     );
 
-    await host.db.knex('instances').where({ uuid }).update({ task_state: 'deleting' });
-    await host.rpc('compute', 'terminate_instance', { instance: await host.instance(uuid) });
-    await host.state(uuid, row => row.deleted === 1);
+    await host.delete(uuid);
     expect(await host.virsh('list', '--all', '--name')).toBe('');
     expect(existsSync(join(host.dir, 'instances', 'instance-00000001'))).toBe(false);
     expect(await rules()).not.toContain('inst-1');
@@ -155,9 +153,7 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
     await inGroup(uuid);
     await host.rpc('compute', 'refresh_security_group_rules', { security_group_id: 1 });
     await host.state(uuid, active);
-    const name = `instance-${Number((await host.db.knex('instances').where({ uuid }).first('id')).id)
-      .toString(16)
-      .padStart(8, '0')}`;
+    const name = await host.nameOf(uuid);
     await host.space.killLibvirtd();
     const lost = await host
       .rpc('compute', 'get_diagnostics', { instance: await host.instance(uuid) })
@@ -198,9 +194,7 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
       () => ssh(address, 'true'),
       answer => answer.code === 0,
     );
-    await host.db.knex('instances').where({ uuid }).update({ task_state: 'deleting' });
-    await host.rpc('compute', 'terminate_instance', { instance: await host.instance(uuid) });
-    await host.state(uuid, row => row.deleted === 1);
+    await host.delete(uuid);
   });
 
   it('is resized in place and back', async () => {
@@ -208,9 +202,7 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
     await host.start({ extra: { allow_resize_to_same_host: true } });
     const uuid = await host.boot('ami');
     await host.state(uuid, active);
-    const name = `instance-${Number((await host.db.knex('instances').where({ uuid }).first('id')).id)
-      .toString(16)
-      .padStart(8, '0')}`;
+    const name = await host.nameOf(uuid);
     const flavor = await flavorById(
       host.db.knex,
       await addFlavor(host.db, { name: 'm1.more', memory_mb: 160, root_gb: 1 }),
@@ -247,9 +239,7 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
     );
     expect(await host.virsh('domstate', name)).toBe('running');
     await resize();
-    await host.db.knex('instances').where({ uuid }).update({ task_state: 'deleting' });
-    await host.rpc('compute', 'terminate_instance', { instance: await host.instance(uuid) });
-    await host.state(uuid, row => row.deleted === 1);
+    await host.delete(uuid);
     expect(existsSync(aside)).toBe(false);
   });
 

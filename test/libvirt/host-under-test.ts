@@ -26,12 +26,20 @@ export interface HostUnderTest {
   space: HostNamespace;
   db: Database;
   dir: string;
-  start(options?: { dieAt?: string; extra?: Record<string, string | number | boolean> }): Promise<void>;
-  /** Resolves when the service has died. */
-  died(): Promise<void>;
+  start(options?: { extra?: Record<string, string | number | boolean> }): Promise<void>;
+  /** Makes the service kill itself before a step (`operation:step`); answers with a promise that waits for that. */
+  dieAt(step: string): Promise<{ died: Promise<void> }>;
   kill(): Promise<void>;
   ask<T>(command: Record<string, unknown>): Promise<T>;
+  /** Makes work stop before a step (`operation:step`). */
+  holdAt(step: string): Promise<{ reached: Promise<void>; release(): Promise<void> }>;
   rpc<T>(contract: 'compute' | 'network', method: string, args: unknown): Promise<T>;
+  /** `instance-0000000a` */
+  nameOf(uuid: string): Promise<string>;
+  /** Everything of an instance that exists on this host, or that the database keeps for it. */
+  traces(uuid: string): Promise<string[]>;
+  /** Deletes an instance as the API would and waits until it is gone. */
+  delete(uuid: string): Promise<void>;
   virsh(...argv: string[]): Promise<string>;
   boot(
     form: 'ami' | 'disk',
@@ -48,22 +56,40 @@ export interface HostUnderTest {
   remove(): Promise<void>;
 }
 
-export async function hostUnderTest(name: string): Promise<HostUnderTest> {
+/** What makes a host one of several. */
+export interface Companion {
+  /** Its name and address. */
+  host: string;
+  rabbit: () => { host: string; port: number } | undefined;
+  /** Folder with the database; `instances` and `networks` in it are its own. */
+  state?: string;
+}
+
+export async function hostUnderTest(name: string, companion?: Companion): Promise<HostUnderTest> {
+  const address = companion?.host ?? MY_IP;
   const guest = process.env.FOLSOM_GUEST_IMAGE ?? '/var/cache/folsom/guest-image';
   mkdirSync(guest, { recursive: true });
   await buildGuestImage({ directory: guest, log: silentLogger });
-  const space = await hostNamespace(name, [`${MY_IP}/24`]);
-  await space.startLibvirtd();
-  const dir = join(space.dir, 'state');
-  mkdirSync(dir);
+  const space = await hostNamespace(name, [`${address}/24`]);
+  await space.startLibvirtd({ tcp: companion !== undefined });
+  const dir = companion?.state ?? join(space.dir, 'state');
+  const own = join(space.dir, 'state');
+  for (const folder of ['instances', 'networks']) {
+    for (const at of [dir, own]) mkdirSync(join(at, folder), { recursive: true });
+    // The same path on every host, and on every host another folder.
+    if (dir !== own) await space.exec(['mount', '--bind', join(own, folder), join(dir, folder)]);
+  }
+  const node = companion?.host ?? 'node1';
   const uri = `qemu:///system?socket=${join(space.dir, 'run', 'libvirt-sock')}`;
   let child: ChildProcess | undefined;
   let db: Database | undefined;
   let serial = 0;
+  const holding = new Map<string, () => void>();
   const waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
 
   const start: HostUnderTest['start'] = async (options = {}) => {
-    const settings = JSON.stringify({ dir, uri, guest, myIp: MY_IP, ...options });
+    const many = companion === undefined ? {} : { host: node, rabbit: companion.rabbit() };
+    const settings = JSON.stringify({ dir, uri, guest, myIp: address, ...many, ...options });
     const program = fileURLToPath(new URL('./compute-host.ts', import.meta.url));
     const argv = [...space.enter, process.execPath, program, settings];
     child = spawn(argv[0]!, argv.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -72,11 +98,12 @@ export async function hostUnderTest(name: string): Promise<HostUnderTest> {
       process_.once('exit', code => {
         for (const one of waiting.values()) one.reject(new Error('the host died'));
         waiting.clear();
-        reject(new Error(`the host ended with ${code}: ${tail(join(dir, 'host.log'))}`));
+        reject(new Error(`the host ended with ${code}: ${tail(join(dir, `${node}.log`))}`));
       });
       createInterface({ input: process_.stdout! }).on('line', line => {
-        const message = JSON.parse(line) as { ready?: boolean; id: number; result: never; error?: string };
+        const message = JSON.parse(line) as Answer;
         if (message.ready) return resolve();
+        if (message.held !== undefined) return holding.get(message.held)?.();
         const one = waiting.get(message.id);
         waiting.delete(message.id);
         if (message.error === undefined) one?.resolve(message.result);
@@ -105,9 +132,43 @@ export async function hostUnderTest(name: string): Promise<HostUnderTest> {
     },
     dir,
     start,
-    died,
+    dieAt: async step => {
+      await ask({ do: 'dieAt', args: step });
+      return { died: died() };
+    },
     ask,
     rpc,
+    holdAt: async step => {
+      const reached = new Promise<void>(resolve => holding.set(step, resolve));
+      await ask({ do: 'hold', args: step });
+      return { reached, release: () => ask({ do: 'release' }) };
+    },
+    nameOf: async uuid => {
+      const { id } = await host.db.knex('instances').where({ uuid }).first('id');
+      return `instance-${Number(id).toString(16).padStart(8, '0')}`;
+    },
+    traces: async uuid => {
+      const guestName = await host.nameOf(uuid);
+      const id = Number.parseInt(guestName.slice('instance-'.length), 16);
+      const found: string[] = [];
+      const listed = (await host.virsh('list', '--all', '--name')).split('\n');
+      if (listed.includes(guestName)) found.push('domain');
+      const folder = join(own, 'instances', guestName);
+      if (existsSync(folder)) found.push('files');
+      if (existsSync(`${folder}_resize`)) found.push('files aside');
+      const rules = (await space.exec(['iptables-save'])).stdout;
+      if (rules.includes(`nova-compute-inst-${id} `)) found.push('rules');
+      const held = await host.db.knex('fixed_ips').where({ instance_uuid: uuid, allocated: 1 });
+      if (held.length > 0) found.push('address');
+      const cards = await host.db.knex('virtual_interfaces').where({ instance_uuid: uuid });
+      if (cards.length > 0) found.push('card');
+      return found;
+    },
+    delete: async uuid => {
+      await host.db.knex('instances').where({ uuid }).update({ task_state: 'deleting' });
+      await rpc('compute', 'terminate_instance', { instance: await host.instance(uuid) });
+      await host.state(uuid, row => row.deleted === 1);
+    },
     kill: async () => {
       const gone = died();
       child?.kill('SIGKILL');
@@ -143,6 +204,14 @@ export async function hostUnderTest(name: string): Promise<HostUnderTest> {
     },
   };
   return host;
+}
+
+interface Answer {
+  ready?: boolean;
+  held?: string;
+  id: number;
+  result: never;
+  error?: string;
 }
 
 const tail = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8').slice(-3000) : '');

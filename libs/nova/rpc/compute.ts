@@ -98,12 +98,9 @@ export const computeContract = contract('compute', '2.2', {
 
   check_can_live_migrate_destination: call<
     OnInstance & { block_migration: boolean; disk_over_commit: boolean },
-    Record<string, unknown>
+    Record<string, unknown> | null
   >('2.0'),
-  check_can_live_migrate_source: call<
-    OnInstance & { dest_check_data: Record<string, unknown> },
-    Record<string, unknown>
-  >('2.0'),
+  check_can_live_migrate_source: call<OnInstance & { dest_check_data: Record<string, unknown> }, null>('2.0'),
   pre_live_migration: call<OnInstance & { block_migration: boolean; disk: unknown }, null>('2.0'),
   live_migration: cast<
     OnInstance & { dest: string; block_migration: boolean; migrate_data: Record<string, unknown> | null }

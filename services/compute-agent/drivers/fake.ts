@@ -84,6 +84,14 @@ export function fakeDriver(options: FakeDriverOptions): ComputeDriver {
     confirmMigration: async guest => {
       if (guest.host !== options.host) guests.delete(guest.name);
     },
+    checkAsTarget: async request => ({ filename: '', ...request, disk_available_mb: null }),
+    endTargetCheck: async () => {},
+    checkAsSource: agree,
+    disksForMigration: async () => '[]',
+    prepareArrival: async () => {},
+    liveMigrate: async guest => void guests.delete(guest.name),
+    finishArrival: async guest => void guests.add(guest.name),
+    forgetMoved: async guest => void guests.delete(guest.name),
     attachVolume: async (guest, volume) => {
       const of = mounts.get(guest.name) ?? new Map<string, VolumeAttachment>();
       of.set(volume.mountDevice, volume);

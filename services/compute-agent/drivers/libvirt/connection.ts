@@ -61,7 +61,19 @@ export interface LibvirtConnection {
   detach(name: string, xml: string): Promise<void>;
   blockStats(name: string, disk: string): Promise<Record<string, number>>;
   defineFilter(xml: string): Promise<void>;
+  /** Moves a running domain to another libvirt; resolves when it runs there. */
+  migrate(name: string, to: MigrationTarget): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface MigrationTarget {
+  /** The other libvirt. */
+  uri: string;
+  /** Where memory and disks are sent. */
+  dataUri: string;
+  flags: number;
+  /** 0 for no limit. */
+  megabytesASecond: number;
 }
 
 interface Pending {
@@ -76,6 +88,8 @@ interface Thread {
 
 /** Calls that only ask take much less; creating under load and saving memory are what this is for. */
 const CALL_MS = 180_000;
+/** Disks and memory of a large guest over a slow network. */
+const MIGRATION_MS = 4 * 3_600_000;
 
 export interface ConnectionOptions {
   uri: string;
@@ -131,14 +145,17 @@ export function libvirtConnection(options: ConnectionOptions): LibvirtConnection
     return threads.reduce((best, thread) => (thread.pending.size < best.pending.size ? thread : best));
   };
 
-  const call = async <T>(operation: string, ...values: unknown[]): Promise<T> => {
+  const call = <T>(operation: string, ...values: unknown[]): Promise<T> =>
+    callFor(CALL_MS, operation, values);
+
+  const callFor = async <T>(limitMs: number, operation: string, values: unknown[]): Promise<T> => {
     if (closed) throw computeFault('HypervisorUnavailable', { host });
     const thread = pick();
     try {
       return await new Promise<T>((resolve, reject) => {
         const id = ++serial;
         // A call that hangs cannot be ended; its whole thread is given up.
-        const timer = clock.after(CALL_MS, () => {
+        const timer = clock.after(limitMs, () => {
           log.error('a call to libvirt hangs', { operation });
           void thread.worker.terminate();
         });
@@ -182,6 +199,7 @@ export function libvirtConnection(options: ConnectionOptions): LibvirtConnection
     detach: (name, xml) => call('detach', name, xml),
     blockStats: (name, disk) => call('blockStats', name, disk),
     defineFilter: xml => call('defineFilter', xml),
+    migrate: (name, to) => callFor(MIGRATION_MS, 'migrate', [name, to]),
     close: async () => {
       closed = true;
       await Promise.all(threads.splice(0).map(thread => thread.worker.terminate()));

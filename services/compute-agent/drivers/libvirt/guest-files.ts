@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { run } from '@folsom/host';
 import { extFilesystemAt, type InjectedFile, injectFiles } from '@folsom/host/inject';
-import { createOverlay, growDisk } from '@folsom/host/qemu-img';
+import { convertDisk, createOverlay, growDisk } from '@folsom/host/qemu-img';
 import type { Guest, SpawnRequest } from '../../driver.ts';
 import type { DomainDisk } from './domain-xml.ts';
 import type { ImageCache } from './image-cache.ts';
@@ -27,7 +27,7 @@ export const guestFolder = (instancesPath: string, guest: { name: string }): str
   join(instancesPath, guest.name);
 
 /** Formats of a guest's disks as we made them. They are read from here, never from the disks, whose bytes are the guest's. */
-interface DiskInfo {
+export interface DiskInfo {
   [file: string]: { format: 'raw' | 'qcow2'; target: string };
 }
 const DISK_INFO = 'disk.info';
@@ -37,13 +37,21 @@ export async function readDiskInfo(folder: string): Promise<DiskInfo> {
   return JSON.parse(text) as DiskInfo;
 }
 
+export const writeDiskInfo = (folder: string, info: DiskInfo): Promise<void> =>
+  writeFile(join(folder, DISK_INFO), JSON.stringify(info), { mode: 0o600 });
+
 export interface GuestDisks {
   disks: DomainDisk[];
   kernel?: { kernel: string; ramdisk: string | null; commandLine: string };
 }
 
-/** The last name there is, so that it never meets another disk's. */
-const CONFIG_DRIVE_TARGET = 'vdz';
+/** What a guest calls a disk of its folder. The config drive has the last name there is and never meets another's. */
+export function diskTarget(guest: Guest, name: string): string {
+  if (name === 'disk.config') return 'vdz';
+  if (name === 'disk.local') return 'vdb';
+  if (name === 'disk.swap') return guest.flavor.ephemeral_gb > 0 ? 'vdc' : 'vdb';
+  return 'vda';
+}
 
 /** The guest's serial console and first screen; nothing in it comes from a user. */
 const COMMAND_LINE = 'root=/dev/vda console=tty0 console=ttyS0 no_timer_check tsc=unstable net.ifnames=0';
@@ -71,32 +79,33 @@ export async function makeGuestFiles(
   const injected = await withInjectedFiles(request, onto, disk, size);
   if (!injected) await createOverlay({ path: disk, base: onto, baseFormat: 'raw', size });
   const format = injected ? 'raw' : 'qcow2';
-  const disks: DomainDisk[] = [{ path: disk, kind: 'file', format, target: 'vda' }];
+  const disks: DomainDisk[] = [];
   const info: DiskInfo = suffix === '' ? {} : await readDiskInfo(folder);
-  info[`disk${suffix}`] = { format, target: 'vda' };
+  const add = (name: string, kind: 'raw' | 'qcow2') => {
+    const target = diskTarget(guest, name);
+    disks.push({ path: join(folder, name), kind: 'file', format: kind, target });
+    info[name] = { format: kind, target };
+  };
+  add(`disk${suffix}`, format);
   if (suffix === '') {
-    const extra: [string, 'swap' | 'ephemeral', number, string][] = [];
+    const extra: [string, 'swap' | 'ephemeral', number][] = [];
     if (guest.flavor.ephemeral_gb > 0)
-      extra.push(['disk.local', 'ephemeral', guest.flavor.ephemeral_gb * 1024, 'vdb']);
-    if (guest.flavor.swap > 0) {
-      extra.push(['disk.swap', 'swap', guest.flavor.swap, guest.flavor.ephemeral_gb > 0 ? 'vdc' : 'vdb']);
-    }
-    for (const [name, kind, sizeMb, target] of extra) {
+      extra.push(['disk.local', 'ephemeral', guest.flavor.ephemeral_gb * 1024]);
+    if (guest.flavor.swap > 0) extra.push(['disk.swap', 'swap', guest.flavor.swap]);
+    for (const [name, kind, sizeMb] of extra) {
       const path = join(folder, name);
       await rm(path, { force: true });
       await createOverlay({ path, base: await cache.blank(kind, sizeMb), baseFormat: 'raw' });
-      disks.push({ path, kind: 'file', format: 'qcow2', target });
-      info[name] = { format: 'qcow2', target };
+      add(name, 'qcow2');
     }
   }
   if (configDrive !== null) {
     const path = join(folder, 'disk.config');
     await rm(path, { force: true });
     await writeFile(path, configDrive, { mode: 0o600 });
-    disks.push({ path, kind: 'file', format: 'raw', target: CONFIG_DRIVE_TARGET });
-    info['disk.config'] = { format: 'raw', target: CONFIG_DRIVE_TARGET };
+    add('disk.config', 'raw');
   }
-  await writeFile(join(folder, DISK_INFO), JSON.stringify(info), { mode: 0o600 });
+  await writeDiskInfo(folder, info);
   const kernel = await boot;
   return kernel === undefined ? { disks } : { disks, kernel };
 }
@@ -136,11 +145,12 @@ async function withInjectedFiles(
 
 const real = (id: string | null | undefined): string | null => (id && id !== 'nokernel' ? id : null);
 
-async function bootFiles(
-  request: SpawnRequest,
+/** The guest's own copies of kernel and ramdisk, where its image needs them to boot. */
+export async function bootFiles(
+  request: Pick<SpawnRequest, 'context' | 'guest' | 'signal'>,
   folder: string,
   cache: ImageCache,
-  suffix: string,
+  suffix = '',
 ): Promise<GuestDisks['kernel']> {
   const kernelId = real(request.guest.kernel_id);
   if (kernelId === null) return undefined;
@@ -214,6 +224,15 @@ export async function setAside(folder: string): Promise<string> {
   return aside;
 }
 
+/** What was set aside is the guest's folder again. */
+export async function putBack(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await rename(`${folder}_resize`, folder);
+}
+
+const COPY_MS = 1_800_000;
+const SEND_MS = 3_600_000;
+
 /** Copies disks beside each other on this host, as they are: an overlay stays an overlay of the same base. */
 export async function copyGuestFiles(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true, force: true });
@@ -221,19 +240,47 @@ export async function copyGuestFiles(from: string, to: string): Promise<void> {
   for (const name of await readdir(from)) {
     if (name === 'console.log') continue;
     await run(['cp', '--sparse=always', '--reflink=auto', '--', join(from, name), join(to, name)], {
-      timeoutMs: 1_800_000,
+      timeoutMs: COPY_MS,
     });
   }
 }
 
-/** The same to another host, over ssh as Folsom does. */
-export async function sendGuestFiles(from: string, to: string, destination: string): Promise<void> {
+/**
+ * The same to another host, over ssh as Folsom does. Overlays become whole disks on the way: the other host need not
+ * have the image they stand on, and no disk of a guest ever gets among its images.
+ */
+export async function sendGuestFiles(
+  from: string,
+  to: string,
+  destination: string,
+  signal: AbortSignal,
+): Promise<void> {
   if (!/^[\w.:-]+$/.test(destination) || destination.startsWith('-')) throw new Error('bad destination host');
   const ssh = ['ssh', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=10'];
-  await run([...ssh, destination, 'mkdir', '-p', '-m', '0700', to], { timeoutMs: 30_000 });
-  await run(['rsync', '-S', '-r', '-e', ssh.join(' '), `${from}/`, `${destination}:${to}/`], {
-    timeoutMs: 3_600_000,
-  });
+  const remotely = (...argv: string[]) => run([...ssh, destination, ...argv], { timeoutMs: 30_000, signal });
+  const flat = `${from}_send`;
+  try {
+    await rm(flat, { recursive: true, force: true });
+    await mkdir(flat, { mode: 0o711 });
+    for (const [name, { format }] of Object.entries(await readDiskInfo(from))) {
+      if (format !== 'qcow2') continue;
+      const whole = { from: join(from, name), fromFormat: format, to: join(flat, name), toFormat: format };
+      await convertDisk({ ...whole, signal });
+    }
+    const converted = await readdir(flat);
+    await remotely('mkdir', '-p', '-m', '0711', to);
+    const rsync = ['rsync', '-S', '-r', '-p', '-e', ssh.join(' ')];
+    const left = ['console.log', ...converted].flatMap(name => ['--exclude', `/${name}`]);
+    const target = `${destination}:${to}/`;
+    await run([...rsync, ...left, `${from}/`, target], { timeoutMs: SEND_MS, signal });
+    await run([...rsync, `${flat}/`, target], { timeoutMs: SEND_MS, signal });
+  } catch (error) {
+    const undo = [...ssh, destination, 'rm', '-rf', '--', to];
+    await run(undo, { timeoutMs: 60_000, allowedCodes: 'any' }).catch(() => {});
+    throw error;
+  } finally {
+    await rm(flat, { recursive: true, force: true });
+  }
 }
 
 export async function growRootDisk(folder: string, guest: Guest): Promise<void> {

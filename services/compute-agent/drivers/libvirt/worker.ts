@@ -84,6 +84,9 @@ const libvirt = {
   managedSave: c('int virDomainManagedSave(DomainPointer d, uint flags)'),
   attach: c('int virDomainAttachDeviceFlags(DomainPointer d, const char *xml, uint flags)'),
   detach: c('int virDomainDetachDeviceFlags(DomainPointer d, const char *xml, uint flags)'),
+  migrate: c(
+    'int virDomainMigrateToURI2(DomainPointer d, const char *uri, const char *dataUri, const char *xml, ulong flags, const char *name, ulong bandwidth)',
+  ),
   blockStats: c(
     'int virDomainBlockStats(DomainPointer d, const char *disk, _Out_ BlockStats *stats, size_t size)',
   ),
@@ -192,6 +195,10 @@ const operations: Record<string, Operation> = {
     withDomain(name, domain => must(libvirt.attach(domain, xml, deviceFlags(domain)))),
   detach: (name: string, xml: string) =>
     withDomain(name, domain => must(libvirt.detach(domain, xml, deviceFlags(domain)))),
+  migrate: (name: string, to: { uri: string; dataUri: string; flags: number; megabytesASecond: number }) =>
+    withDomain(name, domain =>
+      must(libvirt.migrate(domain, to.uri, to.dataUri, null, to.flags, null, to.megabytesASecond)),
+    ),
   blockStats: (name: string, disk: string) =>
     withDomain(name, domain => {
       const stats: Record<string, number | bigint> = {};

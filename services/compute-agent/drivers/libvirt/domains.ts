@@ -1,0 +1,156 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, isFault, type Logger } from '@folsom/core';
+import { powerState } from '@folsom/nova/instance-state';
+import type { NetworkInfo } from '@folsom/nova/network-info';
+import type { Guest } from '../../driver.ts';
+import type { ComputeSettings } from '../../settings.ts';
+import { type LibvirtConnection, LibvirtError } from './connection.ts';
+import { domainXml } from './domain-xml.ts';
+import type { Firewall } from './firewall.ts';
+import { existingGuestFiles, type GuestDisks, guestFolder, touchConsole } from './guest-files.ts';
+
+/** What shows only once libvirt and the host have been looked at. */
+export interface HostTraits {
+  type: 'kvm' | 'qemu';
+  /** Filter that keeps guests from using others' addresses; null where libvirt has none. */
+  filter: string | null;
+  /** Guests' processes must be root's to get at their disks. */
+  asRoot: boolean;
+}
+
+/** Guests as libvirt's domains. */
+export interface GuestDomains {
+  folderOf(guest: Guest): string;
+  exists(guest: Guest): Promise<boolean>;
+  /** power_state. @throws Fault `InstanceNotFound` */
+  stateOf(guest: Guest): Promise<number>;
+  /** Describes a guest with these disks and writes the description beside them. */
+  describe(guest: Guest, files: GuestDisks, network: NetworkInfo): Promise<string>;
+  defineAndStart(guest: Guest, files: GuestDisks, network: NetworkInfo): Promise<void>;
+  start(name: string): Promise<void>;
+  stop(guest: Guest): Promise<void>;
+  /** The domain goes; its files stay. */
+  undefine(guest: { name: string }): Promise<void>;
+  /** Described anew from its files and started. */
+  hardReboot(guest: Guest, network: NetworkInfo): Promise<void>;
+  /** Whether the guest shut itself down in time and was started again. */
+  softReboot(guest: Guest): Promise<boolean>;
+}
+
+/** libvirt's states as power states. */
+const POWER: readonly number[] = [
+  powerState.noState,
+  powerState.running,
+  powerState.running,
+  powerState.paused,
+  powerState.shutdown,
+  powerState.shutdown,
+  powerState.crashed,
+  powerState.suspended,
+];
+export const powerOf = (state: number): number => POWER[state] ?? powerState.noState;
+
+/** Waiting for a guest to shut itself down, how often it is looked at. */
+const SHUTDOWN_POLL_MS = 500;
+const START_ATTEMPTS = 5;
+
+/** Waits for work on a guest and forgives that libvirt does not know it. */
+export async function ifThere(work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isFault(error, 'InstanceNotFound')) throw error;
+  }
+}
+
+export function guestDomains(options: {
+  libvirt: LibvirtConnection;
+  firewall: Firewall;
+  settings: ComputeSettings;
+  traits: HostTraits;
+  clock: Clock;
+  log: Logger;
+}): GuestDomains {
+  const { libvirt, firewall, settings, traits, clock, log } = options;
+  const stateOf = async (guest: Guest) => powerOf((await libvirt.info(guest.name)).state);
+
+  /**
+   * Starts a domain. The tool that libvirt sets its filters with loses races against anybody else who changes the
+   * packet filter at that moment; then nothing has been started, and it is simply tried again.
+   */
+  const start = async (name: string): Promise<void> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await libvirt.create(name);
+      } catch (error) {
+        const lostRace =
+          error instanceof LibvirtError && /Failed to apply firewall rules/.test(error.message);
+        if (!lostRace || attempt >= START_ATTEMPTS) throw error;
+        log.warn('filters of a guest were disturbed, starting it again', { guest: name, attempt });
+        await clock.sleep(attempt * 200);
+      }
+    }
+  };
+
+  const domains: GuestDomains = {
+    folderOf: guest => guestFolder(settings.instances_path, guest),
+    stateOf,
+    start,
+    async exists(guest) {
+      try {
+        await libvirt.info(guest.name);
+        return true;
+      } catch (error) {
+        if (isFault(error, 'InstanceNotFound')) return false;
+        throw error;
+      }
+    },
+    async describe(guest, files, network) {
+      const folder = domains.folderOf(guest);
+      const xml = domainXml({
+        guest,
+        ...traits,
+        disks: files.disks,
+        ...(files.kernel === undefined ? {} : { kernel: files.kernel }),
+        network,
+        consoleLog: await touchConsole(folder),
+        vnc: settings.vnc_enabled ? { listen: settings.vncserver_listen, keymap: settings.vnc_keymap } : null,
+        cpuMode: settings.libvirt_cpu_mode,
+        cpuModel: settings.libvirt_cpu_model,
+      });
+      await writeFile(join(folder, 'libvirt.xml'), xml, { mode: 0o600 });
+      return xml;
+    },
+    // Filters first: a guest never has a moment without them.
+    async defineAndStart(guest, files, network) {
+      const xml = await domains.describe(guest, files, network);
+      await Promise.all([firewall.add({ id: guest.id, uuid: guest.uuid, network }), libvirt.define(xml)]);
+      await start(guest.name);
+    },
+    stop: guest => ifThere(libvirt.destroy(guest.name)),
+    async undefine(guest) {
+      await ifThere(libvirt.destroy(guest.name));
+      await ifThere(libvirt.undefine(guest.name));
+    },
+    async hardReboot(guest, network) {
+      await domains.undefine(guest);
+      await domains.defineAndStart(guest, await existingGuestFiles(domains.folderOf(guest)), network);
+    },
+    async softReboot(guest) {
+      if ((await stateOf(guest)) !== powerState.running) return false;
+      await libvirt.shutdown(guest.name);
+      const end = clock.monotonic() + settings.libvirt_wait_soft_reboot_seconds * 1000;
+      while (clock.monotonic() < end) {
+        const state = await stateOf(guest);
+        if (state === powerState.shutdown || state === powerState.crashed) {
+          await start(guest.name);
+          return true;
+        }
+        await clock.sleep(SHUTDOWN_POLL_MS);
+      }
+      return false;
+    },
+  };
+  return domains;
+}

@@ -1,0 +1,145 @@
+import { isFault, type RequestContext } from '@folsom/core';
+import { taskState, vmState } from '@folsom/nova/instance-state';
+import { computeContract } from '@folsom/nova/rpc/compute';
+import type { InstanceWire } from '@folsom/nova/rpc/wire';
+import type { TargetCheck } from './driver.ts';
+import {
+  addFault,
+  type ComputeSeam,
+  change,
+  guestOf,
+  isPreempted,
+  networked,
+  type Operation,
+  onInstance,
+  powerStateOf,
+} from './seam.ts';
+
+/** On the destination: whether the guest could come here; asks the source for its part. */
+export async function checkAsDestination(
+  seam: ComputeSeam,
+  context: RequestContext,
+  args: { instance: InstanceWire; block_migration: boolean; disk_over_commit: boolean },
+): Promise<null> {
+  const { block_migration, disk_over_commit } = args;
+  const check = await seam.driver.checkAsTarget({ block_migration, disk_over_commit });
+  try {
+    await computeContract
+      .client(seam.bus)
+      .check_can_live_migrate_source(
+        context,
+        { instance: args.instance, dest_check_data: { ...check } },
+        { host: args.instance.host ?? '' },
+      );
+  } finally {
+    await seam.driver.endTargetCheck(check);
+  }
+  return null;
+}
+
+/** On the source: whether the disks are where this kind of migration needs them. */
+export async function checkAsSource(
+  seam: ComputeSeam,
+  uuid: string,
+  check: Record<string, unknown>,
+): Promise<null> {
+  await seam.driver.checkAsSource(await guestOf(seam, uuid), check as unknown as TargetCheck);
+  return null;
+}
+
+/** On the destination: network, filters and, for a block migration, empty disks. */
+export async function prepareArrival(
+  seam: ComputeSeam,
+  context: RequestContext,
+  args: { instance: InstanceWire; block_migration: boolean; disk: unknown },
+): Promise<null> {
+  const guest = await guestOf(seam, args.instance.uuid);
+  const network = await seam.network.instanceNetworkInfo(context, networked(guest, seam.host));
+  await seam.network.setupOnHost(context, networked(guest), seam.host);
+  const disks = args.block_migration ? String(args.disk) : null;
+  const signal = new AbortController().signal;
+  await seam.driver.prepareArrival({ context, guest, network, volumes: [], signal }, disks);
+  return null;
+}
+
+/** On the source: moves the guest while it runs. A failure leaves it running here as if nothing had been. */
+export async function liveMigrate(
+  seam: ComputeSeam,
+  context: RequestContext,
+  args: { instance: InstanceWire; dest: string; block_migration: boolean },
+): Promise<void> {
+  await onInstance(seam, context, args.instance.uuid, operation => migrate(seam, operation, args));
+}
+
+async function migrate(
+  seam: ComputeSeam,
+  { guest, context }: Operation,
+  { instance, dest, block_migration }: { instance: InstanceWire; dest: string; block_migration: boolean },
+): Promise<void> {
+  // A message that comes a second time finds the guest elsewhere, or without the task.
+  if (guest.host !== seam.host || guest.task_state !== taskState.migrating) return;
+  const compute = computeContract.client(seam.bus);
+  const there = { host: dest };
+  try {
+    const disk = block_migration ? await seam.driver.disksForMigration(guest) : null;
+    await seam.observe?.('live_migration', 'prepare', guest.uuid);
+    await compute.pre_live_migration(context, { instance, block_migration, disk }, there);
+    await seam.observe?.('live_migration', 'migrate', guest.uuid);
+    await seam.driver.liveMigrate(guest, dest, block_migration);
+  } catch (error) {
+    if (isPreempted(error)) throw error;
+    await change(
+      seam,
+      context,
+      guest,
+      { vm_state: vmState.active, task_state: null },
+      { expectedTaskState: taskState.migrating },
+    );
+    await addFault(seam, guest.uuid, error);
+    await seam.network.setupOnHost(context, networked(guest), seam.host);
+    if (block_migration) await compute.rollback_live_migration_at_destination(context, { instance }, there);
+    throw error;
+  }
+  await seam.observe?.('live_migration', 'arrive', guest.uuid);
+  await compute.post_live_migration_at_destination(context, { instance, block_migration }, there);
+  const network = await seam.network.instanceNetworkInfo(context, networked(await guestOf(seam, guest.uuid)));
+  if (block_migration) await seam.driver.destroy(guest, network);
+  else await seam.driver.forgetMoved(guest);
+  await seam.network.setupOnHost(context, networked(guest), seam.host, true);
+  seam.resources.changed();
+  seam.log.info('a guest was moved', { instance: guest.uuid, dest });
+}
+
+/** On the destination: the guest runs here now. Safe to repeat. */
+export async function finishArrival(seam: ComputeSeam, context: RequestContext, uuid: string): Promise<null> {
+  const guest = await guestOf(seam, uuid);
+  await seam.network.setupOnHost(context, networked(guest), seam.host);
+  const network = await seam.network.instanceNetworkInfo(context, networked(guest, seam.host));
+  await seam.driver.finishArrival(guest, network);
+  await change(
+    seam,
+    context,
+    guest,
+    {
+      host: seam.host,
+      power_state: await powerStateOf(seam, guest),
+      vm_state: vmState.active,
+      task_state: null,
+    },
+    { expectedTaskState: [taskState.migrating, null] },
+  );
+  // Once more, now that the database says where the guest is: DHCP follows that.
+  await seam.network.setupOnHost(context, networked(guest, seam.host), seam.host);
+  seam.resources.changed();
+  return null;
+}
+
+/** On the destination: what was prepared for a guest that did not come goes again. */
+export async function undoArrival(seam: ComputeSeam, context: RequestContext, uuid: string): Promise<void> {
+  const guest = await guestOf(seam, uuid, { readDeleted: 'yes' });
+  if (guest.host === seam.host) return;
+  await seam.driver.destroy(guest, []);
+  await seam.network.setupOnHost(context, networked(guest), seam.host, true).catch(error => {
+    if (!isFault(error, 'InstanceNotFound')) throw error;
+  });
+}
