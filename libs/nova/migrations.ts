@@ -45,6 +45,36 @@ export async function migrationByInstance(sql: Sql, uuid: string, status: string
   return fromRow<MigrationRow>(spec, raw);
 }
 
+/**
+ * The hosts of an instance's last move. Its status does not tell whether both have done their part: a confirmed or
+ * reverted one is called so from the moment that was asked for.
+ */
+export async function movedBetween(sql: Sql, uuid: string): Promise<string[]> {
+  const last = (await sql('migrations')
+    .where({ ...alive, instance_uuid: uuid })
+    .orderBy('id', 'desc')
+    .first('source_compute', 'dest_compute')) as Raw | undefined;
+  return [last?.source_compute, last?.dest_compute].filter(host => typeof host === 'string');
+}
+
+/** Instances deleted after `since` that once moved from or to a host; at most `limit`. */
+export async function deletedAfterMove(
+  sql: Sql,
+  host: string,
+  since: number,
+  limit: number,
+): Promise<string[]> {
+  const rows = (await sql('migrations')
+    .join('instances', 'instances.uuid', 'migrations.instance_uuid')
+    .where({ 'migrations.deleted': 0, 'instances.deleted': 1 })
+    .where('instances.deleted_at', '>', toSqlTime(since))
+    .where(query => query.where('source_compute', host).orWhere('dest_compute', host))
+    .orderBy('migrations.id', 'desc')
+    .limit(limit)
+    .distinct('migrations.instance_uuid as uuid', 'migrations.id')) as { uuid: string }[];
+  return rows.map(row => row.uuid);
+}
+
 /** Changes a migration; with `from`, only while its status is that one. Answers whether it happened. */
 export async function updateMigration(
   sql: Sql,

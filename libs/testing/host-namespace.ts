@@ -49,6 +49,7 @@ auth_unix_rw = "none"
 unix_sock_group = "root"
 log_outputs = "2:file:/var/log/libvirt/libvirtd.log"
 listen_tls = 0
+listen_tcp = 1
 auth_tcp = "none"
 `;
 
@@ -75,7 +76,8 @@ export async function hostNamespace(name: string, addresses: readonly string[]):
   );
   holder.unref();
   const pid = await holderPid(holder.pid ?? 0);
-  const enter = ['nsenter', `--mount=/proc/${pid}/ns/mnt`, `--net=/run/netns/${name}`, '--'];
+  // Not by the name of the network namespace, which other hosts' mount namespaces may not know.
+  const enter = ['nsenter', `--mount=/proc/${pid}/ns/mnt`, `--net=/proc/${pid}/ns/net`, '--'];
   const exec: HostNamespace['exec'] = (argv, options = {}) =>
     run([...enter, ...argv], { timeoutMs: 30_000, allowedCodes: 'any', ...options });
   for (const [path, folder] of Object.entries(PRIVATE)) {

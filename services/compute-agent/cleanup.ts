@@ -2,12 +2,15 @@ import { adminContext } from '@folsom/core';
 import { instanceName, joinInstances } from '@folsom/nova/instance-records';
 import { vmState } from '@folsom/nova/instance-state';
 import { instanceFrom } from '@folsom/nova/instances';
+import { deletedAfterMove } from '@folsom/nova/migrations';
 import { terminateInstance } from './destroy.ts';
 import type { Guest } from './driver.ts';
 import { asGuest, type ComputeSeam, nowOf } from './seam.ts';
 
 /** Deleted instances looked at in one run. */
 const PAGE = 500;
+/** A host that was away longer is put in order by its operator. */
+const MOVED_MS = 86_400_000;
 
 /** Guests that still run although their instance was deleted: logged or removed, as configured. */
 export async function cleanRunningDeleted(seam: ComputeSeam): Promise<void> {
@@ -27,6 +30,19 @@ export async function cleanRunningDeleted(seam: ComputeSeam): Promise<void> {
     if (age < seam.settings.running_deleted_instance_timeout * 1000) continue;
     seam.log.warn('a deleted instance is still on this host', { instance: record.uuid, action });
     if (action === 'reap') await seam.driver.destroy(asGuest(seam, record), []);
+  }
+}
+
+/**
+ * What a move has left here of an instance that was deleted meanwhile, if the host that deleted it could not tell us.
+ * `seen` are those looked at before.
+ */
+export async function cleanDeletedAfterMove(seam: ComputeSeam, seen: Set<string>): Promise<void> {
+  const since = nowOf(seam) - MOVED_MS;
+  for (const uuid of await deletedAfterMove(seam.db.knex, seam.host, since, PAGE)) {
+    if (seen.has(uuid)) continue;
+    await terminateInstance(seam, adminContext(), uuid);
+    seen.add(uuid);
   }
 }
 

@@ -9,12 +9,12 @@ import { computeContract } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import { startHeartbeat } from '@folsom/nova/service-heartbeat';
 import type { Bus, Served } from '@folsom/rpc';
-import { cleanRunningDeleted, reclaimSoftDeleted } from './cleanup.ts';
+import { cleanDeletedAfterMove, cleanRunningDeleted, reclaimSoftDeleted } from './cleanup.ts';
 import type { ComputeDriver, Guest } from './driver.ts';
 import { computeHandlers } from './handlers.ts';
 import type { ImageClient } from './image-client.ts';
 import { usageNotifier } from './notifications.ts';
-import { adoptGuests, syncPowerStates } from './power-sync.ts';
+import { resumeGuests, syncPowerStates } from './power-sync.ts';
 import { expireBuilds, expireLostBuilds, recoverInterrupted, repeatDeletions } from './recovery.ts';
 import { resources } from './resources.ts';
 import { asGuest, type ComputeSeam, networked } from './seam.ts';
@@ -78,13 +78,12 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
   await driver.init(present);
   if (driver.name === 'fake')
     log.warn('the fake driver is in use: instances are simulated, no guest really runs');
-  await adoptGuests(seam, present);
   const interrupted = present.filter(guest => guest.task_state !== null || guest.vm_state === 'building');
   if (options.busForgets) await expireLostBuilds(seam, 0);
   // Other daemons are needed to finish work (the network service): it goes on beside serving.
-  const recovered = recoverInterrupted(seam, interrupted).catch(error =>
-    log.error('recovery failed', { error }),
-  );
+  const recovered = recoverInterrupted(seam, interrupted)
+    .then(() => resumeGuests(seam, present))
+    .catch(error => log.error('recovery failed', { error }));
 
   const capabilities = async (): Promise<void> => {
     const stats = { ...(await driver.hostStats()), host_ip: settings.my_ip };
@@ -107,6 +106,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
 
   let runs = 0;
   let healed = 0;
+  const lookedAt = new Set<string>();
   const periodic = async (): Promise<void> => {
     const now = await guests();
     await expireBuilds(seam, now);
@@ -115,6 +115,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     if (runs % SYNC_EVERY === 0) await syncPowerStates(seam, now);
     await driver.repairCards().catch(error => log.warn('cannot look after cards', { error }));
     await repeatDeletions(seam, now, ABANDONED_MS);
+    await cleanDeletedAfterMove(seam, lookedAt);
     if (runs % Math.max(settings.running_deleted_instance_poll_interval, 1) === 0)
       await cleanRunningDeleted(seam);
     if (settings.image_cache_manager_interval > 0 && runs % settings.image_cache_manager_interval === 0) {

@@ -1,8 +1,11 @@
 import { elevated, isFault, type RequestContext } from '@folsom/core';
 import { cachedNetworkInfo, deleteInfoCache } from '@folsom/nova/instance-info-cache';
-import { vmState } from '@folsom/nova/instance-state';
+import { instanceWire } from '@folsom/nova/instance-records';
+import { taskState, vmState } from '@folsom/nova/instance-state';
 import { destroyInstance } from '@folsom/nova/instances';
+import { movedBetween } from '@folsom/nova/migrations';
 import type { NetworkInfo } from '@folsom/nova/network-info';
+import { computeContract } from '@folsom/nova/rpc/compute';
 import { revokeConsoles } from './console.ts';
 import type { Guest } from './driver.ts';
 import { addFault, type ComputeSeam, change, guestOf, InstanceGoes, networked, nowOf } from './seam.ts';
@@ -37,6 +40,18 @@ export const destroySteps: readonly Step<Destruction>[] = [
     timeoutMs: LIMIT_MS,
     run: async ({ seam, guest, network }) => {
       await seam.driver.destroy(guest, network, await attachmentsOf(seam.db, guest.uuid));
+    },
+  },
+  {
+    // A move may have left something on the other host, too.
+    name: 'clear_other_host',
+    timeoutMs: LIMIT_MS,
+    run: async ({ seam, context, guest }) => {
+      for (const host of await movedBetween(seam.db.knex, guest.uuid)) {
+        if (host === seam.host) continue;
+        const instance = instanceWire(guest, seam.settings.instance_name_template);
+        await computeContract.client(seam.bus).terminate_instance(context, { instance }, { host });
+      }
     },
   },
   {
@@ -77,6 +92,10 @@ export const destroySteps: readonly Step<Destruction>[] = [
   },
 ];
 
+const absent = (error: unknown): undefined => {
+  if (!isFault(error, 'InstanceNotFound')) throw error;
+};
+
 /** Deletes an instance with everything it has on this host; ends whatever else is being done to it. */
 export async function terminateInstance(
   seam: ComputeSeam,
@@ -86,13 +105,12 @@ export async function terminateInstance(
   seam.working.get(uuid)?.abort(new InstanceGoes('the instance is being deleted'));
   await seam.inTurn(uuid, async () => {
     const admin = elevated(context);
-    let guest: Guest;
-    try {
-      guest = await guestOf(seam, uuid);
-    } catch (error) {
-      if (!isFault(error, 'InstanceNotFound')) throw error;
-      seam.log.info('an instance to delete is gone already', { instance: uuid });
-      return;
+    const guest = await guestOf(seam, uuid, { readDeleted: 'yes' }).catch(absent);
+    if (guest === undefined) return seam.log.info('an instance to delete was never here', { instance: uuid });
+    // Another host has it, or it is gone: what is left is what a move put on this host.
+    const elsewhere = guest.host !== null && guest.host !== seam.host;
+    if (guest.deleted || (elsewhere && guest.task_state === taskState.deleting)) {
+      return seam.driver.destroy(guest, await cachedNetworkInfo(seam.db, uuid));
     }
     const network = await seam.network
       .instanceNetworkInfo(admin, networked(guest))

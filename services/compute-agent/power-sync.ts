@@ -4,7 +4,7 @@ import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import { tryUpdateInstance } from '@folsom/nova/instances';
 import type { Guest } from './driver.ts';
 import { transition } from './power.ts';
-import { type ComputeSeam, guestOf, nowOf, powerStateOf, setError } from './seam.ts';
+import { type ComputeSeam, guestOf, networked, nowOf, powerStateOf, setError } from './seam.ts';
 
 /** States whose power the user does not expect to follow. */
 const LEFT_ALONE: readonly string[] = [
@@ -59,24 +59,25 @@ async function resolve(seam: ComputeSeam, guest: Guest, real: number): Promise<v
   }
 }
 
-/** At start: guests that run are taken over with their network; those that should run are started where configured. */
-export async function adoptGuests(seam: ComputeSeam, guests: readonly Guest[]): Promise<void> {
-  for (const guest of guests) {
-    if (guest.vm_state === vmState.deleted || guest.vm_state === vmState.softDeleted) continue;
-    if (guest.vm_state === vmState.building || guest.task_state === taskState.deleting) continue;
-    try {
-      const real = await powerStateOf(seam, guest);
-      const network = await cachedNetworkInfo(seam.db, guest.uuid);
-      // The driver has taken over those that run when it was made ready.
-      if (real === powerState.running || real === powerState.paused) continue;
-      const shouldRun = guest.power_state === powerState.running && guest.vm_state === vmState.active;
-      if (!shouldRun || !seam.settings.resume_guests_state_on_host_boot || !seam.driver.reportsPowerState)
-        continue;
-      seam.log.info('starting a guest that ran before the host stopped', { instance: guest.uuid });
-      await seam.driver.powerOn(guest, network);
-    } catch (error) {
-      seam.log.error('cannot take over a guest', { instance: guest.uuid, error });
-      await setError(seam, guest.uuid);
-    }
+/** At start, where configured: guests that ran before their host stopped run again. */
+export async function resumeGuests(seam: ComputeSeam, guests: readonly Guest[]): Promise<void> {
+  if (!seam.settings.resume_guests_state_on_host_boot || !seam.driver.reportsPowerState) return;
+  for (const { uuid } of guests) await seam.inTurn(uuid, () => resume(seam, uuid));
+}
+
+async function resume(seam: ComputeSeam, uuid: string): Promise<void> {
+  const guest = await guestOf(seam, uuid).catch(() => undefined);
+  if (guest === undefined || guest.host !== seam.host || guest.task_state !== null) return;
+  if (guest.vm_state !== vmState.active || guest.power_state !== powerState.running) return;
+  try {
+    const real = await powerStateOf(seam, guest);
+    if (real === powerState.running || real === powerState.paused) return;
+    seam.log.info('starting a guest that ran before the host stopped', { instance: uuid });
+    // After a reboot its bridge may not be there yet.
+    await seam.network.setupOnHost(adminContext(), networked(guest), seam.host);
+    await seam.driver.powerOn(guest, await cachedNetworkInfo(seam.db, uuid));
+  } catch (error) {
+    seam.log.error('cannot start a guest again', { instance: uuid, error });
+    await setError(seam, uuid);
   }
 }

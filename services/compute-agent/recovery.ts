@@ -1,6 +1,7 @@
 import { adminContext, type RequestContext } from '@folsom/core';
 import { toSqlTime } from '@folsom/db';
 import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
+import { instanceWire } from '@folsom/nova/instance-records';
 import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import { tryUpdateInstance } from '@folsom/nova/instances';
 import { migrationByInstance, updateMigration } from '@folsom/nova/migrations';
@@ -9,6 +10,7 @@ import type { Guest } from './driver.ts';
 import { computeFault } from './faults.ts';
 import { rebootInstance, settle, type TransitionName, transition } from './power.ts';
 import { rebuild } from './rebuild.ts';
+import { finishRevertResize, revertResize } from './resize.ts';
 import {
   addFault,
   type ComputeSeam,
@@ -93,8 +95,9 @@ const rescue: Fate = async (seam, context, guest) => {
   await dropped(seam, context, guest);
 };
 
-/** Half-made images would stay for ever in `saving`. */
+/** Half-made images would stay for ever in `saving`, and the guest may have been stopped for the copy. */
 const snapshot: Fate = async (seam, context, guest) => {
+  if (guest.vm_state === vmState.active) await seam.driver.unpause(guest).catch(() => {});
   const images = await seam.images.findByProperties(context, { instance_uuid: guest.uuid }).catch(error => {
     seam.log.warn('cannot look for unfinished images', { instance: guest.uuid, error });
     return [];
@@ -124,6 +127,15 @@ const resize: Fate = async (seam, context, guest) => {
   }
   if (guest.task_state === taskState.resizePrep) return dropped(seam, context, guest);
   await failed(seam, context, guest);
+};
+
+/** Both halves of a resize that is taken back can be done again. */
+const revert: Fate = async (seam, context, guest) => {
+  const migration = await migrationByInstance(seam.db.knex, guest.uuid, 'reverted').catch(() => undefined);
+  if (migration === undefined) return failed(seam, context, guest);
+  const instance = instanceWire(guest, seam.settings.instance_name_template);
+  const again = migration.source_compute === seam.host ? finishRevertResize : revertResize;
+  await again(seam, context, { instance, migration_id: migration.id, reservations: null });
 };
 
 const fates: Record<string, Fate> = {
@@ -156,7 +168,7 @@ const fates: Record<string, Fate> = {
   [taskState.resizeMigrating]: resize,
   [taskState.resizeMigrated]: resize,
   [taskState.resizeFinish]: resize,
-  [taskState.resizeReverting]: failed,
+  [taskState.resizeReverting]: revert,
   [taskState.migrating]: dropped,
 };
 

@@ -269,7 +269,14 @@ export async function finishRevertResize(
       const migration = await migrationById(seam.db.knex, args.migration_id);
       const network = await seam.network.instanceNetworkInfo(admin, networked(guest, seam.host));
       await seam.notify.usage(admin, guest, 'resize.revert.start');
-      await change(seam, admin, guest, { host: migration.source_compute });
+      // A deletion asked for meanwhile goes on where the instance was.
+      await change(
+        seam,
+        admin,
+        guest,
+        { host: migration.source_compute },
+        { expectedTaskState: taskState.resizeReverting },
+      );
       let current = await takeSize(seam, admin, uuid, migration.old_instance_type_id);
       await seam.network.setupOnHost(admin, networked(current), migration.source_compute);
       const volumes = await attachmentsOf(seam.db, uuid);

@@ -43,7 +43,10 @@ let release = () => {};
 const world = {
   clock: systemClock,
   random: systemRandom,
-  log: createLogger({ level: 'debug', write: line => appendFileSync(join(options.dir, `${host}.log`), line) }),
+  log: createLogger({
+    level: 'debug',
+    write: line => appendFileSync(join(options.dir, `${host}.log`), line),
+  }),
 };
 const config = configFrom([novaOptions], {
   DEFAULT: {

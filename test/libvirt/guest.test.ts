@@ -4,7 +4,7 @@ import { run } from '@folsom/host';
 import { flavorById, flavorWire } from '@folsom/nova/flavors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addFlavor } from '../faults/compute-cloud.ts';
-import { cannotRun, eventually, type HostUnderTest, hostUnderTest } from './host-under-test.ts';
+import { cannotRun, eventually, type HostUnderTest, hostUnderTest, sshTo } from './host-under-test.ts';
 
 const active = (row: Record<string, unknown>) => row.vm_state === 'active' && row.task_state === null;
 
@@ -31,26 +31,7 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
     await host?.remove();
   });
 
-  const ssh = (address: string, ...argv: string[]) =>
-    host.space.exec(
-      [
-        'ssh',
-        '-q',
-        '-i',
-        key.file,
-        '-o',
-        'BatchMode=yes',
-        '-o',
-        'ConnectTimeout=5',
-        '-o',
-        'StrictHostKeyChecking=no',
-        '-o',
-        'UserKnownHostsFile=/dev/null',
-        `cirros@${address}`,
-        ...argv,
-      ],
-      { timeoutMs: 20_000 },
-    );
+  const ssh = (address: string, ...argv: string[]) => sshTo(host, key.file, address, ...argv);
   const addressOf = async (uuid: string): Promise<string> =>
     (await host.db.knex('fixed_ips').where({ instance_uuid: uuid }).first('address')).address;
   const inGroup = (uuid: string) =>
@@ -139,6 +120,41 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
       answer => answer.code === 0,
       120_000,
     );
+
+    // A host that was switched off: with the option its guests run again.
+    await host.kill();
+    await host.virsh('destroy', 'instance-00000001');
+    await host.start({ extra: { resume_guests_state_on_host_boot: true } });
+    await eventually(
+      () => host.virsh('domstate', 'instance-00000001'),
+      text => text === 'running',
+    );
+    await eventually(
+      () => ssh(address, 'echo mine > keep; sync'),
+      answer => answer.code === 0,
+      120_000,
+    );
+
+    // The rescue system boots from a disk of its own, with the guest's beside it.
+    await act('rescue_instance', 'rescuing', 'rescued', { rescue_password: 'secret' });
+    const disks = await host.virsh('domblklist', 'instance-00000001');
+    expect(disks).toMatch(/vda\s+\S+\/disk\.rescue/);
+    expect(disks).toMatch(/vdb\s+\S+\/disk\n?$/m);
+    const rescued = await eventually(
+      () => ssh(address, 'ls', '-a', '; grep', 'vd', '/proc/partitions'),
+      answer => answer.code === 0,
+      120_000,
+    );
+    expect(rescued.stdout).not.toContain('keep');
+    expect(rescued.stdout).toContain('vdb');
+    await act('unrescue_instance', 'unrescuing', 'active');
+    expect((await host.virsh('domblklist', 'instance-00000001')).match(/disk\S*/g)).toEqual(['disk']);
+    const again = await eventually(
+      () => ssh(address, 'cat', 'keep'),
+      answer => answer.code === 0,
+      120_000,
+    );
+    expect(again.stdout).toBe('mine\n');
 
     await host.delete(uuid);
     expect(await host.virsh('list', '--all', '--name')).toBe('');

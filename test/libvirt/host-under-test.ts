@@ -206,6 +206,14 @@ export async function hostUnderTest(name: string, companion?: Companion): Promis
   return host;
 }
 
+/** Runs a command in a guest as its user, from its host. Any exit code is an answer. */
+export function sshTo(host: HostUnderTest, key: string, address: string, ...command: string[]) {
+  const options = ['BatchMode=yes', 'ConnectTimeout=5', 'StrictHostKeyChecking=no'];
+  const argv = ['ssh', '-q', '-i', key, '-o', 'UserKnownHostsFile=/dev/null'];
+  for (const option of options) argv.push('-o', option);
+  return host.space.exec([...argv, `cirros@${address}`, ...command], { timeoutMs: 20_000 });
+}
+
 interface Answer {
   ready?: boolean;
   held?: string;

@@ -5,7 +5,7 @@ import { run } from '@folsom/host';
 import { flavorById, flavorWire } from '@folsom/nova/flavors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addFlavor } from '../faults/compute-cloud.ts';
-import { cannotRun, eventually, type HostUnderTest } from './host-under-test.ts';
+import { cannotRun, eventually, type HostUnderTest, sshTo } from './host-under-test.ts';
 import { ONE, TWO, type TwoHosts, twoHosts } from './two-hosts.ts';
 
 const active = (row: Record<string, unknown>) => row.vm_state === 'active' && row.task_state === null;
@@ -44,11 +44,8 @@ describe.skipIf(cannotRun() !== undefined)('a guest between two hosts', { timeou
   /** Runs a command in the guest, from the host that serves it. */
   const inGuest = async (host: HostUnderTest, uuid: string, command: string): Promise<string> => {
     const { address } = await host.db.knex('fixed_ips').where({ instance_uuid: uuid }).first('address');
-    const options = ['BatchMode=yes', 'ConnectTimeout=3', 'StrictHostKeyChecking=no'];
-    const argv = ['ssh', '-q', '-i', key.file, '-o', 'UserKnownHostsFile=/dev/null'];
-    for (const option of options) argv.push('-o', option);
     const done = await eventually(
-      () => host.space.exec([...argv, `cirros@${address}`, command], { timeoutMs: 20_000 }),
+      () => sshTo(host, key.file, address, command),
       answer => answer.code === 0,
       120_000,
     );

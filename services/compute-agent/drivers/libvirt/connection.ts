@@ -164,14 +164,15 @@ export function libvirtConnection(options: ConnectionOptions): LibvirtConnection
         thread.worker.postMessage([id, operation, values]);
       });
     } catch (error) {
-      throw translated(error, values[0]);
+      throw translated(error, operation, values[0]);
     }
   };
 
-  const translated = (error: unknown, name: unknown): unknown => {
+  const translated = (error: unknown, operation: string, name: unknown): unknown => {
     if (!(error instanceof LibvirtError)) return error;
     if (error.code === LIBVIRT.noDomain) return novaFault('InstanceNotFound', { instance_id: name });
-    if (error.code === LIBVIRT.noConnection || error.code === LIBVIRT.rpc) {
+    // A migration that cannot reach the other host says nothing about this one.
+    if (operation !== 'migrate' && (error.code === LIBVIRT.noConnection || error.code === LIBVIRT.rpc)) {
       log.warn('libvirt does not answer', { error: error.message });
       return computeFault('HypervisorUnavailable', { host }, { cause: error });
     }
