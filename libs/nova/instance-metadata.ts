@@ -22,12 +22,14 @@ export const OPENSTACK_VERSIONS = ['2012-08-10'] as const;
 export interface InstanceMetadata {
   ec2(version: string): Tree | undefined;
   openstack(version: string): Tree | undefined;
-  /** All documents as files of a config drive, by path; `injected` are what the user wanted in the guest. */
-  files(injected: readonly [string, string][]): Map<string, string>;
+  /** The documents of a config drive, by path; `injected` are the files that the user wanted in the guest. */
+  files(injected: readonly [string, string][], adminPassword: string | null): Map<string, string>;
 }
 
 export interface MetadataSettings {
   dhcp_domain: string;
+  /** EC2 versions that config drives do without, between blanks. */
+  config_drive_skip_versions: string;
   node_availability_zone: string;
 }
 
@@ -44,7 +46,7 @@ export async function instanceMetadata(
   const hostname = settings.dhcp_domain
     ? `${instance.hostname ?? ''}.${settings.dhcp_domain}`
     : (instance.hostname ?? '');
-  const floating = await firstFloating(db, address);
+  const floating = await firstFloating(db, instance.uuid);
   const mapping = await blockDeviceMapping(db, instance);
   const ids = {
     instance: await ec2InstanceId(db, instance.uuid, now),
@@ -109,29 +111,41 @@ export async function instanceMetadata(
       ...(userData === null ? {} : { user_data: userData }),
     };
   };
-  const files = (injected: readonly [string, string][]): Map<string, string> => {
+  const files: InstanceMetadata['files'] = (injected, adminPassword) => {
     const out = new Map<string, string>();
     const listed = injected.map(([path, content], index) => {
       const at = `/content/${String(index).padStart(4, '0')}`;
       out.set(`openstack${at}`, content);
       return { path, content_path: at };
     });
-    for (const version of [...EC2_VERSIONS, 'latest']) {
+    const skipped = settings.config_drive_skip_versions.split(' ');
+    for (const version of [...EC2_VERSIONS, 'latest'].filter(one => !skipped.includes(one))) {
       const documents = ec2(version) as { 'meta-data': Record<string, Tree>; 'user-data'?: string };
-      out.set(`ec2/${version}/meta-data.json`, pythonJson(documents['meta-data']));
+      out.set(`ec2/${version}/meta-data.json`, pythonJson(withoutNames(documents['meta-data'])));
       if (documents['user-data'] !== undefined) out.set(`ec2/${version}/user-data`, documents['user-data']);
     }
     for (const version of [...OPENSTACK_VERSIONS, 'latest']) {
-      const documents = openstack(version, listed.length > 0 ? { files: listed } : {}) as Record<
-        string,
-        string
-      >;
+      const extra = {
+        ...(listed.length > 0 ? { files: listed } : {}),
+        ...(adminPassword ? { admin_pass: adminPassword } : {}),
+      };
+      const documents = openstack(version, extra) as Record<string, string>;
       for (const [name, text] of Object.entries(documents)) out.set(`openstack/${version}/${name}`, text);
     }
     return out;
   };
   return { ec2, openstack, files };
 }
+
+/** A listing's own names mean nothing in a file. */
+const withoutNames = (tree: Tree): Tree =>
+  typeof tree === 'string' || Array.isArray(tree)
+    ? tree
+    : Object.fromEntries(
+        Object.entries(tree)
+          .filter(([name]) => name !== LISTED_AS)
+          .map(([name, item]) => [name, withoutNames(item)]),
+      );
 
 async function zoneOf(db: Database, host: string | null, fallback: string): Promise<string> {
   if (host === null) return fallback;
@@ -142,11 +156,11 @@ async function zoneOf(db: Database, host: string | null, fallback: string): Prom
   return row?.availability_zone ?? fallback;
 }
 
-async function firstFloating(db: Database, fixedAddress: string): Promise<string> {
+async function firstFloating(db: Database, instanceUuid: string): Promise<string> {
   const row = await db
     .knex('floating_ips')
     .join('fixed_ips', 'fixed_ips.id', 'floating_ips.fixed_ip_id')
-    .where({ 'fixed_ips.address': fixedAddress, 'fixed_ips.deleted': 0, 'floating_ips.deleted': 0 })
+    .where({ 'fixed_ips.instance_uuid': instanceUuid, 'fixed_ips.deleted': 0, 'floating_ips.deleted': 0 })
     .orderBy('floating_ips.id')
     .first('floating_ips.address as address');
   return row?.address ?? '';

@@ -75,6 +75,15 @@ export async function deletedAfterMove(
   return rows.map(row => row.uuid);
 }
 
+/** Finished moves to a host that nobody has confirmed or taken back since `before`. */
+export async function unconfirmedMigrations(sql: Sql, host: string, before: number): Promise<MigrationRow[]> {
+  const rows = (await sql('migrations')
+    .where({ ...alive, dest_compute: host, status: 'finished' })
+    .where('updated_at', '<=', toSqlTime(before))
+    .orderBy('id')) as Raw[];
+  return rows.map(raw => fromRow<MigrationRow>(spec, raw));
+}
+
 /** Changes a migration; with `from`, only while its status is that one. Answers whether it happened. */
 export async function updateMigration(
   sql: Sql,

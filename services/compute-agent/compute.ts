@@ -9,6 +9,7 @@ import { computeContract } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import { startHeartbeat } from '@folsom/nova/service-heartbeat';
 import type { Bus, Served } from '@folsom/rpc';
+import { confirmOldResizes } from './auto-confirm.ts';
 import { cleanDeletedAfterMove, cleanRunningDeleted, reclaimSoftDeleted } from './cleanup.ts';
 import type { ComputeDriver, Guest } from './driver.ts';
 import { computeHandlers } from './handlers.ts';
@@ -115,6 +116,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     if (runs % SYNC_EVERY === 0) await syncPowerStates(seam, now);
     await driver.repairCards().catch(error => log.warn('cannot look after cards', { error }));
     await repeatDeletions(seam, now, ABANDONED_MS);
+    await confirmOldResizes(seam);
     await cleanDeletedAfterMove(seam, lookedAt);
     if (runs % Math.max(settings.running_deleted_instance_poll_interval, 1) === 0)
       await cleanRunningDeleted(seam);

@@ -25,6 +25,10 @@ export const computeFault = catalogue(
       status: 400,
       text: 'The supplied disk path (%(path)s) already exists, it is expected not to exist.',
     },
+    ConfigDriveUnknownFormat: {
+      status: 500,
+      text: 'Unknown config drive format %(format)s. Select one of iso9660 or vfat.',
+    },
     NotImplementedError: { status: 501, text: 'This hypervisor cannot do that.' },
     DiskNotFound: { status: 404, text: 'No disk at %(location)s' },
     HypervisorUnavailable: { status: 503, text: 'Connection to the hypervisor is broken on host: %(host)s' },

@@ -10,7 +10,8 @@ import { computeFault } from './faults.ts';
 import { type ComputeSeam, change, guestOf, networked, nowOf, type Operation, onInstance } from './seam.ts';
 import { attachmentsOf } from './volumes.ts';
 
-const wireOf = async (seam: ComputeSeam, uuid: string) =>
+/** The instance as it is now, for a message. */
+export const instanceWireOf = async (seam: ComputeSeam, uuid: string) =>
   instanceWire(await instanceRecord(seam.db.knex, uuid), seam.settings.instance_name_template);
 
 /** Runs one part of a resize; a failure gives the promised quota back and leaves the instance in ERROR. */
@@ -64,7 +65,7 @@ export async function prepResize(
     await computeContract.client(seam.bus).resize_instance(
       admin,
       {
-        instance: await wireOf(seam, uuid),
+        instance: await instanceWireOf(seam, uuid),
         migration_id: migration.id,
         image: args.image,
         reservations: args.reservations,
@@ -124,7 +125,7 @@ export async function resizeInstance(
       await computeContract.client(seam.bus).finish_resize(
         admin,
         {
-          instance: await wireOf(seam, uuid),
+          instance: await instanceWireOf(seam, uuid),
           migration_id: migration.id,
           image: args.image,
           disk_info: diskInfo,
@@ -246,7 +247,11 @@ export async function revertResize(
       .client(seam.bus)
       .finish_revert_resize(
         admin,
-        { instance: await wireOf(seam, uuid), migration_id: migration.id, reservations: args.reservations },
+        {
+          instance: await instanceWireOf(seam, uuid),
+          migration_id: migration.id,
+          reservations: args.reservations,
+        },
         { host: migration.source_compute ?? seam.host },
       );
   });

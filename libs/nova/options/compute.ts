@@ -39,8 +39,11 @@ export const compute = {
   remove_unused_base_images: bool(false, 'Remove cached images that no guest uses'),
   remove_unused_original_minimum_age_seconds: int(86_400, 'Age at which they are removed'),
   image_cache_manager_interval: int(0, 'Periodic runs between image cache sweeps; 0 never'),
-  config_drive_format: str('iso9660', 'iso9660 or vfat'),
-  config_drive_cdrom: bool(false, 'Give the config drive as a CD-ROM'),
+  config_drive_format: str('iso9660', 'iso9660'),
+  config_drive_skip_versions: str(
+    '1.0 2007-01-19 2007-03-01 2007-08-29 2007-10-10 2007-12-15 2008-02-01 2008-09-01',
+    'EC2 versions left out of config drives',
+  ),
   force_config_drive: str(null, 'Give every guest a config drive'),
   mkisofs_cmd: str('genisoimage', 'Program that makes ISO images'),
   injected_network_template: str(

@@ -69,6 +69,8 @@ export function guestDomains(options: {
   firewall: Firewall;
   settings: ComputeSettings;
   traits: HostTraits;
+  /** Finds out the traits, where that was not possible before. */
+  prepare(): Promise<void>;
   clock: Clock;
   log: Logger;
 }): GuestDomains {
@@ -107,6 +109,7 @@ export function guestDomains(options: {
       }
     },
     async describe(guest, files, network) {
+      await options.prepare();
       const folder = domains.folderOf(guest);
       const xml = domainXml({
         guest,

@@ -76,21 +76,39 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     allowSameNetTraffic: settings.allow_same_net_traffic,
   });
   const traits: HostTraits = { type: 'qemu', filter: null, asRoot: false };
-  const domains = guestDomains({ libvirt, firewall, settings, traits, clock: world.clock, log });
+  let prepared = false;
+  /** libvirt's filters, as soon as it answers: no guest is started before it is known whether there are any. */
+  const prepare = async (): Promise<void> => {
+    if (prepared) return;
+    try {
+      await libvirt.version();
+      await libvirt.defineFilter(NOVA_BASE_FILTER);
+      traits.filter = 'nova-base';
+    } catch (error) {
+      if (!(error instanceof LibvirtError)) throw error;
+      log.warn('no network filters on this host; guests could use addresses of others', { error });
+    }
+    prepared = true;
+  };
+  const domains = guestDomains({ libvirt, firewall, settings, traits, prepare, clock: world.clock, log });
   const { folderOf } = domains;
   const facts = hostFacts({ libvirt, instancesPath, clock: world.clock });
   const moves = moving({ domains, firewall, settings });
   const live = liveMigration({ libvirt, domains, firewall, cache, facts, settings, random: world.random });
 
   /** The documents of the metadata service on a disk, for guests that ask for it. */
-  const configDrive = async ({ guest, injectedFiles, network }: SpawnRequest): Promise<Buffer | null> => {
+  const configDrive = async (request: SpawnRequest): Promise<Buffer | null> => {
+    const { guest, injectedFiles, network, adminPassword } = request;
     const wanted = /^(true|1|yes|on|always)$/i;
     if (!wanted.test(guest.config_drive ?? '') && !wanted.test(settings.force_config_drive ?? ''))
       return null;
+    if (settings.config_drive_format !== 'iso9660') {
+      throw computeFault('ConfigDriveUnknownFormat', { format: settings.config_drive_format });
+    }
     const address = fixedIpsOf(network)[0]?.address ?? '';
     const metadata = await instanceMetadata(options.db, settings, guest.uuid, address, world.clock.now());
     const files = new Map<string, Uint8Array>();
-    for (const [path, text] of metadata.files(injectedFiles)) {
+    for (const [path, text] of metadata.files(injectedFiles, adminPassword)) {
       files.set(
         path,
         Buffer.from(text, path.endsWith('user-data') || path.endsWith('user_data') ? 'latin1' : 'utf8'),
@@ -133,14 +151,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
           network: parseNetworkInfo(guest.info_cache?.network_info),
         })),
       );
-      try {
-        await libvirt.version();
-        await libvirt.defineFilter(NOVA_BASE_FILTER);
-        traits.filter = 'nova-base';
-      } catch (error) {
-        if (!(error instanceof LibvirtError)) log.error('libvirt is not there yet', { error });
-        else log.warn('no network filters on this host; guests could use addresses of others', { error });
-      }
+      await prepare().catch(error => log.error('libvirt is not there yet', { error }));
     },
     close: () => libvirt.close(),
     listGuests: () => libvirt.list(),
