@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isFault } from '@folsom/core';
 import { coalesced, mutex } from './mutex.ts';
 import { HOST_COMMAND_MS, type Runner } from './runner.ts';
 
@@ -42,6 +44,8 @@ const TABLES: readonly Table[] = ['filter', 'nat', 'mangle'];
 
 /** Longest name the kernel takes. */
 const CHAIN_NAME_CHARS_MAX = 28;
+
+const APPLY_ATTEMPTS = 4;
 
 /** iptables has no transaction over save and restore: one writer at a time in this process, `-w` between processes. */
 const writers = mutex();
@@ -90,14 +94,21 @@ export function iptables({ runner, binary }: IptablesOptions): Iptables {
     await runner(['iptables-restore', '-w', '10', '--noflush'], { timeoutMs: HOST_COMMAND_MS, input });
   };
 
+  /** What others (libvirt's filters) change between our look and our write makes the write fail: it is made anew. */
   const applyNow = () =>
     writers(async () => {
-      const present = await snapshot(runner);
-      await write(
-        TABLES.map(table =>
+      for (let attempt = 1; ; attempt++) {
+        const present = await snapshot(runner);
+        const text = TABLES.map(table =>
           restoreText(table, present[table], model[table], { full, expand, jumps, prefix }),
-        ).join(''),
-      );
+        ).join('');
+        try {
+          return await write(text);
+        } catch (error) {
+          if (attempt >= APPLY_ATTEMPTS || !isFault(error, 'ProcessExecutionError')) throw error;
+          await sleep(attempt * 50);
+        }
+      }
     });
 
   return {

@@ -243,17 +243,15 @@ export async function revertResize(
     await seam.observe?.('resize', 'revert', uuid);
     // In place, the old disks lie beside the new ones and are put back by the second half.
     await seam.driver.destroy(guest, network, await attachmentsOf(seam.db, uuid));
-    await computeContract
-      .client(seam.bus)
-      .finish_revert_resize(
-        admin,
-        {
-          instance: await instanceWireOf(seam, uuid),
-          migration_id: migration.id,
-          reservations: args.reservations,
-        },
-        { host: migration.source_compute ?? seam.host },
-      );
+    await computeContract.client(seam.bus).finish_revert_resize(
+      admin,
+      {
+        instance: await instanceWireOf(seam, uuid),
+        migration_id: migration.id,
+        reservations: args.reservations,
+      },
+      { host: migration.source_compute ?? seam.host },
+    );
   });
 }
 

@@ -1,10 +1,17 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '@folsom/host';
 import { flavorById, flavorWire } from '@folsom/nova/flavors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addFlavor } from '../faults/compute-cloud.ts';
-import { cannotRun, eventually, type HostUnderTest, hostUnderTest, sshTo } from './host-under-test.ts';
+import {
+  cannotRun,
+  eventually,
+  type HostUnderTest,
+  hostUnderTest,
+  letSshInto,
+  openSsh,
+  sshTo,
+} from './host-under-test.ts';
 
 const active = (row: Record<string, unknown>) => row.vm_state === 'active' && row.task_state === null;
 
@@ -16,16 +23,7 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
     host = await hostUnderTest(`kvm${process.pid % 10000}`);
     await host.start();
     await host.rpc('network', 'create_networks', { label: 'private', cidr: '10.77.0.0/24', bridge: 'br100' });
-    const file = join(host.dir, 'key');
-    await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', file], { timeoutMs: 10_000 });
-    const text = (await run(['cat', `${file}.pub`], { timeoutMs: 5_000 })).stdout;
-    key = { file, text };
-    await host.db.knex('security_groups').insert({ id: 1, name: 'default', project_id: 'p', deleted: 0 });
-    await host.db
-      .knex('security_group_rules')
-      .insert([
-        { parent_group_id: 1, protocol: 'tcp', from_port: 22, to_port: 22, cidr: '0.0.0.0/0', deleted: 0 },
-      ]);
+    key = await openSsh(host);
   });
   afterAll(async () => {
     await host?.remove();
@@ -34,17 +32,12 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
   const ssh = (address: string, ...argv: string[]) => sshTo(host, key.file, address, ...argv);
   const addressOf = async (uuid: string): Promise<string> =>
     (await host.db.knex('fixed_ips').where({ instance_uuid: uuid }).first('address')).address;
-  const inGroup = (uuid: string) =>
-    host.db
-      .knex('security_group_instance_association')
-      .insert({ security_group_id: 1, instance_uuid: uuid, deleted: 0 });
   const rules = async () => (await host.space.exec(['iptables-save'])).stdout;
 
   it('boots from three parts, gets address, name and key, and lets the user in without a password', async () => {
     const started = performance.now();
     const uuid = await host.boot('ami', { key_name: 'k', key_data: key.text });
-    await inGroup(uuid);
-    await host.rpc('compute', 'refresh_security_group_rules', { security_group_id: 1 });
+    await letSshInto(host, [uuid]);
     await host.state(uuid, active);
     const activeAfter = performance.now() - started;
     const address = await addressOf(uuid);
@@ -166,8 +159,7 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
   it('boots from a disk of its own, survives libvirtd, dnsmasq and the bridge going away', async () => {
     const files = { injected_files: [['/etc/motd.d/hello', 'from outside']] };
     const uuid = await host.boot('disk', { key_name: 'k', key_data: key.text, config_drive: 'True' }, files);
-    await inGroup(uuid);
-    await host.rpc('compute', 'refresh_security_group_rules', { security_group_id: 1 });
+    await letSshInto(host, [uuid]);
     await host.state(uuid, active);
     const name = await host.nameOf(uuid);
     await host.space.killLibvirtd();

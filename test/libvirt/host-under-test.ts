@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { silentLogger, systemClock } from '@folsom/core';
 import { type Database, openDatabase } from '@folsom/db';
 import { buildGuestImage } from '@folsom/deploy/guest-image/build';
+import { run } from '@folsom/host';
 import { canMakeNamespaces, type HostNamespace, hostNamespace } from '@folsom/testing';
 import { addFlavor, addInstance, until, wire } from '../faults/compute-cloud.ts';
 
@@ -204,6 +205,23 @@ export async function hostUnderTest(name: string, companion?: Companion): Promis
     },
   };
   return host;
+}
+
+/** A key, and security group 1 that lets ssh in. */
+export async function openSsh(host: HostUnderTest): Promise<{ file: string; text: string }> {
+  const file = join(host.space.dir, 'key');
+  await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', file], { timeoutMs: 10_000 });
+  await host.db.knex('security_groups').insert({ id: 1, name: 'default', project_id: 'p', deleted: 0 });
+  const rule = { parent_group_id: 1, protocol: 'tcp', from_port: 22, to_port: 22, cidr: '0.0.0.0/0' };
+  await host.db.knex('security_group_rules').insert({ ...rule, deleted: 0 });
+  return { file, text: readFileSync(`${file}.pub`, 'utf8') };
+}
+
+/** Puts instances into the group of {@link openSsh}. */
+export async function letSshInto(host: HostUnderTest, uuids: readonly string[]): Promise<void> {
+  const members = uuids.map(uuid => ({ security_group_id: 1, instance_uuid: uuid, deleted: 0 }));
+  await host.db.knex('security_group_instance_association').insert(members);
+  await host.rpc('compute', 'refresh_security_group_rules', { security_group_id: 1 });
 }
 
 /** Runs a command in a guest as its user, from its host. Any exit code is an answer. */

@@ -1,16 +1,20 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { run } from '@folsom/host';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cannotRun, eventually, type HostUnderTest, hostUnderTest, sshTo } from './host-under-test.ts';
+import {
+  cannotRun,
+  eventually,
+  type HostUnderTest,
+  hostUnderTest,
+  letSshInto,
+  openSsh,
+  sshTo,
+} from './host-under-test.ts';
 
 const BOOTS = 50;
 const ADDRESSES = 10;
 
 describe.skipIf(cannotRun() !== undefined)('many guests at once', { timeout: 280_000 }, () => {
   let host: HostUnderTest;
-  let key: string;
-  let keyText: string;
+  let key: { file: string; text: string };
 
   beforeAll(async () => {
     host = await hostUnderTest(`mny${process.pid % 10000}`);
@@ -19,12 +23,7 @@ describe.skipIf(cannotRun() !== undefined)('many guests at once', { timeout: 280
     const free = await host.db.knex('fixed_ips').where({ reserved: 0 }).orderBy('id').select('id');
     const surplus = free.slice(ADDRESSES).map(row => row.id);
     await host.db.knex('fixed_ips').whereIn('id', surplus).update({ reserved: 1 });
-    key = join(host.space.dir, 'key');
-    await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key], { timeoutMs: 10_000 });
-    keyText = readFileSync(`${key}.pub`, 'utf8');
-    await host.db.knex('security_groups').insert({ id: 1, name: 'default', project_id: 'p', deleted: 0 });
-    const rule = { parent_group_id: 1, protocol: 'tcp', from_port: 22, to_port: 22, cidr: '0.0.0.0/0' };
-    await host.db.knex('security_group_rules').insert({ ...rule, deleted: 0 });
+    key = await openSsh(host);
   });
   afterAll(async () => {
     await host?.remove();
@@ -32,7 +31,7 @@ describe.skipIf(cannotRun() !== undefined)('many guests at once', { timeout: 280
 
   it('fifty boots for ten addresses: ten run and answer ssh, forty say why not, nothing is left over', async () => {
     const uuids = await Promise.all(
-      Array.from({ length: BOOTS }, () => host.boot('ami', { key_name: 'k', key_data: keyText })),
+      Array.from({ length: BOOTS }, () => host.boot('ami', { key_name: 'k', key_data: key.text })),
     );
     const all = () =>
       host.db.knex('instances').whereIn('uuid', uuids).select('uuid', 'vm_state', 'task_state');
@@ -49,15 +48,12 @@ describe.skipIf(cannotRun() !== undefined)('many guests at once', { timeout: 280
     expect(faults).toHaveLength(refused.length);
     for (const uuid of refused) expect(await host.traces(uuid)).toEqual([]);
 
-    await host.db
-      .knex('security_group_instance_association')
-      .insert(running.map(uuid => ({ security_group_id: 1, instance_uuid: uuid, deleted: 0 })));
-    await host.rpc('compute', 'refresh_security_group_rules', { security_group_id: 1 });
+    await letSshInto(host, running);
     const names = new Set<string>();
     for (const uuid of running) {
       const { address } = await host.db.knex('fixed_ips').where({ instance_uuid: uuid }).first('address');
       const said = await eventually(
-        () => sshTo(host, key, address, 'hostname'),
+        () => sshTo(host, key.file, address, 'hostname'),
         answer => answer.code === 0,
         180_000,
       );

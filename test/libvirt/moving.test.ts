@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '@folsom/host';
 import { flavorById, flavorWire } from '@folsom/nova/flavors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addFlavor } from '../faults/compute-cloud.ts';
-import { cannotRun, eventually, type HostUnderTest, sshTo } from './host-under-test.ts';
+import { cannotRun, eventually, type HostUnderTest, letSshInto, openSsh, sshTo } from './host-under-test.ts';
 import { ONE, TWO, type TwoHosts, twoHosts } from './two-hosts.ts';
 
 const active = (row: Record<string, unknown>) => row.vm_state === 'active' && row.task_state === null;
@@ -29,12 +28,7 @@ describe.skipIf(cannotRun() !== undefined)('a guest between two hosts', { timeou
       bridge_interface: 'eth0',
       multi_host: true,
     });
-    const file = join(one.space.dir, 'key');
-    await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', file], { timeoutMs: 10_000 });
-    key = { file, text: readFileSync(`${file}.pub`, 'utf8') };
-    await one.db.knex('security_groups').insert({ id: 1, name: 'default', project_id: 'p', deleted: 0 });
-    const rule = { parent_group_id: 1, protocol: 'tcp', from_port: 22, to_port: 22, cidr: '0.0.0.0/0' };
-    await one.db.knex('security_group_rules').insert({ ...rule, deleted: 0 });
+    key = await openSsh(one);
     bigger = await addFlavor(one.db, { name: 'm1.more', memory_mb: 160 });
   });
   afterAll(async () => {
@@ -53,10 +47,7 @@ describe.skipIf(cannotRun() !== undefined)('a guest between two hosts', { timeou
   };
   const boot = async (): Promise<string> => {
     const uuid = await one.boot('ami', { key_name: 'k', key_data: key.text });
-    await one.db
-      .knex('security_group_instance_association')
-      .insert({ security_group_id: 1, instance_uuid: uuid, deleted: 0 });
-    await one.rpc('compute', 'refresh_security_group_rules', { security_group_id: 1 });
+    await letSshInto(one, [uuid]);
     await one.state(uuid, active);
     return uuid;
   };

@@ -3,13 +3,13 @@ import { existsSync } from 'node:fs';
 import { chmod, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CONSOLE_CHARS_MAX, consoleOutput } from '@folsom/compute-agent/console';
+import type { LibvirtConnection } from '@folsom/compute-agent/drivers/libvirt/connection';
+import type { GuestDomains } from '@folsom/compute-agent/drivers/libvirt/domains';
 import { firewall } from '@folsom/compute-agent/drivers/libvirt/firewall';
-import {
-  copyGuestFiles,
-  existingGuestFiles,
-  makeGuestFiles,
-} from '@folsom/compute-agent/drivers/libvirt/guest-files';
+import { existingGuestFiles, makeGuestFiles } from '@folsom/compute-agent/drivers/libvirt/guest-files';
 import { imageCache } from '@folsom/compute-agent/drivers/libvirt/image-cache';
+import { copyGuestFiles, growRootDisk } from '@folsom/compute-agent/drivers/libvirt/moved-files';
+import { snapshotGuest } from '@folsom/compute-agent/drivers/libvirt/snapshot';
 import { addFault, type ComputeSeam } from '@folsom/compute-agent/seam';
 import { adminContext, seededRandom, silentLogger, systemClock } from '@folsom/core';
 import type { Database } from '@folsom/db';
@@ -105,7 +105,10 @@ describe.skipIf(!tools)('images that users made', () => {
     await cache.root(context, await add('../../etc/evil', 'raw', raw), 0, signal);
     await cache.blank('swap', 1);
     expect((await readdir(base)).every(name => /^([0-9a-f]{40}|swap_\d+)$/.test(name))).toBe(true);
-    expect(await cache.sweep(new Set(), 0)).toHaveLength(1);
+    const nobody = { images: new Set<string>(), standing: new Set(['swap_1']) };
+    const young = { original: 60_000, grown: 60_000 };
+    expect(await cache.sweep(nobody, young)).toEqual([]);
+    expect(await cache.sweep(nobody, { original: 0, grown: 0 })).toHaveLength(1);
     expect(await readdir(base)).toEqual(['swap_1']);
   });
 
@@ -151,6 +154,34 @@ describe.skipIf(!tools)('images that users made', () => {
     expect((await existingGuestFiles(folder)).disks[0]!.format).toBe('raw');
     await copyGuestFiles(folder, `${folder}_copy`);
     expect((await existingGuestFiles(`${folder}_copy`)).disks[0]!.format).toBe('raw');
+    // A header that names a file of the host as its base is only bytes to whatever reads the disk afterwards.
+    const pointing = join(temp.path, 'pointing');
+    await qemuImg('create', '-q', '-f', 'qcow2', '-b', '/etc/passwd', '-F', 'raw', pointing, '1M');
+    const bytes = Buffer.concat([await readFile(pointing), Buffer.alloc(2 * 1024 ** 2)]);
+    await writeFile(join(folder, 'disk'), bytes);
+    const guest = { ...request.guest, flavor: { ...request.guest.flavor, root_gb: 1 } };
+    await growRootDisk(folder, guest);
+    expect((await stat(join(folder, 'disk'))).size).toBe(1024 ** 3);
+    images.add({ id: 'snap', status: 'queued' });
+    const domains = { folderOf: () => folder, exists: async () => true, stateOf: async () => 4 };
+    await snapshotGuest(
+      {
+        domains: domains as unknown as GuestDomains,
+        libvirt: {} as LibvirtConnection,
+        random: seededRandom(6),
+        snapshotsDirectory: join(temp.path, 'snapshots'),
+      },
+      { context, guest, imageId: 'snap', images, signal },
+    );
+    const taken = join(temp.path, 'taken');
+    await writeFile(taken, images.stored.get('snap')!.data);
+    await qemuImg('convert', '-f', 'qcow2', '-O', 'raw', taken, `${taken}.raw`);
+    const whole = await open(`${taken}.raw`);
+    const start = Buffer.alloc(bytes.length);
+    await whole.read(start, 0, start.length, 0);
+    await whole.close();
+    expect(start.equals(bytes)).toBe(true);
+    expect(await readdir(join(temp.path, 'snapshots'))).toEqual([]);
     expect(await hash()).toEqual(before);
     expect(made.disks.map(disk => [disk.target, disk.format])).toEqual([
       ['vda', 'qcow2'],

@@ -36,8 +36,9 @@ export const compute = {
   force_raw_images: bool(true, 'Convert cached images to raw'),
   preallocate_images: str('none', 'none or space'),
   checksum_base_images: bool(false, 'Keep a checksum beside cached images'),
-  remove_unused_base_images: bool(false, 'Remove cached images that no guest uses'),
+  remove_unused_base_images: bool(true, 'Remove cached images that no guest uses'),
   remove_unused_original_minimum_age_seconds: int(86_400, 'Age at which they are removed'),
+  remove_unused_resized_minimum_age_seconds: int(3_600, 'Age at which grown copies of them are removed'),
   image_cache_manager_interval: int(0, 'Periodic runs between image cache sweeps; 0 never'),
   config_drive_format: str('iso9660', 'iso9660'),
   config_drive_skip_versions: str(

@@ -16,9 +16,9 @@ import { LibvirtError, libvirtConnection } from './connection.ts';
 import { cardsOf, NOVA_BASE_FILTER, vncPort } from './domain-xml.ts';
 import { guestDomains, type HostTraits, ifThere, powerOf } from './domains.ts';
 import { firewall as makeFirewall } from './firewall.ts';
-import { existingGuestFiles, makeGuestFiles, readDiskInfo, tailOf } from './guest-files.ts';
+import { basesInUse, existingGuestFiles, makeGuestFiles, readDiskInfo, tailOf } from './guest-files.ts';
 import { hostFacts } from './host-facts.ts';
-import { cacheName, imageCache } from './image-cache.ts';
+import { imageCache } from './image-cache.ts';
 import { liveMigration } from './live-migration.ts';
 import { moving } from './moving.ts';
 import { snapshotGuest } from './snapshot.ts';
@@ -309,8 +309,13 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
 
     async manageImageCache(inUse) {
       if (!settings.remove_unused_base_images) return;
-      const names = new Set([...inUse].map(cacheName));
-      const removed = await cache.sweep(names, settings.remove_unused_original_minimum_age_seconds * 1000);
+      const removed = await cache.sweep(
+        { images: inUse, standing: await basesInUse(instancesPath, settings.base_dir_name) },
+        {
+          original: settings.remove_unused_original_minimum_age_seconds * 1000,
+          grown: settings.remove_unused_resized_minimum_age_seconds * 1000,
+        },
+      );
       if (removed.length > 0) log.info('removed cached images', { removed });
     },
 

@@ -38,8 +38,14 @@ export interface ImageCache {
   file(context: RequestContext, imageId: string, signal: AbortSignal): Promise<string>;
   /** An empty swap area or filesystem to build overlays on. */
   blank(kind: 'swap' | 'ephemeral', sizeMb: number): Promise<string>;
-  /** Removes what no guest's disk stands on and nobody used for `minimumAgeMs`. */
-  sweep(inUse: ReadonlySet<string>, minimumAgeMs: number): Promise<string[]>;
+  /**
+   * Removes what nobody used for as long as `ages` (milliseconds) say; answers what went. Kept are files named in
+   * `standing`, on which guests' disks stand, and those of images in `wanted`.
+   */
+  sweep(
+    wanted: { images: ReadonlySet<string>; standing: ReadonlySet<string> },
+    ages: { original: number; grown: number },
+  ): Promise<string[]>;
 }
 
 export interface ImageCacheOptions {
@@ -55,7 +61,7 @@ const BOOT_FILE_BYTES_MAX = 512 * 1024 ** 2;
 const LABEL = { ephemeral: 'ephemeral0' } as const;
 
 /** Names are made here from a fixed set of forms; nothing a user chose gets into one unhashed. */
-export const cacheName = (imageId: string): string => createHash('sha1').update(imageId).digest('hex');
+const cacheName = (imageId: string): string => createHash('sha1').update(imageId).digest('hex');
 
 export function imageCache(options: ImageCacheOptions): ImageCache {
   const { directory, images, random, log } = options;
@@ -169,15 +175,16 @@ export function imageCache(options: ImageCacheOptions): ImageCache {
         else await formatFile(part, 'ext3', LABEL.ephemeral);
       }),
 
-    sweep: async (inUse, minimumAgeMs) => {
+    sweep: async ({ images: wanted, standing }, ages) => {
+      const kept = new Set([...wanted].map(cacheName));
       const removed: string[] = [];
       for (const name of await readdir(directory).catch(() => [])) {
-        const key = name.replace(/^boot_/, '').replace(/_.*$/, '');
-        const temporary = name.includes('.part');
-        if (!temporary && (inUse.has(key) || /^(swap|ephemeral)$/.test(key))) continue;
+        const image = /^(?:boot_)?([0-9a-f]{40})$/.exec(name)?.[1];
+        if (standing.has(name) || (image !== undefined && kept.has(image))) continue;
         const path = join(directory, name);
         const found = await stat(path).catch(() => undefined);
-        if (found === undefined || options.clock.now() - found.mtimeMs < minimumAgeMs) continue;
+        const age = image === undefined ? ages.grown : ages.original;
+        if (found === undefined || options.clock.now() - found.mtimeMs < age) continue;
         await inTurn(name, () => rm(path, { force: true }));
         removed.push(name);
       }

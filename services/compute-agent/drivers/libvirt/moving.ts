@@ -4,15 +4,8 @@ import type { Guest, MoveRequest } from '../../driver.ts';
 import type { ComputeSettings } from '../../settings.ts';
 import type { GuestDomains } from './domains.ts';
 import type { Firewall } from './firewall.ts';
-import {
-  copyGuestFiles,
-  existingGuestFiles,
-  growRootDisk,
-  putBack,
-  readDiskInfo,
-  sendGuestFiles,
-  setAside,
-} from './guest-files.ts';
+import { existingGuestFiles, readDiskInfo } from './guest-files.ts';
+import { copyGuestFiles, growRootDisk, putBack, sendGuestFiles, setAside } from './moved-files.ts';
 
 /**
  * A resize, in its four parts. The guest's folder is set aside on the source (`NAME_resize`) until the user has decided,
