@@ -1,5 +1,6 @@
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HOST_COMMAND_MS, type Runner } from './runner.ts';
 
 /** One dnsmasq, serving one bridge. */
@@ -37,12 +38,16 @@ export function dnsmasq(runner: Runner, options: DnsmasqOptions) {
     hostsFile,
     pid: () => runningPid(pidFile, hostsFile),
 
-    /** Writes the hosts file and makes the server read it, starting the server if it does not run. */
-    async update(hosts: readonly string[]): Promise<void> {
+    /**
+     * Writes the hosts file and makes the server read it, starting the server if it does not run. Leases are in its
+     * memory alone: with `forget` it starts anew and knows those only that its script tells it.
+     */
+    async update(hosts: readonly string[], { forget = false } = {}): Promise<void> {
       await writeHosts(hostsFile, hosts);
       const pid = await runningPid(pidFile, hostsFile);
-      if (pid === undefined) return start(runner, options, hostsFile, pidFile);
-      process.kill(pid, 'SIGHUP');
+      if (pid !== undefined && !forget) return void process.kill(pid, 'SIGHUP');
+      if (pid !== undefined) await end(pid, () => runningPid(pidFile, hostsFile));
+      await start(runner, options, hostsFile, pidFile);
     },
 
     async stop(): Promise<void> {
@@ -73,6 +78,13 @@ async function runningPid(pidFile: string, hostsFile: string): Promise<number | 
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
   return commandLine.includes('dnsmasq') && commandLine.includes(hostsFile) ? pid : undefined;
 }
+
+async function end(pid: number, running: () => Promise<number | undefined>): Promise<void> {
+  process.kill(pid, 'SIGKILL');
+  for (let tries = 0; tries < END_TRIES && (await running()) === pid; tries++) await sleep(END_POLL_MS);
+}
+const END_TRIES = 200;
+const END_POLL_MS = 5;
 
 async function start(
   runner: Runner,

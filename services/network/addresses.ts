@@ -42,6 +42,8 @@ export interface AddressSeam {
   networkHost: NetworkHost;
   leases: LeaseSpool | null;
   quota: FixedIpQuota;
+  /** A lease ends with its instance (force_dhcp_release) instead of running out. */
+  forceRelease: boolean;
   client: NetworkApi['client'];
   /** Whether a nova-network of that host is alive. */
   isUp: (host: string) => Promise<boolean>;
@@ -62,12 +64,13 @@ export async function setupNetwork(seam: AddressSeam, network: NetworkRow): Prom
   await seam.networkHost.setup(network, address);
 }
 
-async function refreshDhcp(seam: AddressSeam, network: NetworkRow): Promise<void> {
+async function refreshDhcp(seam: AddressSeam, network: NetworkRow, forget = false): Promise<void> {
   if (seam.networkHost.fake) return;
-  await seam.networkHost.refreshDhcp(network, await dhcpAddress(seam, network));
+  await seam.networkHost.refreshDhcp(network, await dhcpAddress(seam, network), forget);
 }
 
-export { refreshDhcp as teardownNetwork };
+export const teardownNetwork = (seam: AddressSeam, network: NetworkRow): Promise<void> =>
+  refreshDhcp(seam, network);
 
 /** Which host has to do the work for an instance of `instanceHost` in this network. */
 async function responsibleHost(
@@ -168,9 +171,12 @@ export async function deallocateHere(
       })
     : undefined;
   await deallocateFixedIp(db, row.id, world.clock.now());
-  if (teardown && row.network_id !== null) await refreshDhcp(seam, await networkById(db, row.network_id));
+  const release = row.leased && teardown && seam.forceRelease;
+  if (release) await setFixedIpLeased(db, row.id, false, world.clock.now());
+  if (teardown && row.network_id !== null)
+    await refreshDhcp(seam, await networkById(db, row.network_id), release);
   // Nobody holds a lease on it, so there is no guest that could still use it: free for the next one at once.
-  if (!row.leased) await freeFixedIp(db, row.id, world.clock.now());
+  if (!row.leased || release) await freeFixedIp(db, row.id, world.clock.now());
   await refreshMembersOfInstance(seam, context, row.instance_uuid);
   await reservation?.commit();
 }

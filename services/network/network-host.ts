@@ -27,8 +27,8 @@ export interface NetworkHost {
   init(): Promise<void>;
   /** Bridge, gateway address, forwarding, DHCP. `address` is what this host answers DHCP on. */
   setup(network: NetworkRow, address: string): Promise<void>;
-  /** Makes DHCP know the addresses given out now. */
-  refreshDhcp(network: NetworkRow, address: string): Promise<void>;
+  /** Makes DHCP know the addresses given out now; with `forget` also that nobody holds others any more. */
+  refreshDhcp(network: NetworkRow, address: string, forget?: boolean): Promise<void>;
   /** Takes away what serves one network that exists no longer. */
   forget(network: NetworkRow): Promise<void>;
   /** Undoes everything for the networks given. */
@@ -78,6 +78,8 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
   const inTurn = keyedMutex();
   const refreshers = new Map<number, () => Promise<void>>();
   let asRoot = false;
+  /** Networks whose DHCP server has leases to forget. */
+  const forgetful = new Set<number>();
   const current = new Map<number, { network: NetworkRow; address: string }>();
 
   const server = (network: NetworkRow, address: string) =>
@@ -104,9 +106,8 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       const lines = leaseLinesOf(known, options.dhcpLeaseSeconds, options.clock.now());
       await options.leases.writeLeases(network.id, lines);
     }
-    await server(network, address).update(
-      known.map(entry => dhcpHost({ ...entry, domain: options.dhcpDomain })),
-    );
+    const hosts = known.map(entry => dhcpHost({ ...entry, domain: options.dhcpDomain }));
+    await server(network, address).update(hosts, { forget: forgetful.delete(network.id) });
   };
 
   const setup = (network: NetworkRow, address: string): Promise<void> =>
@@ -187,7 +188,8 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       await setup(network, address);
     },
 
-    async refreshDhcp(network, address) {
+    async refreshDhcp(network, address, forget = false) {
+      if (forget) forgetful.add(network.id);
       const known = current.get(network.id);
       if (known === undefined || known.address !== address) return setup(network, address);
       let refresh = refreshers.get(network.id);

@@ -53,6 +53,7 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
     networkHost: fakeNetworkHost,
     leases: null,
     quota: options.quota ?? fixedIpQuota(db, world, settings),
+    forceRelease: settings.force_dhcp_release,
     client: networkApi({ bus, db, clock: world.clock }).client,
     isUp: async other => {
       const record = await serviceByHostAndBinary(db.knex, other, 'nova-network').catch(() => undefined);

@@ -18,7 +18,7 @@ describe.skipIf(cannotRun() !== undefined)('many guests at once', { timeout: 280
 
   beforeAll(async () => {
     host = await hostUnderTest(`mny${process.pid % 10000}`);
-    await host.start();
+    await host.start({ extra: { force_dhcp_release: true } });
     await host.rpc('network', 'create_networks', { label: 'private', cidr: '10.77.0.0/28', bridge: 'br100' });
     const free = await host.db.knex('fixed_ips').where({ reserved: 0 }).orderBy('id').select('id');
     const surplus = free.slice(ADDRESSES).map(row => row.id);
@@ -65,5 +65,15 @@ describe.skipIf(cannotRun() !== undefined)('many guests at once', { timeout: 280
     for (const uuid of running) expect(await host.traces(uuid)).toEqual([]);
     expect(await host.virsh('list', '--all', '--name')).toBe('');
     expect((await host.space.exec(['ip', '-br', 'link'])).stdout).not.toContain('vnet');
+
+    // Their addresses are free at once, and DHCP gives them to others.
+    expect(await host.db.knex('fixed_ips').whereNotNull('instance_uuid')).toEqual([]);
+    const next = await host.boot('ami');
+    await eventually(
+      () => host.db.knex('fixed_ips').where({ instance_uuid: next }).first('leased'),
+      row => row?.leased === 1,
+      60_000,
+    );
+    await host.delete(next);
   });
 });

@@ -16,6 +16,7 @@ import type { Database } from '@folsom/db';
 import { run } from '@folsom/host';
 import { namespaceRunner } from '@folsom/host/runner';
 import { instanceRecord } from '@folsom/nova/instance-records';
+import type { NetworkInfo } from '@folsom/nova/network-info';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { refreshMembersOfInstance } from '@folsom/nova/security-group-members';
 import { createLocalBus } from '@folsom/rpc/local-bus';
@@ -244,6 +245,32 @@ describe('what guests can do to the service', () => {
   });
 });
 
+/** The network of a guest with one card and one address. */
+const networkOf = (address: string, cidr: string, dhcp_server: string): NetworkInfo => [
+  {
+    id: 'vif',
+    address: 'fa:16:3e:00:00:01',
+    meta: {},
+    network: {
+      id: 'n',
+      bridge: 'br100',
+      label: 'l',
+      meta: { tenant_id: null },
+      subnets: [
+        {
+          cidr,
+          version: 4,
+          dns: [],
+          gateway: null,
+          routes: [],
+          meta: { dhcp_server },
+          ips: [{ address, type: 'fixed', version: 4, meta: {}, floating_ips: [] }],
+        },
+      ],
+    },
+  },
+];
+
 describe.skipIf(!canMakeNamespaces())('security groups on the host', () => {
   const name = `sec${process.pid % 100000}`;
   let remove: () => Promise<void>;
@@ -276,30 +303,7 @@ describe.skipIf(!canMakeNamespaces())('security groups on the host', () => {
         .knex('security_group_rules')
         .insert({ parent_group_id: 7, deleted: 0, cidr: '0.0.0.0/0', ...values });
     const walls = firewall({ db, runner, log: silentLogger, allowSameNetTraffic: false });
-    const network = [
-      {
-        id: 'vif',
-        address: 'fa:16:3e:00:00:01',
-        meta: {},
-        network: {
-          id: 'n',
-          bridge: 'br100',
-          label: 'l',
-          meta: { tenant_id: null },
-          subnets: [
-            {
-              cidr: '10.5.0.0/24',
-              version: 4,
-              dns: [],
-              gateway: null,
-              routes: [],
-              meta: { dhcp_server: '10.5.0.1' },
-              ips: [{ address: '10.5.0.2', type: 'fixed', version: 4, meta: {}, floating_ips: [] }],
-            },
-          ],
-        },
-      },
-    ];
+    const network = networkOf('10.5.0.2', '10.5.0.0/24', '10.5.0.1');
     await walls.add({ id, uuid: one, network });
     const start = [
       '-m state --state INVALID -j DROP',
@@ -329,4 +333,130 @@ describe.skipIf(!canMakeNamespaces())('security groups on the host', () => {
     expect(await chain(id)).toEqual([]);
     await walls.removeAll();
   });
+
+  it('64: after any history of guests, rules, members and restarts the chains are what the database says', async () => {
+    const flavor = await addFlavor(db, { name: 'm1.history' });
+    await db.knex('security_group_rules').delete();
+    const group = 70;
+    const other = 71;
+    for (const id of [group, other])
+      await db.knex('security_groups').insert({ id, name: `g${id}`, project_id: PROJECT, deleted: 0 });
+    const guests = await Promise.all(
+      [0, 1, 2].map(async at => {
+        const uuid = await addInstance(db, flavor);
+        const { id } = await db.knex('instances').where({ uuid }).first('id');
+        await db.knex('fixed_ips').insert({
+          address: `10.6.0.${at + 2}`,
+          instance_uuid: uuid,
+          allocated: 1,
+          deleted: 0,
+        });
+        return { id: id as number, uuid, address: `10.6.0.${at + 2}` };
+      }),
+    );
+    const filtered = (guest: (typeof guests)[number]) => ({
+      id: guest.id,
+      uuid: guest.uuid,
+      network: networkOf(guest.address, '10.6.0.0/24', '10.6.0.1'),
+    });
+    const present = new Set<number>();
+    const make = () => firewall({ db, runner, log: silentLogger, allowSameNetTraffic: false });
+    let walls = make();
+    const random = seededRandom(64);
+    const pick = <T>(list: readonly T[]): T => list[random.int(list.length)]!;
+    const members = () =>
+      db.knex('security_group_instance_association').whereIn('security_group_id', [group, other]);
+    const steps: Record<string, () => Promise<unknown>> = {
+      arrive: async () => {
+        const guest = pick(guests);
+        present.add(guest.id);
+        await walls.add(filtered(guest));
+      },
+      leave: async () => {
+        const guest = pick(guests);
+        present.delete(guest.id);
+        await walls.remove(guest);
+      },
+      allow: async () => {
+        const port = 1 + random.int(1000);
+        const from = pick([{ cidr: '192.0.2.0/24' }, { group_id: other }]);
+        const ports = { protocol: pick(['tcp', 'UDP']), from_port: port, to_port: port };
+        await db
+          .knex('security_group_rules')
+          .insert({ parent_group_id: pick([group, other]), deleted: 0, ...ports, ...from });
+        await walls.refresh(null);
+      },
+      forbid: async () => {
+        const rows = await db.knex('security_group_rules').select('id');
+        if (rows.length > 0) await db.knex('security_group_rules').where(pick(rows)).delete();
+        await walls.refresh(guests.map(guest => guest.uuid));
+      },
+      join: async () => {
+        const [security_group_id, instance_uuid] = [pick([group, other]), pick(guests).uuid];
+        const link = { security_group_id, instance_uuid, deleted: 0 };
+        if ((await members().where(link)).length === 0)
+          await db.knex('security_group_instance_association').insert(link);
+        await walls.refresh(null);
+      },
+      part: async () => {
+        await members()
+          .where({ instance_uuid: pick(guests).uuid })
+          .delete();
+        await walls.refresh(null);
+      },
+      restart: async () => {
+        walls = make();
+        await walls.adopt(guests.filter(guest => present.has(guest.id)).map(filtered));
+      },
+    };
+    const history: string[] = [];
+    for (let step = 0; step < 40; step++) {
+      const name = pick(Object.keys(steps));
+      history.push(name);
+      await steps[name]!();
+      for (const guest of guests) {
+        const wanted = present.has(guest.id) ? await expectedChain(guest.uuid) : [];
+        expect([history.join(' '), await chain(guest.id)]).toEqual([history.join(' '), wanted]);
+      }
+    }
+    await walls.removeAll();
+  });
+
+  /** The model: what the rows of the database mean for a guest. */
+  async function expectedChain(uuid: string): Promise<string[]> {
+    const rules = await db
+      .knex('security_group_rules as rule')
+      .join('security_group_instance_association as link', 'link.security_group_id', 'rule.parent_group_id')
+      .where({ 'link.instance_uuid': uuid })
+      .orderBy('rule.parent_group_id')
+      .orderBy('rule.id')
+      .select('rule.*');
+    const lines: string[] = [];
+    for (const rule of rules) {
+      const protocol = String(rule.protocol).toLowerCase();
+      const match = ` -p ${protocol} -m ${protocol} --dport ${rule.from_port} -j ACCEPT`;
+      if (rule.group_id === null) lines.push(`-s ${rule.cidr}${match}`);
+      else {
+        const addresses = await db
+          .knex('fixed_ips')
+          .join(
+            'security_group_instance_association as link',
+            'link.instance_uuid',
+            'fixed_ips.instance_uuid',
+          )
+          .where({ 'link.security_group_id': rule.group_id })
+          .orderBy('fixed_ips.id')
+          .select('fixed_ips.address');
+        for (const { address } of addresses) lines.push(`-s ${address}/32${match}`);
+      }
+    }
+    return [
+      '-m state --state INVALID -j DROP',
+      '-m state --state RELATED,ESTABLISHED -j ACCEPT',
+      '-j nova-compute-provider',
+      '-s 10.6.0.1/32 -p udp -m udp --sport 67 --dport 68 -j ACCEPT',
+      ...new Set(lines),
+      '-j nova-compute-sg-fallback',
+    ];
+  }
 });
