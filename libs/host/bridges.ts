@@ -151,9 +151,23 @@ export async function ensureFirstAddress(
   }
 }
 
-/** Puts an address on a device (`169.254.169.254/32` on `lo`, a floating IP on the public interface). */
-export const ensureAddress = (runner: Runner, device: string, cidr: string, scope?: 'link'): Promise<void> =>
-  tolerant(ip(runner, 'addr', 'add', cidr, ...(scope === undefined ? [] : ['scope', scope]), 'dev', device));
+/**
+ * Puts an address on a device (`169.254.169.254/32` on `lo`, a floating IP on the public interface).
+ * @throws Fault `ProcessExecutionError` where there is no such device
+ */
+export async function ensureAddress(
+  runner: Runner,
+  device: string,
+  cidr: string,
+  scope?: 'link',
+): Promise<void> {
+  try {
+    await ip(runner, 'addr', 'add', cidr, ...(scope === undefined ? [] : ['scope', scope]), 'dev', device);
+  } catch (error) {
+    const missing = /Cannot find device/.test(String((error as Fault).values?.stderr));
+    if (missing || !alreadyThere(error)) throw error;
+  }
+}
 
 export const removeAddress = (runner: Runner, device: string, cidr: string): Promise<void> =>
   tolerant(ip(runner, 'addr', 'del', cidr, 'dev', device));

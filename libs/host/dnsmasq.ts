@@ -46,7 +46,7 @@ export function dnsmasq(runner: Runner, options: DnsmasqOptions) {
       await writeHosts(hostsFile, hosts);
       const pid = await runningPid(pidFile, hostsFile);
       if (pid !== undefined && !forget) return void process.kill(pid, 'SIGHUP');
-      if (pid !== undefined) await end(pid, () => runningPid(pidFile, hostsFile));
+      if (pid !== undefined) await end(pid);
       await start(runner, options, hostsFile, pidFile);
     },
 
@@ -79,9 +79,14 @@ async function runningPid(pidFile: string, hostsFile: string): Promise<number | 
   return commandLine.includes('dnsmasq') && commandLine.includes(hostsFile) ? pid : undefined;
 }
 
-async function end(pid: number, running: () => Promise<number | undefined>): Promise<void> {
+/** Ends a process and waits until it has closed its sockets, which is some time after it stops being itself. */
+async function end(pid: number): Promise<void> {
   process.kill(pid, 'SIGKILL');
-  for (let tries = 0; tries < END_TRIES && (await running()) === pid; tries++) await sleep(END_POLL_MS);
+  for (let tries = 0; tries < END_TRIES; tries++) {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+    if (stat === '' || /\) [ZX] /.test(stat)) return;
+    await sleep(END_POLL_MS);
+  }
 }
 const END_TRIES = 200;
 const END_POLL_MS = 5;

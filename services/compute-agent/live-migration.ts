@@ -1,4 +1,5 @@
 import { isFault, type RequestContext } from '@folsom/core';
+import { moveFloatingIps } from '@folsom/nova/floating-ips';
 import { taskState, vmState } from '@folsom/nova/instance-state';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import type { InstanceWire } from '@folsom/nova/rpc/wire';
@@ -10,6 +11,7 @@ import {
   guestOf,
   isPreempted,
   networked,
+  nowOf,
   type Operation,
   onInstance,
   powerStateOf,
@@ -128,6 +130,7 @@ export async function finishArrival(seam: ComputeSeam, context: RequestContext, 
     },
     { expectedTaskState: [taskState.migrating, null] },
   );
+  await moveFloatingIps(seam.db, uuid, seam.host, nowOf(seam));
   // Once more, now that the database says where the guest is: DHCP follows that.
   await seam.network.setupOnHost(context, networked(guest, seam.host), seam.host);
   seam.resources.changed();

@@ -1,5 +1,6 @@
 import type { RequestContext } from '@folsom/core';
 import { flavorById } from '@folsom/nova/flavors';
+import { moveFloatingIps } from '@folsom/nova/floating-ips';
 import { instanceRecord, instanceWire } from '@folsom/nova/instance-records';
 import { taskState, vmState } from '@folsom/nova/instance-state';
 import { createMigration, migrationById, updateMigration } from '@folsom/nova/migrations';
@@ -156,6 +157,7 @@ export async function finishResize(
       const resize = migration.old_instance_type_id !== migration.new_instance_type_id;
       let current = guest;
       if (resize) current = await takeSize(seam, admin, guest.uuid, migration.new_instance_type_id);
+      await moveFloatingIps(seam.db, uuid, seam.host, nowOf(seam));
       await seam.network.setupOnHost(admin, networked(current), migration.dest_compute);
       const network = await seam.network.instanceNetworkInfo(admin, networked(current));
       current = await change(
@@ -281,6 +283,7 @@ export async function finishRevertResize(
         { expectedTaskState: taskState.resizeReverting },
       );
       let current = await takeSize(seam, admin, uuid, migration.old_instance_type_id);
+      await moveFloatingIps(seam.db, uuid, seam.host, nowOf(seam));
       await seam.network.setupOnHost(admin, networked(current), migration.source_compute);
       const volumes = await attachmentsOf(seam.db, uuid);
       await seam.driver.finishRevertMigration({ context: admin, guest: current, network, volumes, signal });

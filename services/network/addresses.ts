@@ -21,15 +21,22 @@ import type { Bus } from '@folsom/rpc';
 import type { LeaseSpool } from './lease-spool.ts';
 import type { NetworkHost } from './network-host.ts';
 
-/** Counts fixed addresses against a tenant's quota; `commit` and `rollback` end a reservation. */
-export interface FixedIpQuota {
+/** Where floating addresses come from. */
+export interface FloatingSettings {
+  defaultPool: string;
+  /** Device of all floating addresses; empty for the one noted with each. */
+  publicInterface: string;
+}
+
+/** Counts addresses against a tenant's quota; `commit` and `rollback` end a reservation. */
+export interface AddressQuota {
   reserve(context: RequestContext, projectId: string | null, delta: 1 | -1): Promise<QuotaReservation>;
 }
 export interface QuotaReservation {
   commit(): Promise<void>;
   rollback(): Promise<void>;
 }
-export const noFixedIpQuota: FixedIpQuota = {
+export const noAddressQuota: AddressQuota = {
   reserve: async () => ({ commit: async () => {}, rollback: async () => {} }),
 };
 
@@ -41,7 +48,9 @@ export interface AddressSeam {
   host: string;
   networkHost: NetworkHost;
   leases: LeaseSpool | null;
-  quota: FixedIpQuota;
+  quota: AddressQuota;
+  floatingQuota: AddressQuota;
+  floating: FloatingSettings;
   /** A lease ends with its instance (force_dhcp_release) instead of running out. */
   forceRelease: boolean;
   client: NetworkApi['client'];

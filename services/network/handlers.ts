@@ -2,6 +2,13 @@ import { elevated, type RequestContext } from '@folsom/core';
 import { keyedMutex } from '@folsom/host/mutex';
 import { novaFault } from '@folsom/nova/faults';
 import { fixedIpByAddress, fixedIpById, fixedIpsOfInstance } from '@folsom/nova/fixed-ips';
+import {
+  floatingIpByAddress,
+  floatingIpById,
+  floatingIpsOfFixedIp,
+  floatingIpsOfProject,
+  floatingPools,
+} from '@folsom/nova/floating-ips';
 import { instanceIdentity } from '@folsom/nova/instance-identity';
 import { parseIpv4 } from '@folsom/nova/ipv4';
 import { networkFault } from '@folsom/nova/network-faults';
@@ -37,13 +44,23 @@ import {
   teardownNetwork,
 } from './addresses.ts';
 import { createNetworks, type NetworkDefaults } from './create-networks.ts';
+import {
+  allocateFloatingIp,
+  associateFloatingIp,
+  associateHere,
+  deallocateFloatingIp,
+  disassociateFloatingIp,
+  disassociateHere,
+  releaseFloatingIpsOf,
+  setupFloatingIps,
+} from './floating-ips.ts';
 import { uuidsByIpFilter } from './ip-filter.ts';
 import { instanceNetworkInfo } from './network-info-model.ts';
 
 /** Everything nova-network answers, as FlatDHCPManager does. */
 export function networkHandlers(
   seam: AddressSeam,
-  defaults: NetworkDefaults,
+  defaults: NetworkDefaults & { autoAssignFloatingIp: boolean },
 ): Handlers<typeof networkContract.methods> {
   const { db, world } = seam;
   const now = () => world.clock.now();
@@ -77,7 +94,22 @@ export function networkHandlers(
       else
         await seam.client.rpc_setup_network_on_host(context, { network_id: network.id, teardown }, { host });
     }
+    // An instance that moved took its floating addresses along.
+    await setupFloatingIps(seam);
     return null;
+  };
+
+  /** Where the configuration asks for it, an instance comes with a floating address of its own. */
+  const assignFloatingIp = async (
+    context: RequestContext,
+    args: { instance_uuid: string; project_id: string },
+  ): Promise<void> => {
+    const [fixed] = await fixedIpsOfInstance(db, args.instance_uuid);
+    if (fixed === undefined || (await floatingIpsOfFixedIp(db, fixed.id)).length > 0) return;
+    const { project_id } = args;
+    const floating_address = await allocateFloatingIp(seam, context, { project_id, auto_assigned: true });
+    const binding = { floating_address, fixed_address: fixed.address, affect_auto_assigned: true };
+    await associateFloatingIp(seam, context, binding);
   };
 
   return {
@@ -128,12 +160,16 @@ export function networkHandlers(
           if (cards.length === 0) await deleteInterfacesOfInstance(db, args.instance_uuid);
           throw error;
         }
+        if (defaults.autoAssignFloatingIp) await assignFloatingIp(admin, args);
         return instanceNetworkInfo(db, args.instance_uuid, args.rxtx_factor, args.host);
       }),
 
     deallocate_for_instance: async (context, args) => {
       const instance = await instanceIdentity(db, args.instance_id);
       return inTurn(instance.uuid, async () => {
+        for (const row of await fixedIpsOfInstance(db, instance.uuid)) {
+          await releaseFloatingIpsOf(seam, elevated(context), row.id);
+        }
         await deallocateAll(seam, elevated(context), instance.uuid, args.host ?? instance.host);
         await deleteInterfacesOfInstance(db, instance.uuid);
         return null;
@@ -238,6 +274,37 @@ export function networkHandlers(
     get_vif_by_mac_address: async (_context, args) =>
       (await interfaceByAddress(db, args.mac_address)) ?? null,
 
+    get_floating_ip: (_context, args) => floatingIpById(db, args.id),
+    get_floating_ip_by_address: (_context, args) => floatingIpByAddress(db, args.address),
+    get_floating_ips_by_project: async context => floatingIpsOfProject(db, context.projectId ?? ''),
+    get_floating_ips_by_fixed_address: async (_context, args) => {
+      const fixed = await fixedIpByAddress(db, args.fixed_address);
+      return (await floatingIpsOfFixedIp(db, fixed.id)).map(row => row.address);
+    },
+    get_floating_pools: () => floatingPools(db),
+    get_instance_id_by_floating_address: async (_context, args) => {
+      const { fixed_ip_id } = await floatingIpByAddress(db, args.address);
+      return fixed_ip_id === null ? null : (await fixedIpById(db, fixed_ip_id)).instance_uuid;
+    },
+    allocate_floating_ip: (context, args) => allocateFloatingIp(seam, context, args),
+    deallocate_floating_ip: async (context, args) => {
+      await deallocateFloatingIp(seam, context, args);
+      return null;
+    },
+    associate_floating_ip: (context, args) => associateFloatingIp(seam, context, args),
+    disassociate_floating_ip: async (context, args) => {
+      await disassociateFloatingIp(seam, context, args);
+      return null;
+    },
+    _associate_floating_ip: async (_context, args) => {
+      await associateHere(seam, args);
+      return null;
+    },
+    _disassociate_floating_ip: async (_context, args) => {
+      await disassociateHere(seam, args);
+      return null;
+    },
+
     set_network_host: (_context, args) => setNetworkHost(db, args.network_ref.id, seam.host, now()),
     _rpc_allocate_fixed_ip: async (context, args) =>
       allocateHere(
@@ -254,6 +321,7 @@ export function networkHandlers(
     rpc_setup_network_on_host: async (_context, args) => {
       const network = await networkById(db, args.network_id);
       await (args.teardown ? teardownNetwork : setupNetwork)(seam, network);
+      await setupFloatingIps(seam);
       return null;
     },
     lease_fixed_ip: async (_context, args) => {

@@ -1,4 +1,4 @@
-export { type FixedIpQuota, noFixedIpQuota, type QuotaReservation } from './addresses.ts';
+export { type AddressQuota, noAddressQuota, type QuotaReservation } from './addresses.ts';
 export {
   type NetworkServiceOptions,
   type RunningNetwork,

@@ -19,6 +19,12 @@ import type { NetworkRow } from '@folsom/nova/networks';
 import type { LeaseSpool } from './lease-spool.ts';
 import { leaseLinesOf } from './leases.ts';
 
+export interface FloatingBinding {
+  floating: string;
+  fixed: string;
+  device: string | null;
+}
+
 /** What nova-network does to its host for a network. */
 export interface NetworkHost {
   /** True where nothing is done (fake_network): addresses are only numbers. */
@@ -29,6 +35,11 @@ export interface NetworkHost {
   setup(network: NetworkRow, address: string): Promise<void>;
   /** Makes DHCP know the addresses given out now; with `forget` also that nobody holds others any more. */
   refreshDhcp(network: NetworkRow, address: string, forget?: boolean): Promise<void>;
+  /** Lets a floating address lead to a fixed one; `device` carries it outside. */
+  addFloating(floating: string, fixed: string, device: string | null): Promise<void>;
+  removeFloating(floating: string, fixed: string, device: string | null): Promise<void>;
+  /** Exactly these floating addresses lead somewhere. */
+  setFloating(served: readonly FloatingBinding[]): Promise<void>;
   /** Takes away what serves one network that exists no longer. */
   forget(network: NetworkRow): Promise<void>;
   /** Undoes everything for the networks given. */
@@ -40,6 +51,9 @@ export const fakeNetworkHost: NetworkHost = {
   init: async () => {},
   setup: async () => {},
   refreshDhcp: async () => {},
+  addFloating: async () => {},
+  removeFloating: async () => {},
+  setFloating: async () => {},
   forget: async () => {},
   remove: async () => {},
 };
@@ -67,6 +81,13 @@ export interface LinuxNetworkOptions {
   /** Addresses of a network with the cards they belong to. */
   associated: (network: NetworkRow) => Promise<AssociatedFixedIp[]>;
 }
+
+/** Rules of a floating address: in from outside and from this host, and out under its own name. */
+const floatingRules = ({ floating, fixed, device }: FloatingBinding): [chain: string, rule: string][] => [
+  ['PREROUTING', `-d ${floating}/32 -j DNAT --to-destination ${fixed}`],
+  ['OUTPUT', `-d ${floating}/32 -j DNAT --to-destination ${fixed}`],
+  ['float-snat', `-s ${fixed}/32${device ? ` -o ${device}` : ''} -j SNAT --to-source ${floating}`],
+];
 
 const METADATA_ADDRESS = '169.254.169.254';
 
@@ -146,6 +167,13 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       current.set(network.id, { network, address });
     });
 
+  const bound = new Map<string, FloatingBinding>();
+  const unbind = async (binding: FloatingBinding): Promise<void> => {
+    if (binding.device) await removeAddress(runner, binding.device, `${binding.floating}/32`);
+    for (const [chain, rule] of floatingRules(binding)) rules.removeRule('nat', chain, rule);
+    bound.delete(binding.floating);
+  };
+
   const forget = async (network: NetworkRow): Promise<void> => {
     if (network.bridge === null) return;
     const address = current.get(network.id)?.address ?? network.gateway;
@@ -200,9 +228,32 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       await refresh();
     },
 
+    async addFloating(floating, fixed, device) {
+      const binding = { floating, fixed, device };
+      if (device) await ensureAddress(runner, device, `${floating}/32`);
+      for (const [chain, rule] of floatingRules(binding)) rules.addRule('nat', chain, rule);
+      bound.set(floating, binding);
+      await rules.apply();
+    },
+    async removeFloating(floating, fixed, device) {
+      await unbind({ floating, fixed, device });
+      await rules.apply();
+    },
+    async setFloating(served) {
+      const wanted = new Set(served.map(binding => binding.floating));
+      for (const binding of [...bound.values()]) if (!wanted.has(binding.floating)) await unbind(binding);
+      for (const binding of served) {
+        if (binding.device) await ensureAddress(runner, binding.device, `${binding.floating}/32`);
+        for (const [chain, rule] of floatingRules(binding)) rules.addRule('nat', chain, rule);
+        bound.set(binding.floating, binding);
+      }
+      await rules.apply();
+    },
+
     forget: network => inTurn(String(network.id), () => forget(network)),
 
     async remove(networks) {
+      for (const binding of [...bound.values()]) await unbind(binding);
       for (const network of networks) await inTurn(String(network.id), () => forget(network));
       await rules.removeAll();
       await removeAddress(runner, 'lo', `${METADATA_ADDRESS}/32`);

@@ -10,15 +10,16 @@ import { networkContract } from '@folsom/nova/rpc/network';
 import { startHeartbeat } from '@folsom/nova/service-heartbeat';
 import { serviceByHostAndBinary, serviceIsUp } from '@folsom/nova/services';
 import type { Bus } from '@folsom/rpc';
+import { addressQuota } from './address-quota.ts';
 import {
+  type AddressQuota,
   type AddressSeam,
   associatedOf,
-  type FixedIpQuota,
   leaseFixedIp,
   releaseFixedIp,
   setupNetwork,
 } from './addresses.ts';
-import { fixedIpQuota } from './fixed-ip-quota.ts';
+import { setupFloatingIps } from './floating-ips.ts';
 import { networkHandlers } from './handlers.ts';
 import { type LeaseSpool, leaseSpool } from './lease-spool.ts';
 import { configuredScript, fakeNetworkHost, linuxNetworkHost, type NetworkHost } from './network-host.ts';
@@ -30,7 +31,7 @@ export interface NetworkServiceOptions {
   world: World;
   /** Where host commands run: this host, or one inside a network namespace. */
   runner?: Runner;
-  quota?: FixedIpQuota;
+  quota?: AddressQuota;
 }
 
 export interface RunningNetwork extends RunningService {
@@ -52,7 +53,12 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
     host,
     networkHost: fakeNetworkHost,
     leases: null,
-    quota: options.quota ?? fixedIpQuota(db, world, settings),
+    quota: options.quota ?? addressQuota(db, world, settings, 'fixed_ips'),
+    floatingQuota: addressQuota(db, world, settings, 'floating_ips'),
+    floating: {
+      defaultPool: settings.default_floating_pool,
+      publicInterface: settings.public_interface,
+    },
     forceRelease: settings.force_dhcp_release,
     client: networkApi({ bus, db, clock: world.clock }).client,
     isUp: async other => {
@@ -79,6 +85,7 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
       log.error('cannot set up a network', { network: network.label, error }),
     );
   }
+  await setupFloatingIps(seam).catch(error => log.error('cannot set up floating addresses', { error }));
   const served = await networkContract.serve(
     bus,
     host,
@@ -89,6 +96,7 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
       networkSize: settings.network_size,
       multiHost: settings.multi_host,
       dns1: settings.flat_network_dns,
+      autoAssignFloatingIp: settings.auto_assign_floating_ip,
     }),
   );
   const beat = await startHeartbeat({
@@ -109,6 +117,7 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
       if (freed > 0) log.info('gave back addresses whose guests are gone', { freed });
       // Repairs what was changed or killed behind our back: a lost bridge, rules, DHCP server.
       for (const network of await networksOnHost(db, host)) await setupNetwork(seam, network);
+      await setupFloatingIps(seam);
     });
     running = running.catch(error => log.error('periodic work failed', { error }));
   });

@@ -100,8 +100,6 @@ describe('a live migration', () => {
   const migrate = async (uuid: string) => {
     await setState(uuid, { task_state: 'migrating' });
     const instance = await wire(db, uuid);
-    const request = { instance, block_migration: true, disk_over_commit: false };
-    await client().check_can_live_migrate_destination(userContext, request, { host: 'node2' });
     const order = { instance, dest: 'node2', block_migration: true, migrate_data: null };
     await client().live_migration(userContext, order, { host: 'node1' });
   };
@@ -139,6 +137,8 @@ describe('a live migration', () => {
     drivers.node1.checkAsSource = async () => {
       throw Object.assign(new Error('not shared'), { name: 'InvalidSharedStorage' });
     };
+    const check = { filename: 'f', block_migration: false, disk_over_commit: false, disk_available_mb: null };
+    drivers.node2.checkAsTarget = async () => check;
     let ended = false;
     drivers.node2.endTargetCheck = async () => {
       ended = true;

@@ -1,5 +1,6 @@
 import { call, contract } from '@folsom/rpc';
 import type { FixedIpRow } from '../fixed-ips.ts';
+import type { FloatingIpRow } from '../floating-ips.ts';
 import type { NetworkInfo } from '../network-info.ts';
 import type { NetworkRow } from '../networks.ts';
 import type { VirtualInterfaceRow } from '../virtual-interfaces.ts';
@@ -57,6 +58,20 @@ export const networkContract = contract('network', undefined, {
   get_vifs_by_instance: call<{ instance_id: number }, VirtualInterfaceRow[]>(),
   get_vif_by_mac_address: call<{ mac_address: string }, VirtualInterfaceRow | null>(),
 
+  get_floating_ip: call<{ id: number }, FloatingIpRow>(),
+  get_floating_ip_by_address: call<{ address: string }, FloatingIpRow>(),
+  get_floating_ips_by_project: call<Record<string, never>, FloatingIpRow[]>(),
+  get_floating_ips_by_fixed_address: call<{ fixed_address: string }, string[]>(),
+  get_floating_pools: call<Record<string, never>, { name: string }[]>(),
+  get_instance_id_by_floating_address: call<{ address: string }, string | null>(),
+  allocate_floating_ip: call<{ project_id: string; auto_assigned?: boolean; pool?: string | null }, string>(),
+  deallocate_floating_ip: call<{ address: string; affect_auto_assigned?: boolean }, null>(),
+  associate_floating_ip: call<
+    { floating_address: string; fixed_address: string; affect_auto_assigned?: boolean },
+    string | null
+  >(),
+  disassociate_floating_ip: call<{ address: string; affect_auto_assigned?: boolean }, null>(),
+
   /** Between network hosts, and from nova-dhcpbridge. */
   set_network_host: call<{ network_ref: { id: number } }, string>(),
   _rpc_allocate_fixed_ip: call<
@@ -65,6 +80,11 @@ export const networkContract = contract('network', undefined, {
   >(),
   deallocate_fixed_ip: call<{ address: string; host: string | null; teardown?: boolean }, null>(),
   rpc_setup_network_on_host: call<{ network_id: number; teardown: boolean }, null>(),
+  _associate_floating_ip: call<
+    { floating_address: string; fixed_address: string; interface: string | null },
+    null
+  >(),
+  _disassociate_floating_ip: call<{ address: string; interface: string | null }, null>(),
   lease_fixed_ip: call<{ address: string }, null>(),
   release_fixed_ip: call<{ address: string }, null>(),
 });

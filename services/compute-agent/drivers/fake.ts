@@ -84,7 +84,7 @@ export function fakeDriver(options: FakeDriverOptions): ComputeDriver {
     confirmMigration: async guest => {
       if (guest.host !== options.host) guests.delete(guest.name);
     },
-    checkAsTarget: async request => ({ filename: '', ...request, disk_available_mb: null }),
+    checkAsTarget: notHere,
     endTargetCheck: async () => {},
     checkAsSource: agree,
     disksForMigration: async () => '[]',

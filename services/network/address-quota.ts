@@ -8,14 +8,18 @@ import {
   reserve,
   rollbackReservations,
 } from '@folsom/nova/quotas';
-import type { FixedIpQuota } from './addresses.ts';
+import type { AddressQuota } from './addresses.ts';
 
-/** Holds tenants to quota_fixed_ips (-1, the default, is no limit). @throws Fault `FixedIpLimitExceeded` */
-export function fixedIpQuota(
+/**
+ * Holds tenants to quota_fixed_ips or quota_floating_ips (-1 is no limit).
+ * @throws Fault `FixedIpLimitExceeded`, `FloatingIpLimitExceeded`
+ */
+export function addressQuota(
   db: Database,
   world: World,
   settings: Readonly<Record<string, unknown>> & { reservation_expire: number },
-): FixedIpQuota {
+  resource: 'fixed_ips' | 'floating_ips',
+): AddressQuota {
   const defaults = defaultLimits(settings);
   const nothing = { commit: async () => {}, rollback: async () => {} };
   return {
@@ -23,17 +27,18 @@ export function fixedIpQuota(
       // What is given back is counted as free as soon as it is; only taking needs a promise.
       if (delta < 0 || projectId === null) return nothing;
       const limits = await limitsOf(db.knex, projectId, defaults);
-      if (limits.fixed_ips < 0) return nothing;
+      if (limits[resource] < 0) return nothing;
       const now = world.clock.now();
       try {
         const promise = { now, random: world.random, expireSeconds: settings.reservation_expire };
-        const ids = await reserve(db, projectId, defaults, { fixed_ips: 1 }, promise);
+        const ids = await reserve(db, projectId, defaults, { [resource]: 1 }, promise);
         return {
           commit: () => commitReservations(db, ids, world.clock.now()),
           rollback: () => rollbackReservations(db, ids, world.clock.now()),
         };
       } catch (error) {
-        if (isFault(error, 'OverQuota')) throw networkFault('FixedIpLimitExceeded');
+        if (isFault(error, 'OverQuota'))
+          throw networkFault(resource === 'fixed_ips' ? 'FixedIpLimitExceeded' : 'FloatingIpLimitExceeded');
         throw error;
       }
     },
