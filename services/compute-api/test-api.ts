@@ -4,6 +4,7 @@ import { createLogger, requestContext, seededRandom, systemClock, type World } f
 import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { novaFault, novaFaultStatus } from '@folsom/nova/faults';
 import type { ImageClient } from '@folsom/nova/image-client';
+import { networkFault } from '@folsom/nova/network-faults';
 import { novaOptions } from '@folsom/nova/options';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { createLocalBus, type Handler, type LocalBus } from '@folsom/rpc';
@@ -33,6 +34,20 @@ const ANSWERS: Record<string, Handler> = {
     throw novaFault('NetworkNotFound', { network_id: 'x' });
   },
   'network.create_networks': () => [{ uuid: 'x', label: 'x' }],
+  'network.get_floating_pools': () => [],
+  'network.get_floating_ips_by_project': () => [],
+  'network.get_floating_ip': () => {
+    throw networkFault('FloatingIpNotFound', { id: 1 });
+  },
+  'network.get_instance_id_by_floating_address': () => {
+    throw networkFault('FloatingIpNotFoundForAddress', { address: 'x' });
+  },
+  'network.allocate_floating_ip': () => {
+    throw networkFault('NoMoreFloatingIps');
+  },
+  'network.associate_floating_ip': () => {
+    throw networkFault('FloatingIpNotFoundForAddress', { address: 'x' });
+  },
 };
 
 /** A compute API with nothing behind it but a bus that notes what it is told; for tests. */
