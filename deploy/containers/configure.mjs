@@ -107,10 +107,11 @@ admin_token = ${settings.adminToken}
 bind_host = ${settings.bind}
 public_port = ${settings.keystonePublicPort}
 admin_port = ${settings.keystoneAdminPort}
-[sql]
+${rabbit}[sql]
 connection = ${settings.mysql}/keystone
 [token]
 driver = keystone.token.backends.sql.Token
+revocation_bus = True
 [ec2]
 driver = keystone.contrib.ec2.backends.sql.Ec2
 `,

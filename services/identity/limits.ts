@@ -18,6 +18,8 @@ export const IDENTITY_LIMITS = {
   /** How long roles, catalog and tenants read from the database count as fresh: other processes may change them. */
   freshMs: 1_000,
   tenantsCachedMax: 10_000,
+  /** Revocations are kept at least this long: tokens of an earlier configuration may live longer than today's do. */
+  revocationsKeptMs: 30 * 24 * 60 * 60_000,
   /** How often changes made by other processes are looked for. */
   revocationPollMs: 500,
   /** How often old rows are deleted, and how many at a time. */

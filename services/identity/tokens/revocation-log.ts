@@ -77,7 +77,8 @@ export function revocationLog(options: {
       lastIssued = Math.max(clock.now(), lastRevoked + 1);
       return lastIssued;
     },
-    revocationMoment: () => Math.max(clock.now(), lastIssued),
+    // Tokens may be a millisecond ahead of the clock, also those issued before a restart, whose moments nobody remembers.
+    revocationMoment: () => Math.max(clock.now(), lastIssued, lastRevoked + 1),
     write: async (trx, revocations) => {
       for (const item of revocations) {
         await trx('folsom_revocation')

@@ -217,6 +217,31 @@ describe('revocations', () => {
     }
   });
 
+  it('outlive a change to a shorter life of tokens', async () => {
+    const dir = tempDir('identity-shorter');
+    const clock = fakeClock();
+    const connection = `sqlite:///${dir.path}/keystone.db`;
+    const start = (expiration: string) =>
+      startTestIdentity({
+        ...{ format: 'JWT', connection, clock },
+        settings: { signing: { jwt_key_dir: `${dir.path}/keys` }, token: { expiration } },
+      });
+    const first = await start('86400');
+    const { userId } = await first.person('anna');
+    const token = await first.login('anna');
+    await first.stop();
+    const second = await start('60');
+    try {
+      await second.admin('PUT', `/users/${userId}`, { user: { password: 'other' } });
+      // Long enough for a tidy-up; the token itself would live for most of a day.
+      await clock.advance(3 * 60 * 60_000);
+      expect((await second.admin('GET', `/tokens/${token}`)).status).toBe(404);
+    } finally {
+      await second.stop();
+      dir.remove();
+    }
+  });
+
   it('reach another process on the same database within a second, whatever the format', async () => {
     for (const format of ['UUID', 'JWT'] as const) {
       const dir = tempDir('identity-two');

@@ -212,7 +212,7 @@ export function createTokens(options: TokensOptions): Tokens {
       log.publish(made);
     },
     revokeAll: async (trx, { userId, tenantId, role }) => {
-      const expires = clock.now() + options.lifetimeMs;
+      const expires = clock.now() + Math.max(options.lifetimeMs, IDENTITY_LIMITS.revocationsKeptMs);
       const made: Revocation[] = [];
       if (role) made.push(revocation('role', role.name, expires));
       else if (userId !== undefined && tenantId !== undefined)
