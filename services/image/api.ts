@@ -126,7 +126,7 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
       request.image = unauthenticatedContext(request, world);
     });
   }
-  server.addHook('onError', async (request, reply) => discardUnreadBody(request, reply));
+  server.addHook('onError', async request => discardUnreadBody(request));
 
   for (const path of ['/', '/versions']) {
     server.all(path, async (request, reply) =>

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { httpFault } from './faults.ts';
 
 /** How much of an unwanted body is read before the connection is cut. */
-const DISCARDED_BYTES_MAX = 16 * 1024 * 1024;
+const DISCARDED_BYTES_MAX = 16 * 1024 ** 3;
 
 /** Whether a body was announced, as Folsom decides it. */
 export const hasBody = (request: FastifyRequest): boolean =>
@@ -18,10 +18,13 @@ export const contentLength = (request: FastifyRequest): number | null => {
 /** A client that sends nothing for so long is given up. */
 const UPLOAD_IDLE_MS = 120_000;
 
+const giveUpWhenIdle = ({ raw }: FastifyRequest) =>
+  raw.setTimeout(UPLOAD_IDLE_MS, () => raw.destroy(new Error('the client sends nothing')));
+
 /** The body of a streaming route, or null when none was sent. */
 export function bodyStream(request: FastifyRequest): Readable | null {
   if (!hasBody(request)) return null;
-  request.raw.setTimeout(UPLOAD_IDLE_MS, () => request.raw.destroy(new Error('the client sends nothing')));
+  giveUpWhenIdle(request);
   return request.raw as Readable;
 }
 
@@ -46,13 +49,13 @@ export function queryOf(request: FastifyRequest): URLSearchParams {
 }
 
 /**
- * A refused upload: the rest of a small body is read, so that simple clients get to read the answer; for a large one the
- * connection is cut after it.
+ * A refused upload: the rest of the body is read, since the clients of the time send all of it before they look at the answer
+ * and took a cut connection for the fault. The connection stays, or closing it would cut it.
  */
-export function discardUnreadBody(request: FastifyRequest, reply: FastifyReply): void {
+export function discardUnreadBody(request: FastifyRequest): void {
   const raw = request.raw;
   if (raw.readableEnded || raw.destroyed || !hasBody(request)) return;
-  reply.header('connection', 'close');
+  giveUpWhenIdle(request);
   let size = 0;
   raw.on('data', (chunk: Buffer) => {
     size += chunk.byteLength;

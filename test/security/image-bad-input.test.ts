@@ -181,6 +181,39 @@ describe('bad input to every route of the image services', () => {
     }
   });
 
+  it('so that a client reads the answer that first sends all of a large body', async () => {
+    const { hostname, port } = new URL(image.api);
+    const socket = connect(Number(port), hostname);
+    let answers = '';
+    socket.on('data', data => {
+      answers += data;
+    });
+    const send = (bytes: string | Buffer) =>
+      new Promise<void>((resolve, reject) =>
+        socket.write(bytes, error => (error ? reject(error) : resolve())),
+      );
+    const body = Buffer.alloc(24 * 1024 * 1024);
+    for (const [token, header, status] of [
+      ['alice', 'x-image-meta-disk_format: nosuch', 400],
+      ['nobody', 'x-image-meta-name: n', 401],
+      ['alice', 'x-image-meta-size: 1', 400],
+    ] as const) {
+      answers = '';
+      const lines = [
+        'POST /v1/images HTTP/1.1',
+        'host: x',
+        `x-auth-token: ${token}`,
+        'content-type: application/octet-stream',
+        `content-length: ${body.byteLength}`,
+        header,
+      ];
+      await send(`${lines.join('\r\n')}\r\n\r\n`);
+      await send(body);
+      await expect.poll(() => answers, { timeout: ANSWER_MS }).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    }
+    socket.destroy();
+  });
+
   it('on the level of the connection', async () => {
     const { hostname, port } = new URL(image.api);
     const raw = (text: string) =>
