@@ -4,7 +4,15 @@ import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
-import { freePorts, type RunningProgram, startProgram, tempDir } from '@folsom/testing';
+import {
+  freePorts,
+  type MariaDb,
+  type RunningProgram,
+  serverMissing,
+  startMariaDb,
+  startProgram,
+  tempDir,
+} from '@folsom/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 const CHUNK = Buffer.alloc(200_000, 'x');
@@ -33,12 +41,17 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function startVictim(): Promise<Victim> {
+let databases = 0;
+
+async function startVictim(server: MariaDb | null): Promise<Victim> {
   const place = tempDir('faults-image');
   const [port = 0] = await freePorts(1);
   const images = join(place.path, 'images');
   await mkdir(images);
-  const connection = `sqlite:///${join(place.path, 'glance.sqlite')}`;
+  databases += 1;
+  const connection = server
+    ? await server.createDatabase(`glance_${databases}`)
+    : `sqlite:///${join(place.path, 'glance.sqlite')}`;
   const db = await openDatabase({ connection });
   await dbSync(db, 'glance');
   const conf = join(place.path, 'glance-api.conf');
@@ -150,169 +163,189 @@ const create = async (victim: Victim): Promise<[string, Buffer]> => {
   return [((await answer.json()) as { image: { id: string } }).image.id, bytes];
 };
 
-describe('glance-api killed at twelve moments', { timeout: 120_000 }, () => {
-  let source: Server;
-  let sourceUrl: string;
-  beforeAll(async () => {
-    // Gives a first part and then nothing for a long time.
-    source = createServer((request, response) => {
-      response.writeHead(200, { 'content-length': String(WHOLE.byteLength) });
-      if (request.method === 'HEAD') response.end();
-      else response.write(CHUNK);
-    });
-    await new Promise<void>(resolve => source.listen(0, '127.0.0.1', resolve));
-    sourceUrl = `http://127.0.0.1:${(source.address() as { port: number }).port}/image`;
-  });
-  afterAll(() => {
-    source.closeAllConnections();
-    source.close();
-  });
+const missing = serverMissing('mariadb');
+if (missing) console.warn(`skipped: ${missing}`);
 
-  // 1-5: from the first byte until just after the last one, when the bytes are on their way to the disk.
-  for (const moment of [0, 1, 4, CHUNKS - 1, CHUNKS]) {
-    it(`in a new upload, before chunk ${moment}`, async () => {
-      const victim = await startVictim();
-      const safe = new Map([await create(victim)]);
-      let restarted: Promise<void> | undefined;
-      const answer = await upload(victim, 'POST', '/v1/images', chunk => {
-        if (chunk === moment) restarted = victim.crash();
+/** The moments that end differently when the rows lie in a server that lives on; SQLite sees all twelve. */
+const WITH_MARIADB = [3, 5, 8, 9, 10, 12];
+
+for (const database of ['SQLite', ...(missing ? [] : ['MariaDB'])]) {
+  const moment = (number: number, what: string, test: () => Promise<void>) => {
+    if (database === 'SQLite' || WITH_MARIADB.includes(number)) it(`${number}: ${what}`, test);
+  };
+  describe(`glance-api on ${database} killed`, { timeout: 120_000 }, () => {
+    let server: MariaDb | null = null;
+    let source: Server;
+    let sourceUrl: string;
+    beforeAll(async () => {
+      if (database === 'MariaDB') server = await startMariaDb();
+      // Gives a first part and then nothing for a long time.
+      source = createServer((request, response) => {
+        response.writeHead(200, { 'content-length': String(WHOLE.byteLength) });
+        if (request.method === 'HEAD') response.end();
+        else response.write(CHUNK);
       });
-      await restarted;
-      const states = await expectSound(victim, safe);
-      const others = [...states].filter(([id]) => !safe.has(id)).map(([, status]) => status);
-      if (answer?.status === 201) expect(others).toEqual(['active']);
-      else
-        expect(
-          others.every(status => ['killed', 'active'].includes(status)),
-          String(others),
-        ).toBe(true);
+      await new Promise<void>(resolve => source.listen(0, '127.0.0.1', resolve));
+      sourceUrl = `http://127.0.0.1:${(source.address() as { port: number }).port}/image`;
     });
-  }
+    afterAll(async () => {
+      source.closeAllConnections();
+      source.close();
+      await server?.stop();
+    });
 
-  it('6: in an upload to a reserved image, which is reported', async () => {
-    const victim = await startVictim();
-    const reserved = await fetch(`${victim.base}/v1/images`, {
-      method: 'POST',
-      headers: { 'x-image-meta-name': 'r' },
-    });
-    const { id } = ((await reserved.json()) as { image: { id: string } }).image;
-    const untouched = await fetch(`${victim.base}/v1/images`, {
-      method: 'POST',
-      headers: { 'x-image-meta-name': 'u' },
-    });
-    const other = ((await untouched.json()) as { image: { id: string } }).image.id;
-    let restarted: Promise<void> | undefined;
-    await upload(victim, 'PUT', `/v1/images/${id}`, async chunk => {
-      if (chunk !== 3) return;
-      await expect.poll(() => readdir(join(victim.images, '.incoming'))).toHaveLength(1);
-      restarted = victim.crash();
-    });
-    await restarted;
-    const states = await expectSound(victim, new Map());
-    expect(states.get(id)).toBe('killed');
-    expect(states.get(other)).toBe('queued');
-    expect(await victim.log()).toContain('an upload was cut off by a crash');
-  });
-
-  for (const moment of [2, CHUNKS]) {
-    it(`${moment === 2 ? 7 : 8}: in an upload through version 2, before chunk ${moment}; it can be repeated`, async () => {
-      const victim = await startVictim();
-      const made = await fetch(`${victim.base}/v2/images`, { method: 'POST', body: '{}' });
-      const { id } = (await made.json()) as { id: string };
-      let restarted: Promise<void> | undefined;
-      await upload(victim, 'PUT', `/v2/images/${id}/file`, chunk => {
-        if (chunk === moment) restarted = victim.crash();
-      });
-      await restarted;
-      await expectSound(victim, new Map());
-      const row = await victim.db.knex('images').where({ id }).first();
-      if (row.location === null) {
-        const again = await fetch(`${victim.base}/v2/images/${id}/file`, {
-          method: 'PUT',
-          headers: { 'content-type': 'application/octet-stream' },
-          body: 'again',
+    // 1-5: from the first byte until just after the last one, when the bytes are on their way to the disk.
+    for (const [index, killedAt] of [0, 1, 4, CHUNKS - 1, CHUNKS].entries()) {
+      moment(index + 1, `in a new upload, before chunk ${killedAt}`, async () => {
+        const victim = await startVictim(server);
+        const safe = new Map([await create(victim)]);
+        let restarted: Promise<void> | undefined;
+        const answer = await upload(victim, 'POST', '/v1/images', chunk => {
+          if (chunk === killedAt) restarted = victim.crash();
         });
-        expect(again.status).toBe(201);
-      }
-      const got = await fetch(`${victim.base}/v2/images/${id}/file`);
-      expect(got.status).toBe(200);
-      expect(['again', WHOLE.toString()]).toContain(await got.text());
+        await restarted;
+        const states = await expectSound(victim, safe);
+        const others = [...states].filter(([id]) => !safe.has(id)).map(([, status]) => status);
+        if (answer?.status === 201) expect(others).toEqual(['active']);
+        else
+          expect(
+            others.every(status => ['killed', 'active'].includes(status)),
+            String(others),
+          ).toBe(true);
+      });
+    }
+
+    moment(6, 'in an upload to a reserved image, which is reported', async () => {
+      const victim = await startVictim(server);
+      const reserved = await fetch(`${victim.base}/v1/images`, {
+        method: 'POST',
+        headers: { 'x-image-meta-name': 'r' },
+      });
+      const { id } = ((await reserved.json()) as { image: { id: string } }).image;
+      const untouched = await fetch(`${victim.base}/v1/images`, {
+        method: 'POST',
+        headers: { 'x-image-meta-name': 'u' },
+      });
+      const other = ((await untouched.json()) as { image: { id: string } }).image.id;
+      let restarted: Promise<void> | undefined;
+      await upload(victim, 'PUT', `/v1/images/${id}`, async chunk => {
+        if (chunk !== 3) return;
+        await expect.poll(() => readdir(join(victim.images, '.incoming'))).toHaveLength(1);
+        restarted = victim.crash();
+      });
+      await restarted;
+      const states = await expectSound(victim, new Map());
+      expect(states.get(id)).toBe('killed');
+      expect(states.get(other)).toBe('queued');
+      expect(await victim.log()).toContain('an upload was cut off by a crash');
     });
-  }
 
-  it('9: while an image is copied from elsewhere', async () => {
-    const victim = await startVictim();
-    const answer = await fetch(`${victim.base}/v1/images`, {
-      method: 'POST',
-      headers: { ...HEADERS, 'x-glance-api-copy-from': sourceUrl },
+    for (const killedAt of [2, CHUNKS]) {
+      moment(
+        killedAt === 2 ? 7 : 8,
+        `in an upload through version 2, before chunk ${killedAt}; it can be repeated`,
+        async () => {
+          const victim = await startVictim(server);
+          const made = await fetch(`${victim.base}/v2/images`, { method: 'POST', body: '{}' });
+          const { id } = (await made.json()) as { id: string };
+          let restarted: Promise<void> | undefined;
+          await upload(victim, 'PUT', `/v2/images/${id}/file`, chunk => {
+            if (chunk === killedAt) restarted = victim.crash();
+          });
+          await restarted;
+          await expectSound(victim, new Map());
+          const row = await victim.db.knex('images').where({ id }).first();
+          if (row.location === null) {
+            const again = await fetch(`${victim.base}/v2/images/${id}/file`, {
+              method: 'PUT',
+              headers: { 'content-type': 'application/octet-stream' },
+              body: 'again',
+            });
+            expect(again.status).toBe(201);
+          }
+          const got = await fetch(`${victim.base}/v2/images/${id}/file`);
+          expect(got.status).toBe(200);
+          expect(['again', WHOLE.toString()]).toContain(await got.text());
+        },
+      );
+    }
+
+    moment(9, 'while an image is copied from elsewhere', async () => {
+      const victim = await startVictim(server);
+      const answer = await fetch(`${victim.base}/v1/images`, {
+        method: 'POST',
+        headers: { ...HEADERS, 'x-glance-api-copy-from': sourceUrl },
+      });
+      const { id } = ((await answer.json()) as { image: { id: string } }).image;
+      await expect.poll(async () => (await readdir(join(victim.images, '.incoming'))).length).toBe(1);
+      await victim.crash();
+      expect((await expectSound(victim, new Map())).get(id)).toBe('killed');
     });
-    const { id } = ((await answer.json()) as { image: { id: string } }).image;
-    await expect.poll(async () => (await readdir(join(victim.images, '.incoming'))).length).toBe(1);
-    await victim.crash();
-    expect((await expectSound(victim, new Map())).get(id)).toBe('killed');
-  });
 
-  it('10: among many small uploads: what was acknowledged is there', async () => {
-    const victim = await startVictim();
-    const safe = new Map<string, Buffer>();
-    let alive = true;
-    const workers = Array.from({ length: 6 }, async () => {
-      while (alive) {
-        const acknowledged = await create(victim).catch(() => null);
-        if (acknowledged === null) return;
-        safe.set(...acknowledged);
-      }
+    moment(10, 'among many small uploads: what was acknowledged is there', async () => {
+      const victim = await startVictim(server);
+      const safe = new Map<string, Buffer>();
+      let alive = true;
+      const workers = Array.from({ length: 6 }, async () => {
+        while (alive) {
+          const acknowledged = await create(victim).catch(() => null);
+          if (acknowledged === null) return;
+          safe.set(...acknowledged);
+        }
+      });
+      await expect.poll(() => safe.size).toBeGreaterThan(20);
+      const crashed = victim.crash();
+      alive = false;
+      await crashed;
+      await Promise.all(workers);
+      await expectSound(victim, safe);
     });
-    await expect.poll(() => safe.size).toBeGreaterThan(20);
-    const crashed = victim.crash();
-    alive = false;
-    await crashed;
-    await Promise.all(workers);
-    await expectSound(victim, safe);
-  });
 
-  it('11: among changes: the last acknowledged one holds', async () => {
-    const victim = await startVictim();
-    const [id, bytes] = await create(victim);
-    let acknowledged = -1;
-    const changes = (async () => {
-      for (let n = 0; ; n++) {
-        const answer = await fetch(`${victim.base}/v1/images/${id}`, {
-          method: 'PUT',
-          headers: { 'x-image-meta-property-n': String(n), 'x-image-meta-name': `name ${n}` },
-        }).catch(() => null);
-        if (answer?.status !== 200) return n;
-        acknowledged = n;
-      }
-    })();
-    await expect.poll(() => acknowledged).toBeGreaterThan(10);
-    await victim.crash();
-    const tried = await changes;
-    await expectSound(victim, new Map([[id, bytes]]));
-    const image = (await (await fetch(`${victim.base}/v2/images/${id}`)).json()) as {
-      n: string;
-      name: string;
-    };
-    expect([acknowledged, tried]).toContain(Number(image.n));
-    expect(image.name).toBe(`name ${image.n}`);
-  });
+    moment(11, 'among changes: the last acknowledged one holds', async () => {
+      const victim = await startVictim(server);
+      const [id, bytes] = await create(victim);
+      let acknowledged = -1;
+      const changes = (async () => {
+        for (let n = 0; ; n++) {
+          const answer = await fetch(`${victim.base}/v1/images/${id}`, {
+            method: 'PUT',
+            headers: { 'x-image-meta-property-n': String(n), 'x-image-meta-name': `name ${n}` },
+          }).catch(() => null);
+          if (answer?.status !== 200) return n;
+          acknowledged = n;
+        }
+      })();
+      await expect.poll(() => acknowledged).toBeGreaterThan(10);
+      await victim.crash();
+      const tried = await changes;
+      await expectSound(victim, new Map([[id, bytes]]));
+      const image = (await (await fetch(`${victim.base}/v2/images/${id}`)).json()) as {
+        n: string;
+        name: string;
+      };
+      expect([acknowledged, tried]).toContain(Number(image.n));
+      expect(image.name).toBe(`name ${image.n}`);
+    });
 
-  it('12: among deletions: nothing comes back, no bytes stay', async () => {
-    const victim = await startVictim();
-    const made: string[] = [];
-    for (let i = 0; i < 30; i++) made.push((await create(victim))[0]);
-    const gone = new Set<string>();
-    const deletions = (async () => {
-      for (const id of made) {
-        const answer = await fetch(`${victim.base}/v1/images/${id}`, { method: 'DELETE' }).catch(() => null);
-        if (answer?.status !== 200) return;
-        gone.add(id);
-      }
-    })();
-    await expect.poll(() => gone.size, { interval: 2 }).toBeGreaterThan(4);
-    await victim.crash();
-    await deletions;
-    const states = await expectSound(victim, new Map());
-    for (const id of gone) expect(states.get(id)).toBe('deleted');
+    moment(12, 'among deletions: nothing comes back, no bytes stay', async () => {
+      const victim = await startVictim(server);
+      const made: string[] = [];
+      for (let i = 0; i < 30; i++) made.push((await create(victim))[0]);
+      const gone = new Set<string>();
+      const deletions = (async () => {
+        for (const id of made) {
+          const answer = await fetch(`${victim.base}/v1/images/${id}`, { method: 'DELETE' }).catch(
+            () => null,
+          );
+          if (answer?.status !== 200) return;
+          gone.add(id);
+        }
+      })();
+      await expect.poll(() => gone.size, { interval: 2 }).toBeGreaterThan(4);
+      await victim.crash();
+      await deletions;
+      const states = await expectSound(victim, new Map());
+      for (const id of gone) expect(states.get(id)).toBe('deleted');
+    });
   });
-});
+}
