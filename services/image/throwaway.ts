@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { staticValidator, type TokenInfo } from '@folsom/auth';
+import { staticValidator, type TokenInfo, type TokenValidator } from '@folsom/auth';
 import { configFrom } from '@folsom/config';
 import { createLogger, type RunningService, systemClock, systemRandom, type World } from '@folsom/core';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
@@ -60,6 +60,8 @@ export interface ThrowawayOptions {
   remote?: boolean;
   flavor?: string;
   users?: Record<string, Partial<TokenInfo>>;
+  /** Users whose tokens have ended; may grow. */
+  ended?: ReadonlySet<string>;
   world?: Partial<World>;
 }
 
@@ -94,7 +96,10 @@ export async function startThrowaway(options: ThrowawayOptions = {}): Promise<Th
     },
     paste_deploy: { flavor: options.flavor ?? 'keystone+cachemanagement' },
   });
-  const validator = staticValidator({ ...USERS, ...options.users });
+  const known = staticValidator({ ...USERS, ...options.users });
+  const validator: TokenValidator = {
+    validate: async token => (options.ended?.has(token) ? null : known.validate(token)),
+  };
   const listen = { host: '127.0.0.1', port: 0 };
   let running: RunningService[] = [];
   const start = async () => {

@@ -329,6 +329,38 @@ describe('advisory 42 (CVE-2014-9623, CVE-2015-5286): deleting during an upload 
     });
   }
 
+  it.each(['v1', 'v2'] as const)(
+    'a token that ends in the middle leaves no bytes without an image, %s',
+    async version => {
+      const ended = new Set<string>();
+      const image = await start({ remote: true, ended });
+      const { id } = (
+        version === 'v1'
+          ? (await image.call('POST', '/v1/images', { headers: { 'x-image-meta-name': 'q' } })).json().image
+          : (await image.call('POST', '/v2/images', { body: {} })).json()
+      ) as { id: string };
+      const [path, headers] =
+        version === 'v1' ? [`/v1/images/${id}`, imageHeaders()] : [`/v2/images/${id}/file`, OCTETS];
+      const status = await sendSlowly(image, path, headers, CHUNKS, async chunk => {
+        if (chunk === 3) ended.add('alice');
+      });
+      const row = await image.db.knex('images').where({ id }).first();
+      if (version === 'v1') {
+        expect([status, row.status, await image.files()]).toEqual([401, 'killed', []]);
+      } else
+        expect([status, row.location, await image.files()]).toEqual([
+          201,
+          `file://${image.images}/${id}`,
+          [id],
+        ]);
+      expect((await image.call('DELETE', `/${version}/images/${id}`)).status).toBe(401);
+      ended.clear();
+      await image.call('DELETE', `/${version}/images/${id}`);
+      expect(await image.files()).toEqual([]);
+      expect(await readdir(join(image.images, '.incoming'))).toEqual([]);
+    },
+  );
+
   it('a client that goes away in the middle leaves a killed image and no bytes', async () => {
     const image = await start();
     const { id } = (await image.call('POST', '/v1/images', { headers: { 'x-image-meta-name': 'q' } })).json()

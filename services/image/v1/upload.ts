@@ -2,18 +2,33 @@ import type { Readable } from 'node:stream';
 import { Fault } from '@folsom/core';
 import type { ImageContext } from '../context.ts';
 import { httpFault, isRegistryFailure } from '../faults.ts';
-import type { ImageMeta } from '../image.ts';
+import type { ImageMeta, ImageStatus } from '../image.ts';
 import type { ApiParts } from '../parts.ts';
+import { updateImage } from '../repository/images.ts';
 import type { Store, StoredImage } from '../stores/store.ts';
 import type { OpenNote } from '../upload/journal.ts';
+
+const KILLABLE: readonly ImageStatus[] = ['queued', 'saving'];
 
 /** Sets an image to `killed`; failing to is logged, never thrown: it is done while handling another fault. */
 export async function kill(parts: ApiParts, context: ImageContext, imageId: string): Promise<void> {
   try {
-    await parts.registry.update(context, imageId, { status: 'killed' }, { from: ['queued', 'saving'] });
+    await parts.registry.update(context, imageId, { status: 'killed' }, { from: KILLABLE });
   } catch (error) {
     if (isRegistryFailure(error, 404) || isRegistryFailure(error, 409)) return;
-    parts.world.log.error('unable to kill an image', { image: imageId, error });
+    parts.world.log.error('unable to kill an image through the registry', { image: imageId, error });
+    await killInDatabase(parts, imageId);
+  }
+}
+
+/** The user's token may have ended during the upload, or the registry be away: the image must not stay `saving` for that. */
+async function killInDatabase({ db, world }: ApiParts, imageId: string): Promise<void> {
+  if (!db) return;
+  try {
+    const change = { values: { status: 'killed' as const }, from: KILLABLE };
+    await updateImage(db, imageId, change, world.clock.now());
+  } catch (error) {
+    world.log.error('unable to kill an image', { image: imageId, error });
   }
 }
 
