@@ -39,7 +39,7 @@ describe('the command line of swift programs', () => {
   });
 
   it.each([
-    [[], 'missing config path argument'],
+    [[], 'missing config file argument'],
     [[join(folder, 'nowhere')], 'unable to locate'],
     [[conf, '--nonsense'], 'no such option: --nonsense'],
     [[conf, '-z', 'many'], 'option -z'],

@@ -38,7 +38,10 @@ export function swiftArgs(program: string, argv: readonly string[], daemon: bool
     if (flag === '-h' || flag === '--help') {
       process.stdout.write(
         `${usage}\nOptions:\n  -h, --help            show this help message and exit\n  -v, --verbose         log to console\n` +
-          (daemon ? '  -o, --once            only run one pass of daemon\n' : ''),
+          (daemon ? '  -o, --once            only run one pass of daemon\n' : '') +
+          (program === 'swift-object-auditor'
+            ? '  -z ZERO_BYTE_FPS, --zero_byte_fps=ZERO_BYTE_FPS\n                        Audit only zero byte files at specified files/sec\n'
+            : ''),
       );
       return 0;
     }
@@ -52,7 +55,7 @@ export function swiftArgs(program: string, argv: readonly string[], daemon: bool
     else if (path === null) path = word;
     else if (daemon && word === 'once') found.once = true;
   }
-  if (path === null) return refuse(usage, 'missing config path argument');
+  if (path === null) return refuse(usage, 'missing config file argument');
   const file = resolve(path);
   if (!existsSync(file)) return refuse(usage, `unable to locate ${file}`);
   return { conf: readConf(file), ...found };
@@ -89,6 +92,9 @@ function sectionLogger(section: ConfSection): Logger {
   });
 }
 
+/** `swift-init` asks for a graceful end with SIGHUP; ours always end so. */
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Files that are synced and read side by side in one process. */
 const IO_THREADS = 32;
 
@@ -102,7 +108,7 @@ export async function runSwiftServer(
 ): Promise<number> {
   if (cluster.isWorker) {
     const world = swiftWorld(section);
-    return runUntilSignal(await start(world), world.log);
+    return runUntilSignal(await start(world), world.log, STOP_SIGNALS);
   }
   const world = swiftWorld(section);
   const workers = Math.max(1, section.int('workers', 1));
@@ -139,6 +145,7 @@ export async function runSwiftServer(
       },
     },
     world.log,
+    STOP_SIGNALS,
   );
 }
 
@@ -151,6 +158,10 @@ export async function runSwiftDaemon(
     forever(world: SwiftWorld): RunningService;
   },
 ): Promise<number> {
+  if (!args.conf.hasSection(section.name)) {
+    process.stdout.write(`Unable to find ${section.name} config section in ${args.conf.path}\n`);
+    return 1;
+  }
   const world = swiftWorld(section);
   if (args.once) {
     await run.once(world);

@@ -60,10 +60,6 @@ export async function swiftDaemon(
 ): Promise<number> {
   const args = swiftArgs(program, argv, true);
   if (typeof args === 'number') return args;
-  if (!args.conf.hasSection(section)) {
-    process.stdout.write(`Unable to find ${section} config section in ${args.conf.path}.\n`);
-    return 1;
-  }
   const values = args.conf.section(section);
   return runSwiftDaemon(args, values, {
     once: async world => {

@@ -67,6 +67,7 @@ export async function main(argv: string[]): Promise<number> {
     wait: !values['no-wait'],
     daemon: !values['no-daemon'],
     verbose: values.verbose,
+    graceful: values.graceful,
     number: Number(values['config-num']) || 0,
     clock: systemClock,
     print,

@@ -47,6 +47,8 @@ export interface InitOptions {
   wait: boolean;
   daemon: boolean;
   verbose: boolean;
+  /** Servers that can are asked to finish what they are doing (SIGHUP). */
+  graceful?: boolean;
   /** Only the Nth conf file; 0 for all. */
   number: number;
   clock: Clock;
@@ -88,8 +90,18 @@ export async function runInit(
     case 'once':
       return start(servers, { ...options, once: true });
     case 'stop':
-    case 'shutdown':
       return stop(servers, options);
+    case 'shutdown':
+      return stop(servers, { ...options, graceful: true });
+    case 'reload':
+    case 'force-reload': {
+      let failed = 0;
+      for (const server of servers) {
+        failed += await stop([server], { ...options, graceful: true });
+        failed += await start([server], options);
+      }
+      return failed ? 1 : 0;
+    }
     default: {
       const stopped = await stop(servers, options);
       return (await start(servers, options)) || stopped ? 1 : 0;
@@ -232,8 +244,9 @@ async function stop(servers: readonly string[], options: InitOptions): Promise<n
     const live = tracked(server, options);
     if (live.length === 0) print(`No ${server} running`);
     for (const item of live) {
-      print(`Signal ${server}  pid: ${item.pid}  signal: 15`);
-      process.kill(item.pid, 'SIGTERM');
+      const signal = options.graceful && MAIN_SERVERS.includes(server) ? 'SIGHUP' : 'SIGTERM';
+      print(`Signal ${server}  pid: ${item.pid}  signal: ${signal === 'SIGHUP' ? 1 : 15}`);
+      process.kill(item.pid, signal);
       waiting.push({ ...item, server });
     }
   }

@@ -130,6 +130,14 @@ describe('swift-init', () => {
       `object-server (${pid}) appears to have stopped`,
     ]);
     lines = [];
+    await runInit('start', ['object-server'], options);
+    expect(await runInit('reload', ['object-server'], options)).toBe(0);
+    expect(lines.filter(line => /^Signal object-server {2}pid: \d+ {2}signal: 1$/.test(line))).toHaveLength(
+      1,
+    );
+    expect(lines.at(-1)).toBe(`Starting object-server...(${at('object-server')})`);
+    expect(await runInit('shutdown', ['object-server'], options)).toBe(0);
+    lines = [];
     expect(existsSync(join(folder, 'run', 'object-server.pid'))).toBe(false);
     expect(await runInit('start', ['container-server'], { ...options, program: () => ['false'] })).toBe(1);
     expect(await runInit('once', ['object-updater'], { ...options, program: () => ['true'] })).toBe(0);
