@@ -10,9 +10,12 @@ import {
   type World,
 } from '@folsom/core';
 import { type PathHash, pathHash } from '@folsom/swift/hash-path';
+import { type MeteredWorld, NO_STATS, statsFrom } from '@folsom/swift/statsd';
 import { type ConfSection, hashPathSuffix, readConf, type SwiftConf } from '@folsom/swift/swift-conf';
+import { syslogFrom } from '@folsom/swift/syslog';
 import { standardError } from './log-file.ts';
 import { runUntilSignal } from './run.ts';
+import { becomeUser } from './swift-user.ts';
 
 /** The command line of swift's servers and daemons: a conf file, and flags. */
 export interface SwiftArgs {
@@ -66,29 +69,41 @@ function refuse(usage: string, why: string): number {
   return 1;
 }
 
-/** What swift's programs share: logger, clock, hash suffix, directories. */
-export interface SwiftWorld extends World {
+/** What swift's programs share: logger, clock, statsd, hash suffix, directories. */
+export interface SwiftWorld extends MeteredWorld {
   swiftDir: string;
   pathHash: PathHash;
 }
 
 /** `swift_dir` of the section holds swift.conf and the rings. */
-export function swiftWorld(section: ConfSection): SwiftWorld {
+export function swiftWorld(section: ConfSection, verbose = false): SwiftWorld {
   const swiftDir = section.str('swift_dir', '/etc/swift');
-  return {
+  const name = section.str('log_name', section.name.replace(/^app:/, ''));
+  const world: World = {
     clock: systemClock,
     random: systemRandom,
-    log: sectionLogger(section),
+    log: sectionLogger(section, name, verbose),
+  };
+  const stats = statsFrom(section, name, world);
+  return {
+    ...world,
+    ...(stats === NO_STATS ? {} : { stats }),
     swiftDir,
     pathHash: pathHash(hashPathSuffix(readConf(`${swiftDir}/swift.conf`))),
   };
 }
 
-function sectionLogger(section: ConfSection): Logger {
+/** The log goes to syslog where one listens, as the original's does; else, or with `--verbose`, to standard error. */
+function sectionLogger(section: ConfSection, name: string, verbose: boolean): Logger {
+  const syslog = syslogFrom(section, name);
+  const { write } = standardError();
   const level = section.str('log_level', 'INFO').toLowerCase();
   return createLogger({
     level: level === 'debug' || level === 'error' ? level : level.startsWith('warn') ? 'warn' : 'info',
-    write: standardError().write,
+    write: line => {
+      const taken = syslog?.write(line) ?? false;
+      if (!taken || verbose) write(line);
+    },
   });
 }
 
@@ -98,20 +113,26 @@ const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Files that are synced and read side by side in one process. */
 const IO_THREADS = 32;
 
+/** Worker processes of a server, at least one. */
+export const workersOf = (section: ConfSection): number => Math.max(1, section.int('workers', 1));
+
 /**
  * Runs a server with as many worker processes as its `workers` option says (at least one), which share its port.
  * A worker that dies is replaced.
  */
 export async function runSwiftServer(
   section: ConfSection,
+  verbose: boolean,
   start: (world: SwiftWorld) => Promise<RunningService>,
 ): Promise<number> {
   if (cluster.isWorker) {
-    const world = swiftWorld(section);
-    return runUntilSignal(await start(world), world.log, STOP_SIGNALS);
+    const world = swiftWorld(section, verbose);
+    const service = await start(world);
+    await becomeUser(section);
+    return runUntilSignal(service, world.log, STOP_SIGNALS);
   }
-  const world = swiftWorld(section);
-  const workers = Math.max(1, section.int('workers', 1));
+  const world = swiftWorld(section, verbose);
+  const workers = workersOf(section);
   // Each worker accepts for itself: handing sockets over costs more than it evens out.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   let stopping = false;
@@ -162,7 +183,8 @@ export async function runSwiftDaemon(
     process.stdout.write(`Unable to find ${section.name} config section in ${args.conf.path}\n`);
     return 1;
   }
-  const world = swiftWorld(section);
+  await becomeUser(section);
+  const world = swiftWorld(section, args.verbose);
   if (args.once) {
     await run.once(world);
     return 0;

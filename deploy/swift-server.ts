@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunningService } from '@folsom/core';
 import { openRing, type Ring } from '@folsom/ring';
 import { type Pass, startDaemon } from '@folsom/swift/daemon';
+import type { ListenOptions } from '@folsom/swift/http-server';
 import { healthcheckFilter, reconFilter, reconOptions, type ServerFilter } from '@folsom/swift/recon';
 import { ConfError, type ConfSection, type SwiftConf } from '@folsom/swift/swift-conf';
 import { runSwiftDaemon, runSwiftServer, type SwiftWorld, swiftArgs } from './swift-program.ts';
@@ -27,6 +29,12 @@ export const filtersOf = (conf: SwiftConf): ServerFilter[] =>
     throw new ConfError(`${conf.path}: [filter:${name}] uses unknown middleware ${use}`);
   });
 
+/** Where a server listens, and how. */
+export interface SwiftListen extends ListenOptions {
+  host: string;
+  port: number;
+}
+
 /** A server program: reads its conf file and serves until a signal. */
 export async function swiftServer(
   program: string,
@@ -34,21 +42,40 @@ export async function swiftServer(
   defaultPort: number,
   start: (
     parts: { conf: SwiftConf; app: ConfSection; world: SwiftWorld },
-    listen: { host: string; port: number },
+    listen: SwiftListen,
   ) => Promise<RunningService>,
 ): Promise<number> {
   const args = swiftArgs(program, argv, false);
   if (typeof args === 'number') return args;
   const { conf } = args;
   const app = applicationOf(conf);
-  const listen = { host: app.str('bind_ip', '0.0.0.0'), port: app.int('bind_port', defaultPort) };
-  return runSwiftServer(app, world => start({ conf, app, world }, listen));
+  const listen = listenOf(app, defaultPort);
+  return runSwiftServer(app, args.verbose, world => start({ conf, app, world }, listen));
 }
 
 export interface MadeDaemon {
   pass: Pass;
+  /** What the last pass counted, by the original's names for statsd. */
+  metrics?: () => Record<string, number>;
   intervalMs: number;
   close?: () => Promise<void> | void;
+}
+
+/** Where and how the section of an application says to listen. */
+export const listenOf = (app: ConfSection, defaultPort: number): SwiftListen => ({
+  host: app.str('bind_ip', '0.0.0.0'),
+  port: app.int('bind_port', defaultPort),
+  backlog: app.int('backlog', 4096),
+  tls: tlsOf(app),
+});
+
+/** `cert_file` and `key_file`; null without them. */
+function tlsOf(app: ConfSection): ListenOptions['tls'] {
+  const cert = app.str('cert_file', '');
+  const key = app.str('key_file', '');
+  if (cert === '' && key === '') return null;
+  if (cert === '' || key === '') throw new ConfError('cert_file and key_file go together');
+  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
 }
 
 /** A daemon program of passes: one with `--once`, else one each interval until a signal. */
@@ -63,7 +90,7 @@ export async function swiftDaemon(
   const values = args.conf.section(section);
   return runSwiftDaemon(args, values, {
     once: async world => {
-      const { pass, close } = make(world, values);
+      const { pass, close } = metered(make(world, values), world);
       const abort = new AbortController();
       for (const signal of ['SIGINT', 'SIGTERM'] as const)
         process.once(signal, () => abort.abort(new Error(signal)));
@@ -74,7 +101,7 @@ export async function swiftDaemon(
       }
     },
     forever: world => {
-      const { pass, intervalMs, close } = make(world, values);
+      const { pass, intervalMs, close } = metered(make(world, values), world);
       const daemon = startDaemon(pass, { intervalMs, from: 'start', spread: true }, world);
       return {
         ...daemon,
@@ -85,4 +112,23 @@ export async function swiftDaemon(
       };
     },
   });
+}
+
+/** A daemon whose passes report what they counted, and how long they took. */
+function metered(made: MadeDaemon, world: SwiftWorld): MadeDaemon {
+  const { pass, metrics } = made;
+  if (!metrics || !world.stats) return made;
+  const { stats, clock } = world;
+  return {
+    ...made,
+    pass: {
+      ...pass,
+      run: async signal => {
+        const began = clock.monotonic();
+        await pass.run(signal);
+        for (const [name, count] of Object.entries(metrics())) stats.count(name, count);
+        stats.timing('timing', clock.monotonic() - began);
+      },
+    },
+  };
 }

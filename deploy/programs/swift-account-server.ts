@@ -1,4 +1,5 @@
 import { startAccountServer } from '@folsom/object-account';
+import { dbServerConf } from '@folsom/swift/db-server';
 import { filtersOf, swiftServer } from '../swift-server.ts';
 
 /** swift-account-server CONFIG */
@@ -6,10 +7,7 @@ export const main = (argv: string[]): Promise<number> =>
   swiftServer('swift-account-server', argv, 6002, ({ conf, app, world }, listen) =>
     startAccountServer({
       ...listen,
-      root: app.str('devices', '/srv/node'),
-      mountCheck: app.bool('mount_check', true),
-      preallocate: app.bool('db_preallocation', false),
-      autoCreateAccountPrefix: app.str('auto_create_account_prefix', '') || '.',
+      ...dbServerConf(app),
       pathHash: world.pathHash,
       world,
       filters: filtersOf(conf),

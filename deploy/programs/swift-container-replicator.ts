@@ -1,5 +1,5 @@
 import { ContainerDb } from '@folsom/swift/db-container';
-import { dbReplicationPass, dbReplicatorOptions } from '@folsom/swift/db-replicator';
+import { dbReplicationPass, dbReplicatorOptions, replicationMetrics } from '@folsom/swift/db-replicator';
 import { createInternalClient } from '@folsom/swift/internal-client';
 import { ringIn, swiftDaemon } from '../swift-server.ts';
 
@@ -16,5 +16,10 @@ export const main = (argv: string[]): Promise<number> =>
       world,
       options,
     });
-    return { pass, intervalMs: options.intervalMs, close: () => client.close() };
+    return {
+      pass,
+      metrics: () => replicationMetrics(pass.stats()),
+      intervalMs: options.intervalMs,
+      close: () => client.close(),
+    };
   });

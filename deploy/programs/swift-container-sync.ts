@@ -16,6 +16,7 @@ export const main = (argv: string[]): Promise<number> =>
     });
     return {
       pass,
+      metrics: () => ({ ...pass.counts() }),
       intervalMs: options.intervalMs,
       close: async () => {
         client.close();

@@ -7,8 +7,14 @@ export const main = (argv: string[]): Promise<number> =>
   swiftDaemon('swift-container-updater', argv, 'container-updater', (world, conf) => {
     const options = updaterOptions(conf);
     const client = createInternalClient(world);
+    const ring = ringIn(world, 'account');
+    const pass = updaterPass({ options, ring, pathHash: world.pathHash, client, world });
     return {
-      pass: updaterPass({ options, ring: ringIn(world, 'account'), pathHash: world.pathHash, client, world }),
+      pass,
+      metrics: () => {
+        const { unchanged, ...counts } = pass.counts();
+        return { ...counts, no_changes: unchanged };
+      },
       intervalMs: options.intervalMs,
       close: () => client.close(),
     };

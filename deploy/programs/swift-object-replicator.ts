@@ -10,7 +10,11 @@ export async function main(argv: string[]): Promise<number> {
   const section = args.conf.section('object-replicator');
   const settings = (world: SwiftWorld) => ({
     options: replicatorOptions(section),
-    ring: openRing({ path: `${world.swiftDir}/object.ring.gz`, clock: world.clock }),
+    ring: openRing({
+      path: `${world.swiftDir}/object.ring.gz`,
+      clock: world.clock,
+      reloadMs: section.int('ring_check_interval', 15) * 1000,
+    }),
     pathHash: world.pathHash,
     client: createInternalClient(world),
     world,

@@ -255,3 +255,14 @@ it('lists with every bound, prefix, delimiter and path', async () => {
   ]);
   expect(list({ limit: 0 })).toEqual([]);
 });
+
+it('with db_preallocation a growing file has room ahead of it', async () => {
+  container().close();
+  const db = new ContainerDb(path, { world, preallocate: true });
+  open.push(db);
+  await db.put([object('o', '0000000002.00000', 1)]);
+  await db.commitPending();
+  const { size, blocks } = statSync(path);
+  expect(size).toBeLessThan(512 * 1024);
+  expect(blocks * 512).toBeGreaterThanOrEqual(1024 * 1024);
+});

@@ -18,6 +18,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import type { World } from '@folsom/core';
 import { openDirectoryLock, tryLockFile, unlockFile } from '@folsom/host/file-lock';
+import { fallocate } from '@folsom/host/xattr';
 import Database from 'better-sqlite3';
 import { BUSY_MS } from './db-busy.ts';
 import { type DbKindName, schemaOf } from './db-schema.ts';
@@ -255,11 +256,16 @@ export abstract class DbFile<Row> {
       point = 100 * MB;
       while (size > point - MB / 2) point += 50 * MB;
     }
-    this.reservation = blocks * 512 < point ? point : null;
+    if (blocks * 512 >= point) return;
+    const fd = openSync(this.path, 'r+');
+    try {
+      fallocate(fd, point);
+    } catch {
+      // A full disk: the write itself will say so.
+    } finally {
+      closeSync(fd);
+    }
   }
-
-  /** Bytes the file should have room for; a hint for the owner of the device. */
-  reservation: number | null = null;
 
   /** Runs statements; a file that is no database any more goes to quarantine. */
   protected guard<T>(work: () => T): T {

@@ -32,7 +32,16 @@ beforeEach(async () => {
   client = createInternalClient(world);
   server = await startDbServer(
     { kind: 'container', program: 'swift-container-server', Kind: ContainerDb, handlers: {} },
-    { root, mountCheck: false, preallocate: false, pathHash: hashes, world, host: '127.0.0.1', port: 0 },
+    {
+      root,
+      mountCheck: false,
+      autoCreateAccountPrefix: '.',
+      preallocate: false,
+      pathHash: hashes,
+      world,
+      host: '127.0.0.1',
+      port: 0,
+    },
   );
   port = Number(server.addresses[0]!.split(':')[1]);
 });

@@ -79,6 +79,20 @@ interface Stats {
   start: number;
 }
 
+/** The original's names for statsd. */
+export const replicationMetrics = (stats: Stats): Record<string, number> => ({
+  attempts: stats.attempted,
+  successes: stats.success,
+  failures: stats.failure,
+  no_changes: stats.no_change,
+  hashmatches: stats.hashmatch,
+  rsyncs: stats.rsync,
+  diffs: stats.diff,
+  diff_caps: stats.diff_capped,
+  remote_merges: stats.remote_merge,
+  removes: stats.remove,
+});
+
 const SUFFICIENT = 0.5;
 
 /** One pass of a database replicator: every local database is brought to its other places. */

@@ -17,18 +17,36 @@ import {
   type ServerResponse,
   utf8FromBytes,
 } from './http-message.ts';
-import { createHttpServer, titleCase } from './http-server.ts';
+import { createHttpServer, type ListenOptions, listenOptions, titleCase } from './http-server.ts';
 import type { LocalServers } from './local-servers.ts';
 import type { ServerFilter } from './recon.ts';
+import { countAnswer, statsOf } from './statsd.ts';
 import { invalidDeviceOrPartition, isMounted, splitPath, storageDirectory } from './storage-paths.ts';
+import type { ConfSection } from './swift-conf.ts';
 import { parseFloatText } from './timestamps.ts';
 
-/** What account and container servers are made of. */
-export interface DbServerOptions {
-  /** `devices` of the conf file. */
+/** What the conf files of account and container servers have in common. */
+export interface DbServerConf {
+  /** `devices`. */
   root: string;
   mountCheck: boolean;
   preallocate: boolean;
+  /** Default true. */
+  logRequests?: boolean;
+  /** Accounts of this prefix, and their containers, come into being with what is put into them. */
+  autoCreateAccountPrefix: string;
+}
+
+export const dbServerConf = (app: ConfSection): DbServerConf => ({
+  root: app.str('devices', '/srv/node'),
+  mountCheck: app.bool('mount_check', true),
+  preallocate: app.bool('db_preallocation', false) && !app.bool('disable_fallocate', false),
+  logRequests: app.bool('log_requests', true),
+  autoCreateAccountPrefix: app.str('auto_create_account_prefix', '') || '.',
+});
+
+/** What account and container servers are made of. */
+export interface DbServerOptions extends DbServerConf, ListenOptions {
   pathHash: PathHash;
   world: World;
   host: string;
@@ -152,7 +170,9 @@ export async function startDbServer<Db extends AnyDb>(
     return whileBusy(world.clock, () => entry.handler(request));
   };
 
+  const stats = statsOf(world);
   const server = createHttpServer({
+    ...listenOptions(options),
     world: fileOptions.world,
     ...(options.local ? { local: options.local } : {}),
     handler: async http => {
@@ -170,6 +190,9 @@ export async function startDbServer<Db extends AnyDb>(
           response = answer(locked ? 503 : 500, http);
         }
       }
+      const ms = world.clock.monotonic() - started;
+      countAnswer(stats, http.method, response.status, ms);
+      if (options.logRequests === false) return response;
       const level = http.method === 'REPLICATE' ? 'debug' : 'info';
       log[level]('request', {
         method: http.method,
@@ -177,7 +200,7 @@ export async function startDbServer<Db extends AnyDb>(
         status: response.status,
         request_id: http.headers.get('x-trans-id') ?? '-',
         remote: http.remoteAddress,
-        ms: Math.round((world.clock.monotonic() - started) * 100) / 100,
+        ms: Math.round(ms * 100) / 100,
       });
       return response;
     },

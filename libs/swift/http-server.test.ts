@@ -1,5 +1,10 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import tls from 'node:tls';
 import { seededRandom, silentLogger, systemClock } from '@folsom/core';
+import { run } from '@folsom/host/run';
 import { afterEach, expect, it } from 'vitest';
 import { answer, readAll, type ServerHandler } from './http-message.ts';
 import { createHttpServer, type HttpServer } from './http-server.ts';
@@ -180,4 +185,31 @@ it('serves everybody who was connected when it stops, then refuses', async () =>
   for (const text of await Promise.all(asked)) expect(text).toMatch(/^HTTP\/1.1 200 .*PUT \/a hi$/s);
   await stopped;
   await expect(talk(port, ['GET / HTTP/1.1\r\n\r\n'])).rejects.toThrow('ECONNREFUSED');
+});
+
+it('with a certificate and a key it speaks TLS, and outlives those that do not', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tls-'));
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const request = 'req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost';
+  await run(['openssl', ...request.split(' '), '-keyout', key, '-out', cert], { timeoutMs: 30_000 });
+  const keys = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+  rmSync(folder, { recursive: true });
+  server = createHttpServer({ handler: echo, world, tls: keys });
+  const port = Number((await server.listen(0, '127.0.0.1')).split(':')[1]);
+  const plain = net.connect({ port, host: '127.0.0.1' });
+  plain.on('error', () => {});
+  plain.write('GET / HTTP/1.1\r\n\r\n');
+  const text = await new Promise<string>((resolve, reject) => {
+    const socket = tls.connect({ port, host: '127.0.0.1', ca: keys.cert, servername: 'localhost' });
+    let got = '';
+    socket.on('data', chunk => {
+      got += chunk.toString('latin1');
+    });
+    socket.on('end', () => resolve(got));
+    socket.on('error', reject);
+    socket.write('PUT /sda HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello');
+  });
+  expect(text).toContain('200 OK');
+  expect(text).toContain('PUT /sda hello');
+  plain.destroy();
 });

@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import tls from 'node:tls';
 import { LIMITS, type World } from '@folsom/core';
 import {
   BadFraming,
@@ -29,7 +30,21 @@ export interface HttpServer {
   readonly connections: number;
 }
 
-export interface HttpServerOptions {
+/** How a server listens. */
+export interface ListenOptions {
+  /** Connections the kernel keeps for us until we accept them. Default 4096. */
+  backlog?: number;
+  /** Certificate and key in PEM: the server speaks TLS only. */
+  tls?: { cert: string; key: string } | null;
+}
+
+/** The part of larger options that says how to listen. */
+export const listenOptions = ({ backlog, tls: keys }: ListenOptions): ListenOptions => ({
+  ...(backlog === undefined ? {} : { backlog }),
+  ...(keys ? { tls: keys } : {}),
+});
+
+export interface HttpServerOptions extends ListenOptions {
   handler: ServerHandler;
   world: World;
   /** A client may be silent this long within a body. Default 60 s. */
@@ -88,11 +103,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return dateText;
     },
   };
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, socket => {
+  const accept = (socket: net.Socket): void => {
     const connection = new Connection(socket, shared, () => connections.delete(connection));
     connections.add(connection);
     accepted += 1;
-  });
+  };
+  const server = options.tls
+    ? tls.createServer({ allowHalfOpen: true, noDelay: true, ...options.tls }, accept)
+    : net.createServer({ allowHalfOpen: true, noDelay: true }, accept);
   const sweep = world.clock.every(1000, () => {
     const now = world.clock.monotonic();
     for (const connection of connections) connection.checkTime(now);
@@ -104,7 +122,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     listen: (port, host) =>
       new Promise((resolve, reject) => {
         server.once('error', reject);
-        server.listen({ port, host, backlog: 4096 }, () => {
+        server.listen({ port, host, backlog: options.backlog ?? 4096 }, () => {
           server.off('error', reject);
           const address = server.address() as net.AddressInfo;
           listening = `${address.address}:${address.port}`;

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import net from 'node:net';
 import type { Clock, Logger, World } from '@folsom/core';
 import { LRUCache } from 'lru-cache';
+import { type Pickled, pickle, unpickle } from './pickle.ts';
 
 /** A cache shared by the proxies of a cluster, or one process's own. Values are plain JSON data. Never throws. */
 export interface Cache {
@@ -43,6 +44,7 @@ export function memoryCache({ clock }: Pick<World, 'clock'>, entriesMax = 100_00
 }
 
 const POINTS_PER_SERVER = 50;
+const PICKLE_FLAG = 1;
 const JSON_FLAG = 2;
 const CONNECT_MS = 300;
 const ANSWER_MS = 2000;
@@ -55,11 +57,13 @@ const md5 = (text: string): string => hash('md5', text, 'hex');
 
 /**
  * memcached over its text protocol, keys spread over the servers as swift spreads them, so that original proxies
- * and ours share one cache. Values are JSON only: a pickle in the cache is treated as absent, whoever wrote it.
+ * and ours share one cache. Values are JSON unless `serialization` says otherwise, as `memcache_serialization_support`
+ * does: 1 also reads pickles, 0 writes them, too, for proxies from before swift 1.7. Pickles are read as data only;
+ * with 2 one is as good as absent, whoever wrote it.
  */
 export function memcachedCache(
   servers: readonly string[],
-  { clock, log }: { clock: Clock; log: Logger },
+  { clock, log, serialization = 2 }: { clock: Clock; log: Logger; serialization?: number },
 ): Cache {
   const points: { at: string; server: string }[] = [];
   for (const server of servers) {
@@ -107,15 +111,25 @@ export function memcachedCache(
           return undefined;
         }
       }
+      if (found.flags & PICKLE_FLAG && serialization <= 1) {
+        try {
+          return unpickle(found.data);
+        } catch {
+          return undefined;
+        }
+      }
       return found.flags === 0 ? found.data.toString('utf8') : undefined;
     },
     set: async (plain, value, seconds) => {
       const key = md5(plain);
       const counter = typeof value === 'number';
-      const text = Buffer.from(counter ? String(value) : JSON.stringify(value));
+      const pickled = !counter && serialization === 0;
+      const text = pickled
+        ? pickle(value as Pickled)
+        : Buffer.from(counter ? String(value) : JSON.stringify(value));
       if (text.length > VALUE_BYTES_MAX) return;
       const until = seconds > 0 ? Math.ceil(clock.now() / 1000 + seconds) : 0;
-      const head = `set ${key} ${counter ? 0 : JSON_FLAG} ${until} ${text.length}\r\n`;
+      const head = `set ${key} ${counter ? 0 : pickled ? PICKLE_FLAG : JSON_FLAG} ${until} ${text.length}\r\n`;
       await onFirst(key, connection =>
         connection.line(Buffer.concat([Buffer.from(head), text, Buffer.from('\r\n')])),
       );

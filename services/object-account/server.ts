@@ -14,10 +14,7 @@ import { listingType, readListingQuery } from '@folsom/swift/listing-request';
 import { listRows } from '@folsom/swift/listing-rows';
 import { normalizeTimestamp, timestampOf } from '@folsom/swift/timestamps';
 
-export interface AccountServerOptions extends DbServerOptions {
-  /** Accounts of this prefix come into being with their first container. */
-  autoCreateAccountPrefix: string;
-}
+export type AccountServerOptions = DbServerOptions;
 
 /** Readers take stale rows rather than wait longer than this for the pending file. */
 const STALE_AFTER_MS = 100;

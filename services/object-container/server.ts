@@ -3,7 +3,9 @@ import { ContainerDb, type ContainerStat, type ListedObject } from '@folsom/swif
 import {
   type DbHandler,
   type DbRequest,
+  type DbServerConf,
   type DbServerOptions,
+  dbServerConf,
   mergeMetadata,
   metadataHeaders,
   metadataOf,
@@ -14,13 +16,14 @@ import { createInternalClient, internalText } from '@folsom/swift/internal-clien
 import { objectsAsJson, objectsAsText, objectsAsXml } from '@folsom/swift/listing-format';
 import { type ListingType, listingType, readListingQuery } from '@folsom/swift/listing-request';
 import { type ListingQuery, listRows, plainBounds, prepareListing } from '@folsom/swift/listing-rows';
+import type { ConfSection } from '@folsom/swift/swift-conf';
 import { syncToProblem } from '@folsom/swift/sync-to';
 import { normalizeTimestamp } from '@folsom/swift/timestamps';
 
 import { listingCache } from './listing-cache.ts';
 
-export interface ContainerServerOptions extends DbServerOptions {
-  autoCreateAccountPrefix: string;
+/** What only container-server.conf has. */
+export interface ContainerServerConf extends DbServerConf {
   /** Containers may keep older versions of their objects elsewhere. */
   allowVersions: boolean;
   allowedSyncHosts: readonly string[];
@@ -28,6 +31,16 @@ export interface ContainerServerOptions extends DbServerOptions {
   connectTimeoutMs: number;
   nodeTimeoutMs: number;
 }
+
+export type ContainerServerOptions = ContainerServerConf & DbServerOptions;
+
+export const containerServerConf = (app: ConfSection): ContainerServerConf => ({
+  ...dbServerConf(app),
+  allowVersions: app.bool('allow_versions', false),
+  allowedSyncHosts: app.list('allowed_sync_hosts', ['127.0.0.1']),
+  connectTimeoutMs: app.float('conn_timeout', 0.5) * 1000,
+  nodeTimeoutMs: app.float('node_timeout', 3) * 1000,
+});
 
 const STALE_AFTER_MS = 100;
 const SAVED = ['x-container-read', 'x-container-write', 'x-container-sync-key', 'x-container-sync-to'];

@@ -4,7 +4,7 @@ import type { TokenValidator } from '@folsom/auth';
 import type { RunningService, World } from '@folsom/core';
 import type { Ring } from '@folsom/ring';
 import type { PathHash } from '@folsom/swift/hash-path';
-import { createHttpServer } from '@folsom/swift/http-server';
+import { createHttpServer, type ListenOptions, listenOptions } from '@folsom/swift/http-server';
 import { createInternalClient } from '@folsom/swift/internal-client';
 import type { LocalServers } from '@folsom/swift/local-servers';
 import type { Cache } from '@folsom/swift/memcache-client';
@@ -17,7 +17,7 @@ import { proxyOptions } from './options.ts';
 import { buildPipeline, readPipeline } from './pipeline.ts';
 import { proxyRequest } from './request.ts';
 
-export interface ProxyServerOptions {
+export interface ProxyServerOptions extends ListenOptions {
   /** proxy-server.conf: `[pipeline:main]`, `[app:…]` and `[filter:…]` sections as the original has them. */
   conf: SwiftConf;
   rings: Record<ServerKind, Ring>;
@@ -75,6 +75,7 @@ export async function startProxy(options: ProxyServerOptions): Promise<RunningSe
     onStop: work => stopping.push(work),
   });
   const server = createHttpServer({
+    ...listenOptions(options),
     world: { ...world, log },
     clientTimeoutMs: settings.clientTimeout * 1000,
     handler: http => app(proxyRequest(http, world)),

@@ -2,6 +2,7 @@ import { pickle } from '@folsom/pickle';
 import type { Headers } from '@folsom/swift/http-message';
 import { bytesFromUtf8, quotePath } from '@folsom/swift/http-message';
 import { internalText } from '@folsom/swift/internal-client';
+import { statsOf } from '@folsom/swift/statsd';
 import { normalizeTimestamp } from '@folsom/swift/timestamps';
 import type { ObjectRequest, ObjectServerContext } from './context.ts';
 import { writeDurably } from './durable-file.ts';
@@ -142,5 +143,6 @@ export async function keepUpdate(
     obj: bytesFromUtf8(update.object),
     headers: update.headers,
   };
+  statsOf(context.world).count('async_pendings');
   await writeDurably(device, path, pickle(kept, { strings: 'latin1' }), context.world.random);
 }

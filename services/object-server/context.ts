@@ -2,6 +2,7 @@ import type { World } from '@folsom/core';
 import type { PathHash } from '@folsom/swift/hash-path';
 import type { ServerRequest } from '@folsom/swift/http-message';
 import type { InternalClient } from '@folsom/swift/internal-client';
+import { statsOf } from '@folsom/swift/statsd';
 import type { ObjectPlace } from './object-file.ts';
 import type { ObjectServerOptions } from './options.ts';
 
@@ -26,5 +27,7 @@ export interface ObjectRequest {
 }
 
 /** Tells the operator why an object went to quarantine. */
-export const onQuarantine = (context: ObjectServerContext, place: ObjectPlace) => (why: string) =>
+export const onQuarantine = (context: ObjectServerContext, place: ObjectPlace) => (why: string) => {
+  statsOf(context.world).count('quarantines');
   context.world.log.error('object quarantined', { path: place.directory, name: place.name, why });
+};

@@ -3,9 +3,10 @@ import { Fault, type RunningService, type World } from '@folsom/core';
 import { pickle } from '@folsom/pickle';
 import type { PathHash } from '@folsom/swift/hash-path';
 import { answer, parseTarget, type ServerRequest, type ServerResponse } from '@folsom/swift/http-message';
-import { createHttpServer } from '@folsom/swift/http-server';
+import { createHttpServer, type ListenOptions, listenOptions } from '@folsom/swift/http-server';
 import { createInternalClient, type InternalClient } from '@folsom/swift/internal-client';
 import type { LocalServers } from '@folsom/swift/local-servers';
+import { countAnswer, statsOf } from '@folsom/swift/statsd';
 import { invalidDeviceOrPartition, isMounted, splitPath } from '@folsom/swift/storage-paths';
 import { deleteObject, postObject } from './change-object.ts';
 import type { ObjectRequest, ObjectServerContext } from './context.ts';
@@ -18,7 +19,7 @@ import { RECLAIM_AGE_SECONDS, suffixHashes } from './suffix-hashes.ts';
 import { listSuffixes } from './suffix-listing.ts';
 import { LISTING_HEADER } from './sync-protocol.ts';
 
-export interface ObjectServerSettings {
+export interface ObjectServerSettings extends ListenOptions {
   options: ObjectServerOptions;
   pathHash: PathHash;
   host: string;
@@ -81,7 +82,9 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
     return handler(context, { http, account, container, object, deviceName, place });
   };
 
+  const stats = statsOf(world);
   const server = createHttpServer({
+    ...listenOptions(settings),
     ...(settings.local ? { local: settings.local } : {}),
     world: context.world,
     handler: async http => {
@@ -104,6 +107,7 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
       if (options.slowMs > took && (http.method === 'PUT' || http.method === 'DELETE')) {
         await world.clock.sleep(options.slowMs - took);
       }
+      countAnswer(stats, http.method, response.status, took);
       if (options.logRequests) {
         log[http.method === 'REPLICATE' ? 'debug' : 'info']('request', {
           method: http.method,

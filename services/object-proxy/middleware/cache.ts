@@ -9,14 +9,17 @@ import type { Middleware, Tools } from '../pipeline.ts';
 function configuredCache(conf: ConfSection, tools: Tools): Cache {
   let servers = conf.str('memcache_servers', '');
   const file = join(tools.swiftDir, 'memcache.conf');
-  if (!servers && existsSync(file)) servers = readConf(file).section('memcache').str('memcache_servers', '');
+  const shared = existsSync(file) ? readConf(file).section('memcache') : null;
+  servers ||= shared?.str('memcache_servers', '') ?? '';
+  const option = 'memcache_serialization_support';
+  const serialization = conf.has(option) ? conf.int(option, 2) : (shared?.int(option, 2) ?? 2);
   if (/^rediss?:/.test(servers)) return redisCache(servers, tools);
   const list = servers
     .split(',')
     .map(server => server.trim())
     .filter(Boolean);
   return list.length
-    ? memcachedCache(list, { clock: tools.world.clock, log: tools.log })
+    ? memcachedCache(list, { clock: tools.world.clock, log: tools.log, serialization })
     : memoryCache(tools.world);
 }
 

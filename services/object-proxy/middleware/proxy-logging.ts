@@ -1,8 +1,22 @@
 import { type BodyStream, ClientDisconnected, quotePath, type RequestBody } from '@folsom/swift/http-message';
+import { statsFrom } from '@folsom/swift/statsd';
+import { syslogFrom } from '@folsom/swift/syslog';
 import type { Middleware } from '../pipeline.ts';
 import { isTrue, remoteClient } from '../request.ts';
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+const COUNTED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'COPY'];
+const KINDS = [null, 'account', 'container', 'object'];
+/** Any of these sends the access log to a syslog of its own, in the original's form. */
+const ACCESS_SYSLOG = [
+  'access_log_name',
+  'access_log_facility',
+  'access_log_level',
+  'access_log_address',
+  'access_log_udp_host',
+  'access_log_udp_port',
+];
 
 const two = (value: number): string => String(value).padStart(2, '0');
 
@@ -17,7 +31,23 @@ const logTime = (ms: number): string => {
  */
 export const proxyLogging: Middleware = (app, conf, tools) => {
   const { clock } = tools.world;
-  const withHeaders = isTrue(conf.values.log_headers);
+  const withHeaders = isTrue(conf.values.access_log_headers ?? conf.values.log_headers);
+  const stats = statsFrom(conf, 'proxy-server', tools.world, 'access_');
+  const syslog = ACCESS_SYSLOG.some(option => conf.has(option))
+    ? syslogFrom(conf, conf.str('access_log_name', 'proxy-server'), 'access_')
+    : null;
+  tools.onStop(() => {
+    stats.close();
+    syslog?.close();
+  });
+  const counted = new Set(
+    conf
+      .list(
+        'access_log_statsd_valid_http_methods',
+        conf.list('log_statsd_valid_http_methods', COUNTED_METHODS),
+      )
+      .map(method => method.toUpperCase()),
+  );
   return async request => {
     const started = clock.monotonic();
     const { path, query } = request;
@@ -47,6 +77,17 @@ export const proxyLogging: Middleware = (app, conf, tools) => {
         duration.toFixed(4),
         request.source,
       ];
+      const line = fields.map(field => (field ? quotePath(String(field), '*') : '-')).join(' ');
+      const kind = path.startsWith('/v1/')
+        ? KINDS[Math.min(3, path.replace(/^\/+|\/+$/g, '').split('/').length - 1)]
+        : request.source;
+      if (kind) {
+        const method = counted.has(request.originalMethod) ? request.originalMethod : 'BAD_METHOD';
+        const metric = `${kind}.${method}.${final}`;
+        stats.timing(`${metric}.timing`, duration * 1000);
+        stats.count(`${metric}.xfer`, received.count() + sent);
+      }
+      if (syslog?.write(line)) return;
       tools.log.info('access', {
         request_id: request.transId,
         tenant: request.identity?.tenantId ?? path.split('/')[2] ?? null,
@@ -56,7 +97,7 @@ export const proxyLogging: Middleware = (app, conf, tools) => {
         bytes_in: received.count(),
         bytes_out: sent,
         ms: Math.round(duration * 100_000) / 100,
-        line: fields.map(field => (field ? quotePath(String(field), '*') : '-')).join(' '),
+        line,
       });
     };
     let response: Awaited<ReturnType<typeof app>>;

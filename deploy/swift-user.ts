@@ -1,0 +1,22 @@
+import { run } from '@folsom/host/run';
+import { ConfError, type ConfSection } from '@folsom/swift/swift-conf';
+
+/**
+ * Goes on as the user that a section's `user` names, once the ports are taken, as the original's servers and daemons
+ * do. Only root can, and only a user that is named is changed to.
+ * @throws ConfError if there is no such user
+ */
+export async function becomeUser(section: ConfSection): Promise<void> {
+  const user = section.str('user', '');
+  if (user === '' || process.getuid?.() !== 0) return;
+  const { code, stdout } = await run(['getent', 'passwd', user], { timeoutMs: 10_000, allowedCodes: 'any' });
+  const [name, , uid, gid] = stdout.split(':');
+  if (code !== 0 || !name || !uid || !gid)
+    throw new ConfError(`user = ${user}: no such user on this machine`);
+  if (uid === '0') return;
+  // Node has it; its types do not.
+  (process as unknown as { initgroups(user: string, group: number): void }).initgroups(name, Number(gid));
+  process.setgid!(Number(gid));
+  process.setuid!(Number(uid));
+  process.env.HOME = '/';
+}
