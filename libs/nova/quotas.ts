@@ -195,6 +195,15 @@ export async function usagesOf(
   return usages;
 }
 
+/** Whether the tenant ever took something of a resource through its quota. */
+export async function hasReserved(sql: Sql, projectId: string, resource: CountedResource): Promise<boolean> {
+  const row = await sql('quota_usages')
+    .where({ project_id: projectId, resource })
+    .where('in_use', '>', 0)
+    .first('id');
+  return row !== undefined;
+}
+
 /** The text and numbers of a refusal. */
 export interface Over {
   /** Exceeded resources, sorted by name. */

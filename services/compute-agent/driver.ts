@@ -11,6 +11,15 @@ export interface Guest extends InstanceRecord {
   name: string;
 }
 
+/** What the image of a snapshot says of where it comes from. */
+export const snapshotProperties = (guest: Guest): Record<string, string> => ({
+  kernel_id: guest.kernel_id ?? '',
+  ramdisk_id: guest.ramdisk_id ?? '',
+  image_location: 'snapshot',
+  image_state: 'available',
+  owner_id: guest.project_id ?? '',
+});
+
 /** A volume that a guest uses. */
 export interface VolumeAttachment {
   volumeId: string;
@@ -175,6 +184,9 @@ export interface ComputeDriver {
   hostStats(): Promise<Record<string, unknown>>;
   hostAddress(): string;
   hostUptime(): Promise<string>;
+  /** Reboots, shuts down or starts the host; what it answers is shown as it is. */
+  hostPowerAction(action: string): Promise<string | null>;
+  hostMaintenanceMode(on: boolean): Promise<string | null>;
 
   /** Removes cached images nobody needs; `inUse` are image ids. */
   manageImageCache(inUse: ReadonlySet<string>): Promise<void>;

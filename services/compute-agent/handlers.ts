@@ -26,7 +26,7 @@ import {
   resizeInstance,
   revertResize,
 } from './resize.ts';
-import { type ComputeSeam, guestOf, networked, onInstance } from './seam.ts';
+import { type ComputeSeam, guestOf, networked, onInstance, withFault } from './seam.ts';
 import { snapshotInstance } from './snapshot.ts';
 
 const notImplemented = async (): Promise<never> => {
@@ -114,11 +114,19 @@ export function computeHandlers(
     rollback_live_migration_at_destination: (context, args) =>
       undoArrival(seam, elevated(context), args.instance.uuid),
 
-    get_console_output: (context, args) => consoleOutput(seam, context, args.instance.uuid, args.tail_length),
-    get_vnc_console: (context, args) => vncConsole(seam, context, args.instance.uuid, args.console_type),
+    get_console_output: (context, args) =>
+      withFault(seam, args.instance.uuid, () =>
+        consoleOutput(seam, context, args.instance.uuid, args.tail_length),
+      ),
+    get_vnc_console: (context, args) =>
+      withFault(seam, args.instance.uuid, () =>
+        vncConsole(seam, context, args.instance.uuid, args.console_type),
+      ),
     validate_console_port: (_context, args) => validateConsolePort(seam, args.instance.uuid, args.port),
-    get_diagnostics: async (_context, args) =>
-      seam.driver.diagnostics(await guestOf(seam, args.instance.uuid)),
+    get_diagnostics: (_context, args) =>
+      withFault(seam, args.instance.uuid, async () =>
+        seam.driver.diagnostics(await guestOf(seam, args.instance.uuid)),
+      ),
     get_console_topic: async () => `console.${seam.settings.console_host}`,
     get_console_pool_info: async () => ({
       address: '127.0.0.1',
@@ -138,16 +146,11 @@ export function computeHandlers(
     refresh_instance_security_rules: async (_context, args) => firewall([args.instance.uuid]),
     refresh_provider_fw_rules: async () => firewall(null),
 
-    set_host_enabled: async (_context, args) => {
-      await seam.db
-        .knex('services')
-        .where({ host: seam.host, topic: 'compute', deleted: 0 })
-        .update({ disabled: args.enabled ? 0 : 1 });
-      return args.enabled ? 'enabled' : 'disabled';
-    },
+    // Neither of Folsom's drivers did anything here or answered: `nova-manage service disable` takes a host out of use.
+    set_host_enabled: async () => null,
     get_host_uptime: () => seam.driver.hostUptime(),
-    host_power_action: notImplemented,
-    host_maintenance_mode: notImplemented,
+    host_power_action: (_context, args) => seam.driver.hostPowerAction(args.action),
+    host_maintenance_mode: (_context, args) => seam.driver.hostMaintenanceMode(args.mode),
     add_aggregate_host: async () => {},
     remove_aggregate_host: async () => {},
     publish_service_capabilities: () => publishCapabilities(),

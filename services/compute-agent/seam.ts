@@ -96,11 +96,26 @@ export async function addFault(seam: ComputeSeam, uuid: string, error: unknown):
   const details = known ? text : `${text}\n${error instanceof Error ? (error.stack ?? '') : ''}`;
   await recordFault(
     seam.db.knex,
-    { instance_uuid: uuid, code: 500, message: name, details: details.slice(0, FAULT_DETAILS_CHARS_MAX) },
+    {
+      instance_uuid: uuid,
+      code: known ? error.status : 500,
+      message: name,
+      details: details.slice(0, FAULT_DETAILS_CHARS_MAX),
+    },
     nowOf(seam),
   );
 }
 const FAULT_DETAILS_CHARS_MAX = 8000;
+
+/** Answers a question about an instance; like any other work on it, one that fails leaves a fault record. */
+export async function withFault<T>(seam: ComputeSeam, uuid: string, question: () => Promise<T>): Promise<T> {
+  try {
+    return await question();
+  } catch (error) {
+    if (!isFault(error, 'InstanceNotFound')) await addFault(seam, uuid, error);
+    throw error;
+  }
+}
 
 /** Whether the failure only says that somebody else (a deletion) took over. */
 export const isPreempted = (error: unknown): boolean =>

@@ -53,6 +53,9 @@ export function chanceScheduler(options: ChanceSchedulerOptions): SchedulerDrive
       await provisionResize(seam, context, args, await draw('compute', args.filter_properties ?? {}));
     },
 
+    // Nothing but chance decided where it runs.
+    async checkRebuild() {},
+
     async createVolume(context: RequestContext, job) {
       await castVolume(seam, sources, context, await draw('volume', {}), job);
     },

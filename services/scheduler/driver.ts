@@ -1,5 +1,6 @@
 import type { Fault, RequestContext } from '@folsom/core';
 import type { SchedulePrepResizeArgs, ScheduleRunArgs } from '@folsom/nova/rpc/scheduler';
+import type { RequestSpec } from '@folsom/nova/rpc/wire';
 
 export interface VolumeJob {
   volume_id: string;
@@ -19,5 +20,7 @@ export interface SchedulerDriver {
     failed: (uuid: string, fault: Fault) => Promise<void>,
   ): Promise<void>;
   prepResize(context: RequestContext, args: SchedulePrepResizeArgs): Promise<void>;
+  /** @throws Fault `NoValidHost` when the host must not run the request's image */
+  checkRebuild(context: RequestContext, args: { host: string; request_spec: RequestSpec }): Promise<void>;
   createVolume(context: RequestContext, job: VolumeJob): Promise<void>;
 }

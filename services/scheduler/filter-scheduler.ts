@@ -7,7 +7,7 @@ import type { SchedulerDriver } from './driver.ts';
 import { noValidHost, tallyText } from './no-valid-host.ts';
 import { type ProvisionSeam, provision, provisionResize } from './provision.ts';
 import { scheduleRequest } from './request.ts';
-import { type Selection, type Selector, selectHosts } from './select-hosts.ts';
+import { checkHost, type Selection, type Selector, selectHosts } from './select-hosts.ts';
 
 export interface FilterSchedulerOptions {
   selector: Selector;
@@ -89,6 +89,12 @@ export function filterScheduler(options: FilterSchedulerOptions): SchedulerDrive
       const [pick] = chosen;
       if (pick === undefined) throw noValidHost(tallyText(tally));
       await provisionResize(seam, context, args, pick.host.host);
+    },
+
+    async checkRebuild(context, { host, request_spec: spec }) {
+      const request = scheduleRequest(context, spec, { force_hosts: [] });
+      const tally = await checkHost(selector, request, host);
+      if (tally !== undefined) throw noValidHost(tallyText(tally));
     },
 
     async createVolume() {

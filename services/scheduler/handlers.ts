@@ -126,6 +126,11 @@ export function schedulerHandlers(seam: HandlerSeam): Handlers<(typeof scheduler
       }
     },
 
+    async check_rebuild(context, args) {
+      await driver.checkRebuild(context, args);
+      return null;
+    },
+
     async create_volume(context, job) {
       try {
         await driver.createVolume(context, job);

@@ -7,5 +7,6 @@ export const multiScheduler = (drivers: {
 }): SchedulerDriver => ({
   runInstance: drivers.compute.runInstance,
   prepResize: drivers.compute.prepResize,
+  checkRebuild: drivers.compute.checkRebuild,
   createVolume: drivers.volume.createVolume,
 });

@@ -47,6 +47,24 @@ export async function selectHosts(
   return { chosen, tally };
 }
 
+/** Asks the filters that go by the image about one host; what they removed when it may not run the image. */
+export async function checkHost(
+  selector: Selector,
+  request: ScheduleRequest,
+  host: string,
+): Promise<Tally | undefined> {
+  const [state] = (await selector.hosts.load()).filter(known => known.host === host);
+  const tally = newTally(state ? 1 : 0);
+  if (!state) return tally;
+  for (const filter of selector.filters.filter(({ concernsImage }) => concernsImage)) {
+    const test = await filter.prepare(request, selector.seam, [state]);
+    const passes = test(state);
+    countRemoved(tally, filter.name, passes ? 0 : 1);
+    if (!passes) return tally;
+  }
+  return undefined;
+}
+
 async function prepareSteps(
   { filters, seam }: Selector,
   request: ScheduleRequest,

@@ -22,8 +22,9 @@ import { startNetwork } from '@folsom/network';
 import { createNetworks } from '@folsom/network/create-networks';
 import { novaFaultStatus } from '@folsom/nova/faults';
 import { novaOptions } from '@folsom/nova/options';
+import type { ScheduleRunArgs } from '@folsom/nova/rpc/scheduler';
 import { ensureService } from '@folsom/nova/services';
-import { createLocalBus, type LocalBus, type Message } from '@folsom/rpc';
+import { type Bus, createLocalBus, type LocalBus, type Message } from '@folsom/rpc';
 import { schedulerOptions, startScheduler, trustOptions } from '@folsom/scheduler';
 
 /** The cloud that nova's recordings were made on: two hosts with the fake driver, one network without a host behind it. */
@@ -38,6 +39,8 @@ export interface NovaCloudOptions {
   ports: NovaCloud['ports'];
   /** Further options of nova.conf. */
   nova?: Record<string, string | number | boolean>;
+  /** Hosts by the names of instances that must get no other; those not named go where the scheduler says. */
+  placement?: ReadonlyMap<string, string>;
   /** Writes a log; default none. */
   log?: 'info' | 'debug';
   /** Receives every line of a debug log instead. */
@@ -179,7 +182,7 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
       await startComputeApi({
         config,
         database: nova,
-        bus,
+        bus: options.placement ? placing(bus, options.placement) : bus,
         validator: identity.validator,
         policy: novaPolicy(),
         world,
@@ -191,6 +194,21 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
     await stop();
     throw error;
   }
+}
+
+/** The bus with hosts forced on boots, as an administrator forces them. */
+function placing(bus: Bus, placement: ReadonlyMap<string, string>): Bus {
+  return {
+    ...bus,
+    cast: (context, topic, message) => {
+      const args = message.args as Partial<ScheduleRunArgs>;
+      const name = args.request_spec?.instance_properties?.display_name;
+      const host = name ? placement.get(name) : undefined;
+      if (message.method !== 'run_instance' || host === undefined) return bus.cast(context, topic, message);
+      const filter_properties = { ...args.filter_properties, force_hosts: [host] };
+      return bus.cast(context, topic, { ...message, args: { ...args, filter_properties } });
+    },
+  };
 }
 
 const networkDefaults = (settings: Record<string, unknown>) => ({

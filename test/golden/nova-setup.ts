@@ -10,12 +10,45 @@ type Step = {
 };
 interface Setup {
   first: Step[];
+  unordered: string[];
+  volatile: string[];
   [name: string]: unknown;
 }
 
 const ADMIN = { 'X-Auth-Token': 'ADMIN', 'Content-Type': 'application/json' };
 const RAW_TENANT = '1616803c863c404b8b0d9b061f5d9d10';
 const ADMIN_USER = '0073807fd0a44f1b86efe03c83d171c2';
+
+/** Lists in the order of a Python dictionary or set. */
+const UNORDERED = [
+  '(^|\\.)tenant_usages(\\.tenant_usage)?\\[\\]$',
+  '(^|\\.)hosts_not_run(\\.item)?\\[\\]$',
+  '(^|\\.)host(\\.resource)?\\[\\]$',
+];
+/** Addresses, which the replayer does not bind: it knows them in JSON's listings of servers only. */
+const VOLATILE = ['(^|\\.)private\\[\\d+\\]\\.addr$', '(^|\\.)ip(\\[\\d+\\])?@addr$'];
+
+/** A group and two rules that the recorder made off the record: texts and XML name the numbers of those that follow. */
+const groupOffTheRecord = (): Step[] => {
+  const path = `/v2/${RAW_TENANT}`;
+  const headers = { 'X-Auth-Token': '{{secgroup-create:1:token:.+}}', 'Content-Type': 'application/json' };
+  const send = (method: string, at: string, body?: unknown): Step => ({
+    request: { port: 8774, method, path: `${path}/${at}`, headers, ...(body ? { body } : {}) },
+  });
+  const group = 'setup-group';
+  const rule = (port: number) => ({
+    security_group_rule: { parent_group_id: group, ip_protocol: 'tcp', from_port: port, to_port: port },
+  });
+  const made = send('POST', 'os-security-groups', {
+    security_group: { name: 'setup', description: 'setup' },
+  });
+  return [
+    { ...made, bind: { 'security_group.id': group } },
+    send('POST', 'os-security-group-rules', rule(1)),
+    send('POST', 'os-security-group-rules', rule(2)),
+    send('DELETE', `os-security-groups/${group}`),
+  ];
+};
 
 /**
  * What the recordings of nova began with, in one file for the replayer: the identities and the first images of the image
@@ -52,5 +85,12 @@ export function writeNovaSetup(tools: string, file: string): void {
   const first = images.first
     .slice(login + 1)
     .filter(step => wanted.has(step.request?.headers?.['x-image-meta-name'] ?? ''));
-  writeFileSync(file, JSON.stringify({ ...nova, first: [...identities, ...raw, ...first, ...nova.first] }));
+  const setup: Setup = {
+    ...nova,
+    first: [...identities, ...raw, ...first, ...nova.first],
+    before: { 'secgroup-create': groupOffTheRecord() },
+    unordered: [...nova.unordered, ...UNORDERED],
+    volatile: [...nova.volatile, ...VOLATILE],
+  };
+  writeFileSync(file, JSON.stringify(setup));
 }

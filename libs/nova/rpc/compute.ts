@@ -125,10 +125,10 @@ export const computeContract = contract('compute', '2.2', {
   refresh_instance_security_rules: cast<OnInstance>('2.0'),
   refresh_provider_fw_rules: cast<Record<string, never>>('2.0'),
 
-  set_host_enabled: call<{ enabled: boolean }, string>('2.0'),
+  set_host_enabled: call<{ enabled: boolean }, string | null>('2.0'),
   get_host_uptime: call<Record<string, never>, string>('2.0'),
-  host_power_action: call<{ action: string }, string>('2.0'),
-  host_maintenance_mode: call<{ host: string; mode: boolean }, string>('2.0'),
+  host_power_action: call<{ action: string }, string | null>('2.0'),
+  host_maintenance_mode: call<{ host: string; mode: boolean }, string | null>('2.0'),
   add_aggregate_host: cast<{ aggregate_id: number; host: string; slave_info: unknown }>('2.2'),
   remove_aggregate_host: cast<{ aggregate_id: number; host: string; slave_info: unknown }>('2.2'),
   /** Sent by the scheduler's fanout at its start: report capabilities now. */

@@ -50,6 +50,11 @@ export const schedulerContract = contract('scheduler', '2.2', {
     { instance: InstanceWire; dest: string; block_migration: boolean; disk_over_commit: boolean },
     null
   >('2.0'),
+  /**
+   * Ours: whether the image may run on the host that has the instance (a rebuild does not choose a host, but takes another image).
+   * Faults with `NoValidHost` where it may not.
+   */
+  check_rebuild: call<{ host: string; request_spec: RequestSpec }, null>('2.2'),
   create_volume: cast<{ volume_id: string; snapshot_id: string | null; image_id: string | null }>('2.2'),
   /** Fanned out by every host. */
   update_service_capabilities: cast<{ service_name: string; host: string; capabilities: unknown }>('2.0'),

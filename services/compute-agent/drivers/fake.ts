@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { novaFault } from '@folsom/nova/faults';
 import { powerState } from '@folsom/nova/instance-state';
-import type { ComputeDriver, Guest, VolumeAttachment } from '../driver.ts';
+import { type ComputeDriver, type Guest, snapshotProperties, type VolumeAttachment } from '../driver.ts';
 import { computeFault } from '../faults.ts';
 
 export interface FakeDriverOptions {
@@ -69,7 +69,12 @@ export function fakeDriver(options: FakeDriverOptions): ComputeDriver {
     unrescue: agree,
     snapshot: async (context, guest, imageId, images, signal) => {
       if (!guests.has(guest.name)) throw computeFault('InstanceNotRunning', { instance_id: guest.uuid });
-      const facts = { disk_format: 'raw', container_format: 'bare', size: SNAPSHOT_BYTES.length };
+      const facts = {
+        disk_format: 'raw',
+        container_format: 'bare',
+        size: SNAPSHOT_BYTES.length,
+        properties: snapshotProperties(guest),
+      };
       await images.upload(context, imageId, facts, Readable.from([SNAPSHOT_BYTES]), signal);
     },
     setAdminPassword: agree,
@@ -133,6 +138,8 @@ export function fakeDriver(options: FakeDriverOptions): ComputeDriver {
     }),
     hostAddress: () => '192.168.0.1',
     hostUptime: notHere,
+    hostPowerAction: async () => null,
+    hostMaintenanceMode: async () => null,
     manageImageCache: async () => {},
     removeFromHost: async () => guests.clear(),
   };

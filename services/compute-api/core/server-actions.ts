@@ -113,6 +113,8 @@ async function rebuildAction(api: ApiRequest): Promise<Answer> {
         ImageNotAuthorized: () => badRequest('Cannot find image for rebuild'),
         InstanceTypeMemoryTooSmall: error => badRequest(error.message),
         InstanceTypeDiskTooSmall: error => badRequest(error.message),
+        // Which filter refused is for administrators: the scheduler's log has it.
+        NoValidHost: () => badRequest('No valid host was found.'),
       },
       () => rebuild(api.deps, api.context, instance, { imageId, password, files, metadata, changes }),
     ),

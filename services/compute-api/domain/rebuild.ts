@@ -1,10 +1,11 @@
 import type { RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
+import { extraSpecs, flavorWire } from '@folsom/nova/flavors';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
 import { instanceRecord } from '@folsom/nova/instance-records';
 import { checkAction } from '@folsom/nova/instance-state';
 import { replaceMetadata, replaceSystemMetadata, systemMetadataOf } from '@folsom/nova/instances';
-import type { InjectedFiles } from '@folsom/nova/rpc/wire';
+import type { ImageWire, InjectedFiles } from '@folsom/nova/rpc/wire';
 import { authorize, type Deps } from '../deps.ts';
 import { begin, hostOf, type Step } from './actions.ts';
 import { kernelAndRamdisk, systemMetadata } from './boot.ts';
@@ -18,6 +19,25 @@ export interface RebuildRequest {
   /** Replaces the metadata when given. */
   metadata: Record<string, string> | undefined;
   changes: Pick<Step, 'display_name' | 'access_ip_v4' | 'access_ip_v6' | 'auto_disk_config'>;
+}
+
+/** The host was chosen for the image before. @throws Fault `NoValidHost` where it must not run this one */
+async function checkHost(
+  deps: Deps,
+  context: RequestContext,
+  instance: InstanceRecord,
+  image: ImageWire,
+): Promise<void> {
+  if (instance.host === null) return;
+  await deps.scheduler.check_rebuild(context, {
+    host: instance.host,
+    request_spec: {
+      image,
+      instance_properties: { ...wireOf(deps, instance), image_ref: image.id },
+      instance_type: flavorWire(instance.flavor, await extraSpecs(deps.db.knex, instance.flavor.id)),
+      instance_uuids: [instance.uuid],
+    },
+  });
 }
 
 /** Puts an instance back to the state of an image, keeping its identity, addresses and size. */
@@ -36,6 +56,7 @@ export async function rebuild(
   if (instance.flavor.memory_mb < Number(image.min_ram)) throw novaFault('InstanceTypeMemoryTooSmall');
   if (instance.flavor.root_gb < Number(image.min_disk)) throw novaFault('InstanceTypeDiskTooSmall');
   const kernel = await kernelAndRamdisk(deps, context, image);
+  if (request.imageId !== instance.image_ref) await checkHost(deps, context, instance, image);
 
   const before = await systemMetadataOf(deps.db.knex, instance.uuid);
   const { record } = await begin(deps, context, instance, 'rebuild', {

@@ -5,7 +5,7 @@ import { listServices } from '@folsom/nova/services';
 import { authorizeExtension } from '../deps.ts';
 import { type Answer, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
-import { badRequest, forbidden, notFound, translating } from '../http/faults.ts';
+import { badRequest, forbidden, notFound, translating, unexpectedAnswer } from '../http/faults.ts';
 import { type ApiRequest, isObject, param } from '../http/request.ts';
 import type { RoutedOperation } from '../http/resource.ts';
 
@@ -94,7 +94,7 @@ async function update(api: ApiRequest): Promise<Answer> {
         ? await api.deps.compute.set_host_enabled(api.context, { enabled: on }, { host })
         : await api.deps.compute.host_maintenance_mode(api.context, { host, mode: on }, { host });
     const good = setting === 'status' ? ['enabled', 'disabled'] : ['on_maintenance', 'off_maintenance'];
-    if (!good.includes(result)) throw badRequest(String(result));
+    if (result === null || !good.includes(result)) throw unexpectedAnswer(result);
     Object.assign(view, { host, [setting]: result });
   }
   return ok(view);

@@ -1,4 +1,4 @@
-import { usagesOf } from '@folsom/nova/quotas';
+import { hasReserved, usagesOf } from '@folsom/nova/quotas';
 import { allowed } from '../deps.ts';
 import type { Extension } from '../http/extension.ts';
 
@@ -12,14 +12,19 @@ export const extension: Extension = {
   description: 'Provide data on limited resources that are being used.',
   limits: async (api, absolute) => {
     if (!allowed(api.deps, api.context, 'compute_extension:used_limits')) return;
-    const usages = await usagesOf(api.deps.db.knex, api.context.projectId ?? '');
+    const { knex } = api.deps.db;
+    const projectId = api.context.projectId ?? '';
+    const usages = await usagesOf(knex, projectId);
     absolute.totalRAMUsed = usages.ram.in_use;
     absolute.totalCoresUsed = usages.cores.in_use;
     absolute.totalInstancesUsed = usages.instances.in_use;
     absolute.totalVolumesUsed = usages.volumes.in_use;
     absolute.totalVolumeGigabytesUsed = usages.gigabytes.in_use;
     absolute.totalFloatingIpsUsed = usages.floating_ips.in_use;
-    absolute.totalSecurityGroupsUsed = usages.security_groups.in_use;
+    // The default group is made without a reservation: Folsom counts it once the tenant has reserved another.
+    absolute.totalSecurityGroupsUsed = (await hasReserved(knex, projectId, 'security_groups'))
+      ? usages.security_groups.in_use
+      : 0;
   },
   xml: { limits: { namespaces: { 'os-used-limits': NAMESPACE } } },
 };

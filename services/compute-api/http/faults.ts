@@ -42,6 +42,10 @@ export const unprocessable = make('HTTPUnprocessableEntity', 422);
 export const internal = make('HTTPInternalServerError', 500);
 export const notImplemented = make('HTTPNotImplemented', 501);
 
+/** What a daemon answered, when that was not what it should be: a message of null where it answered nothing. */
+export const unexpectedAnswer = (answer: string | null) =>
+  new Fault('HTTPBadRequest', 400, answer ?? '', { values: { nothing: answer === null } });
+
 /** 413; `retryAfter` seconds stand in the header and the body. */
 export const tooLarge = (message: string, retryAfter?: number) =>
   new Fault('HTTPRequestEntityTooLarge', 413, message, {
@@ -99,7 +103,10 @@ export function renderFault(fault: Fault, request: FastifyRequest): RenderedFaul
   const status = fault.status;
   const shown = shownText(fault);
   const name = FAULT_NAMES[status] ?? 'computeFault';
-  const content: Record<string, unknown> = { message: shown, code: status };
+  const content: Record<string, unknown> = {
+    message: fault.values.nothing === true ? null : shown,
+    code: status,
+  };
   const retryAfter = fault.headers['retry-after'];
   if (retryAfter !== undefined && retryAfter !== '0') content.retryAfter = retryAfter;
   if (fault.name === 'RateLimited') content.details = fault.values.details;

@@ -30,6 +30,8 @@ export interface Filter {
   name: string;
   /** Folsom's module below `nova.scheduler.filters`. */
   module: string;
+  /** What it says depends on the image: it is asked again when an instance gets another one where it is. */
+  concernsImage?: true;
   prepare(
     request: ScheduleRequest,
     seam: FilterSeam,

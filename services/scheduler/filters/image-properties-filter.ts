@@ -4,6 +4,7 @@ import { everyHost, type Filter } from './filter.ts';
 export const imagePropertiesFilter: Filter = {
   name: 'ImagePropertiesFilter',
   module: 'image_props_filter',
+  concernsImage: true,
   prepare: ({ spec }) => {
     const properties = spec.image?.properties ?? {};
     const wanted = [properties.architecture, properties.hypervisor_type, properties.vm_mode].filter(Boolean);

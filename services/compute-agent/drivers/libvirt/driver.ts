@@ -306,6 +306,8 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     hostStats: facts.stats,
     hostAddress: () => settings.my_ip,
     hostUptime: facts.uptime,
+    hostPowerAction: notHere,
+    hostMaintenanceMode: notHere,
 
     async manageImageCache(inUse) {
       if (!settings.remove_unused_base_images) return;

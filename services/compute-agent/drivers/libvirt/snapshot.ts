@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Random, RequestContext } from '@folsom/core';
 import { convertDisk } from '@folsom/host/qemu-img';
 import { powerState } from '@folsom/nova/instance-state';
-import type { Guest } from '../../driver.ts';
+import { type Guest, snapshotProperties } from '../../driver.ts';
 import { computeFault } from '../../faults.ts';
 import type { ImageClient } from '../../image-client.ts';
 import type { LibvirtConnection } from './connection.ts';
@@ -47,13 +47,7 @@ export async function snapshotGuest(
       disk_format: bare ? 'ami' : format,
       container_format: base?.container_format ?? 'bare',
       size: (await stat(out)).size,
-      properties: {
-        image_location: 'snapshot',
-        image_state: 'available',
-        owner_id: guest.project_id ?? '',
-        ...(guest.kernel_id ? { kernel_id: guest.kernel_id } : {}),
-        ...(guest.ramdisk_id ? { ramdisk_id: guest.ramdisk_id } : {}),
-      },
+      properties: snapshotProperties(guest),
     };
     await images.upload(context, request.imageId, facts, createReadStream(out), signal);
   } finally {
