@@ -278,9 +278,14 @@ export function createApp(options: AppOptions): App {
   };
 }
 
+/** Reason phrases that have changed since; command lines of then print what they get. */
+const REASONS_OF_2012: Readonly<Record<number, string>> = { 413: 'Request Entity Too Large' };
+
 /** Writes a rendered fault as it is. */
 export function send(reply: FastifyReply, rendered: RenderedFault): void {
   reply.code(rendered.status);
+  const reason = REASONS_OF_2012[rendered.status];
+  if (reason !== undefined) reply.raw.statusMessage = reason;
   for (const [header, value] of Object.entries(rendered.headers)) reply.header(header, value);
   reply.send(rendered.body);
 }

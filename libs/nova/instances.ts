@@ -72,13 +72,6 @@ export async function instanceByUuid(sql: Sql, uuid: string, see: Visibility = {
   return row;
 }
 
-/** The same by row number (EC2, messages that carry `instance_id`). @throws Fault `InstanceNotFound` */
-export async function instanceById(sql: Sql, id: number, see: Visibility = {}): Promise<InstanceRow> {
-  const row = await findInstance(sql, { id }, see);
-  if (!row) throw novaFault('InstanceNotFound', { instance_id: id });
-  return row;
-}
-
 async function findInstance(sql: Sql, by: Raw, see: Visibility): Promise<InstanceRow | undefined> {
   const query = sql('instances').where(by);
   if (see.projectId !== undefined && see.projectId !== null) query.where('project_id', see.projectId);
@@ -95,17 +88,6 @@ export async function instancesOnHost(sql: Sql, host: string): Promise<InstanceR
     .where({ ...alive, host })
     .orderBy('id')) as Raw[];
   return rows.map(instanceFrom);
-}
-
-export async function instancesByUuids(
-  sql: Sql,
-  uuids: readonly string[],
-  see: Visibility = {},
-): Promise<InstanceRow[]> {
-  if (uuids.length === 0) return [];
-  const query = sql('instances').whereIn('uuid', [...uuids]);
-  if ((see.readDeleted ?? 'no') === 'no') query.where(alive);
-  return ((await query) as Raw[]).map(instanceFrom);
 }
 
 export type InstanceChanges = Partial<Omit<InstanceRow, 'id' | 'uuid' | 'created_at' | 'updated_at'>>;

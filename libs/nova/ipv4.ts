@@ -47,9 +47,6 @@ export const netmaskOf = (cidr: Cidr): string => formatIpv4(2 ** 32 - cidr.size)
 
 export const broadcastOf = (cidr: Cidr): string => formatIpv4(cidr.base + cidr.size - 1);
 
-export const containsAddress = (cidr: Cidr, address: number): boolean =>
-  address >= cidr.base && address < cidr.base + cidr.size;
-
 /** Whether every address of `inner` is in `outer`. */
 export const containsCidr = (outer: Cidr, inner: Cidr): boolean =>
   inner.base >= outer.base && inner.base + inner.size <= outer.base + outer.size;

@@ -198,16 +198,6 @@ export async function hostsOfGroups(sql: Sql, groupIds: readonly number[]): Prom
   return rows.map((row: { host: string }) => row.host);
 }
 
-/** Groups whose rules name one of these groups as their source. */
-export async function groupsReferringTo(sql: Sql, groupIds: readonly number[]): Promise<number[]> {
-  if (groupIds.length === 0) return [];
-  const rows = await sql('security_group_rules')
-    .where(alive)
-    .whereIn('group_id', [...groupIds])
-    .distinct('parent_group_id');
-  return rows.map((row: { parent_group_id: number }) => row.parent_group_id);
-}
-
 export async function associateGroup(
   sql: Sql,
   instanceUuid: string,

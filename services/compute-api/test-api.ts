@@ -1,6 +1,6 @@
 import { staticValidator } from '@folsom/auth';
 import { configFrom } from '@folsom/config';
-import { createLogger, requestContext, seededRandom, systemClock, type World } from '@folsom/core';
+import { createLogger, seededRandom, systemClock, type World } from '@folsom/core';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { novaFault, novaFaultStatus } from '@folsom/nova/faults';
 import type { ImageClient } from '@folsom/nova/image-client';
@@ -234,9 +234,6 @@ export async function startTestApi(
     },
   };
 }
-
-/** What the bus carries for the demo user. */
-export const demoContext = () => requestContext({ ...TOKENS.demo, projectId: DEMO });
 
 /** The body of a plain boot. */
 export const bootBody = (more: Record<string, unknown> = {}) => ({

@@ -4,7 +4,7 @@ import { startCert } from '@folsom/cert';
 import { fakeDriver, imageClient, startCompute } from '@folsom/compute-agent';
 import { startComputeApi } from '@folsom/compute-api';
 import { novaPolicy } from '@folsom/compute-api/default-policy';
-import { parseRateLimits } from '@folsom/compute-api/http/rate-limits';
+import { DEFAULT_RATE_LIMITS, parseRateLimits, type RateLimit } from '@folsom/compute-api/http/rate-limits';
 import { configFrom } from '@folsom/config';
 import { startConsoleAuth } from '@folsom/console';
 import {
@@ -31,6 +31,8 @@ import { schedulerOptions, startScheduler, trustOptions } from '@folsom/schedule
 export interface NovaCloud {
   ports: { identity: number; identityAdmin: number; image: number; registry: number; compute: number };
   database: Database;
+  /** Starts the compute API anew with Folsom's own rate limits: the recorder's api-paste.ini had others. */
+  limitRates(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -178,18 +180,23 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
       );
     }
     started.push(await startScheduler(parts));
-    started.push(
-      await startComputeApi({
+    const startApi = (rateLimits: readonly RateLimit[]) =>
+      startComputeApi({
         config,
         database: nova,
         bus: options.placement ? placing(bus, options.placement) : bus,
         validator: identity.validator,
         policy: novaPolicy(),
         world,
-        rateLimits: parseRateLimits(RATE_LIMITS),
-      }),
-    );
-    return { ports, database: nova, stop };
+        rateLimits,
+      });
+    let api = await startApi(parseRateLimits(RATE_LIMITS));
+    started.push({ name: 'nova-api', addresses: [], stop: () => api.stop() });
+    const limitRates = async () => {
+      await api.stop();
+      api = await startApi(DEFAULT_RATE_LIMITS);
+    };
+    return { ports, database: nova, limitRates, stop };
   } catch (error) {
     await stop();
     throw error;

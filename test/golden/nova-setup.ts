@@ -7,6 +7,7 @@ type Step = {
   login?: unknown;
   token?: string;
   sleep?: number;
+  hook?: string;
 };
 interface Setup {
   first: Step[];
@@ -35,7 +36,8 @@ const groupOffTheRecord = (): Step[] => {
   const send = (method: string, at: string, body?: unknown): Step => ({
     request: { port: 8774, method, path: `${path}/${at}`, headers, ...(body ? { body } : {}) },
   });
-  const group = 'setup-group';
+  // The number it gets here: one less than the next, which is what the recorder got.
+  const group = 7;
   const rule = (port: number) => ({
     security_group_rule: { parent_group_id: group, ip_protocol: 'tcp', from_port: port, to_port: port },
   });
@@ -43,12 +45,37 @@ const groupOffTheRecord = (): Step[] => {
     security_group: { name: 'setup', description: 'setup' },
   });
   return [
-    { ...made, bind: { 'security_group.id': group } },
+    made,
     send('POST', 'os-security-group-rules', rule(1)),
     send('POST', 'os-security-group-rules', rule(2)),
     send('DELETE', `os-security-groups/${group}`),
   ];
 };
+
+/** What the test does when the replayer comes to the scenarios recorded with the default rate limits. */
+export const LIMIT_RATES = 'limit-rates';
+
+/** The restart with those limits, who asked raw, and what had used up demo's minute. */
+function rateLimitsOffTheRecord(): Record<string, Step[]> {
+  const as = (user: string, scenario: string): Step => ({
+    login: { user, password: 'secrete', tenant: user },
+    token: `{{${scenario}:1:token:.+}}`,
+  });
+  const refused: Step = {
+    request: {
+      port: 8774,
+      method: 'POST',
+      path: '{{overlimit-xml:1:path:.+}}',
+      headers: { 'X-Auth-Token': '{{overlimit-xml:1:token:.+}}', 'Content-Type': 'application/json' },
+      body: { keypair: {} },
+    },
+  };
+  return {
+    'nova-rate-limits': [{ hook: LIMIT_RATES }],
+    'limits-default': [as('admin', 'limits-default')],
+    'overlimit-xml': [as('demo', 'overlimit-xml'), ...Array.from({ length: 10 }, () => refused)],
+  };
+}
 
 /**
  * What the recordings of nova began with, in one file for the replayer: the identities and the first images of the image
@@ -88,7 +115,7 @@ export function writeNovaSetup(tools: string, file: string): void {
   const setup: Setup = {
     ...nova,
     first: [...identities, ...raw, ...first, ...nova.first],
-    before: { 'secgroup-create': groupOffTheRecord() },
+    before: { 'secgroup-create': groupOffTheRecord(), ...rateLimitsOffTheRecord() },
     unordered: [...nova.unordered, ...UNORDERED],
     volatile: [...nova.volatile, ...VOLATILE],
   };

@@ -8,7 +8,8 @@ import { replaceMetadata, replaceSystemMetadata, systemMetadataOf } from '@folso
 import type { ImageWire, InjectedFiles } from '@folsom/nova/rpc/wire';
 import { authorize, type Deps } from '../deps.ts';
 import { begin, hostOf, type Step } from './actions.ts';
-import { kernelAndRamdisk, systemMetadata } from './boot.ts';
+import { kernelAndRamdisk } from './boot.ts';
+import { systemMetadata } from './boot-rows.ts';
 import { targetOf, wireOf } from './instances.ts';
 import { checkInjectedFiles, checkMetadata, limitsFor } from './quota-checks.ts';
 

@@ -1,7 +1,7 @@
 import { actionBody } from '../core/server-actions.ts';
 import { authorizeExtension } from '../deps.ts';
+import { vncConsole } from '../domain/guest-output.ts';
 import { getInstance } from '../domain/instances.ts';
-import { vncConsole } from '../domain/lifecycle.ts';
 import { ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, conflict, notFound, translating } from '../http/faults.ts';

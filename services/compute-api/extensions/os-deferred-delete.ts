@@ -1,6 +1,6 @@
 import { authorizeExtension } from '../deps.ts';
+import { forceDelete, restore } from '../domain/deletion.ts';
 import { getInstance } from '../domain/instances.ts';
-import { forceDelete, restore } from '../domain/lifecycle.ts';
 import { empty } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { inState, notFound, translating } from '../http/faults.ts';

@@ -1,6 +1,6 @@
 import { authorizeExtension } from '../deps.ts';
+import { diagnostics } from '../domain/guest-output.ts';
 import { getInstance } from '../domain/instances.ts';
-import { diagnostics } from '../domain/lifecycle.ts';
 import { type Answer, empty, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { notFound, translating } from '../http/faults.ts';
