@@ -1,6 +1,6 @@
 import { staticValidator } from '@folsom/auth';
 import { configFrom } from '@folsom/config';
-import { createLogger, seededRandom, systemClock, type World } from '@folsom/core';
+import { type Clock, createLogger, seededRandom, systemClock, type World } from '@folsom/core';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { novaFault, novaFaultStatus } from '@folsom/nova/faults';
 import type { ImageClient } from '@folsom/nova/image-client';
@@ -146,6 +146,8 @@ export async function startTestApi(
     nova?: Record<string, string | number | boolean>;
     rateLimits?: RateLimit[];
     connection?: string;
+    /** Default: the system's. */
+    clock?: Clock;
     /** Two services on one database must not make the same ids. */
     seed?: number;
     /** Answers of calls, by `topic.method`. */
@@ -154,7 +156,7 @@ export async function startTestApi(
 ): Promise<TestApi> {
   const log: string[] = [];
   const world: World = {
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     random: seededRandom(options.seed ?? 4),
     log: createLogger({ level: 'debug', write: line => log.push(line) }),
   };

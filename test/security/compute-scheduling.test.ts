@@ -129,7 +129,9 @@ describe('compute API and scheduler', () => {
     const times: number[] = [];
     for (let n = 0; n < 50; n++) {
       const before = performance.now();
-      const found = await test.call('GET', `servers?all_tenants=1&fixed_ip=10.${n % 39}.0.7`, { admin: true });
+      const found = await test.call('GET', `servers?all_tenants=1&fixed_ip=10.${n % 39}.0.7`, {
+        admin: true,
+      });
       times.push(performance.now() - before);
       expect(found.json.servers).toHaveLength(1);
     }

@@ -32,7 +32,7 @@ describe('rate limits', () => {
   });
 
   it('are shown and answered by the API as the original did', async () => {
-    const api = await startTestApi({ rateLimits: [...DEFAULT_RATE_LIMITS] });
+    const api = await startTestApi({ rateLimits: [...DEFAULT_RATE_LIMITS], clock: at(1_354_000_000_000) });
     try {
       const answers = [];
       for (let n = 0; n < 11; n++)
