@@ -3,7 +3,7 @@ import { fault, missing } from '../faults.ts';
 import { IDENTITY_LIMITS } from '../limits.ts';
 import type { Grant } from '../repositories/grants.ts';
 import { findLogin } from '../repositories/login.ts';
-import type { Role } from '../repositories/roles.ts';
+import { rolesByIds } from '../repositories/roles.ts';
 import { type Tenant, tenantView } from '../repositories/tenants.ts';
 import { type User, userView } from '../repositories/users.ts';
 import type { TokenFacts } from '../tokens/token.ts';
@@ -35,14 +35,8 @@ export async function scopeFacts(
     user: userDocument,
     tenant: { ...tenantView(tenant), id: tenant.id, name: tenant.name },
     metadata: grant.metadata,
-    roles: await rolesByIds(deps, grant.roleIds),
+    roles: await rolesByIds(deps.roles, grant.roleIds),
   };
-}
-
-export async function rolesByIds(deps: Pick<Dependencies, 'roles'>, ids: readonly string[]): Promise<Role[]> {
-  if (ids.length === 0) return [];
-  const byId = new Map((await deps.roles.get()).map(role => [role.id, role]));
-  return ids.flatMap(id => byId.get(id) ?? []);
 }
 
 async function loginByPassword(deps: Deps, auth: Auth): Promise<TokenFacts> {

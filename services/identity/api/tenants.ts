@@ -1,6 +1,7 @@
 import { isEnabled } from '../enabled.ts';
 import { invalid, missing } from '../faults.ts';
 import { findGrant } from '../repositories/grants.ts';
+import { rolesByIds } from '../repositories/roles.ts';
 import { splitExtra } from '../repositories/stored-json.ts';
 import {
   createTenant,
@@ -14,7 +15,6 @@ import {
 } from '../repositories/tenants.ts';
 import { getUser, listUsersOfTenant, userView } from '../repositories/users.ts';
 import { type Dependencies, newId } from './dependencies.ts';
-import { rolesByIds } from './login.ts';
 import { cleanName, normalizeFields, requireName } from './names.ts';
 import { ADMIN, type Asked, type Operation, objectOf, PUBLIC } from './operation.ts';
 
@@ -135,7 +135,7 @@ export function tenantOperations(deps: Dependencies): Operation[] {
         await getUser(db.knex, userId!);
         await getTenant(db.knex, tenantId!);
         const { roleIds } = await findGrant(db.knex, userId!, tenantId!);
-        return { roles: await rolesByIds(deps, roleIds) };
+        return { roles: await rolesByIds(deps.roles, roleIds) };
       },
     },
   ];

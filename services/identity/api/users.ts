@@ -56,7 +56,7 @@ export async function changeUser(
       await getUser(trx, id);
       await addMember(trx, id, options.joinTenant);
     }
-    const after = await updateUser(trx, id, changes);
+    const { after } = await updateUser(trx, id, changes);
     const ends = 'password' in changes || !isEnabled(changes);
     return { user: after, revoked: ends ? await tokens.revokeAll(trx, { userId: id }) : [] };
   });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { World } from '@folsom/core';
 import type { Database } from '@folsom/db';
+import { newId } from '../api/dependencies.ts';
 import type { Passwords } from '../passwords.ts';
 import { createCredential } from '../repositories/ec2-credentials.ts';
 import { addMember, grantRole } from '../repositories/grants.ts';
@@ -34,7 +35,7 @@ export async function importNovaAuth(
 ): Promise<void> {
   const { db, world } = deps;
   const data = readDump(file);
-  const id = () => world.random.uuid().replaceAll('-', '');
+  const id = () => newId(world);
   const known = (map: Map<string, string>, kind: string, name: string): string => {
     const found = map.get(name);
     if (found === undefined) throw new Error(`${file}: there is no ${kind} "${name}"`);

@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache';
 import { fault } from '../faults.ts';
 import type { Fresh } from '../fresh.ts';
 import { IDENTITY_LIMITS } from '../limits.ts';
-import type { Role } from '../repositories/roles.ts';
+import { type Role, rolesByIds } from '../repositories/roles.ts';
 import { findTenant, tenantView } from '../repositories/tenants.ts';
 import {
   findStoredToken,
@@ -61,6 +61,8 @@ export interface TokensOptions {
 /** Longest key the table holds: anything longer is no stored token. */
 const KEY_CHARS_MAX = 64;
 
+const listIn = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+
 export function createTokens(options: TokensOptions): Tokens {
   const { db, world, log, reader, keys } = options;
   const { clock } = world;
@@ -80,12 +82,6 @@ export function createTokens(options: TokensOptions): Tokens {
       issuedAt: token.issuedAt,
     });
 
-  const rolesByIds = async (ids: unknown): Promise<Role[]> => {
-    if (!Array.isArray(ids) || ids.length === 0) return [];
-    const known = new Map((await options.roles.get()).map(role => [role.id, role]));
-    return ids.flatMap(id => known.get(String(id)) ?? []);
-  };
-
   const fromStored = async (id: string, stored: StoredToken): Promise<Token> => ({
     id,
     key: stored.key,
@@ -95,7 +91,7 @@ export function createTokens(options: TokensOptions): Tokens {
         ? null
         : { ...stored.tenant, id: String(stored.tenant.id), name: String(stored.tenant.name) },
     metadata: stored.metadata,
-    roles: await rolesByIds(stored.metadata.roles),
+    roles: await rolesByIds(options.roles, listIn(stored.metadata.roles)),
     issuedAt: stored.issuedAt,
     expiresAt: stored.expiresAt,
   });
