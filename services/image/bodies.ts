@@ -67,6 +67,3 @@ export function discardUnreadBody(request: FastifyRequest): void {
 /** The address of a resource as WebOb completes it: absolute, by the host the client used. */
 export const absoluteUrl = (request: FastifyRequest, path: string): string =>
   request.headers.host ? `${request.protocol}://${request.headers.host}${path}` : path;
-
-/** JSON as bytes: of a text the framework would add a charset to the content type, which Folsom does not name here. */
-export const plainJson = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));

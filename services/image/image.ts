@@ -51,26 +51,11 @@ export type ImageValues = Partial<
 >;
 
 /** An image as it travels between registry and API and in v1: times as text. */
-export interface ImageMeta {
-  id: string;
-  name: string | null;
-  size: number | null;
-  status: ImageStatus;
-  is_public: boolean;
-  location: string | null;
+export type ImageMeta = Omit<Image, 'created_at' | 'updated_at' | 'deleted_at'> & {
   created_at: string;
   updated_at: string | null;
   deleted_at: string | null;
-  deleted: boolean;
-  disk_format: string | null;
-  container_format: string | null;
-  checksum: string | null;
-  owner: string | null;
-  min_disk: number;
-  min_ram: number;
-  protected: boolean;
-  properties: Record<string, string | null>;
-}
+};
 
 const wholeSeconds = (ms: number): string => pythonIso(Math.floor(ms / 1000) * 1000);
 

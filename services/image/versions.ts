@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
-import { plainJson } from './bodies.ts';
+import { plainJson } from './answers.ts';
 
 export interface ServedVersions {
   v1: boolean;

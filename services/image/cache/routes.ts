@@ -1,9 +1,8 @@
 import type { FastifyInstance } from 'fastify';
+import { json } from '../answers.ts';
 import type { ApiParts } from '../parts.ts';
 import { enforce } from '../policy.ts';
 import type { ImageCache } from './cache.ts';
-
-const JSON_TYPE = 'application/json; charset=UTF-8';
 
 /** Cache management under /v1, for those the policy allows `manage_image_cache`. */
 export function cacheRoutes(server: FastifyInstance, parts: ApiParts, cache: ImageCache): void {
@@ -19,7 +18,7 @@ export function cacheRoutes(server: FastifyInstance, parts: ApiParts, cache: Ima
         enforce(parts.policy, request.image, 'manage_image_cache');
         const { image_id = '' } = request.params as { image_id?: string };
         const result = await work(image_id);
-        return reply.header('content-type', JSON_TYPE).send(JSON.stringify(result ?? null));
+        return json(reply, result ?? null);
       },
     });
 

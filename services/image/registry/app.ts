@@ -4,6 +4,7 @@ import type { RunningService, World } from '@folsom/core';
 import { checkSchema, type Database } from '@folsom/db';
 import { createApp, type HttpMetrics, type RouteInfo } from '@folsom/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { json, nothing } from '../answers.ts';
 import { jsonBody, queryOf } from '../bodies.ts';
 import { contextOf, unauthenticatedContext } from '../context.ts';
 import { httpFault, renderImageFault } from '../faults.ts';
@@ -41,9 +42,6 @@ export interface RegistryOptions {
 }
 
 export const REGISTRY_PORT = 9191;
-
-const JSON_TYPE = 'application/json; charset=UTF-8';
-const HTML_TYPE = 'text/html; charset=UTF-8';
 
 /** Starts glance-registry: image metadata over REST, for our glance-api or an original one. */
 export async function startRegistry(
@@ -83,10 +81,6 @@ export async function startRegistry(
     request.image = context;
   });
 
-  const json = (reply: FastifyReply, value: unknown) =>
-    reply.header('content-type', JSON_TYPE).send(JSON.stringify(value));
-  const nothing = (reply: FastifyReply) =>
-    reply.code(204).header('content-type', HTML_TYPE).header('content-length', '0').send();
   const params = (request: FastifyRequest) => Object.fromEntries(queryOf(request));
   const idOf = (request: FastifyRequest): string => {
     const { id } = request.params as { id: string };

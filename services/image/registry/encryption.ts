@@ -50,6 +50,10 @@ export function locationCipher(key: string, random: Random): LocationCipher {
   };
 }
 
+/** A location as it was before it may have been encrypted. */
+export const plainLocation = <T extends string | null>(cipher: LocationCipher | null, location: T): T =>
+  (location === null || cipher === null ? location : cipher.decrypt(location)) as T;
+
 /** A registry that never sees a location in clear. */
 export function encryptingRegistry(inner: Registry, cipher: LocationCipher): Registry {
   const open = <T extends Partial<ImageMeta>>(image: T): T =>

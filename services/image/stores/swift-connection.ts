@@ -129,3 +129,14 @@ export function objectStoreUrl(catalog: readonly unknown[], region: string | nul
   }
   return null;
 }
+
+/** @throws the store's fault for any other status; its body is discarded. */
+export async function expectStatus(response: IncomingMessage, statuses: readonly number[]): Promise<void> {
+  const status = response.statusCode ?? 500;
+  if (statuses.includes(status)) return;
+  discard(response);
+  if (status === 404) throw storeFault('ImageDataNotFound');
+  if (status === 409) throw storeFault('DuplicateImageData');
+  if (status === 413 || status === 507) throw storeFault('StorageFull');
+  throw storeFault('BackendError', {}, { message: `The image store answered with status ${status}.` });
+}

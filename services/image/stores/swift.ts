@@ -5,18 +5,17 @@ import type { ImageContext } from '../context.ts';
 import type { storeOptions } from '../options.ts';
 import type { AddressGuard } from './addresses.ts';
 import { measured } from './digest.ts';
-import { discard, textOf } from './fetching.ts';
+import { discard } from './fetching.ts';
 import { type Store, storeFault } from './store.ts';
-import { objectStoreUrl, type SwiftConnection, swiftConnection } from './swift-connection.ts';
+import { expectStatus, objectStoreUrl, type SwiftConnection, swiftConnection } from './swift-connection.ts';
 import { formatSwiftLocation, parseSwiftLocation, type SwiftLocation, swiftUrl } from './swift-location.ts';
+import { putSegments, removeObject, removeObjects } from './swift-segments.ts';
 
 type Options = OptionValues<(typeof storeOptions)['options']>;
 
 /** What the original calls a megabyte. */
 const MEGABYTE = 1000 * 1024;
-const LISTING_MAX = 10_000;
 const CONNECTIONS_MAX = 100;
-const SEGMENTS_MAX = 1_000_000;
 
 /** Keeps images as objects in swift; large ones, and those of unknown size, in segments under a manifest. */
 export function swiftStore(options: Options, parts: { guard: AddressGuard; world: World }): Store {
@@ -83,24 +82,6 @@ export function swiftStore(options: Options, parts: { guard: AddressGuard; world
     return { location, connection: connect(ownAddress, user, key) };
   };
 
-  const removeObjects = async (
-    connection: SwiftConnection,
-    container: string,
-    object: string,
-  ): Promise<number> => {
-    const names = new Set(await segmentNames(connection, container, object));
-    let removed = 0;
-    for (const name of names.add(object)) if (await removeObject(connection, container, name)) removed += 1;
-    // A listing may not show yet what was stored a moment ago: segments are numbered without gaps.
-    for (let number = 1; number <= SEGMENTS_MAX; number++) {
-      const name = segmentName(object, number);
-      if (names.has(name)) continue;
-      if (!(await removeObject(connection, container, name))) break;
-      removed += 1;
-    }
-    return removed;
-  };
-
   return {
     schemes: ['swift', 'swift+https', 'swift+http'],
     checkSource: async text => {
@@ -113,7 +94,7 @@ export function swiftStore(options: Options, parts: { guard: AddressGuard; world
         location.container,
         location.object,
       ]);
-      await expect(response, [200]);
+      await expectStatus(response, [200]);
       return { size: lengthOf(response), data: response };
     },
     size: async (text, context) => {
@@ -123,7 +104,7 @@ export function swiftStore(options: Options, parts: { guard: AddressGuard; world
           location.container,
           location.object,
         ]);
-        await expect(response, [200, 204]);
+        await expectStatus(response, [200, 204]);
         discard(response);
         return lengthOf(response) ?? 0;
       } catch (error) {
@@ -164,7 +145,7 @@ export function swiftStore(options: Options, parts: { guard: AddressGuard; world
       const location = parseSwiftLocation(text);
       const connection = connectTo(location, context);
       const head = await connection.request('HEAD', [location.container, location.object]);
-      await expect(head, [200, 204]);
+      await expectStatus(head, [200, 204]);
       discard(head);
       const manifest = head.headers['x-object-manifest'];
       if (typeof manifest === 'string') {
@@ -195,7 +176,7 @@ export function swiftStore(options: Options, parts: { guard: AddressGuard; world
                 'x-container-write': write.join(','),
               },
             });
-            await expect(response, [200, 201, 202, 204]);
+            await expectStatus(response, [200, 201, 202, 204]);
             discard(response);
           },
         }
@@ -212,16 +193,6 @@ const lengthOf = (response: IncomingMessage): number | null => {
   return length !== undefined && /^\d+$/.test(length) ? Number(length) : null;
 };
 
-async function expect(response: IncomingMessage, statuses: readonly number[]): Promise<void> {
-  const status = response.statusCode ?? 500;
-  if (statuses.includes(status)) return;
-  discard(response);
-  if (status === 404) throw storeFault('ImageDataNotFound');
-  if (status === 409) throw storeFault('DuplicateImageData');
-  if (status === 413 || status === 507) throw storeFault('StorageFull');
-  throw storeFault('BackendError', {}, { message: `The image store answered with status ${status}.` });
-}
-
 async function ensureContainer(
   connection: SwiftConnection,
   container: string,
@@ -230,7 +201,7 @@ async function ensureContainer(
   const head = await connection.request('HEAD', [container]);
   discard(head);
   if ((head.statusCode ?? 500) < 300) return;
-  if (head.statusCode !== 404) await expect(head, []);
+  if (head.statusCode !== 404) await expectStatus(head, []);
   if (!options.swift_store_create_container_on_put && !options.swift_store_multi_tenant) {
     throw storeFault(
       'BackendError',
@@ -243,7 +214,7 @@ async function ensureContainer(
     );
   }
   const put = await connection.request('PUT', [container], { headers: { 'content-length': '0' } });
-  await expect(put, [200, 201, 202, 204]);
+  await expectStatus(put, [200, 201, 202, 204]);
   discard(put);
 }
 
@@ -259,122 +230,17 @@ async function putWhole(
     body: chunks,
     signal,
   });
-  await expect(response, [201, 200, 202]);
+  await expectStatus(response, [201, 200, 202]);
   discard(response);
 }
 
 /** Swift digests what it stored: another checksum means damage on the way. */
 async function verify(connection: SwiftConnection, location: SwiftLocation, checksum: string): Promise<void> {
   const head = await connection.request('HEAD', [location.container, location.object]);
-  await expect(head, [200, 204]);
+  await expectStatus(head, [200, 204]);
   discard(head);
   const etag = head.headers.etag?.replaceAll('"', '');
   if (etag !== undefined && etag !== checksum) {
     throw storeFault('BackendError', {}, { message: 'The image store holds other bytes than were sent.' });
   }
-}
-
-async function putSegments(
-  connection: SwiftConnection,
-  location: SwiftLocation,
-  chunks: AsyncIterable<Buffer>,
-  options: { segmentBytes: number; signal: AbortSignal },
-): Promise<void> {
-  const parts = splitStream(chunks, options.segmentBytes);
-  for (let number = 1; ; number++) {
-    const segment = await parts.next();
-    if (segment === null) break;
-    const name = segmentName(location.object, number);
-    const response = await connection.request('PUT', [location.container, name], {
-      headers: { 'transfer-encoding': 'chunked', 'content-type': 'application/octet-stream' },
-      body: segment,
-      signal: options.signal,
-    });
-    await expect(response, [201, 200, 202]);
-    discard(response);
-  }
-  const manifest = await connection.request('PUT', [location.container, location.object], {
-    headers: {
-      'content-length': '0',
-      'x-object-manifest': `${location.container}/${location.object}`,
-    },
-    body: Buffer.alloc(0),
-  });
-  await expect(manifest, [201, 200, 202]);
-  discard(manifest);
-}
-
-/** Cuts a stream into streams of at most `bytes`; null at its end. Each must be read to its end before the next. */
-function splitStream(
-  chunks: AsyncIterable<Buffer>,
-  bytes: number,
-): { next(): Promise<AsyncIterable<Buffer> | null> } {
-  const iterator = chunks[Symbol.asyncIterator]();
-  let rest: Buffer | null = null;
-  const take = async (): Promise<Buffer | null> => {
-    while (rest === null || rest.byteLength === 0) {
-      const { value, done } = await iterator.next();
-      if (done) return null;
-      rest = value;
-    }
-    return rest;
-  };
-  return {
-    next: async () => {
-      if ((await take()) === null) return null;
-      return (async function* () {
-        let left = bytes;
-        while (left > 0) {
-          const chunk = await take();
-          if (chunk === null) return;
-          const part = chunk.subarray(0, left);
-          rest = chunk.subarray(part.byteLength);
-          left -= part.byteLength;
-          yield part;
-        }
-      })();
-    },
-  };
-}
-
-const segmentName = (object: string, number: number): string =>
-  `${object}-${String(number).padStart(5, '0')}`;
-
-/** The object and its segments: `<object>` and `<object>-00001`, nothing else of that prefix. */
-async function segmentNames(
-  connection: SwiftConnection,
-  container: string,
-  object: string,
-): Promise<string[]> {
-  const names: string[] = [];
-  let marker = '';
-  for (;;) {
-    const response = await connection.request('GET', [container], {
-      query: {
-        format: 'json',
-        prefix: object,
-        limit: String(LISTING_MAX),
-        ...(marker ? { marker } : {}),
-      },
-    });
-    if (response.statusCode === 404) {
-      discard(response);
-      return names;
-    }
-    await expect(response, [200, 204]);
-    const text = await textOf(response);
-    const page = text === '' ? [] : (JSON.parse(text) as { name: string }[]).map(item => item.name);
-    names.push(...page.filter(name => name === object || /^-\d{5,}$/.test(name.slice(object.length))));
-    if (page.length < LISTING_MAX) return names;
-    marker = page.at(-1)!;
-  }
-}
-
-/** Resolves to false when there was none. */
-async function removeObject(connection: SwiftConnection, container: string, name: string): Promise<boolean> {
-  const response = await connection.request('DELETE', [container, name]);
-  discard(response);
-  if (response.statusCode === 404) return false;
-  await expect(response, [200, 204]);
-  return true;
 }

@@ -2,7 +2,7 @@ import { Fault, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { serviceContext } from '../context.ts';
 import type { Image } from '../image.ts';
-import type { LocationCipher } from '../registry/encryption.ts';
+import { type LocationCipher, plainLocation } from '../registry/encryption.ts';
 import { findImage, imagesInStatus, updateImage } from '../repository/images.ts';
 import type { ScrubQueue } from '../scrubber/queue.ts';
 import type { Stores } from '../stores/index.ts';
@@ -43,7 +43,7 @@ export async function recoverUploads(parts: {
       let image = await findImage(db, imageId, { withDeleted: true });
       if (note.kind === 'delete') {
         if (image?.deleted && image.location) {
-          const location = parts.cipher?.decrypt(image.location) ?? image.location;
+          const location = plainLocation(parts.cipher, image.location);
           result.removed += await finishRemoval(parts, image, location);
         }
         await note.close();
@@ -62,8 +62,7 @@ export async function recoverUploads(parts: {
         }
         image = await findImage(db, imageId, { withDeleted: true });
       }
-      const location = image?.location ?? null;
-      const keep = location === null ? null : (parts.cipher?.decrypt(location) ?? location);
+      const keep = plainLocation(parts.cipher, image?.location ?? null);
       const removed = await stores.byScheme(note.scheme)?.removeLeftovers?.(imageId, context, keep);
       if (removed) {
         result.removed += removed;

@@ -1,32 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { absoluteUrl, bodyStream, contentLength, jsonBody, plainJson, queryOf } from '../bodies.ts';
+import { HTML_TYPE, json, nothing, plainJson } from '../answers.ts';
+import { absoluteUrl, jsonBody, queryOf } from '../bodies.ts';
 import { openDownload, sendDownload } from '../download.ts';
 import { httpFault } from '../faults.ts';
 import type { ImageMeta } from '../image.ts';
 import type { ApiParts } from '../parts.ts';
-import { headersFromMeta, headerText, metaFromHeaders, truthOf } from './headers.ts';
-import {
-  create,
-  detail,
-  downloadable,
-  type ImageRequest,
-  list,
-  remove,
-  show,
-  shown,
-  update,
-} from './images.ts';
+import { headersFromMeta } from './headers.ts';
+import { imageRequest } from './image-request.ts';
+import { create, detail, downloadable, list, remove, show, shown, update } from './images.ts';
 import { addMember, deleteMember, members, replaceMembers, sharedImages } from './members.ts';
-import { listParams, validateImageFields } from './validation.ts';
-
-const JSON_TYPE = 'application/json; charset=UTF-8';
-const HTML_TYPE = 'text/html; charset=UTF-8';
+import { listParams } from './validation.ts';
 
 /** glance-api version 1. Every path also takes a format suffix, which changes nothing. */
 export function v1Routes(server: FastifyInstance, parts: ApiParts): void {
-  const json = (reply: FastifyReply, value: unknown) =>
-    reply.header('content-type', JSON_TYPE).send(JSON.stringify(value));
-
   const indexHandler = async (request: FastifyRequest, reply: FastifyReply) =>
     json(reply, { images: await list(parts, request.image, listParams(queryOf(request))) });
   const detailHandler = async (request: FastifyRequest, reply: FastifyReply) =>
@@ -134,36 +120,7 @@ const idOf = (request: FastifyRequest): string => {
   return dot > 0 ? id.slice(0, dot) : id;
 };
 
-const nothing = (reply: FastifyReply) =>
-  reply.code(204).header('content-type', HTML_TYPE).header('content-length', '0').send();
-
 function describe(request: FastifyRequest, reply: FastifyReply, image: ImageMeta): void {
   reply.header('location', absoluteUrl(request, `/v1/images/${encodeURIComponent(image.id)}`));
   if (image.checksum !== null) reply.header('etag', image.checksum.replace(/[^\x20-\x7e]/g, ' '));
-}
-
-function imageRequest(parts: ApiParts, request: FastifyRequest): ImageRequest {
-  const meta = metaFromHeaders(request.headers);
-  validateImageFields(meta.fields);
-  const length = contentLength(request);
-  const size = length ?? meta.fields.size ?? null;
-  if (size !== null && size > parts.settings.image_size_cap) {
-    throw httpFault(400, {
-      explanation: `Denying attempt to upload image larger than ${parts.settings.image_size_cap} bytes.`,
-    });
-  }
-  const text = (name: string): string | null => {
-    const value = request.headers[name];
-    return value === undefined || value === '' ? null : headerText(value);
-  };
-  const purge = text('x-glance-registry-purge-props');
-  return {
-    meta,
-    data: bodyStream(request),
-    contentLength: length,
-    contentType: request.headers['content-type'],
-    copyFrom: text('x-glance-api-copy-from'),
-    storeScheme: text('x-image-meta-store'),
-    purgeProperties: purge === null ? true : truthOf(purge),
-  };
 }

@@ -5,6 +5,7 @@ import type { Download } from '../download.ts';
 import { httpFault } from '../faults.ts';
 import { imageMeta } from '../image.ts';
 import { enforce, requireWritable } from '../policy.ts';
+import { plainLocation } from '../registry/encryption.ts';
 import { visibleImage } from '../registry/images.ts';
 import { findImage, updateImage } from '../repository/images.ts';
 import { updateStoreAcls } from '../v1/acls.ts';
@@ -16,7 +17,7 @@ export async function downloadableV2(parts: V2Parts, context: ImageContext, id: 
   enforce(parts.policy, context, 'download_image');
   const image = await visibleImage(parts, context, id);
   if (!image || image.deleted) throw httpFault(404, { detail: 'Image does not exist' });
-  const location = image.location && (parts.cipher?.decrypt(image.location) ?? image.location);
+  const location = plainLocation(parts.cipher, image.location);
   if (!location) throw httpFault(404, { detail: 'No image data could be found' });
   return {
     imageId: id,
@@ -85,7 +86,7 @@ export async function uploadV2(
   if (!after) return;
   const plain = {
     ...after,
-    location: after.location && (parts.cipher?.decrypt(after.location) ?? after.location),
+    location: plainLocation(parts.cipher, after.location),
   };
   await updateStoreAcls(parts, context, plain);
   parts.notifier.notify(context, 'image.upload', 'INFO', imageMeta(after));

@@ -4,6 +4,7 @@ import { httpFault } from '../faults.ts';
 import type { Image, ImageValues } from '../image.ts';
 import { imageMeta } from '../image.ts';
 import { enforce, requireWritable } from '../policy.ts';
+import { plainLocation } from '../registry/encryption.ts';
 import { visibleImage } from '../registry/images.ts';
 import { InvalidValue, imageValues } from '../registry/values.ts';
 import { removeImageData } from '../removal.ts';
@@ -31,7 +32,7 @@ const TAGS_MAX = 1000;
 /** The image as version 2 shows it. Empty attributes are left out. */
 export function imageView(parts: V2Parts, schema: ImageSchema, image: Image, tags: readonly string[]): Shown {
   const href = `/v2/images/${encodeURIComponent(image.id)}`;
-  const location = image.location && (parts.cipher?.decrypt(image.location) ?? image.location);
+  const location = plainLocation(parts.cipher, image.location);
   const view: Shown = {
     ...image.properties,
     id: image.id,
@@ -201,7 +202,7 @@ export async function updateV2(
   const after = await existing(parts, context, id);
   await updateStoreAcls(parts, context, {
     ...after,
-    location: after.location && (parts.cipher?.decrypt(after.location) ?? after.location),
+    location: plainLocation(parts.cipher, after.location),
   });
   parts.notifier.notify(context, 'image.update', 'INFO', imageMeta(after));
   return viewOf(parts, schema, after);
@@ -260,7 +261,7 @@ export async function deleteV2(parts: V2Parts, context: ImageContext, id: string
     throw httpFault(404);
   }
   parts.uploads.abort(id);
-  const location = before.location && (parts.cipher?.decrypt(before.location) ?? before.location);
+  const location = plainLocation(parts.cipher, before.location);
   const removed = location ? await removeImageData(parts, context, id, location) : true;
   if (removed) await note.close();
   await parts.cache?.remove(id);

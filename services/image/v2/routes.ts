@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { json, nothing } from '../answers.ts';
 import { absoluteUrl, bodyStream, contentLength, jsonBody, queryOf } from '../bodies.ts';
 import { openDownload, sendDownload } from '../download.ts';
 import { httpFault } from '../faults.ts';
@@ -13,8 +14,6 @@ import type { V2Parts } from './parts.ts';
 import { LATER_PATCH_MEDIA_TYPE, PATCH_MEDIA_TYPE } from './patch.ts';
 import { imageSchema } from './schema.ts';
 
-const JSON_TYPE = 'application/json; charset=UTF-8';
-const HTML_TYPE = 'text/html; charset=UTF-8';
 const TAG_CHARS_MAX = 255;
 
 /** glance-api version 2. */
@@ -25,8 +24,6 @@ export function v2Routes(
 ): void {
   const schema = imageSchema(customProperties, parts.settings.allow_additional_image_properties);
   const patchTypes = [PATCH_MEDIA_TYPE, ...(parts.settings.complete_v2_api ? [LATER_PATCH_MEDIA_TYPE] : [])];
-  const json = (reply: FastifyReply, value: unknown) =>
-    reply.header('content-type', JSON_TYPE).send(JSON.stringify(value));
   const idOf = (request: FastifyRequest): string => {
     const { id } = request.params as { id: string };
     if (id === '') throw httpFault(404);
@@ -68,7 +65,7 @@ export function v2Routes(
 
   server.delete('/v2/images/:id', async (request, reply) => {
     await deleteV2(parts, request.image, idOf(request));
-    return nothing(reply, 204);
+    return nothing(reply);
   });
 
   server.get('/v2/images/:id/file', async (request, reply) => {
@@ -100,18 +97,15 @@ export function v2Routes(
   server.put('/v2/images/:id/tags/:tag', async (request, reply) => {
     const { id, tag } = await taggable(request);
     await addTag(parts.db, id, tag, parts.world.clock.now());
-    return nothing(reply, 204);
+    return nothing(reply);
   });
   server.delete('/v2/images/:id/tags/:tag', async (request, reply) => {
     const { id, tag } = await taggable(request);
     const removed = await removeTag(parts.db, id, tag, parts.world.clock.now());
     if (!removed) throw httpFault(404);
-    return nothing(reply, 204);
+    return nothing(reply);
   });
 }
-
-const nothing = (reply: FastifyReply, status: number) =>
-  reply.code(status).header('content-type', HTML_TYPE).header('content-length', '0').send();
 
 /** The query of a page's link: the marker first, then what was asked for. */
 function pageQuery(query: URLSearchParams, marker: string | null): string {
