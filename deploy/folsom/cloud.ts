@@ -4,13 +4,9 @@ import type { HttpMetrics } from '@folsom/http';
 import { createLocalBus, type LocalBus } from '@folsom/rpc';
 import { bootstrap, catalogServices } from './bootstrap.ts';
 import type { Print } from './commands.ts';
-import { startComputePart } from './compute-part.ts';
 import { writeConfFiles } from './conf-files.ts';
-import { ensureGuestImage } from './guest-image-part.ts';
 import { startIdentityPart } from './identity-part.ts';
-import { startImagePart } from './image-part.ts';
 import type { Layout, PartName, Ports } from './layout.ts';
-import { startObjectPart } from './object-part.ts';
 import { CannotStart } from './preflight.ts';
 import type { Provisioned } from './provision.ts';
 import type { Secrets } from './secrets.ts';
@@ -80,10 +76,18 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     await tell('creating tenants, users and the catalog', () => bootstrap(bootstrapOptions, layout));
     const { validator } = identity;
     const wanted = (part: PartName) => options.parts.includes(part);
-    if (wanted('image')) services.push(await tell('starting image', () => startImagePart(parts, validator)));
-    if (wanted('object'))
+    // Each part is loaded when it is wanted: what does not run takes no memory.
+    if (wanted('image')) {
+      const { startImagePart } = await import('./image-part.ts');
+      services.push(await tell('starting image', () => startImagePart(parts, validator)));
+    }
+    if (wanted('object')) {
+      const { startObjectPart } = await import('./object-part.ts');
       services.push(await tell('starting object storage', () => startObjectPart(parts, validator)));
+    }
     if (wanted('compute')) {
+      const { ensureGuestImage } = await import('./guest-image-part.ts');
+      const { startComputePart } = await import('./compute-part.ts');
       await ensureGuestImage(parts);
       await startComputePart(parts, validator, service => services.push(service));
     }

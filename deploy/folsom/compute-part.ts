@@ -13,7 +13,8 @@ import { allNetworks } from '@folsom/nova/networks';
 import { networkContract } from '@folsom/nova/rpc/network';
 import { startScheduler } from '@folsom/scheduler';
 import type { PartOptions } from './cloud.ts';
-import { BRIDGE, novaConfig } from './nova-config.ts';
+import { BRIDGE } from './layout.ts';
+import { novaConfig } from './nova-config.ts';
 import { CannotStart } from './preflight.ts';
 
 /** Starts the nova daemons; front ends last. Every started service is handed to `started` at once, for a clean undo. */

@@ -1,5 +1,8 @@
 import { join } from 'node:path';
 
+/** The bridge of the guests' network. */
+export const BRIDGE = 'br100';
+
 /** Standard ports of Folsom's services; `--ports-offset` is added to each. */
 export const PORTS = {
   identityPublic: 5000,

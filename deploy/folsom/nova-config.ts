@@ -3,10 +3,10 @@ import { consoleOptions } from '@folsom/console';
 import { novaOptions } from '@folsom/nova/options';
 import { schedulerOptions, trustOptions } from '@folsom/scheduler';
 import type { PartOptions } from './cloud.ts';
+import { BRIDGE } from './layout.ts';
 
 /** Name of this node in nova's service records. */
 const NODE = 'folsom';
-export const BRIDGE = 'br100';
 
 /** nova.conf of the all-in-one cloud. */
 export function novaConfig(
@@ -39,6 +39,8 @@ export function novaConfig(
       flat_network_bridge: BRIDGE,
       fixed_range: fixedRange,
       force_dhcp_release: true,
+      // After a restart of the machine `npm start` brings everything back.
+      resume_guests_state_on_host_boot: true,
       novncproxy_host: hostIp,
       novncproxy_port: ports.novncproxy,
       novncproxy_base_url: `http://${hostIp}:${ports.novncproxy}/vnc_auto.html`,

@@ -7,6 +7,7 @@ import { type Cloud, startCloud, type Tell } from './cloud.ts';
 import type { Print } from './commands.ts';
 import { checkFixedRange, parseFixedRange } from './host-routes.ts';
 import {
+  BRIDGE,
   type Layout,
   layoutOf,
   PART_OF_PORT,
@@ -14,7 +15,6 @@ import {
   type PortName,
   portsWithOffset,
 } from './layout.ts';
-import { BRIDGE } from './nova-config.ts';
 import { writeOpenrc } from './openrc.ts';
 import { CannotStart, checkHostAddress, checkPorts, explainFileError, prepareStateDir } from './preflight.ts';
 import { type ComputeDriver, hasProgram, type Provisioned, provision } from './provision.ts';

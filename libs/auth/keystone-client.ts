@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { Fault, LIMITS, type World } from '@folsom/core';
-import { Pool } from 'undici';
 import { type CatalogEndpoint, joinEndpoints, readEndpoints } from './catalog.ts';
 import type { AuthTokenSettings } from './options.ts';
 import { type Revocation, readRevocations } from './revocations.ts';
@@ -47,6 +47,8 @@ const unavailable = (message: string, cause?: unknown) =>
 export function keystoneClient(settings: AuthTokenSettings, world: World): KeystoneClient {
   const { origin, pathname } = new URL(settings.adminUrl);
   const prefix = pathname === '/' ? '' : pathname;
+  // Loaded here: services beside their keystone in one process never ask over HTTP.
+  const { Pool } = createRequire(import.meta.url)('undici') as typeof import('undici');
   const pool = new Pool(origin, {
     connections: CONNECTIONS_MAX,
     headersTimeout: REQUEST_MS,

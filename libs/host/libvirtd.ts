@@ -1,10 +1,13 @@
-import { access, chmod, chown, constants, readFile, stat } from 'node:fs/promises';
+import { access, chmod, chown, constants, mkdir, readFile, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { Clock, Logger } from '@folsom/core';
 import { run } from './run.ts';
 
 /** libvirt's socket on a host where it runs for the whole system. */
 export const LIBVIRT_SOCKET = '/run/libvirt/libvirt-sock';
+
+/** Beside the sockets: a host that has sockets of its own has its own daemons. */
+const RUN_DIR = '/run/libvirt';
 
 const START_MS = 15_000;
 const POLL_MS = 50;
@@ -38,9 +41,10 @@ export async function ensureLibvirtd(seam: { clock: Clock; log: Logger }): Promi
     );
   } else {
     await shareKvm().catch(error => seam.log.debug('cannot share /dev/kvm', { error }));
+    await mkdir(RUN_DIR, { recursive: true });
     for (const daemon of ['virtlogd', 'libvirtd']) {
       seam.log.info('starting a daemon that nothing else keeps', { daemon });
-      await run([daemon, '-d'], { timeoutMs: 30_000 }).catch(error =>
+      await run([daemon, '-d', '-p', `${RUN_DIR}/${daemon}.pid`], { timeoutMs: 30_000 }).catch(error =>
         seam.log.debug('not started; it may run already', { daemon, error }),
       );
     }

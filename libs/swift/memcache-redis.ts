@@ -1,9 +1,11 @@
+import { createRequire } from 'node:module';
 import type { Logger } from '@folsom/core';
-import { Redis } from 'ioredis';
 import type { Cache } from './memcache-client.ts';
 
 /** The cache in Redis, `redis://host:port/db`. Values are JSON; an unreachable server counts as an empty cache. */
 export function redisCache(url: string, { log }: { log: Logger }): Cache {
+  // Loaded where it is configured.
+  const { Redis } = createRequire(import.meta.url)('ioredis') as typeof import('ioredis');
   const redis = new Redis(url, {
     lazyConnect: false,
     maxRetriesPerRequest: 1,
