@@ -16,6 +16,7 @@ import {
   type ServerResponse,
 } from './http-message.ts';
 import type { LocalServers } from './local-servers.ts';
+import { isLent, releaseSlab } from './slabs.ts';
 
 /**
  * HTTP/1.1 straight on sockets. Swift's protocol needs what node:http's parser refuses (the REPLICATE method, unknown
@@ -433,7 +434,9 @@ class Connection {
           pendingHead = null;
         }
         if (chunked) socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
-        let free = socket.write(chunk);
+        let free = isLent(chunk)
+          ? socket.write(chunk, error => (error ? undefined : releaseSlab(chunk)))
+          : socket.write(chunk);
         if (chunked) free = socket.write('\r\n', 'latin1');
         socket.uncork();
         if (!free) await this.drained();

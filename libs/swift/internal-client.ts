@@ -13,6 +13,7 @@ import {
   type ServerResponse,
 } from './http-message.ts';
 import { LocalBody, type LocalServers, localHeaders, withLength } from './local-servers.ts';
+import { lendSlab, SLAB_BYTES, takeSlab } from './slabs.ts';
 
 /**
  * A lean HTTP/1.1 client for the talk between swift's own servers: kept-alive connections, one request at a time on
@@ -78,6 +79,7 @@ const CRLF2 = Buffer.from('\r\n\r\n');
 
 export function createInternalClient({ clock }: Pick<World, 'clock'>, local?: LocalServers): InternalClient {
   const idle = new Map<string, Wire[]>();
+  const inbox = Buffer.alloc(SLAB_BYTES);
   const all = new Set<Wire>();
   let closed = false;
 
@@ -110,16 +112,30 @@ export function createInternalClient({ clock }: Pick<World, 'clock'>, local?: Lo
   const connect = (target: Target, timeoutMs: number): Promise<Wire> => {
     const key = `${target.ip}:${target.port}`;
     return new Promise((resolve, reject) => {
-      const socket = net.connect({ host: target.ip, port: target.port, noDelay: true });
+      let wire: Wire | null = null;
+      const socket = net.connect({
+        host: target.ip,
+        port: target.port,
+        noDelay: true,
+        // All connections read into the same memory, one after the other; what came is copied out at once.
+        onread: {
+          buffer: inbox,
+          callback: length => {
+            wire?.onData(pieceOf(inbox, length));
+            return true;
+          },
+        },
+      });
       const timer = clock.after(timeoutMs, () => {
         socket.destroy();
         reject(new InternalTimeout(`no connection to ${key} within ${timeoutMs} ms`));
       });
       socket.once('connect', () => {
         timer.cancel();
-        const wire = new Wire(socket, key, clock, release, () => all.delete(wire));
-        all.add(wire);
-        resolve(wire);
+        const made = new Wire(socket, key, clock, release, () => all.delete(made));
+        wire = made;
+        all.add(made);
+        resolve(made);
       });
       socket.once('error', error => {
         timer.cancel();
@@ -178,6 +194,17 @@ export function createInternalClient({ clock }: Pick<World, 'clock'>, local?: Lo
 
 type Clock = World['clock'];
 
+/** From this size on a piece gets a slab. */
+const SLAB_PIECE_MIN = 16_384;
+
+/** A copy of what was received. */
+function pieceOf(inbox: Buffer, length: number): Buffer {
+  if (length < SLAB_PIECE_MIN) return Buffer.from(inbox.subarray(0, length));
+  const slab = takeSlab();
+  inbox.copy(slab.bytes, 0, 0, length);
+  return lendSlab(slab, length);
+}
+
 /** One connection. */
 class Wire {
   readonly key: string;
@@ -213,7 +240,6 @@ class Wire {
     this.clock = clock;
     this.release = release;
     socket.removeAllListeners('error');
-    socket.on('data', chunk => this.onData(chunk));
     socket.on('drain', () => {
       const waiter = this.drainWaiter;
       this.drainWaiter = null;
@@ -350,7 +376,7 @@ class Wire {
     };
   }
 
-  private onData(chunk: Buffer): void {
+  onData(chunk: Buffer): void {
     this.answered = true;
     const { incoming } = this;
     if (incoming) {

@@ -7,7 +7,6 @@ export interface ObjectServerOptions {
   mountCheck: boolean;
   nodeTimeoutMs: number;
   connTimeoutMs: number;
-  diskChunkSize: number;
   /** Objects smaller than this stay in the page cache after a read. */
   keepCacheSize: number;
   /** Whether those read with a token stay, too. */
@@ -49,7 +48,6 @@ export function objectServerOptions(conf: ConfSection): ObjectServerOptions {
     mountCheck: conf.bool('mount_check', true),
     nodeTimeoutMs: conf.float('node_timeout', 3) * 1000,
     connTimeoutMs: conf.float('conn_timeout', 0.5) * 1000,
-    diskChunkSize: Math.max(4096, conf.int('disk_chunk_size', 65_536)),
     keepCacheSize: conf.int('keep_cache_size', 5_242_880),
     keepCachePrivate: conf.bool('keep_cache_private', false),
     logRequests: conf.bool('log_requests', true),

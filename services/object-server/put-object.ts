@@ -1,8 +1,8 @@
-import { createHash, hash } from 'node:crypto';
-import { fdatasync, statfsSync, unlink, writeSync, writev } from 'node:fs';
+import { hash } from 'node:crypto';
+import { statfsSync, unlink, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { Fault } from '@folsom/core';
-import { dropCache, fallocate } from '@folsom/host/xattr';
+import { fallocate } from '@folsom/host/xattr';
 import {
   answer,
   ClientDisconnected,
@@ -16,28 +16,19 @@ import { updateContainer, updateDeleteAt } from './container-updates.ts';
 import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
 import { refuseCreation } from './creation-check.ts';
 import { commit, discard, type NewFile, newFile } from './durable-file.ts';
+import { type Written, writeBody } from './large-body.ts';
 import { type ObjectMetadata, writeMetadata } from './metadata.ts';
 import { currentObject, fileTimestamp, type ObjectFiles, type ObjectPlace } from './object-file.ts';
 import { invalidateSuffix } from './suffix-hashes.ts';
 import { isReplicated } from './sync-protocol.ts';
 
-const writeParts = promisify(writev) as (fd: number, parts: Buffer[]) => Promise<{ bytesWritten: number }>;
-const syncData = promisify(fdatasync);
 const unlinkFile = promisify(unlink);
 
 /** Bodies up to this size are gathered in memory and written at once. */
 const GATHER_BYTES_MAX = 65_536;
-/** Larger ones are written in batches of about this. */
-const BATCH_BYTES = 524_288;
 
 /** With this much free, a file system that has no room for attributes is not full. */
 const FREE_BYTES_MIN = 16 * 1024 * 1024;
-
-/** What the bytes of an upload came to. */
-interface Written {
-  size: number;
-  etag: string;
-}
 
 /** PUT: stores an object. When this answers 201 its bytes, metadata and name are on disk. */
 export async function putObject(
@@ -208,76 +199,23 @@ async function receive(
     for (let at = 0; at < size; ) at += writeSync(file.fd, bytes, at, size - at);
     return { size, etag: hash('md5', bytes, 'hex') };
   }
-  return receiveLarge(context, request, file, length, late);
+  let size = 0;
+  const written = await writeBody(
+    file.fd,
+    async () => {
+      const chunk = await read(request, length, size);
+      if (chunk && late()) throw new ClientTimeout('the upload took too long');
+      size += chunk?.length ?? 0;
+      return chunk;
+    },
+    context.options.bytesPerSync,
+  );
+  return length !== null && size !== length ? answer(499, http) : written;
 }
 
 /** The next bytes of a body; does not ask for more than there are. */
 const read = ({ http }: ObjectRequest, length: number | null, size: number): Promise<Buffer | null> =>
   length !== null && size >= length ? Promise.resolve(null) : http.body.read();
-
-async function receiveLarge(
-  context: ObjectServerContext,
-  request: ObjectRequest,
-  file: NewFile,
-  length: number | null,
-  late: () => boolean,
-): Promise<Written | ServerResponse> {
-  const { options } = context;
-  const md5 = createHash('md5');
-  let size = 0;
-  let synced = 0;
-  let gathered: Buffer[] = [];
-  let gatheredBytes = 0;
-  let writing: Promise<void> = Promise.resolve();
-  // The disk works while the network brings more and the sum is made; two batches are in memory at most.
-  const write = async () => {
-    await writing;
-    writing = writeAll(file.fd, gathered);
-    writing.catch(() => {});
-    gathered = [];
-    gatheredBytes = 0;
-  };
-  try {
-    for (let chunk = await read(request, length, size); chunk; chunk = await read(request, length, size)) {
-      if (late()) return answer(408, request.http);
-      md5.update(chunk);
-      gathered.push(chunk);
-      gatheredBytes += chunk.length;
-      size += chunk.length;
-      if (gatheredBytes < BATCH_BYTES) continue;
-      await write();
-      if (options.bytesPerSync > 0 && size - synced >= options.bytesPerSync) {
-        await writing;
-        await syncData(file.fd);
-        dropCache(file.fd, synced, size - synced);
-        synced = size;
-      }
-    }
-    await write();
-  } finally {
-    // The descriptor must outlive what is being written to it.
-    await writing.catch(() => {});
-  }
-  await writing;
-  if (length !== null && size !== length) return answer(499, request.http);
-  return { size, etag: md5.digest('hex') };
-}
-
-async function writeAll(fd: number, parts: Buffer[]): Promise<void> {
-  let left = parts;
-  while (left.length > 0) {
-    let { bytesWritten } = await writeParts(fd, left);
-    const next: Buffer[] = [];
-    for (const part of left) {
-      if (bytesWritten >= part.length) bytesWritten -= part.length;
-      else {
-        next.push(part.subarray(bytesWritten));
-        bytesWritten = 0;
-      }
-    }
-    left = next;
-  }
-}
 
 const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'ENODEV', 'EXDEV', 'E27']);
 

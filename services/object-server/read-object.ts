@@ -1,5 +1,6 @@
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { close, closeSync, read, readSync } from 'node:fs';
+import { type Digest, directMd5, threadedMd5 } from '@folsom/host/md5-thread';
 import { dropCache } from '@folsom/host/xattr';
 import { httpDate } from '@folsom/swift/http-dates';
 import {
@@ -9,12 +10,15 @@ import {
   lowerName,
   type ServerResponse,
 } from '@folsom/swift/http-message';
+import { lendSlab, releaseSlab, SLAB_BYTES, type Slab, takeSlab } from '@folsom/swift/slabs';
 import { ifRangeHolds, judgeGet, judgeHead } from './conditions.ts';
 import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
 import { isExpired, type OpenObject, openObject } from './object-file.ts';
 import { quarantine } from './quarantine.ts';
 import { readRange } from './ranges.ts';
 
+/** Up to this size the sum is made here: asking another thread would cost more than it spares. */
+const DIRECT_SUM_BYTES_MAX = 1_048_576;
 /** Objects up to this size are read, checked and sent in one piece. */
 const WHOLE_READ_BYTES_MAX = 65_536;
 /** The page cache is told to forget what was read in steps of this. */
@@ -131,21 +135,30 @@ function readWhole(object: OpenObject): Buffer | null {
   return bytes;
 }
 
-/** A large object's bytes, pulled chunk by chunk; a whole read that proves damaged sends the object to quarantine. */
+/** Bytes of an object on their way from the disk. */
+interface Piece {
+  slab: Slab;
+  length: number;
+}
+
+/**
+ * A large object's bytes, pulled chunk by chunk, while the next is read and the last is digested; a whole read that
+ * proves damaged sends the object to quarantine.
+ */
 class ObjectStream implements BodyStream {
   readonly #context: ObjectServerContext;
   readonly #request: ObjectRequest;
   readonly #object: OpenObject;
   readonly #end: number;
   readonly #forget: boolean;
-  readonly #chunkSize: number;
-  readonly #md5: ReturnType<typeof createHash> | null;
+  readonly #md5: Digest | null;
+  #digesting: Promise<void> = Promise.resolve();
   #at: number;
   #forgotten: number;
   #closed = false;
   #reading = false;
-  /** The chunk after the one given out, on its way from the disk. */
-  #ahead: Promise<Buffer | null> | null = null;
+  /** The chunk after the one given out. */
+  #ahead: Promise<Piece | null> | null = null;
 
   constructor(
     context: ObjectServerContext,
@@ -162,40 +175,53 @@ class ObjectStream implements BodyStream {
     this.#forgotten = start;
     this.#end = end;
     this.#forget = forget;
-    // Few large reads cost less than many small ones; the option is what a reader may have in memory at least.
-    this.#chunkSize = Math.max(context.options.diskChunkSize, 262_144);
-    this.#md5 = start === 0 && end === object.size ? createHash('md5') : null;
+    const whole = start === 0 && end === object.size;
+    this.#md5 = !whole ? null : object.size <= DIRECT_SUM_BYTES_MAX ? directMd5() : threadedMd5();
   }
 
   async read(): Promise<Buffer | null> {
     if (this.#closed) return null;
-    const chunk = await (this.#ahead ?? this.#next());
+    const piece = await (this.#ahead ?? this.#next());
     this.#ahead = null;
+    // The sum is made of one chunk at a time: nothing piles up before the thread that makes it.
+    await this.#digesting;
     if (this.#closed) return null;
-    if (chunk === null) {
-      this.#finish();
+    if (piece === null) {
+      await this.#finish();
       return null;
     }
     this.#ahead = this.#next();
     // A failure shows when the chunk is asked for, not before.
     this.#ahead.catch(() => {});
-    this.#md5?.update(chunk);
+    const { slab, length } = piece;
+    const chunk = lendSlab(slab, length, this.#md5 ? 2 : 1);
+    if (this.#md5) this.#digesting = this.#digest(this.#md5, slab, chunk);
     return chunk;
+  }
+
+  async #digest(md5: Digest, slab: Slab, chunk: Buffer): Promise<void> {
+    try {
+      await md5.update(slab.memory, chunk.length);
+      releaseSlab(chunk);
+    } catch {
+      // Shows at the end; the bytes themselves are none the worse.
+    }
   }
 
   cancel(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#md5?.drop();
     if (!this.#reading) this.#close();
   }
 
-  #next(): Promise<Buffer | null> {
-    const length = Math.min(this.#chunkSize, this.#end - this.#at);
+  #next(): Promise<Piece | null> {
+    const length = Math.min(SLAB_BYTES, this.#end - this.#at);
     if (length <= 0) return Promise.resolve(null);
     this.#reading = true;
-    const bytes = Buffer.allocUnsafeSlow(length);
+    const slab = takeSlab();
     return new Promise((resolve, reject) => {
-      read(this.#object.fd, bytes, 0, length, this.#at, (error, count) => {
+      read(this.#object.fd, slab.bytes, 0, length, this.#at, (error, count) => {
         this.#reading = false;
         if (this.#closed) this.#close();
         if (error) return reject(error);
@@ -205,19 +231,27 @@ class ObjectStream implements BodyStream {
           dropCache(this.#object.fd, this.#forgotten, this.#at - this.#forgotten);
           this.#forgotten = this.#at;
         }
-        resolve(count === length ? bytes : bytes.subarray(0, count));
+        resolve({ slab, length: count });
       });
     });
   }
 
-  #finish(): void {
+  async #finish(): Promise<void> {
     this.#closed = true;
     if (this.#forget) dropCache(this.#object.fd, this.#forgotten, this.#at - this.#forgotten);
     this.#close();
-    if (this.#md5 && this.#md5.digest('hex') !== this.#object.etag) {
-      const { place } = this.#request;
+    if (this.#md5) await this.#compare(this.#md5);
+  }
+
+  async #compare(md5: Digest): Promise<void> {
+    const { place } = this.#request;
+    const { world } = this.#context;
+    try {
+      if ((await md5.finish()) === this.#object.etag) return;
       onQuarantine(this.#context, place)('ETag and the MD5 of the file do not match');
-      quarantine(place.device, this.#object.file, this.#context.world.random);
+      quarantine(place.device, this.#object.file, world.random);
+    } catch (error) {
+      world.log.error('could not check an object that was read', { path: place.directory, error });
     }
   }
 

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { directMd5, threadedMd5 } from './md5-thread.ts';
+import { directMd5, threadedMd5 } from '@folsom/host/md5-thread';
 import { storeFault } from './store.ts';
 
 /** Bytes that are digested and written at a time, and how many such slots a file has: its memory, whatever its size. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { DigestAnswer, DigestRequest } from './md5-worker.ts';
 
@@ -11,13 +12,16 @@ export interface Digest {
   drop(): void;
 }
 
-/** One thread digests for all uploads of the process, so that it runs beside the receiving and the writing of bytes. */
+/** A few threads digest for all transfers of the process, so that it runs beside the moving of bytes. */
 interface DigestThread {
+  /** Digests in the making. */
+  load: number;
   send(request: DigestRequest): void;
   ask(request: Exclude<DigestRequest, { kind: 'drop' }>): Promise<DigestAnswer>;
 }
 
-let thread: DigestThread | null = null;
+const THREADS_MAX = Math.min(4, availableParallelism());
+const threads: DigestThread[] = [];
 let digests = 0;
 let requests = 0;
 
@@ -31,17 +35,23 @@ function startThread(): DigestThread {
     waiting.delete(answer.sequence);
     if (waiting.size === 0) worker.unref();
   });
-  const fail = (error: unknown) => {
-    if (thread === made) thread = null;
+  let dead: { why: unknown } | null = null;
+  const fail = (why: unknown) => {
+    dead ??= { why };
+    const error = dead.why;
+    const at = threads.indexOf(made);
+    if (at >= 0) threads.splice(at, 1);
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
   };
   worker.on('error', fail);
   worker.on('exit', () => fail(new Error('the digesting thread ended')));
   const made: DigestThread = {
+    load: 0,
     send: request => worker.postMessage(request),
     ask: request =>
       new Promise((resolve, reject) => {
+        if (dead) return reject(dead.why);
         if (waiting.size === 0) worker.ref();
         waiting.set(request.sequence, { resolve, reject });
         worker.postMessage(request);
@@ -50,10 +60,24 @@ function startThread(): DigestThread {
   return made;
 }
 
-/** A digest computed in the process' digesting thread, which is started when it is first needed. */
+/** The thread with the least to do; a further one while all are busy and there may be more. */
+function freeThread(): DigestThread {
+  const idlest = threads.toSorted((a, b) => a.load - b.load)[0];
+  if (idlest && (idlest.load === 0 || threads.length >= THREADS_MAX)) return idlest;
+  const thread = startThread();
+  threads.push(thread);
+  return thread;
+}
+
+/** A digest computed in one of the process' digesting threads, which are started when they are first needed. */
 export function threadedMd5(): Digest {
-  thread ??= startThread();
-  const mine = thread;
+  const mine = freeThread();
+  mine.load += 1;
+  let ended = false;
+  const end = () => {
+    if (!ended) mine.load -= 1;
+    ended = true;
+  };
   digests += 1;
   const id = digests;
   const sequence = () => {
@@ -64,8 +88,15 @@ export function threadedMd5(): Digest {
     update: async (memory, length) => {
       await mine.ask({ kind: 'update', id, sequence: sequence(), memory, length });
     },
-    finish: async () => (await mine.ask({ kind: 'digest', id, sequence: sequence() })).digest!,
-    drop: () => mine.send({ kind: 'drop', id }),
+    finish: async () => {
+      end();
+      return (await mine.ask({ kind: 'digest', id, sequence: sequence() })).digest!;
+    },
+    drop: () => {
+      if (ended) return;
+      end();
+      mine.send({ kind: 'drop', id });
+    },
   };
 }
 
