@@ -17,6 +17,11 @@ export async function launch(program) {
   }
   // Compiled code is kept between runs: it halves the start-up time.
   enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)));
+  // Whoever read what is printed has seen enough (`| head`).
+  process.stdout.on('error', error => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
   try {
     const { main } = await import(`./programs/${program}.ts`);
     process.exitCode = await main(process.argv.slice(2));

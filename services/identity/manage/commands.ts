@@ -63,12 +63,13 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   import_legacy: {
     help: 'Import a legacy database.',
-    run: async ({ args, database, openOther }) => {
+    run: async ({ args, config, database, openOther, world }) => {
       const legacy = await openOther(required(args, 'old_db'));
       try {
         const db = await database();
         await dbSync(db, 'keystone');
-        await importLegacy(db, legacy);
+        const rounds = config.of(keystoneOptions).crypt_strength;
+        await importLegacy({ db, passwords: passwords({ world, rounds }) }, legacy);
       } finally {
         await legacy.close();
       }

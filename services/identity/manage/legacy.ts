@@ -1,10 +1,12 @@
 import type { Database } from '@folsom/db';
 import { isDuplicate } from '@folsom/db';
+import type { Passwords } from '../passwords.ts';
 import { createCredential } from '../repositories/ec2-credentials.ts';
 import { addMember, grantRole } from '../repositories/grants.ts';
 import { createRole } from '../repositories/roles.ts';
 import { createTenant } from '../repositories/tenants.ts';
 import { createUser } from '../repositories/users.ts';
+import { hashAll } from './hash-all.ts';
 
 type Row = Record<string, unknown>;
 
@@ -14,11 +16,21 @@ const text = (value: unknown, fallback = ''): string =>
 const flag = (value: unknown): boolean =>
   value === undefined || value === true || value === 1 || value === '1';
 
-/** Takes tenants, users, roles, grants and EC2 pairs over from a Diablo database. All or nothing. */
-export async function importLegacy(db: Database, legacy: Database): Promise<void> {
+/**
+ * Takes tenants, users, roles, grants and EC2 pairs over from a database of Diablo and before. All or nothing. The oldest
+ * hold passwords as they were typed; here they are hashed.
+ */
+export async function importLegacy(
+  { db, passwords }: { db: Database; passwords: Passwords },
+  legacy: Database,
+): Promise<void> {
   const read = async (table: string): Promise<Row[]> => legacy.knex(table).select();
   const [tenants, users, roles, grants, credentials] = await Promise.all(
     ['tenants', 'users', 'roles', 'user_roles', 'credentials'].map(read),
+  );
+  const hashes = await hashAll(
+    passwords,
+    users!.map(row => [text(row.id), row.password ? text(row.password) : null] as const),
   );
   await db.transaction(async trx => {
     // Rows refer to each other by number, the outside world knows the uid.
@@ -36,7 +48,7 @@ export async function importLegacy(db: Database, legacy: Database): Promise<void
       const tenantId = tenantIds.get(text(row.tenant_id));
       const extra = {
         email: text(row.email),
-        password: row.password ?? null,
+        password: hashes.get(text(row.id)) ?? null,
         enabled: flag(row.enabled),
         ...(tenantId === undefined ? {} : { tenant_id: tenantId }),
       };

@@ -28,6 +28,8 @@ afterEach(async () => {
   dir.remove();
 });
 
+const HASH = `$6$rounds=40000$abcdefghijklmnop$${'x'.repeat(86)}`;
+
 const runCommand = (name: keyof typeof commands, args: string[] = []) =>
   commands[name]!.run({
     config: configFrom(identityOptions, {
@@ -98,7 +100,9 @@ it('import_legacy and export_legacy_catalog read a Diablo database', async () =>
     'CREATE TABLE tenants (id INTEGER, uid TEXT, name TEXT, desc TEXT, enabled INTEGER)',
     "INSERT INTO tenants VALUES (1, 't-uid', 'demo', 'D', 1)",
     'CREATE TABLE users (id INTEGER, uid TEXT, name TEXT, email TEXT, password TEXT, enabled INTEGER, tenant_id INTEGER)',
-    "INSERT INTO users VALUES (7, 'u-uid', 'anna', 'a@x', NULL, 0, 1)",
+    "INSERT INTO users VALUES (7, 'u-uid', 'anna', 'a@x', 'as typed', 0, 1)",
+    "INSERT INTO users VALUES (8, 'v-uid', 'nobody', 'n@x', NULL, 1, 1)",
+    `INSERT INTO users VALUES (9, 'w-uid', 'hashed', 'h@x', '${HASH}', 1, 1)`,
     'CREATE TABLE roles (id TEXT, name TEXT)',
     "INSERT INTO roles VALUES ('3', 'Member')",
     'CREATE TABLE user_roles (user_id INTEGER, tenant_id INTEGER, role_id TEXT)',
@@ -117,6 +121,10 @@ it('import_legacy and export_legacy_catalog read a Diablo database', async () =>
   expect((await findGrant(db.knex, 'u-uid', 't-uid')).roleIds).toEqual(['3']);
   const { user } = await findLogin(db.knex, { userName: 'anna' });
   expect(user?.extra).toMatchObject({ enabled: false, tenant_id: 't-uid' });
+  expect(user?.extra.password).toMatch(/^\$6\$rounds=1000\$/);
+  expect(await passwords({ world, rounds: 1000 }).verify(user, 'as typed')).toBe(true);
+  expect((await findLogin(db.knex, { userName: 'nobody' })).user?.extra.password).toBeNull();
+  expect((await findLogin(db.knex, { userName: 'hashed' })).user?.extra.password).toBe(HASH);
   await runCommand('export_legacy_catalog', [path]);
   expect(printed).toEqual([
     'catalog.R.compute.internalURL = i',

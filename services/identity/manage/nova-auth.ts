@@ -8,6 +8,7 @@ import { addMember, grantRole } from '../repositories/grants.ts';
 import { createRole, listRoles } from '../repositories/roles.ts';
 import { createTenant } from '../repositories/tenants.ts';
 import { createUser } from '../repositories/users.ts';
+import { hashAll } from './hash-all.ts';
 
 /** What `nova-manage export auth` of an older nova writes. */
 interface NovaAuth {
@@ -41,9 +42,10 @@ export async function importNovaAuth(
     if (found === undefined) throw new Error(`${file}: there is no ${kind} "${name}"`);
     return found;
   };
-  // Hashed first: nothing but the database is waited for inside the transaction.
-  const hashes = new Map<string, string>();
-  for (const user of data.users) hashes.set(user.id, await deps.passwords.hash(user.password));
+  const hashes = await hashAll(
+    deps.passwords,
+    data.users.map(user => [user.id, user.password] as const),
+  );
 
   await db.transaction(async trx => {
     const tenants = new Map(data.tenants.map(tenant => [tenant.id, id()]));
