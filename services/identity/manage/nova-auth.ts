@@ -81,7 +81,7 @@ export async function importNovaAuth(
       const userId = known(users, 'user', item.user_id);
       for (const tenantId of memberships.get(userId) ?? []) {
         await createCredential(trx, {
-          access: `${tenantId}:${item.access_key}`.slice(0, 64),
+          access: `${tenantId}:${item.access_key}`,
           secret: item.secret_key,
           user_id: userId,
           tenant_id: tenantId,
