@@ -1,4 +1,4 @@
-import { run } from './run.ts';
+import { HOST_ENV, run } from './run.ts';
 
 /** Image tools get no more than this, whatever the image says (they read bytes that guests wrote). */
 export const IMAGE_TOOL_LIMITS = {
@@ -9,9 +9,19 @@ export const IMAGE_TOOL_LIMITS = {
   copyMs: 1_800_000,
 } as const;
 
-const quick = {
-  timeoutMs: IMAGE_TOOL_LIMITS.quickMs,
+/**
+ * qemu-img starts up to 64 threads where disks are slow. Each reserves a stack and perhaps an arena of addresses, which
+ * with usual sizes is more than the whole limit: it then dies now and then for no fault of the image.
+ */
+const lean = {
   memoryBytes: IMAGE_TOOL_LIMITS.memoryBytes,
+  stackBytes: 1024 ** 2,
+  env: { ...HOST_ENV, MALLOC_ARENA_MAX: '2' },
+};
+
+const quick = {
+  ...lean,
+  timeoutMs: IMAGE_TOOL_LIMITS.quickMs,
   cpuSeconds: IMAGE_TOOL_LIMITS.quickCpuSeconds,
 };
 
@@ -76,8 +86,8 @@ export async function convertDisk(options: {
       options.to,
     ],
     {
+      ...lean,
       timeoutMs: IMAGE_TOOL_LIMITS.copyMs,
-      memoryBytes: IMAGE_TOOL_LIMITS.memoryBytes,
       cpuSeconds: IMAGE_TOOL_LIMITS.copyCpuSeconds,
       ...(options.maxBytes === undefined ? {} : { fileBytes: options.maxBytes }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -11,6 +11,8 @@ export interface RunOptions {
   maxOutputBytes?: number;
   /** Address space limit (prlimit --as). */
   memoryBytes?: number;
+  /** Stack limit, of each thread (prlimit --stack). */
+  stackBytes?: number;
   /** Processor time limit in seconds (prlimit --cpu). */
   cpuSeconds?: number;
   /** Largest file it may write, in bytes (prlimit --fsize). */
@@ -127,6 +129,7 @@ const DRAIN_MS = 500;
 function limited(argv: readonly string[], options: RunOptions): readonly string[] {
   const limits: string[] = [];
   if (options.memoryBytes !== undefined) limits.push(`--as=${options.memoryBytes}`);
+  if (options.stackBytes !== undefined) limits.push(`--stack=${options.stackBytes}`);
   if (options.cpuSeconds !== undefined) limits.push(`--cpu=${options.cpuSeconds}`);
   if (options.fileBytes !== undefined) limits.push(`--fsize=${options.fileBytes}`);
   if (argv.length === 0) throw new Error('run: empty argument list');

@@ -21,6 +21,7 @@ import { imageDeclarations, startImageApi, startRegistry } from '@folsom/image';
 import { startNetwork } from '@folsom/network';
 import { createNetworks } from '@folsom/network/create-networks';
 import { novaFaultStatus } from '@folsom/nova/faults';
+import { createFloatingIps } from '@folsom/nova/floating-ip-blocks';
 import { novaOptions } from '@folsom/nova/options';
 import type { ScheduleRunArgs } from '@folsom/nova/rpc/scheduler';
 import { ensureService } from '@folsom/nova/services';
@@ -162,6 +163,15 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
       },
       networkDefaults(config.of(novaOptions)),
     );
+    // The recorder's two pools of floating addresses.
+    for (const [pool, base, count] of [
+      ['nova', '172.24.4.', 30],
+      ['test', '172.24.5.', 6],
+    ] as const) {
+      const from = pool === 'nova' ? 225 : 1;
+      const addresses = Array.from({ length: count }, (_none, at) => `${base}${from + at}`);
+      await createFloatingIps(nova, { addresses, pool, interface: 'eth0' }, world.clock.now());
+    }
     // In the order in which the recorder's services first reported.
     started.push(await startCert(parts));
     started.push(await startConsoleAuth(parts));

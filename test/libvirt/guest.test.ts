@@ -116,6 +116,46 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
       120_000,
     );
 
+    // A host that was switched off: with the option its guests run again.
+    await eventually(
+      () => ssh(address, 'echo mine > keep; sync'),
+      answer => answer.code === 0,
+      120_000,
+    );
+    await host.kill();
+    await host.virsh('destroy', 'instance-00000001');
+    await host.start({ extra: { resume_guests_state_on_host_boot: true } });
+    await eventually(
+      () => host.virsh('domstate', 'instance-00000001'),
+      text => text === 'running',
+    );
+    await eventually(
+      () => ssh(address, 'sync'),
+      answer => answer.code === 0,
+      120_000,
+    );
+
+    // The rescue system boots from a disk of its own, with the guest's beside it.
+    await act('rescue_instance', 'rescuing', 'rescued', { rescue_password: 'secret' });
+    const disks = await host.virsh('domblklist', 'instance-00000001');
+    expect(disks).toMatch(/vda\s+\S+\/disk\.rescue/);
+    expect(disks).toMatch(/vdb\s+\S+\/disk\n?$/m);
+    const rescued = await eventually(
+      () => ssh(address, 'ls', '-a', '; grep', 'vd', '/proc/partitions'),
+      answer => answer.code === 0,
+      120_000,
+    );
+    expect(rescued.stdout).not.toContain('keep');
+    expect(rescued.stdout).toContain('vdb');
+    await act('unrescue_instance', 'unrescuing', 'active');
+    expect((await host.virsh('domblklist', 'instance-00000001')).match(/disk\S*/g)).toEqual(['disk']);
+    const again = await eventually(
+      () => ssh(address, 'cat', 'keep'),
+      answer => answer.code === 0,
+      120_000,
+    );
+    expect(again.stdout).toBe('mine\n');
+
     await host.delete(uuid);
     expect(await host.virsh('list', '--all', '--name')).toBe('');
     expect(existsSync(join(host.dir, 'instances', 'instance-00000001'))).toBe(false);
