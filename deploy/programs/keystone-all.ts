@@ -2,8 +2,15 @@ import { hostname } from 'node:os';
 import { commonOptions, loadConfig } from '@folsom/config';
 import { createLogger, systemClock, systemRandom } from '@folsom/core';
 import { openDatabase } from '@folsom/db';
-import { identityOptions, keystoneSqlOptions, keystoneTokenOptions, startIdentity } from '@folsom/identity';
+import {
+  identityOptions,
+  keystoneOptions,
+  keystoneSqlOptions,
+  keystoneTokenOptions,
+  startIdentity,
+} from '@folsom/identity';
 import { rpcOptions } from '@folsom/rpc/options';
+import { tellReady } from '../on-ready.ts';
 import { programLog } from '../program-log.ts';
 import { runUntilSignal } from '../run.ts';
 
@@ -31,6 +38,10 @@ export async function main(argv: string[]): Promise<number> {
     : null;
   try {
     const service = await startIdentity({ config, db, bus, world, host: hostname() });
+    void tellReady(config.of(keystoneOptions).onready, {
+      log,
+      notifySocket: process.env.NOTIFY_SOCKET,
+    });
     log.info('ready', { public: service.addresses[0], admin: service.addresses[1] });
     return await runUntilSignal(service, log);
   } finally {

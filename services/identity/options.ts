@@ -7,7 +7,7 @@ export const keystoneOptions = options('DEFAULT', {
   public_port: port(5000, 'Port of the public API'),
   admin_port: port(35357, 'Port of the admin API'),
   compute_port: port(8774, 'Value of $(compute_port)s in endpoint templates'),
-  onready: str(null, 'Accepted; systemd learns readiness from the listening socket'),
+  onready: str(null, 'Command to run when both ports answer, or keystone.common.systemd'),
   auth_admin_prefix: str('', 'Accepted for compatibility'),
   max_param_size: int(64, 'Longest names and ids in a login', { min: 1 }),
   max_token_size: int(8192, 'Longest token', { min: 1 }),
