@@ -55,6 +55,27 @@ const VALUE_BYTES_MAX = 1024 * 1024;
 
 const md5 = (text: string): string => hash('md5', text, 'hex');
 
+/** Which servers are asked for a key (its md5), the first first, as swift's consistent hashing has it. */
+export function serverOrder(servers: readonly string[]): (key: string) => string[] {
+  const points: { at: string; server: string }[] = [];
+  for (const server of servers) {
+    for (let i = 0; i < POINTS_PER_SERVER; i++) points.push({ at: md5(`${server}-${i}`), server });
+  }
+  points.sort((a, b) => (a.at < b.at ? -1 : 1));
+  const wanted = Math.min(TRIES, servers.length);
+  return key => {
+    let position = points.findIndex(point => point.at > key);
+    if (position < 0) position = points.length;
+    const out: string[] = [];
+    for (let step = 0; step < points.length && out.length < wanted; step++) {
+      position = (position + 1) % points.length;
+      const { server } = points[position]!;
+      if (!out.includes(server)) out.push(server);
+    }
+    return out;
+  };
+}
+
 /**
  * memcached over its text protocol, keys spread over the servers as swift spreads them, so that original proxies
  * and ours share one cache. Values are JSON unless `serialization` says otherwise, as `memcache_serialization_support`
@@ -65,30 +86,15 @@ export function memcachedCache(
   servers: readonly string[],
   { clock, log, serialization = 2 }: { clock: Clock; log: Logger; serialization?: number },
 ): Cache {
-  const points: { at: string; server: string }[] = [];
-  for (const server of servers) {
-    for (let i = 0; i < POINTS_PER_SERVER; i++) points.push({ at: md5(`${server}-${i}`), server });
-  }
-  points.sort((a, b) => (a.at < b.at ? -1 : 1));
+  const order = serverOrder(servers);
   const connections = new Map(servers.map(server => [server, new MemcachedConnection(server, clock, log)]));
-
-  const serversFor = (key: string): MemcachedConnection[] => {
-    let position = points.findIndex(point => point.at > key);
-    if (position < 0) position = points.length;
-    const out: MemcachedConnection[] = [];
-    for (let step = 0; step < points.length && out.length < Math.min(TRIES, servers.length); step++) {
-      position = (position + 1) % points.length;
-      const connection = connections.get(points[position]!.server)!;
-      if (!out.includes(connection)) out.push(connection);
-    }
-    return out;
-  };
 
   const onFirst = async <T>(
     key: string,
     ask: (connection: MemcachedConnection) => Promise<T>,
   ): Promise<T | null> => {
-    for (const connection of serversFor(key)) {
+    for (const server of order(key)) {
+      const connection = connections.get(server)!;
       if (connection.resting()) continue;
       try {
         return await ask(connection);
