@@ -2,7 +2,8 @@ import { seededRandom } from '@folsom/core';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { type MariaDb, serverMissing, startMariaDb } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { commitReservations, type Limits, QUOTA_RESOURCES, reserve, usagesOf, withQuota } from './quotas.ts';
+import { type Limits, QUOTA_RESOURCES, usagesOf, withQuota } from './quotas.ts';
+import { commitReservations, reserve } from './reservations.ts';
 
 const NOW = Date.UTC(2012, 8, 27);
 const limits = Object.fromEntries(QUOTA_RESOURCES.map(name => [name, 10])) as Limits;

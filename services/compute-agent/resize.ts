@@ -4,7 +4,7 @@ import { moveFloatingIps } from '@folsom/nova/floating-ips';
 import { instanceRecord, instanceWire } from '@folsom/nova/instance-records';
 import { taskState, vmState } from '@folsom/nova/instance-state';
 import { createMigration, migrationById, updateMigration } from '@folsom/nova/migrations';
-import { commitReservations, rollbackReservations } from '@folsom/nova/quotas';
+import { commitReservations, rollbackReservations } from '@folsom/nova/reservations';
 import { computeContract, type MigrationArgs, type PrepResizeArgs } from '@folsom/nova/rpc/compute';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { computeFault } from './faults.ts';

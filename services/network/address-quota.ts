@@ -1,13 +1,8 @@
 import { isFault, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { networkFault } from '@folsom/nova/network-faults';
-import {
-  commitReservations,
-  defaultLimits,
-  limitsOf,
-  reserve,
-  rollbackReservations,
-} from '@folsom/nova/quotas';
+import { defaultLimits, limitsOf } from '@folsom/nova/quotas';
+import { commitReservations, reserve, rollbackReservations } from '@folsom/nova/reservations';
 import type { AddressQuota } from './addresses.ts';
 
 /**

@@ -2,7 +2,7 @@ import { type Fault, isFault, type RequestContext, type World } from '@folsom/co
 import type { Database } from '@folsom/db';
 import { taskState, vmState } from '@folsom/nova/instance-state';
 import { recordFault, tryUpdateInstance, type UpdateCondition } from '@folsom/nova/instances';
-import { rollbackReservations } from '@folsom/nova/quotas';
+import { rollbackReservations } from '@folsom/nova/reservations';
 import type { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { RequestSpec } from '@folsom/nova/rpc/wire';
 import type { Handlers, Notifier } from '@folsom/rpc';

@@ -2,7 +2,7 @@ import type { Config } from '@folsom/config';
 import { adminContext, type RunningService, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { novaOptions } from '@folsom/nova/options';
-import { expireReservations } from '@folsom/nova/quotas';
+import { expireReservations } from '@folsom/nova/reservations';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import { startHeartbeat } from '@folsom/nova/service-heartbeat';
 import { type Bus, createNotifier } from '@folsom/rpc';

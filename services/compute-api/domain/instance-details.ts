@@ -12,23 +12,9 @@ import { COLUMNS, type ListedRow } from './listing.ts';
 export type Addresses = Record<string, { version: number; addr: string }[]>;
 
 /** An instance with what its views need, whichever way it was read. */
-export interface ListedInstance {
-  id: number;
-  uuid: string;
-  display_name: string | null;
-  project_id: string | null;
-  user_id: string | null;
-  host: string | null;
-  vm_state: string;
-  task_state: string | null;
-  power_state: number | null;
-  image_ref: string;
-  key_name: string | null;
-  config_drive: string | null;
-  access_ip_v4: string | null;
-  access_ip_v6: string | null;
+export interface ListedInstance
+  extends Omit<ListedRow, 'auto_disk_config' | 'created_at' | 'updated_at' | 'instance_type_id'> {
   auto_disk_config: boolean | null;
-  progress: number | null;
   /** `2012-09-27T10:00:00Z` */
   created: string | null;
   updated: string | null;

@@ -4,7 +4,8 @@ import { extraSpecs, type FlavorRow, flavorByFlavorId, flavorsByIds, flavorWire 
 import type { InstanceRecord } from '@folsom/nova/instance-records';
 import { checkAction } from '@folsom/nova/instance-state';
 import { type MigrationRow, migrationByInstance, updateMigration } from '@folsom/nova/migrations';
-import { type Deltas, reserve, rollbackReservations } from '@folsom/nova/quotas';
+import type { Deltas } from '@folsom/nova/quotas';
+import { reserve, rollbackReservations } from '@folsom/nova/reservations';
 import { authorize, type Deps } from '../deps.ts';
 import { begin } from './actions.ts';
 import { targetOf } from './instances.ts';
