@@ -1,3 +1,4 @@
+import { floatingPools } from '@folsom/nova/floating-ips';
 import { authorizeExtension } from '../deps.ts';
 import { ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
@@ -18,8 +19,7 @@ export const extension: Extension = {
         },
         handle: async api => {
           authorizeExtension(api.deps, api.context, 'floating_ip_pools');
-          const pools = await api.deps.network.client.get_floating_pools(api.context, {});
-          return ok({ floating_ip_pools: pools.map(({ name }) => ({ name })) });
+          return ok({ floating_ip_pools: await floatingPools(api.deps.db) });
         },
       },
     },

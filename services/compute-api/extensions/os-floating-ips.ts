@@ -1,131 +1,67 @@
-import type { FloatingIpRow } from '@folsom/nova/floating-ips';
-import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
-import { fixedIpsOf } from '@folsom/nova/network-info';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
 import { actionBody } from '../core/server-actions.ts';
 import { serverOf } from '../core/server-lookup.ts';
 import { authorizeExtension } from '../deps.ts';
-import { bindFloatingIp, unbindFloatingIp } from '../domain/floating-ips.ts';
-import { type Answer, empty, ok } from '../http/answer.ts';
+import {
+  addFloatingIp,
+  allocateFloatingIp,
+  getFloatingIp,
+  type LeadingFloatingIp,
+  listFloatingIps,
+  releaseFloatingIp,
+  removeFloatingIp,
+} from '../domain/floating-ips.ts';
+import { empty, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, forbidden, notFound, tooLarge, translating } from '../http/faults.ts';
-import { type ApiRequest, isObject, type JsonObject, param, rowId } from '../http/request.ts';
+import { type ApiRequest, isObject, NAME_CHARS_MAX, param, rowId } from '../http/request.ts';
 
-const ADDRESS_CHARS_MAX = 255;
+const check = (api: ApiRequest) => authorizeExtension(api.deps, api.context, 'floating_ips');
 
-const attributes = {
-  id: 'id',
-  ip: 'ip',
-  pool: 'pool',
-  fixed_ip: 'fixed_ip',
-  instance_id: 'instance_id',
+const viewOf = (row: LeadingFloatingIp) => ({
+  instance_id: row.instance_uuid,
+  ip: row.address,
+  fixed_ip: row.fixed_address,
+  id: row.id,
+  pool: row.pool,
+});
+
+// The original wrote Python's word for nothing.
+const shown = (name: string) => (view: Record<string, unknown>) => String(view[name] ?? 'None');
+const element: XmlTemplate = {
+  tag: 'floating_ip',
+  attributes: Object.fromEntries(
+    ['id', 'ip', 'pool', 'fixed_ip', 'instance_id'].map(name => [name, shown(name)]),
+  ),
 };
-const xml: XmlTemplate = { tag: 'floating_ip', at: 'floating_ip', attributes };
 
-const authorized = (api: ApiRequest) => authorizeExtension(api.deps, api.context, 'floating_ips');
+const FAULTS = {
+  FloatingIpNotFound: () => notFound(),
+  FloatingIpNotFoundForAddress: () => notFound(),
+  FloatingIpNotAssociated: () => badRequest('Floating ip is not associated'),
+  CannotDisassociateAutoAssignedFloatingIP: () => forbidden('Cannot disassociate auto assigned floating ip'),
+  NotAuthorized: () => notFound(),
+};
 
-/** Addresses as users see them, with what they lead to: one question for all of them. */
-async function views(api: ApiRequest, rows: readonly FloatingIpRow[]): Promise<JsonObject[]> {
-  const ids = rows.flatMap(row => (row.fixed_ip_id === null ? [] : [row.fixed_ip_id]));
-  const found = ids.length === 0 ? [] : await api.deps.db.knex('fixed_ips').whereIn('id', ids);
-  const fixed = new Map(found.map(row => [row.id as number, row]));
-  return rows.map(row => {
-    const leadsTo = row.fixed_ip_id === null ? undefined : fixed.get(row.fixed_ip_id);
-    return {
-      id: row.id,
-      ip: row.address,
-      pool: row.pool,
-      fixed_ip: leadsTo?.address ?? null,
-      instance_id: leadsTo?.instance_uuid ?? null,
-    };
-  });
-}
-
-/** The address of the path, if it is the caller's. @throws 404 */
-async function mine(api: ApiRequest): Promise<FloatingIpRow> {
+function idOf(api: ApiRequest): number {
   const id = rowId(param(api, 'id'));
   if (id === undefined) throw notFound();
-  const row = await translating({ FloatingIpNotFound: () => notFound() }, () =>
-    api.deps.network.client.get_floating_ip(api.context, { id }),
-  );
-  if (!api.context.isAdmin && row.project_id !== api.context.projectId) throw notFound();
-  return row;
+  return id;
 }
 
-async function create(api: ApiRequest): Promise<Answer> {
-  authorized(api);
-  const pool = isObject(api.body) && typeof api.body.pool === 'string' ? api.body.pool : null;
-  const { client } = api.deps.network;
-  const address = await translating(
-    {
-      NoMoreFloatingIps: () =>
-        notFound(pool === null ? 'No more floating ips available.' : `No more floating ips in pool ${pool}.`),
-      FloatingIpLimitExceeded: error => tooLarge(error.message),
-    },
-    () => client.allocate_floating_ip(api.context, { project_id: api.context.projectId ?? '', pool }),
-  );
-  const row = await client.get_floating_ip_by_address(api.context, { address });
-  return ok({ floating_ip: (await views(api, [row]))[0] });
+function poolOf(body: unknown): string | null {
+  const pool = isObject(body) ? (body.pool ?? null) : null;
+  if (pool !== null && (typeof pool !== 'string' || pool.length > NAME_CHARS_MAX)) throw badRequest();
+  return pool;
 }
-
-async function remove(api: ApiRequest): Promise<Answer> {
-  authorized(api);
-  const row = await mine(api);
-  if (row.fixed_ip_id !== null) await unbind(api, row.address);
-  await translating({ NotAuthorized: () => forbidden() }, () =>
-    api.deps.network.client.deallocate_floating_ip(api.context, { address: row.address }),
-  );
-  return empty();
-}
-
-const unbind = (api: ApiRequest, address: string): Promise<void> =>
-  translating(
-    {
-      NotAuthorized: () => forbidden(),
-      FloatingIpNotAssociated: () => badRequest('Floating ip is not associated'),
-      CannotDisassociateAutoAssignedFloatingIP: () =>
-        forbidden('Cannot disassociate auto assigned floating ip'),
-    },
-    () => unbindFloatingIp(api.deps, api.context, address),
-  );
 
 function addressOf(api: ApiRequest, action: string): string {
   const body = actionBody(api, action);
   if (!isObject(body)) throw badRequest('Missing parameter dict');
-  if (!('address' in body)) throw badRequest('Address not specified');
-  return String(body.address).slice(0, ADDRESS_CHARS_MAX);
-}
-
-async function add(api: ApiRequest): Promise<Answer> {
-  authorized(api);
-  const address = addressOf(api, 'addFloatingIp');
-  const instance = await serverOf(api);
-  const network = await cachedNetworkInfo(api.deps.db, instance.uuid);
-  if (network.length === 0) throw badRequest('No nw_info cache associated with instance');
-  const [fixed] = fixedIpsOf(network);
-  if (!fixed?.address) throw badRequest('No fixed ips associated to instance');
-  try {
-    await bindFloatingIp(api.deps, api.context, instance, { floating: address, fixed: fixed.address });
-  } catch (error) {
-    api.deps.log.info('cannot associate a floating address', { instance: instance.uuid, error });
-    const missing = (error as Error).name === 'NoFloatingIpInterface';
-    throw badRequest(
-      missing ? 'l3driver call to add floating ip failed' : 'Error. Unable to associate floating ip',
-    );
-  }
-  return empty();
-}
-
-async function take(api: ApiRequest): Promise<Answer> {
-  authorized(api);
-  const address = addressOf(api, 'removeFloatingIp');
-  const instance = await serverOf(api);
-  const leadsTo = await translating({ FloatingIpNotFoundForAddress: () => notFound() }, () =>
-    api.deps.network.client.get_instance_id_by_floating_address(api.context, { address }),
-  );
-  if (leadsTo !== instance.uuid) return empty(404);
-  await unbind(api, address);
-  return empty();
+  const { address } = body;
+  if (address === undefined) throw badRequest('Address not specified');
+  if (typeof address !== 'string' || address.length > NAME_CHARS_MAX) throw notFound();
+  return address;
 }
 
 export const extension: Extension = {
@@ -134,30 +70,73 @@ export const extension: Extension = {
   namespace: 'http://docs.openstack.org/compute/ext/floating_ips/api/v1.1',
   updated: '2011-06-16T00:00:00+00:00',
   description: 'Floating IPs support',
-  actions: { servers: { addFloatingIp: { handle: add }, removeFloatingIp: { handle: take } } },
   resources: [
     {
       path: 'os-floating-ips',
       index: {
-        xml: {
-          tag: 'floating_ips',
-          children: [{ tag: 'floating_ip', at: 'floating_ips', attributes }],
-        },
+        xml: { tag: 'floating_ips', children: [{ ...element, at: 'floating_ips' }] },
         handle: async api => {
-          authorized(api);
-          const rows = await api.deps.network.client.get_floating_ips_by_project(api.context, {});
-          return ok({ floating_ips: await views(api, rows) });
+          check(api);
+          return ok({ floating_ips: (await listFloatingIps(api.deps, api.context)).map(viewOf) });
         },
       },
       show: {
-        xml,
+        xml: { ...element, at: 'floating_ip' },
         handle: async api => {
-          authorized(api);
-          return ok({ floating_ip: (await views(api, [await mine(api)]))[0] });
+          check(api);
+          const id = idOf(api);
+          const row = await translating(FAULTS, () => getFloatingIp(api.deps, api.context, id));
+          return ok({ floating_ip: viewOf(row) });
         },
       },
-      create: { xml, body: false, handle: create },
-      delete: { handle: remove },
+      create: {
+        body: false,
+        xml: { ...element, at: 'floating_ip' },
+        handle: async api => {
+          check(api);
+          const pool = poolOf(api.body);
+          const none = pool === null ? 'available.' : `in pool ${pool}.`;
+          const row = await translating(
+            {
+              NoMoreFloatingIps: () => notFound(`No more floating ips ${none}`),
+              FloatingIpLimitExceeded: error => tooLarge(error.message, 0),
+            },
+            () => allocateFloatingIp(api.deps, api.context, pool),
+          );
+          return ok({ floating_ip: viewOf(row) });
+        },
+      },
+      delete: {
+        handle: async api => {
+          check(api);
+          const id = idOf(api);
+          await translating(FAULTS, () => releaseFloatingIp(api.deps, api.context, id));
+          return empty();
+        },
+      },
     },
   ],
+  actions: {
+    servers: {
+      addFloatingIp: {
+        handle: async api => {
+          check(api);
+          const address = addressOf(api, 'addFloatingIp');
+          await addFloatingIp(api.deps, api.context, await serverOf(api), address);
+          return empty();
+        },
+      },
+      removeFloatingIp: {
+        handle: async api => {
+          check(api);
+          const address = addressOf(api, 'removeFloatingIp');
+          const instance = await serverOf(api);
+          const removed = await translating(FAULTS, () =>
+            removeFloatingIp(api.deps, api.context, instance, address),
+          );
+          return empty(removed ? 202 : 404);
+        },
+      },
+    },
+  },
 };
