@@ -159,6 +159,10 @@ export abstract class DbFile<Row> {
     return at !== undefined && at.ino === this.inode;
   }
 
+  get isOpen(): boolean {
+    return this.sqlite.open;
+  }
+
   /** May be called twice. */
   close(): void {
     if (this.sqlite.open) this.sqlite.close();

@@ -57,7 +57,9 @@ const textOf = (rows: readonly (ListedObject | ListedContainer)[]): string => {
   return out;
 };
 
-export function objectsAsJson(rows: readonly ListedObject[]): string {
+export const objectsAsJson = (rows: readonly ListedObject[]): string => `[${objectJsonItems(rows)}]`;
+
+export function objectJsonItems(rows: readonly ListedObject[]): string {
   const parts: string[] = [];
   for (const [name, createdAt, size, contentType, etag] of rows) {
     parts.push(
@@ -66,18 +68,24 @@ export function objectsAsJson(rows: readonly ListedObject[]): string {
         : `{"hash": ${asciiJson(etag)}, "last_modified": "${listingTime(createdAt)}", "bytes": ${size}, "name": ${asciiJson(name)}, "content_type": ${asciiJson(contentType)}}`,
     );
   }
-  return `[${parts.join(', ')}]`;
+  return parts.join(', ');
 }
 
-export function objectsAsXml(rows: readonly ListedObject[], container: string): string {
-  let out = `<?xml version="1.0" encoding="UTF-8"?>\n<container name=${xmlAttribute(container)}>`;
+export const objectsAsXml = (rows: readonly ListedObject[], container: string): string =>
+  `${objectXmlStart(container)}${objectXmlItems(rows)}</container>`;
+
+export const objectXmlStart = (container: string): string =>
+  `<?xml version="1.0" encoding="UTF-8"?>\n<container name=${xmlAttribute(container)}>`;
+
+export function objectXmlItems(rows: readonly ListedObject[]): string {
+  let out = '';
   for (const [name, createdAt, size, contentType, etag] of rows) {
     out +=
       contentType === null
         ? `<subdir name=${xmlAttribute(name)}><name>${xmlText(name)}</name></subdir>`
         : `<object><name>${xmlText(name)}</name><hash>${xmlText(etag)}</hash><bytes>${size}</bytes><content_type>${xmlText(contentType)}</content_type><last_modified>${listingTime(createdAt)}</last_modified></object>`;
   }
-  return `${out}</container>`;
+  return out;
 }
 
 export const objectsAsText = (rows: readonly ListedObject[]): string => textOf(rows);

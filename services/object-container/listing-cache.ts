@@ -8,7 +8,7 @@ const LISTING_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Listings as they were last sent, for as long as nothing changes in their databases. */
 export interface ListingCache {
-  get(db: ContainerDb, query: string, make: () => string): Buffer;
+  get(db: ContainerDb, query: string, make: () => Promise<string>): Promise<Buffer>;
 }
 
 export function listingCache(): ListingCache {
@@ -17,13 +17,16 @@ export function listingCache(): ListingCache {
     sizeCalculation: ({ body }) => body.length + 256,
   });
   return {
-    get: (db, query, make) => {
+    get: async (db, query, make) => {
       const key = `${db.path} ${query}`;
       const version = db.version();
       const known = kept.get(key);
       if (known && known.db === db && known.version === version) return known.body;
-      const body = Buffer.from(make());
-      if (body.length <= LISTING_BYTES_MAX) kept.set(key, { db, version, body });
+      const body = Buffer.from(await make());
+      // Not if something changed while it was made.
+      if (body.length <= LISTING_BYTES_MAX && db.isOpen && db.version() === version) {
+        kept.set(key, { db, version, body });
+      }
       return body;
     },
   };

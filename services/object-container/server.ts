@@ -1,5 +1,5 @@
 import type { RunningService } from '@folsom/core';
-import { ContainerDb, type ContainerStat, type ListedObject } from '@folsom/swift/db-container';
+import { ContainerDb, type ContainerStat } from '@folsom/swift/db-container';
 import {
   type DbHandler,
   type DbRequest,
@@ -13,13 +13,12 @@ import {
 } from '@folsom/swift/db-server';
 import { answer, type Headers, quotePath, type ServerResponse } from '@folsom/swift/http-message';
 import { createInternalClient, internalText } from '@folsom/swift/internal-client';
-import { objectsAsJson, objectsAsText, objectsAsXml } from '@folsom/swift/listing-format';
-import { type ListingType, listingType, readListingQuery } from '@folsom/swift/listing-request';
-import { type ListingQuery, listRows, plainBounds, prepareListing } from '@folsom/swift/listing-rows';
+import { listingType, readListingQuery } from '@folsom/swift/listing-request';
 import type { ConfSection } from '@folsom/swift/swift-conf';
 import { syncToProblem } from '@folsom/swift/sync-to';
 import { normalizeTimestamp } from '@folsom/swift/timestamps';
 
+import { listingText } from './listing.ts';
 import { listingCache } from './listing-cache.ts';
 
 /** What only container-server.conf has. */
@@ -54,20 +53,6 @@ const statHeaders = (stat: ContainerStat): Headers =>
   ]);
 
 type Request = DbRequest<ContainerDb>;
-
-/** A listing in the type asked for. Undelimited ones, which may be large, are put together by SQLite itself. */
-function listingText(db: ContainerDb, listing: ListingQuery, type: ListingType, container: string): string {
-  const { delimiter } = prepareListing(listing);
-  if (!delimiter && type === 'text/plain') return db.textFrom(plainBounds(listing), listing.limit);
-  if (!delimiter && type === 'application/json') return db.jsonFrom(plainBounds(listing), listing.limit);
-  const rows = listRows<ListedObject>(
-    listing,
-    (bounds, limit) => (delimiter ? db.rowsFrom(bounds, limit) : db.allFrom(bounds, limit)),
-    name => [name, '0', 0, null, ''],
-  );
-  if (type === 'application/json') return objectsAsJson(rows);
-  return type.endsWith('/xml') ? objectsAsXml(rows, container) : objectsAsText(rows);
-}
 
 /** Starts swift's container server: the objects of each container. */
 export async function startContainerServer(options: ContainerServerOptions): Promise<RunningService> {
@@ -255,7 +240,9 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     const type = listingType(query, http);
     const headers = statHeaders(stat);
     for (const [name, value] of metadataHeaders(db.metadata(stat), isSaved)) headers.set(name, value);
-    const text = listings.get(db, `${type} ${query}`, () => listingText(db, listing, type, container!));
+    const text = await listings.get(db, `${type} ${query}`, () =>
+      listingText(open, listing, type, container!),
+    );
     if (text.length === 0) return answer(204, http, { headers });
     headers.set('content-type', `${type}; charset=utf-8`);
     headers.set('content-length', String(text.length));
