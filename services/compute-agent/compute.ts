@@ -14,6 +14,7 @@ import { cleanDeletedAfterMove, cleanRunningDeleted, reclaimSoftDeleted } from '
 import type { ComputeDriver, Guest } from './driver.ts';
 import { computeHandlers } from './handlers.ts';
 import type { ImageClient } from './image-client.ts';
+import { adoptArrivals } from './live-migration.ts';
 import { usageNotifier } from './notifications.ts';
 import { resumeGuests, syncPowerStates } from './power-sync.ts';
 import { expireBuilds, expireLostBuilds, recoverInterrupted, repeatDeletions } from './recovery.ts';
@@ -117,6 +118,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     await driver.repairCards().catch(error => log.warn('cannot look after cards', { error }));
     await repeatDeletions(seam, now, ABANDONED_MS);
     await confirmOldResizes(seam);
+    await adoptArrivals(seam);
     await cleanDeletedAfterMove(seam, lookedAt);
     if (runs % Math.max(settings.running_deleted_instance_poll_interval, 1) === 0)
       await cleanRunningDeleted(seam);

@@ -1,6 +1,7 @@
-import { isFault, type RequestContext } from '@folsom/core';
+import { adminContext, isFault, type RequestContext } from '@folsom/core';
 import { moveFloatingIps } from '@folsom/nova/floating-ips';
-import { taskState, vmState } from '@folsom/nova/instance-state';
+import { instanceWire } from '@folsom/nova/instance-records';
+import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import type { InstanceWire } from '@folsom/nova/rpc/wire';
 import type { TargetCheck } from './driver.ts';
@@ -145,4 +146,35 @@ export async function undoArrival(seam: ComputeSeam, context: RequestContext, uu
   await seam.network.setupOnHost(context, networked(guest), seam.host, true).catch(error => {
     if (!isFault(error, 'InstanceNotFound')) throw error;
   });
+}
+
+/** Instances in migration looked at in one run. */
+const PAGE = 500;
+
+/**
+ * On the destination: guests that run here although the database still has them migrating from elsewhere. Their source
+ * died before it could say so; what it has left of them is its to remove once it is back.
+ */
+export async function adoptArrivals(seam: ComputeSeam): Promise<void> {
+  const rows = (await seam.db
+    .knex('instances')
+    .where({ deleted: 0, task_state: taskState.migrating })
+    .whereNot('host', seam.host)
+    .limit(PAGE)
+    .select('uuid')) as { uuid: string }[];
+  if (rows.length === 0) return;
+  const present = new Set(await seam.driver.listGuests());
+  for (const { uuid } of rows) {
+    const guest = await guestOf(seam, uuid).catch(() => undefined);
+    if (guest === undefined || !present.has(guest.name)) continue;
+    // While it is on its way it stands still here.
+    if ((await powerStateOf(seam, guest)) !== powerState.running) continue;
+    const context = adminContext();
+    await finishArrival(seam, context, uuid);
+    seam.log.warn('took over a guest whose migration nobody finished', { instance: uuid, from: guest.host });
+    const instance = instanceWire(guest, seam.settings.instance_name_template);
+    await computeContract
+      .client(seam.bus)
+      .rollback_live_migration_at_destination(context, { instance }, { host: guest.host ?? '' });
+  }
 }

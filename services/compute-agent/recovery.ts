@@ -138,6 +138,12 @@ const revert: Fate = async (seam, context, guest) => {
   await again(seam, context, { instance, migration_id: migration.id, reservations: null });
 };
 
+/** A guest that is here still did not move; one that is not is taken over by the host that has it. */
+const migration: Fate = async (seam, context, guest) => {
+  if ((await powerStateOf(seam, guest)) === powerState.noState) return;
+  await dropped(seam, context, guest);
+};
+
 const fates: Record<string, Fate> = {
   [taskState.deleting]: (seam, context, guest) => terminateInstance(seam, context, guest.uuid),
   [taskState.poweringOff]: (seam, context, guest) =>
@@ -169,7 +175,7 @@ const fates: Record<string, Fate> = {
   [taskState.resizeMigrated]: resize,
   [taskState.resizeFinish]: resize,
   [taskState.resizeReverting]: revert,
-  [taskState.migrating]: dropped,
+  [taskState.migrating]: migration,
 };
 
 /**

@@ -71,6 +71,10 @@ const beginResize = async (uuid: string) => {
     { host: 'node2' },
   );
 };
+const guestNamed = async (uuid: string) => {
+  const { id } = await db.knex('instances').where({ uuid }).first('id');
+  return { uuid, name: `instance-${Number(id).toString(16).padStart(8, '0')}` };
+};
 const lastMigration = (uuid: string) =>
   db.knex('migrations').where({ instance_uuid: uuid }).orderBy('id', 'desc').first();
 const eventually = (question: () => Promise<unknown>, wanted: unknown) =>
@@ -129,6 +133,36 @@ describe('a live migration', () => {
     await eventually(async () => cleared, [uuid]);
     expect(await guests()).toEqual([['instance-00000001'], []]);
     expect(await db.knex('instance_faults').first()).toMatchObject({ message: 'NovaException' });
+  });
+
+  it('whose source died when the guest had just moved is finished by the destination', async () => {
+    const uuid = await boot();
+    let reached = () => {};
+    const gone = new Promise<void>(resolve => {
+      reached = resolve;
+    });
+    // The process "dies": nothing after this step happens.
+    observe = (operation, step) => {
+      if (`${operation}:${step}` !== 'live_migration:arrive') return;
+      reached();
+      return new Promise<void>(() => {});
+    };
+    await migrate(uuid);
+    await gone;
+    bus.crash(services.node1!.served);
+    await drivers.node2.finishArrival((await guestNamed(uuid)) as never, []);
+    const cleared: string[] = [];
+    const { destroy } = drivers.node1;
+    drivers.node1.destroy = async (guest, ...rest) => {
+      cleared.push(guest.uuid);
+      await destroy(guest, ...rest);
+    };
+    // This hypervisor really knows what it has.
+    drivers.node1.init = async () => {};
+    await compute('node1');
+    await services.node2!.tick();
+    expect(await until(db, uuid, active)).toMatchObject({ host: 'node2' });
+    await eventually(async () => cleared, [uuid]);
   });
 
   it('that is asked of the source is refused with its reason', async () => {
