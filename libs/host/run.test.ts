@@ -20,7 +20,7 @@ it('passes arguments untouched by any shell', async () => {
   expect((await run(['printf', '%s', odd], { timeoutMs: 30_000 })).stdout).toBe(odd);
 });
 
-it('fails clearly on an exit code that is not allowed and hides secrets', async () => {
+it('73: CVE-2014-7230: fails clearly on an exit code that is not allowed and hides secrets', async () => {
   const error = await failure(run(['ls', '/no/such/MARK'], { timeoutMs: 30_000, secrets: ['MARK'] }));
   expect(error).toMatchObject({ name: 'ProcessExecutionError', values: { exit_code: 2 } });
   expect(JSON.stringify([error.message, error.values])).not.toContain('MARK');

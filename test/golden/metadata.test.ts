@@ -117,7 +117,7 @@ describe.skipIf(recorded.length === 0)('metadata as recorded from the original',
     }
   });
 
-  it('CVE-2013-6419: believes no header about who asks unless told to', async () => {
+  it('65: CVE-2013-6419: believes no header about who asks unless told to', async () => {
     const exchange = recorded.find(one => one.slug.startsWith('052'))!.exchanges[0]!;
     expect((await ask(service, exchange)).status).toBe(200);
     expect((await ask(plain, exchange)).status).toBe(404);
