@@ -12,6 +12,12 @@ import { openBus } from '../nova-daemon.ts';
  */
 export async function main(argv: string[]): Promise<number> {
   const [action, , address] = argv.filter(word => !word.startsWith('--'));
+  if (argv.includes('-h') || argv.includes('--help')) {
+    process.stdout.write(
+      'Usage: nova-dhcpbridge add|old|del MAC ADDRESS [HOSTNAME]\n       nova-dhcpbridge init\n',
+    );
+    return 0;
+  }
   // A renewed lease was told about when it was new.
   if (action === 'old') return 0;
   const log = createLogger({ level: 'warn', fields: { service: 'nova-dhcpbridge' } });

@@ -8,8 +8,12 @@ import { objectReport } from '../swift-tools/object-info.ts';
 /** swift-object-info: what an object file says of itself, and whether it is true. */
 export async function main(argv: string[]): Promise<number> {
   const [file, option, folder] = argv;
-  if (file === undefined) {
+  if (file === undefined || /^(-h|--help)$/.test(file)) {
     process.stdout.write('Usage: swift-object-info OBJECT_FILE\n');
+    return file === undefined ? 1 : 0;
+  }
+  if (!existsSync(file)) {
+    process.stderr.write(`swift-object-info: there is no file ${file}\n`);
     return 1;
   }
   const swiftDir = option === '--swiftdir' && folder !== undefined ? folder : '/etc/swift';

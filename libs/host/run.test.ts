@@ -49,6 +49,23 @@ it('holds a program to its memory and processor time', async () => {
   expect((await failure(cpu)).message).toMatch(/Killed by SIG(XCPU|KILL)/);
 });
 
+it('leaves a program of many threads its address space for what it uses', async () => {
+  const program = [
+    'import threading',
+    'threading.stack_size(8 * 1024 * 1024)',
+    'gate = threading.Barrier(65)',
+    'def work():',
+    '    kept = [bytearray(100_000) for _ in range(4)]',
+    '    gate.wait()',
+    'threads = [threading.Thread(target=work, daemon=True) for _ in range(64)]',
+    'for thread in threads: thread.start()',
+    'gate.wait()',
+    "print('all')",
+  ].join('\n');
+  const done = await run(['python3', '-c', program], { timeoutMs: 30_000, memoryBytes: 1024 ** 3 });
+  expect(done.stdout).toBe('all\n');
+});
+
 it('inherits nothing from our environment', async () => {
   const { stdout } = await run(['env'], { timeoutMs: 30_000 });
   expect(

@@ -43,6 +43,12 @@ export const HOST_ENV: Readonly<Record<string, string>> = {
   HOME: '/root',
 };
 
+/**
+ * glibc sets 64 MiB of address space aside for every thread that allocates: under a limit of address space a program with
+ * many threads (`qemu-img convert` with compression) would end for want of what it never uses.
+ */
+const FEW_ARENAS = { MALLOC_ARENA_MAX: '2' };
+
 const fault = catalogue(
   {
     ProcessExecutionError: {
@@ -73,7 +79,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
       });
     if (options.signal?.aborted) return reject(failure('Aborted before start.', '-', '', ''));
     const child = spawn(command[0]!, command.slice(1), {
-      env: { ...(options.env ?? HOST_ENV) },
+      env: { ...(options.env ?? HOST_ENV), ...(options.memoryBytes === undefined ? {} : FEW_ARENAS) },
       cwd: options.cwd,
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });

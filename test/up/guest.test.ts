@@ -49,6 +49,20 @@ describe.skipIf(!possible)("folsom up with real guests, used with today's openst
       await new Promise(resolve => setTimeout(resolve, 500));
     }
   };
+  const key = () => join(dir, 'me.pem');
+  /** What a command in the guest says, as soon as it answers. */
+  const ssh = (address: string, command: string) =>
+    eventually('ssh answers', 120, async () => {
+      const done = await host.exec(
+        [
+          'ssh',
+          ...['-i', key(), '-l', 'cirros', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=5'],
+          ...['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', address, command],
+        ],
+        { timeoutMs: 20_000 },
+      );
+      return done.code === 0 ? done.stdout : undefined;
+    });
   const up = async () => {
     cloud = await startProgram('folsom', ['up', '--state-dir', state(), '--compute-driver', 'libvirt'], {
       logFile: join(dir, 'terminal.log'),
@@ -98,9 +112,8 @@ describe.skipIf(!possible)("folsom up with real guests, used with today's openst
   it(
     'boots a guest that answers ssh, and shows its log',
     async () => {
-      const key = join(dir, 'me.pem');
-      await writeFile(key, await openstack('keypair', 'create', 'me'));
-      await chmod(key, 0o600);
+      await writeFile(key(), await openstack('keypair', 'create', 'me'));
+      await chmod(key(), 0o600);
       await openstack('security', 'group', 'rule', 'create', '--proto', 'tcp', '--dst-port', '22', 'default');
       await openstack(
         'flavor',
@@ -133,18 +146,7 @@ describe.skipIf(!possible)("folsom up with real guests, used with today's openst
       };
       expect(shown.status).toBe('ACTIVE');
       const address = /\d+\.\d+\.\d+\.\d+/.exec(JSON.stringify(shown.addresses))![0];
-      const said = await eventually('ssh answers', 120, async () => {
-        const ssh = await host.exec(
-          [
-            'ssh',
-            ...['-i', key, '-l', 'cirros', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=5'],
-            ...['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', address, 'hostname'],
-          ],
-          { timeoutMs: 20_000 },
-        );
-        return ssh.code === 0 ? ssh.stdout : undefined;
-      });
-      expect(said.trim()).toBe('first');
+      expect((await ssh(address, 'hostname')).trim()).toBe('first');
       expect(await openstack('console', 'log', 'show', 'first')).toContain('login:');
     },
     5 * MINUTE_MS,
@@ -163,6 +165,31 @@ describe.skipIf(!possible)("folsom up with real guests, used with today's openst
       expect(running.stdout.trim()).toMatch(/^instance-/);
     },
     2 * MINUTE_MS,
+  );
+
+  it(
+    'brings everything back after a restart of the machine',
+    async () => {
+      cloud.kill('SIGKILL');
+      await cloud.exited;
+      const { stdout } = await host.exec(['ip', 'netns', 'pids', host.name]);
+      for (const pid of stdout.split('\n').map(Number).filter(Boolean)) {
+        const program = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
+        if (/^(qemu|dnsmasq|libvirtd|virtlogd)/.test(program)) process.kill(pid, 'SIGKILL');
+      }
+      await host.exec(['ip', 'link', 'delete', 'br100']);
+      for (const table of ['filter', 'nat', 'mangle']) {
+        await host.exec(['iptables', '-t', table, '-F']);
+        await host.exec(['iptables', '-t', table, '-X']);
+      }
+      await host.exec(['find', '/run/libvirt', '-mindepth', '1', '-delete']);
+      await up();
+      expect(await openstack('server', 'list', '-f', 'value', '-c', 'Name', '-c', 'Status')).toBe(
+        'first ACTIVE\n',
+      );
+      expect((await ssh('10.0.0.2', 'hostname')).trim()).toBe('first');
+    },
+    4 * MINUTE_MS,
   );
 
   it(

@@ -91,6 +91,9 @@ const CALL_MS = 180_000;
 /** Disks and memory of a large guest over a slow network. */
 const MIGRATION_MS = 4 * 3_600_000;
 
+/** A thread holds one answer at a time, and little of that. */
+const HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 };
+
 export interface ConnectionOptions {
   uri: string;
   host: string;
@@ -108,7 +111,10 @@ export function libvirtConnection(options: ConnectionOptions): LibvirtConnection
   let closed = false;
 
   const start = (): Thread => {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { uri } });
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: { uri },
+      resourceLimits: HEAP,
+    });
     const thread: Thread = { worker, pending: new Map() };
     worker.unref();
     worker.on('message', ([id, error, result]: [number, { message: string; code: number } | null, never]) => {
