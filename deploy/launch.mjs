@@ -17,10 +17,9 @@ export async function launch(program) {
   }
   // Compiled code is kept between runs: it halves the start-up time.
   enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)));
-  // Whoever read what is printed has seen enough (`| head`).
+  // Whoever read the output has had enough (`| head`): a service goes on without, a command ends in a moment anyhow.
   process.stdout.on('error', error => {
     if (error.code !== 'EPIPE') throw error;
-    process.exit(0);
   });
   try {
     const { main } = await import(`./programs/${program}.ts`);

@@ -57,6 +57,7 @@ export async function logs(layout: Layout, follow: boolean): Promise<number> {
     throw error;
   }
   if (!follow) return 0;
+  process.stdout.once('error', () => process.exit(0));
   let work = Promise.resolve();
   const watcher = watch(layout.log, () => {
     work = work.then(copy, () => {});

@@ -3,7 +3,7 @@ import { startCert } from '@folsom/cert';
 import { chooseDriver, imageClient, startCompute } from '@folsom/compute-agent';
 import { startComputeApi } from '@folsom/compute-api';
 import { novaPolicy } from '@folsom/compute-api/default-policy';
-import { startConsoleAuth, startNovncProxy } from '@folsom/console';
+import { startConsoleAuth, startNovncProxy, startXvpVncProxy } from '@folsom/console';
 import { startConsole } from '@folsom/console/console';
 import { adminContext, type RunningService } from '@folsom/core';
 import { ensureLibvirtd } from '@folsom/host/libvirtd';
@@ -58,6 +58,7 @@ export async function startComputePart(
   );
   started(await startMetadata(common));
   started(await startNovncProxy({ config, bus, world }));
+  started(await startXvpVncProxy({ config, bus, world }));
 }
 
 /** The network of the guests, made at the first start. */

@@ -44,6 +44,9 @@ export function novaConfig(
       novncproxy_host: hostIp,
       novncproxy_port: ports.novncproxy,
       novncproxy_base_url: `http://${hostIp}:${ports.novncproxy}/vnc_auto.html`,
+      xvpvncproxy_host: hostIp,
+      xvpvncproxy_port: ports.xvpvncproxy,
+      xvpvncproxy_base_url: `http://${hostIp}:${ports.xvpvncproxy}/console`,
       vncserver_listen: '127.0.0.1',
       vncserver_proxyclient_address: '127.0.0.1',
       // One machine: heartbeats and clean-ups may be quick.

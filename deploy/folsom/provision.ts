@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { run } from '@folsom/host';
 import type { Print } from './commands.ts';
+import { CannotStart } from './preflight.ts';
 
 /** Programs real guests need, each with the Debian package that brings it. */
 const NEEDED: Record<string, string> = {
@@ -64,7 +65,7 @@ export async function provision(wanted: 'auto' | ComputeDriver, print: Print): P
 }
 
 function give(wanted: 'auto' | ComputeDriver, reason: string): Provisioned {
-  if (wanted === 'libvirt') throw new Error(`no libvirt: ${reason}`);
+  if (wanted === 'libvirt') throw new CannotStart(`no libvirt: ${reason}`);
   return { driver: 'fake', why: `FAKE, no virtual machine really runs; ${reason}` };
 }
 

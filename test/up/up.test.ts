@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HOST_ENV, run } from '@folsom/host';
-import { type RunningProgram, runProgram, startProgram } from '@folsom/testing';
+import { programArgv, type RunningProgram, runProgram, startProgram } from '@folsom/testing';
 import { eventually } from '@folsom/testing/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -96,6 +96,14 @@ describe('folsom up', () => {
     expect(shown.stdout).toMatch(new RegExp(`^keystone.* up .*127\\.0\\.0\\.1:${5000 + OFFSET}`, 'm'));
     expect(shown.stdout).not.toMatch(/ down /);
     expect(shown.stdout).toMatch(/memory \d+ MB/);
+    for (const name of [
+      'nova-novncproxy',
+      'nova-xvpvncproxy',
+      'nova-cert',
+      'nova-api-metadata',
+      'object-storage',
+    ])
+      expect(shown.stdout).toMatch(new RegExp(`^${name} .* up `, 'm'));
     const listed = await runProgram('nova-manage', [
       '--config-file',
       join(state(), 'etc', 'nova.conf'),
@@ -270,6 +278,13 @@ describe('folsom up', () => {
     const shown = await folsom('status', '--state-dir', state());
     expect(shown.stdout).not.toMatch(/nova|object-storage/);
     await cloud!.stop();
+  });
+
+  it('bears a reader that has had enough', async () => {
+    const doctor = programArgv('folsom', ['doctor', '--state-dir', join(dir, 'none')]);
+    const done = await run(['sh', '-c', '"$@" | head -n 1', 'sh', ...doctor], { timeoutMs: 60_000 });
+    expect(done.stdout.trim().split('\n')).toHaveLength(1);
+    expect(done.stderr).toBe('');
   });
 
   it('down --purge removes a cloud and nothing else', async () => {
