@@ -50,11 +50,11 @@ export function describeBus(name: string, harness: BusHarness): void {
       await harness.start();
       caller = made();
       await caller.ready();
-    }, 120_000);
+    }, 240_000);
     afterAll(async () => {
       for (const bus of buses) await bus.close();
       await harness.stop();
-    }, 120_000);
+    }, 240_000);
 
     it('answers a call and carries arguments, result and context', async () => {
       const t = topic();
@@ -254,7 +254,7 @@ export function describeBus(name: string, harness: BusHarness): void {
       const alone = systemClock.monotonic();
       for (let i = 0; i < 100; i++) await call(t, 'twice', { n: 0 });
       console.info(`${name}: one call takes ${((systemClock.monotonic() - alone) / 100).toFixed(2)} ms`);
-    }, 60_000);
+    }, 240_000);
 
     it('gives the work of a killed worker to another', async () => {
       const t = topic();
@@ -271,7 +271,7 @@ export function describeBus(name: string, harness: BusHarness): void {
       await victim.kill();
       expect(await answer).toBe('done by another');
       await observer.stop();
-    }, 60_000);
+    }, 240_000);
 
     const { restartBroker } = harness;
     if (restartBroker !== undefined) {
@@ -301,7 +301,7 @@ export function describeBus(name: string, harness: BusHarness): void {
         release.resolve();
         expect(await long).toBe('over the restart');
         expect(begun).toBe(1);
-      }, 120_000);
+      }, 240_000);
     }
 
     it('refuses work once it is closed', async () => {

@@ -25,7 +25,7 @@ export async function startMemcached(): Promise<ThrowAwayServer> {
       '1',
     ];
     server = await startBackground(argv, { dieWithParent: true });
-    await untilUp(server, () => connects(port), { timeoutMs: 10_000, log: () => '' });
+    await untilUp(server, () => connects(port), { timeoutMs: 60_000, log: () => '' });
   };
   const stop = async () => server?.stop(3000);
   try {

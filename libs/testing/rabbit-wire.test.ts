@@ -31,12 +31,12 @@ describe.skipIf(serverMissing('rabbit'))('on the wire', { timeout: 120_000 }, ()
     broker = await startRabbit();
     peer = await amqp.connect(broker.url);
     channel = await peer.createChannel();
-  }, 120_000);
+  }, 240_000);
   afterAll(async () => {
     for (const made of buses) await made.close();
     await peer?.close().catch(() => {});
     await broker?.stop();
-  }, 60_000);
+  }, 240_000);
 
   const table = async (...args: string[]) =>
     (await broker.ctl(...args))

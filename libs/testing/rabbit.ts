@@ -8,7 +8,7 @@ import amqp from 'amqplib';
 import { freePorts, tempDir } from './places.ts';
 import { requireProgram, type ThrowAwayServer, untilUp } from './servers.ts';
 
-const START_MS = 90_000;
+const START_MS = 180_000;
 
 export interface RabbitServer extends ThrowAwayServer {
   /** `amqp://guest:guest@127.0.0.1:PORT/` */

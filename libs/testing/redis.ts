@@ -36,7 +36,7 @@ export async function startRedis(): Promise<RedisServer> {
       ],
       { logFile, dieWithParent: true },
     );
-    await untilUp(server, () => connects(port), { timeoutMs: 20_000, log });
+    await untilUp(server, () => connects(port), { timeoutMs: 60_000, log });
   };
   const stop = async () => {
     await server?.stop(5000);

@@ -18,7 +18,7 @@ describe.each([
       // Two services on one database where the database can be shared.
       for (let n = 0; n < (connection ? 2 : 1); n++)
         apis.push(await startTestApi({ seed: n, ...(connection ? { connection } : {}) }));
-    }, 120_000);
+    }, 240_000);
     afterAll(async () => {
       for (const api of apis) await api.stop();
       await server?.stop();

@@ -365,7 +365,7 @@ describe.skipIf(browser === undefined)('in a browser', () => {
     } finally {
       await chrome.close();
     }
-  }, 120_000);
+  }, 240_000);
 });
 
 describe('xvpvncproxy', () => {

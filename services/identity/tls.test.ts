@@ -21,7 +21,7 @@ beforeAll(async () => {
   }
   const both = readFileSync(path('server.pem'), 'utf8') + readFileSync(path('server.key'), 'utf8');
   writeFileSync(path('both.pem'), both);
-}, 60_000);
+}, 240_000);
 afterEach(() => cloud?.stop());
 afterAll(() => dir.remove());
 

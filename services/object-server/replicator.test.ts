@@ -185,7 +185,7 @@ describe('replication by HTTP', () => {
       const { part, primaries } = placeOf(name);
       for (const id of primaries) expect(files(id, part, name)).toHaveLength(1);
     }
-  }, 60_000);
+  }, 240_000);
 
   it('reclaims old tombstones and old temporary files, and leaves its time for recon', async () => {
     const { part, primaries } = placeOf('a/c/old');

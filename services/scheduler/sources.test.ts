@@ -69,7 +69,7 @@ describe.each(['sqlite', 'mariadb'] as const)('questions to %s', kind => {
       { id: 'v3', size: 7, host: null, deleted: 0 },
       { id: 'v4', size: 100, host: 'a', deleted: 1 },
     ]);
-  }, 120_000);
+  }, 240_000);
   afterAll(async () => {
     await db?.close();
     await server?.stop();

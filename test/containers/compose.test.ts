@@ -278,6 +278,6 @@ describe('docker-compose.yml', () => {
       await ask('PUT', box);
       await ask('PUT', `${box}/note`, {}, 'kept');
       expect(await ask('GET', `${box}/note`)).toBe('kept');
-    }, 120_000);
+    }, 240_000);
   });
 });

@@ -11,7 +11,7 @@ describe.skipIf(Boolean(missing))('the image service on MariaDB', () => {
   beforeAll(async () => {
     server = await startMariaDb();
     image = await startThrowaway({ connection: await server.createDatabase('glance') });
-  }, 120_000);
+  }, 240_000);
   afterAll(async () => {
     await image?.stop();
     await server?.stop();

@@ -148,7 +148,7 @@ describe('glance with its images in the object store', () => {
         timeoutMs: 60_000,
       });
     api = await start();
-  }, 120_000);
+  }, 240_000);
   afterAll(async () => {
     await api?.stop();
     for (const close of closing.reverse()) await close();

@@ -68,7 +68,7 @@ describe.skipIf(serverMissing('rabbit'))('nova programs', { timeout: 120_000 }, 
       options: rabbitOptions(broker.port),
       world: { clock: systemClock, random: systemRandom, log: silentLogger },
     });
-  }, 120_000);
+  }, 240_000);
 
   afterAll(async () => {
     for (const program of running) await program.stop();
@@ -76,7 +76,7 @@ describe.skipIf(serverMissing('rabbit'))('nova programs', { timeout: 120_000 }, 
     await db?.close();
     await broker?.stop();
     dir?.remove();
-  }, 60_000);
+  }, 240_000);
 
   it('report themselves, answer over the broker, and end cleanly', async () => {
     for (const name of ['nova-scheduler', 'nova-consoleauth', 'nova-cert', 'nova-novncproxy'])

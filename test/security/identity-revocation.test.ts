@@ -173,7 +173,7 @@ describe.skipIf(serverMissing('rabbit'))('tokens end everywhere', () => {
   beforeAll(async () => {
     rabbit = await startRabbit();
     bus = createRabbitBus({ options: rabbitOptions(rabbit.port), world });
-  }, 120_000);
+  }, 240_000);
   afterAll(async () => {
     await bus?.close();
     await rabbit?.stop();
@@ -223,7 +223,7 @@ describe.skipIf(serverMissing('rabbit'))('tokens end everywhere', () => {
         expect(heard.size).toBeGreaterThan(0);
       };
       await vi.waitFor(somethingIsHeard, { timeout: 30_000, interval: 100 });
-    }, 120_000);
+    }, 240_000);
     afterAll(async () => {
       for (const stop of stops.reverse()) await stop();
     });

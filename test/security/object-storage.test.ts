@@ -260,7 +260,7 @@ describe('90 CVE-2016-0737, CVE-2016-0738: large downloads that are cut off', ()
     }
     await eventually(openFiles).toBeLessThanOrEqual(before + 5);
     expect((await owner('GET', '/v1/AUTH_test/large/whole')).body).toHaveLength(3 * part.length);
-  }, 60_000);
+  }, 240_000);
 });
 
 describe('91 CVE-2012-4406: pickles in the cache', () => {
