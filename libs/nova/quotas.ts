@@ -177,8 +177,11 @@ export async function usagesOf(
       .rows(sql, projectId)
       .select(sql.raw(`? as resource, count(*) as a, ${b} as b, ${c} as c`, [`table ${count.names[0]}`]));
   });
+  const kept = (['cores', 'ram'] as const)
+    .filter(name => wanted.includes(name))
+    .map(name => keptForRevert(sql, projectId, name));
   // The grouped one must not be the first: knex writes its grouping after the last.
-  const rows = (await first!.unionAll([...others, promised])) as {
+  const rows = (await first!.unionAll([...others, ...kept, promised])) as {
     resource: string;
     a: unknown;
     b: unknown;
@@ -189,10 +192,28 @@ export async function usagesOf(
     const count = counts.find(({ names }) => resource === `table ${names[0]}`);
     if (count)
       for (const [at, name] of count.names.entries()) usages[name].in_use = Number([a, b, c][at] ?? 0);
-    else if (Object.hasOwn(usages, resource)) usages[resource as CountedResource].reserved = Number(a);
+    else if (Object.hasOwn(usages, resource)) usages[resource as CountedResource].reserved += Number(a ?? 0);
   }
   return usages;
 }
+
+const COLUMNS = { cores: 'vcpus', ram: 'memory_mb' } as const;
+
+/** What an instance had before it was made smaller stays its tenant's until that is confirmed: it may be taken back. */
+const keptForRevert = (sql: Sql, projectId: string, name: keyof typeof COLUMNS) =>
+  sql('instances as i')
+    .join('migrations as m', 'm.instance_uuid', 'i.uuid')
+    .join('instance_types as t', 't.id', 'm.old_instance_type_id')
+    .where({ 'i.deleted': 0, 'i.project_id': projectId, 'm.deleted': 0 })
+    .where(query => query.where('i.vm_state', 'resized').orWhere('i.task_state', 'resize_finish'))
+    .where(query => query.whereNull('i.task_state').orWhereNot('i.task_state', 'deleting'))
+    .whereRaw('m.id = (select max(id) from migrations where instance_uuid = i.uuid and deleted = 0)')
+    .whereRaw(`t.${COLUMNS[name]} > i.${COLUMNS[name]}`)
+    .select(
+      sql.raw(`? as resource, sum(t.${COLUMNS[name]} - i.${COLUMNS[name]}) as a, null as b, null as c`, [
+        name,
+      ]),
+    );
 
 /** Whether the tenant ever took something of a resource through its quota. */
 export async function hasReserved(sql: Sql, projectId: string, resource: CountedResource): Promise<boolean> {

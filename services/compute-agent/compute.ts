@@ -17,7 +17,13 @@ import type { ImageClient } from './image-client.ts';
 import { adoptArrivals } from './live-migration.ts';
 import { usageNotifier } from './notifications.ts';
 import { resumeGuests, syncPowerStates } from './power-sync.ts';
-import { expireBuilds, expireLostBuilds, recoverInterrupted, repeatDeletions } from './recovery.ts';
+import {
+  expireBuilds,
+  expireLostBuilds,
+  recoverInterrupted,
+  repeatDeletions,
+  takeUpAbandoned,
+} from './recovery.ts';
 import { resources } from './resources.ts';
 import { asGuest, type ComputeSeam, networked } from './seam.ts';
 import { settingsOf } from './settings.ts';
@@ -48,8 +54,8 @@ const SYNC_EVERY = 10;
 /** A deletion that nobody works on is taken up again after this time. */
 const ABANDONED_MS = 60_000;
 
-/** A build that nobody has taken after this time is lost. */
-const LOST_BUILD_MS = 600_000;
+/** A build that nobody has taken, or a task that nobody works on, after this time has lost its message. */
+const LOST_MESSAGE_MS = 600_000;
 
 /** Starts nova-compute: takes over what is on this host, then serves the bus. */
 export async function startCompute(options: ComputeServiceOptions): Promise<RunningCompute> {
@@ -112,11 +118,12 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
   const periodic = async (): Promise<void> => {
     const now = await guests();
     await expireBuilds(seam, now);
-    await expireLostBuilds(seam, LOST_BUILD_MS);
+    await expireLostBuilds(seam, LOST_MESSAGE_MS);
     await reclaimSoftDeleted(seam, now);
     if (runs % SYNC_EVERY === 0) await syncPowerStates(seam, now);
     await driver.repairCards().catch(error => log.warn('cannot look after cards', { error }));
     await repeatDeletions(seam, now, ABANDONED_MS);
+    await takeUpAbandoned(seam, now, LOST_MESSAGE_MS);
     await confirmOldResizes(seam);
     await adoptArrivals(seam);
     await cleanDeletedAfterMove(seam, lookedAt);

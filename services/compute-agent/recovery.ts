@@ -210,6 +210,26 @@ export async function recoverInterrupted(seam: ComputeSeam, guests: readonly Gue
 }
 
 /**
+ * Work whose message was lost: nobody does it, and nobody would ever end it. It is finished, undone or reported as after
+ * a restart. `olderThanMs` keeps away from what may still wait in a queue; deletions and builds have audits of their own.
+ */
+export async function takeUpAbandoned(
+  seam: ComputeSeam,
+  guests: readonly Guest[],
+  olderThanMs: number,
+): Promise<void> {
+  const before = nowOf(seam) - olderThanMs;
+  const abandoned: Guest[] = [];
+  for (const listed of guests) {
+    if (listed.task_state === null || listed.task_state === taskState.deleting) continue;
+    if (seam.working.has(listed.uuid) || (listed.updated_at ?? listed.created_at ?? 0) > before) continue;
+    const guest = await guestOf(seam, listed.uuid).catch(() => undefined);
+    if (guest?.host === seam.host && guest.task_state === listed.task_state) abandoned.push(guest);
+  }
+  if (abandoned.length > 0) await recoverInterrupted(seam, abandoned);
+}
+
+/**
  * Deletions that failed are tried again; builds that no message speaks of any more end in ERROR. `olderThanMs` keeps
  * away from what may still be on its way.
  */

@@ -1,12 +1,19 @@
-import type { RequestContext } from '@folsom/core';
+import { isFault, type RequestContext } from '@folsom/core';
 import { flavorById } from '@folsom/nova/flavors';
 import { moveFloatingIps } from '@folsom/nova/floating-ips';
 import { instanceRecord, instanceWire } from '@folsom/nova/instance-records';
 import { taskState, vmState } from '@folsom/nova/instance-state';
-import { createMigration, migrationById, updateMigration } from '@folsom/nova/migrations';
+import {
+  createMigration,
+  type MigrationRow,
+  migrationById,
+  migrationByInstance,
+  updateMigration,
+} from '@folsom/nova/migrations';
 import { commitReservations, rollbackReservations } from '@folsom/nova/reservations';
 import { computeContract, type MigrationArgs, type PrepResizeArgs } from '@folsom/nova/rpc/compute';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
+import type { Guest } from './driver.ts';
 import { computeFault } from './faults.ts';
 import { type ComputeSeam, change, guestOf, networked, nowOf, type Operation, onInstance } from './seam.ts';
 import { attachmentsOf } from './volumes.ts';
@@ -14,6 +21,24 @@ import { attachmentsOf } from './volumes.ts';
 /** The instance as it is now, for a message. */
 export const instanceWireOf = async (seam: ComputeSeam, uuid: string) =>
   instanceWire(await instanceRecord(seam.db.knex, uuid), seam.settings.instance_name_template);
+
+/** As long as one of these is its task, a message of the resize is under way or has been there before. */
+const RESIZING: readonly (string | null)[] = [
+  taskState.resizePrep,
+  taskState.resizeMigrating,
+  taskState.resizeMigrated,
+  taskState.resizeFinish,
+  taskState.resizeReverting,
+];
+
+const UNDER_WAY = ['pre-migrating', 'migrating', 'post-migrating'];
+
+/** Whether the part failed only because it has been done: its message came twice. */
+async function cameTwice(seam: ComputeSeam, uuid: string, error: unknown): Promise<boolean> {
+  if (!isFault(error, 'UnexpectedTaskStateError')) return false;
+  const now = await guestOf(seam, uuid).catch(() => undefined);
+  return now !== undefined && (RESIZING.includes(now.task_state) || now.vm_state === vmState.resized);
+}
 
 /** Runs one part of a resize; a failure gives the promised quota back and leaves the instance in ERROR. */
 async function part(
@@ -27,9 +52,19 @@ async function part(
   try {
     await onInstance(seam, context, uuid, work, { errorState: true });
   } catch (error) {
+    // Then the quota and the migration are the other one's.
+    if (await cameTwice(seam, uuid, error)) {
+      // Two hosts may have been asked: the one whose move was never begun has noted one for nothing.
+      if (migrationId !== null)
+        await updateMigration(seam.db.knex, migrationId, { status: 'error' }, nowOf(seam), 'pre-migrating');
+      throw error;
+    }
     await rollbackReservations(seam.db, reservations, nowOf(seam));
     if (migrationId !== null) {
-      await updateMigration(seam.db.knex, migrationId, { status: 'error' }, nowOf(seam));
+      // What came too late does not undo a move that has ended.
+      const late = isFault(error, 'UnexpectedTaskStateError');
+      for (const from of late ? UNDER_WAY : [undefined])
+        await updateMigration(seam.db.knex, migrationId, { status: 'error' }, nowOf(seam), from);
     }
     throw error;
   }
@@ -43,6 +78,8 @@ export async function prepResize(
 ): Promise<void> {
   const uuid = args.instance.uuid;
   await part(seam, context, uuid, args.reservations, null, async ({ guest, context: admin }) => {
+    // A message that comes late finds another task, or none.
+    await change(seam, admin, guest, {}, { expectedTaskState: taskState.resizePrep });
     await seam.notify.usage(admin, guest, 'resize.prep.start');
     if (!guest.host) {
       throw computeFault('MigrationError', {}, { message: 'Instance has no source host' });
@@ -50,19 +87,7 @@ export async function prepResize(
     if (guest.host === seam.host && !seam.settings.allow_resize_to_same_host) {
       throw computeFault('MigrationError', {}, { message: 'destination same as source!' });
     }
-    const migration = await createMigration(
-      seam.db.knex,
-      {
-        instance_uuid: uuid,
-        source_compute: guest.host,
-        dest_compute: seam.host,
-        dest_host: seam.driver.hostAddress(),
-        old_instance_type_id: guest.instance_type_id,
-        new_instance_type_id: args.instance_type.id,
-        status: 'pre-migrating',
-      },
-      nowOf(seam),
-    );
+    const migration = await preparedMigration(seam, guest, args.instance_type.id);
     await computeContract.client(seam.bus).resize_instance(
       admin,
       {
@@ -78,6 +103,25 @@ export async function prepResize(
       new_instance_type_id: args.instance_type.id,
     });
   });
+}
+
+/** The note of a move to this host; a message that comes twice finds the one that the first has made. */
+async function preparedMigration(seam: ComputeSeam, guest: Guest, flavorId: number): Promise<MigrationRow> {
+  const before = await migrationByInstance(seam.db.knex, guest.uuid, 'pre-migrating').catch(() => undefined);
+  if (before?.dest_compute === seam.host && before.new_instance_type_id === flavorId) return before;
+  return createMigration(
+    seam.db.knex,
+    {
+      instance_uuid: guest.uuid,
+      source_compute: guest.host,
+      dest_compute: seam.host,
+      dest_host: seam.driver.hostAddress(),
+      old_instance_type_id: guest.instance_type_id,
+      new_instance_type_id: flavorId,
+      status: 'pre-migrating',
+    },
+    nowOf(seam),
+  );
 }
 
 /** On the source: stops the guest and brings its disk to the destination. */
@@ -97,7 +141,6 @@ export async function resizeInstance(
       const migration = await migrationById(seam.db.knex, args.migration_id);
       const flavor = await flavorById(seam.db.knex, migration.new_instance_type_id);
       const network = await seam.network.instanceNetworkInfo(admin, networked(guest));
-      await updateMigration(seam.db.knex, migration.id, { status: 'migrating' }, nowOf(seam));
       const moving = await change(
         seam,
         admin,
@@ -105,6 +148,7 @@ export async function resizeInstance(
         { task_state: taskState.resizeMigrating },
         { expectedTaskState: taskState.resizePrep },
       );
+      await updateMigration(seam.db.knex, migration.id, { status: 'migrating' }, nowOf(seam));
       await seam.notify.usage(admin, moving, 'resize.start', {}, network);
       await seam.observe?.('resize', 'migrate', uuid);
       const volumes = await attachmentsOf(seam.db, uuid);
@@ -155,18 +199,17 @@ export async function finishResize(
     async ({ guest, context: admin, signal }) => {
       const migration = await migrationById(seam.db.knex, args.migration_id);
       const resize = migration.old_instance_type_id !== migration.new_instance_type_id;
-      let current = guest;
+      let current = await change(
+        seam,
+        admin,
+        guest,
+        { task_state: taskState.resizeFinish },
+        { expectedTaskState: taskState.resizeMigrated },
+      );
       if (resize) current = await takeSize(seam, admin, guest.uuid, migration.new_instance_type_id);
       await moveFloatingIps(seam.db, uuid, seam.host, nowOf(seam));
       await seam.network.setupOnHost(admin, networked(current), migration.dest_compute);
       const network = await seam.network.instanceNetworkInfo(admin, networked(current));
-      current = await change(
-        seam,
-        admin,
-        current,
-        { task_state: taskState.resizeFinish },
-        { expectedTaskState: taskState.resizeMigrated },
-      );
       await seam.notify.usage(admin, current, 'finish_resize.start', {}, network);
       await seam.observe?.('resize', 'finish', uuid);
       const volumes = await attachmentsOf(seam.db, uuid);
@@ -237,6 +280,8 @@ export async function revertResize(
 ): Promise<void> {
   const uuid = args.instance.uuid;
   await part(seam, context, uuid, args.reservations, args.migration_id, async ({ guest, context: admin }) => {
+    // Told once more, it would destroy the guest that is back.
+    await change(seam, admin, guest, {}, { expectedTaskState: taskState.resizeReverting });
     const migration = await migrationById(seam.db.knex, args.migration_id);
     if (migration.source_compute !== seam.host) {
       await seam.network.setupOnHost(admin, networked(guest), seam.host, true);

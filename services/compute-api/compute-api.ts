@@ -2,7 +2,7 @@ import { authTokenHook, type TokenValidator } from '@folsom/auth';
 import type { Config } from '@folsom/config';
 import type { RunningService, World } from '@folsom/core';
 import type { Database } from '@folsom/db';
-import { createApp, type HttpMetrics } from '@folsom/http';
+import { type App, createApp, type HttpMetrics } from '@folsom/http';
 import { type ImageClient, imageClient } from '@folsom/nova/image-client';
 import { networkApi } from '@folsom/nova/network-api';
 import { novaOptions } from '@folsom/nova/options';
@@ -54,6 +54,8 @@ export interface ComputeApiOptions {
 export interface ComputeApi extends RunningService {
   /** Method and path of every route, for generated tests. */
   routes: readonly { method: string; path: string; name: string }[];
+  /** Answers requests without a connection where time is simulated. */
+  app: App;
 }
 
 /** The folder whose listing is the list of extensions. */
@@ -134,6 +136,7 @@ export async function startComputeApi(options: ComputeApiOptions): Promise<Compu
     name: 'nova-api-os-compute',
     addresses: [address],
     routes: app.routes,
+    app,
     stop: () => app.stop(),
   };
 }

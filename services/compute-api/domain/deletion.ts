@@ -121,6 +121,11 @@ async function confirmFirst(deps: Deps, context: RequestContext, instance: Insta
         { host: migration.source_compute ?? '' },
       );
   } catch (error) {
+    // A source that does not answer does not keep the instance alive: its part is deleted with the rest, or by its audit.
+    if (isFault(error, 'RpcTimeout'))
+      return deps.log.warn('source of a resize does not answer, deleting all the same', {
+        instance: instance.uuid,
+      });
     if (!isFault(error, 'MigrationNotFoundByStatus')) throw error;
   }
 }

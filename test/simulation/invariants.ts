@@ -1,0 +1,140 @@
+import { HOSTS, type SimulatedCloud, TENANTS } from './cloud.ts';
+import type { History } from './history.ts';
+
+interface Row {
+  id: number;
+  uuid: string;
+  project_id: string;
+  host: string | null;
+  vm_state: string;
+  task_state: string | null;
+  deleted: number;
+  memory_mb: number;
+  vcpus: number;
+}
+
+/** What must hold of a cloud that has come to rest after a history. Answers what does not, one sentence each. */
+export async function broken(cloud: SimulatedCloud, history: History): Promise<string[]> {
+  const out: string[] = [...history.wrong];
+  const { knex } = cloud.db;
+  const rows = (await knex('instances').select()) as Row[];
+  const alive = rows.filter(row => row.deleted === 0);
+  const show = (row: Row) => `${row.uuid} (${row.vm_state}/${row.task_state} on ${row.host})`;
+
+  for (const row of alive) {
+    if (row.task_state !== null) out.push(`${show(row)}: its task never ends`);
+    else if (row.vm_state === 'building') out.push(`${show(row)}: its build never ends`);
+  }
+
+  // Nothing acknowledged is lost.
+  const byId = new Map(rows.map(row => [row.uuid, row]));
+  for (const { id, deletion } of history.servers) {
+    const row = byId.get(id);
+    if (row === undefined) out.push(`${id}: acknowledged, and there is no trace of it`);
+    else if (deletion === 'acknowledged' && row.deleted === 0)
+      out.push(`${show(row)}: its deletion was acknowledged`);
+    else if (deletion === 'none' && row.deleted !== 0)
+      out.push(`${show(row)}: is gone, and nobody deleted it`);
+  }
+
+  // Addresses belong to instances, one each.
+  const addresses = (await knex('fixed_ips')
+    .whereNotNull('instance_uuid')
+    .select('address', 'instance_uuid')) as {
+    address: string;
+    instance_uuid: string;
+  }[];
+  const cards = (await knex('virtual_interfaces').where({ deleted: 0 }).select('instance_uuid')) as {
+    instance_uuid: string;
+  }[];
+  for (const row of rows) {
+    const count = addresses.filter(one => one.instance_uuid === row.uuid).length;
+    const plugged = cards.filter(one => one.instance_uuid === row.uuid).length;
+    if (row.deleted !== 0 || (row.vm_state === 'error' && row.host === null)) {
+      if (count > 0) out.push(`${show(row)}: is gone and still has ${count} addresses`);
+      if (plugged > 0) out.push(`${show(row)}: is gone and still has ${plugged} cards`);
+    } else if (row.vm_state !== 'error' && (count !== 1 || plugged !== 1))
+      out.push(`${show(row)}: has ${count} addresses and ${plugged} cards`);
+  }
+  for (const { address, instance_uuid } of addresses)
+    if (!byId.has(instance_uuid)) out.push(`${address} belongs to ${instance_uuid}, which never was`);
+
+  // Guests are where the database says.
+  const moving = new Set(
+    (
+      (await knex('migrations').where({ status: 'finished', deleted: 0 }).select('instance_uuid')) as {
+        instance_uuid: string;
+      }[]
+    ).map(one => one.instance_uuid),
+  );
+  const nameOf = (row: Row) => `instance-${row.id.toString(16).padStart(8, '0')}`;
+  const byName = new Map(rows.map(row => [nameOf(row), row]));
+  const places = new Map<string, string[]>();
+  for (const host of HOSTS) {
+    for (const name of await cloud.guests(host)) places.set(name, [...(places.get(name) ?? []), host]);
+  }
+  for (const [name, hosts] of places) {
+    const row = byName.get(name);
+    if (row === undefined) out.push(`${hosts} run ${name}, which never was`);
+    else if (row.deleted !== 0) out.push(`${show(row)}: still runs on ${hosts}`);
+    // What is left of a move that failed is the operator's to look at.
+    else if (
+      row.vm_state !== 'resized' &&
+      row.vm_state !== 'error' &&
+      !moving.has(row.uuid) &&
+      hosts.some(host => host !== row.host)
+    )
+      out.push(`${show(row)}: runs on ${hosts}`);
+  }
+  for (const row of alive) {
+    if (row.vm_state === 'error') continue;
+    if (row.host === null) out.push(`${show(row)}: has no host`);
+    else if (!places.get(nameOf(row))?.includes(row.host)) out.push(`${show(row)}: does not run on its host`);
+  }
+
+  // What hosts report is what is on them, and nobody uses more than he may.
+  const nodes = (await knex('compute_nodes as n')
+    .join('services as s', 's.id', 'n.service_id')
+    .where({ 'n.deleted': 0 })
+    .select('s.host as host', 'n.memory_mb_used as used', 'n.running_vms as count')) as {
+    host: string;
+    used: number;
+    count: number;
+  }[];
+  for (const { host, used, count } of nodes) {
+    const here = alive.filter(row => row.host === host);
+    const memory = 512 + here.reduce((sum, row) => sum + row.memory_mb, 0);
+    if (used !== memory)
+      out.push(`${host} reports ${used} MB used; its ${here.length} instances take ${memory}`);
+    if (count !== here.length) out.push(`${host} reports ${count} guests and has ${here.length}`);
+  }
+  const promised = await knex('reservations').where({ deleted: 0 }).select('uuid', 'resource', 'delta');
+  if (promised.length > 0) out.push(`reservations of nobody: ${JSON.stringify(promised)}`);
+  for (const { tenantId, tenantName } of Object.values(TENANTS)) {
+    const mine = alive.filter(row => row.project_id === tenantId);
+    const absolute = (await cloud.until(cloud.call(tenantName as 'red', 'GET', 'limits'))).json.limits
+      .absolute;
+    const real: Record<string, number> = {
+      totalInstancesUsed: mine.length,
+      totalCoresUsed: mine.reduce((sum, row) => sum + row.vcpus, 0),
+      totalRAMUsed: mine.reduce((sum, row) => sum + row.memory_mb, 0),
+    };
+    const limits: Record<string, number> = {
+      totalInstancesUsed: absolute.maxTotalInstances,
+      totalCoresUsed: absolute.maxTotalCores,
+      totalRAMUsed: absolute.maxTotalRAMSize,
+    };
+    for (const [name, value] of Object.entries(real)) {
+      if (absolute[name] !== value) out.push(`${tenantName}: ${name} is ${absolute[name]}, really ${value}`);
+      if (value > limits[name]!) out.push(`${tenantName}: ${name} is ${value}, over ${limits[name]}`);
+    }
+  }
+
+  // No move is left in the middle.
+  const migrations = (await knex('migrations')
+    .whereNotIn('status', ['finished', 'confirmed', 'reverted', 'error'])
+    .where({ deleted: 0 })
+    .select('id', 'status', 'instance_uuid')) as { id: number; status: string; instance_uuid: string }[];
+  for (const one of migrations) out.push(`migration ${one.id} of ${one.instance_uuid} stays ${one.status}`);
+  return out;
+}

@@ -1,0 +1,28 @@
+import { writeFileSync } from 'node:fs';
+import { seededRandom } from '@folsom/core';
+import { expect, it } from 'vitest';
+import { simulatedCloud } from './cloud.ts';
+import { heal, randomHistory } from './history.ts';
+import { broken } from './invariants.ts';
+
+/** FOLSOM_SIMULATION=from-to runs other seeds than those that always run, e.g. `7-7` to see one again. */
+const [from = 1, to = 6] = (process.env.FOLSOM_SIMULATION ?? '').split('-').filter(Boolean).map(Number);
+const STEPS = 70;
+
+it.each(Array.from({ length: to - from + 1 }, (_, at) => from + at))(
+  'seed %i: whatever happens, the cloud comes to rest and nothing is lost',
+  async seed => {
+    const cloud = await simulatedCloud(seed);
+    try {
+      const history = await randomHistory(cloud, seededRandom(seed), STEPS);
+      await heal(cloud);
+      const found = await broken(cloud, history);
+      if (found.length > 0) console.log(`seed ${seed}\n${history.events.join('\n')}`);
+      if (process.env.FOLSOM_SIMULATION_LOG)
+        writeFileSync(process.env.FOLSOM_SIMULATION_LOG, cloud.log.join(''));
+      expect(found, `seed ${seed}`).toEqual([]);
+    } finally {
+      await cloud.stop();
+    }
+  },
+);
