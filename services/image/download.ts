@@ -5,9 +5,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CacheFill } from './cache/cache.ts';
 import { httpFault } from './faults.ts';
 import type { ApiParts } from './parts.ts';
-import { freeChunk } from './stores/chunks.ts';
+import { fileStream, freeChunk } from './stores/chunks.ts';
 
-const READ_CHUNK_BYTES = 1024 * 1024;
 /** What may be on its way to a client: a download's memory. */
 const UNSENT_BYTES_MAX = 2 * 1024 * 1024;
 
@@ -38,7 +37,7 @@ export async function openDownload(
   if (cache && cached !== null) {
     const file = await cache.open(image.imageId);
     if (file) {
-      return { data: file.createReadStream({ highWaterMark: READ_CHUNK_BYTES }), size: cached, fill: null };
+      return { data: fileStream(file, cached), size: cached, fill: null };
     }
   }
   if (!image.location) throw httpFault(404, { detail: 'No image data could be found' });

@@ -97,6 +97,8 @@ async function transfer(
 ): Promise<void> {
   const md5 = md5Rate();
   const disk = await diskRate(join(folder, 'disk'));
+  const percent = (value: number) =>
+    `${value.toFixed(0)} MB/s (${((100 * value) / md5).toFixed(0)} % of md5)`;
   let peak = 0;
   const watch = setInterval(() => {
     peak = Math.max(peak, memory(pid));
@@ -115,18 +117,21 @@ async function transfer(
   const { image } = JSON.parse(made.text) as { image: { id: string; size: number; status: string } };
   if (image.size !== GIB || image.status !== 'active')
     throw new Error(`upload gave ${JSON.stringify(image)}`);
-  start = performance.now();
-  const got = await exchange(port, 'GET', `/v1/images/${image.id}`);
-  const down = rate(start);
-  const cpuDown = processorSeconds(pid) - cpuBefore - cpuUp;
-  if (got.bytes !== GIB) throw new Error(`download gave ${got.bytes} bytes`);
+  // The first download comes from the disk, the second from the page cache.
+  const downs: string[] = [];
+  for (let n = 0; n < 2; n++) {
+    const cpu = processorSeconds(pid);
+    start = performance.now();
+    const got = await exchange(port, 'GET', `/v1/images/${image.id}`);
+    const down = rate(start);
+    if (got.bytes !== GIB) throw new Error(`download gave ${got.bytes} bytes`);
+    downs.push(`${percent(down)}, ${(processorSeconds(pid) - cpu).toFixed(1)} s`);
+  }
   clearInterval(watch);
   await exchange(port, 'DELETE', `/v1/images/${image.id}`);
-  const percent = (value: number) =>
-    `${value.toFixed(0)} MB/s (${((100 * value) / md5).toFixed(0)} % of md5)`;
   print(
     `${what}: md5 ${md5.toFixed(0)} MB/s, disk with fsync ${disk.toFixed(0)} MB/s; 1 GiB up ${percent(up)}, ${cpuUp.toFixed(1)} s of processor, ` +
-      `down ${percent(down)}, ${cpuDown.toFixed(1)} s; memory ${before} -> at most ${peak} MB`,
+      `down ${downs.join(', again ')}; memory ${before} -> at most ${peak} MB`,
   );
 }
 

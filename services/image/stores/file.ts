@@ -3,12 +3,11 @@ import { type FileHandle, link, mkdir, open, readdir, realpath, rm, stat, unlink
 import { dirname, join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Fault, type World } from '@folsom/core';
-import { freeChunk } from './chunks.ts';
+import { fileStream, freeChunk } from './chunks.ts';
 import { counted, type FlowLimits } from './digest.ts';
 import { createDigestedFile } from './digested-file.ts';
 import { type Store, storeFault } from './store.ts';
 
-const READ_CHUNK_BYTES = 1024 * 1024;
 const DIRECTORY_MODE = 0o750;
 /** Unfinished files of processes that are gone. */
 const STALE_MS = 24 * 3600 * 1000;
@@ -43,7 +42,7 @@ export async function fileStore(datadir: string, world: World): Promise<Store & 
     get: async location => {
       const file = await openFile(await pathOf(location));
       const { size } = await file.stat();
-      return { size, data: file.createReadStream({ highWaterMark: READ_CHUNK_BYTES }) };
+      return { size, data: fileStream(file, size) };
     },
     size: async location => {
       const found = await stat(await pathOf(location)).catch(() => null);
