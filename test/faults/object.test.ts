@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { seededRandom, systemClock } from '@folsom/core';
 import { run } from '@folsom/host/run';
 import { addDevice, rebalance, setPartsWanted } from '@folsom/ring';
-import { programFile, type RunningProgram, startProgram } from '@folsom/testing';
+import { freePort, programFile, type RunningProgram, startProgram } from '@folsom/testing';
 import { eventually } from '@folsom/testing/eventually';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -218,6 +218,27 @@ describe('acknowledged writes survive', () => {
       socket.destroy();
       await second.service.stop();
     }
+    // and one that is a process of its own and dies at once
+    const folder = dirname(cluster.swiftDir);
+    const conf = join(folder, 'proxy-server.conf');
+    const own = await freePort();
+    writeFileSync(
+      conf,
+      `[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = ${own}\nswift_dir = ${cluster.swiftDir}\nlog_address = ${folder}/none\n[pipeline:main]\npipeline = proxy-server\n[app:proxy-server]\nuse = egg:swift#proxy\n`,
+    );
+    const program = await startProgram('swift-proxy-server', [conf], {
+      logFile: join(folder, 'proxy-server.log'),
+      ports: [{ host: '127.0.0.1', port: own }],
+    });
+    cleanUp.push(() => program.stop());
+    const socket = connect(own, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write('GET /v1/AUTH_f/c/big HTTP/1.1\r\nHost: x\r\n\r\n');
+    await new Promise<void>(resolve => socket.once('data', () => resolve()));
+    socket.pause();
+    program.kill('SIGKILL');
+    await program.exited;
+    socket.destroy();
     // neither descriptors of the file nor connections are left on either side
     await eventually(openFiles).toBeLessThan(before + 20);
     expect(await lostOf(cluster, port, writes.acknowledged)).toEqual([]);
