@@ -1,4 +1,5 @@
 import {
+  close,
   closeSync,
   constants,
   existsSync,
@@ -57,7 +58,8 @@ export function newFile(device: string, random: Random): NewFile {
 
 /** Lets go of a file that will not be committed (or was). */
 export function discard(file: NewFile): void {
-  closeSync(file.fd);
+  // The last close of a large nameless file frees all its blocks, which some disks take long for.
+  close(file.fd, () => {});
   if (file.path === null) return;
   try {
     unlinkSync(file.path);

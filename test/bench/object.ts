@@ -15,7 +15,7 @@ const LARGE_BYTES = Number(process.env.BENCH_LARGE_MB ?? 4096) * 2 ** 20;
 const LISTED = Number(process.env.BENCH_LISTED ?? 1_000_000);
 const SIZES = [1024, 2 ** 20];
 const CONNECTIONS = (process.env.BENCH_CONNECTIONS ?? '1,16,64').split(',').map(Number);
-const STREAM = { clients: 64, bytes: 64 * 2 ** 20 };
+const STREAM = { clients: 64, bytes: 16 * 2 ** 20 };
 const PARTS = ['small', 'medium', 'listing', 'large', 'streams', 'one-process'];
 
 /**

@@ -62,7 +62,7 @@ function forget(path: string): void {
 }
 
 /** Seconds that the many clients stream. */
-const STREAM_SECONDS = 15;
+const STREAM_SECONDS = 10;
 
 /** Memory of the servers while many clients stream, half of them up and half down, at different speeds. */
 export async function streams(

@@ -130,7 +130,7 @@ export class Wire {
     answer.catch(error => {
       broken = error;
     });
-    for (let left = bytes; left > 0 && !broken; left -= chunk.length) {
+    for (let left = bytes; left > 0 && !broken && !this.#socket.destroyed; left -= chunk.length) {
       const piece = left < chunk.length ? chunk.subarray(0, left) : chunk;
       if (this.#socket.write(piece)) continue;
       await new Promise<void>(resolve => {
