@@ -34,14 +34,6 @@ const ANSWERS: Record<string, Handler> = {
     throw novaFault('NetworkNotFound', { network_id: 'x' });
   },
   'network.create_networks': () => [{ uuid: 'x', label: 'x' }],
-  'network.get_floating_pools': () => [],
-  'network.get_floating_ips_by_project': () => [],
-  'network.get_floating_ip': () => {
-    throw networkFault('FloatingIpNotFound', { id: 1 });
-  },
-  'network.get_instance_id_by_floating_address': () => {
-    throw networkFault('FloatingIpNotFoundForAddress', { address: 'x' });
-  },
   'network.allocate_floating_ip': () => {
     throw networkFault('NoMoreFloatingIps');
   },
