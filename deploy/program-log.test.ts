@@ -17,14 +17,16 @@ it('goes where log_file and log_dir say, for its owner’s eyes only', async () 
   logOf({ log_file: path('whole.log') }).info('one');
   logOf({ log_dir: dir, log_file: 'named.log' }).info('two');
   logOf({ logdir: dir }).info('three');
-  logOf({ log_dir: '/nowhere', logfile: path('absolute.log'), debug: 'true' }).debug('four');
+  logOf({ log_dir: '/nowhere/deeper', logfile: path('absolute.log'), debug: 'true' }).debug('four');
   await vi.waitFor(() => expect(text('whole.log')).toContain('one'));
   await vi.waitFor(() => expect(text('named.log')).toContain('two'));
   await vi.waitFor(() => expect(text('nova-api.log')).toContain('three'));
   await vi.waitFor(() => expect(text('absolute.log')).toContain('four'));
   expect(statSync(path('nova-api.log')).mode & 0o777).toBe(0o600);
-  expect(() => logOf({ log_dir: '/nowhere' })).toThrow(
-    /^the log file \/nowhere\/nova-api.log cannot be written: ENOENT/,
+  logOf({ log_dir: path('made') }).info('five');
+  await vi.waitFor(() => expect(text('made/nova-api.log')).toContain('five'));
+  expect(() => logOf({ log_dir: '/nowhere/deeper' })).toThrow(
+    /^the log file \/nowhere\/deeper\/nova-api.log cannot be written: ENOENT/,
   );
 });
 
