@@ -1,4 +1,5 @@
 import type { ConfSection } from '@folsom/swift/swift-conf';
+import { SLAB_BYTES } from '@folsom/swift/slabs';
 
 /** Options of object-server.conf's application; times in milliseconds, sizes in bytes. */
 export interface ObjectServerOptions {
@@ -7,6 +8,8 @@ export interface ObjectServerOptions {
   mountCheck: boolean;
   nodeTimeoutMs: number;
   connTimeoutMs: number;
+  /** Bytes of a large object that are read at once, 65536 in the original; a slab where the file does not say. */
+  diskChunkSize: number;
   /** Objects smaller than this stay in the page cache after a read. */
   keepCacheSize: number;
   /** Whether those read with a token stay, too. */
@@ -48,6 +51,7 @@ export function objectServerOptions(conf: ConfSection): ObjectServerOptions {
     mountCheck: conf.bool('mount_check', true),
     nodeTimeoutMs: conf.float('node_timeout', 3) * 1000,
     connTimeoutMs: conf.float('conn_timeout', 0.5) * 1000,
+    diskChunkSize: Math.min(SLAB_BYTES, Math.max(4096, conf.int('disk_chunk_size', SLAB_BYTES))),
     keepCacheSize: conf.int('keep_cache_size', 5_242_880),
     keepCachePrivate: conf.bool('keep_cache_private', false),
     logRequests: conf.bool('log_requests', true),

@@ -10,7 +10,7 @@ import {
   lowerName,
   type ServerResponse,
 } from '@folsom/swift/http-message';
-import { lendSlab, releaseSlab, SLAB_BYTES, type Slab, takeSlab } from '@folsom/swift/slabs';
+import { lendSlab, releaseSlab, type Slab, takeSlab } from '@folsom/swift/slabs';
 import { ifRangeHolds, judgeGet, judgeHead } from './conditions.ts';
 import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
 import { isExpired, type OpenObject, openObject } from './object-file.ts';
@@ -216,7 +216,7 @@ class ObjectStream implements BodyStream {
   }
 
   #next(): Promise<Piece | null> {
-    const length = Math.min(SLAB_BYTES, this.#end - this.#at);
+    const length = Math.min(this.#context.options.diskChunkSize, this.#end - this.#at);
     if (length <= 0) return Promise.resolve(null);
     this.#reading = true;
     const slab = takeSlab();
