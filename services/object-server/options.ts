@@ -1,5 +1,5 @@
-import type { ConfSection } from '@folsom/swift/swift-conf';
 import { SLAB_BYTES } from '@folsom/swift/slabs';
+import type { ConfSection } from '@folsom/swift/swift-conf';
 
 /** Options of object-server.conf's application; times in milliseconds, sizes in bytes. */
 export interface ObjectServerOptions {
