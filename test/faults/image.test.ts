@@ -237,7 +237,7 @@ for (const database of ['SQLite', ...(missing ? [] : ['MariaDB'])]) {
       const states = await expectSound(victim, new Map());
       expect(states.get(id)).toBe('killed');
       expect(states.get(other)).toBe('queued');
-      expect(await victim.log()).toContain('an upload was cut off by a crash');
+      await expect.poll(victim.log).toContain('an upload was cut off by a crash');
     });
 
     for (const killedAt of [2, CHUNKS]) {

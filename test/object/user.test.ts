@@ -49,7 +49,7 @@ it.skipIf(!root)('a server takes its port as root and serves as the user of its 
     await expect
       .poll(async () => ((await answers()) ? workerOf() : 'not yet'), { timeout: 30_000, interval: 100 })
       .toBe('nobody');
-    expect(readFileSync(join(folder, 'log'), 'utf8')).toContain('"message":"serving"');
+    await expect.poll(() => readFileSync(join(folder, 'log'), 'utf8')).toContain('"message":"serving"');
   } finally {
     await server.stop(10_000);
     rmSync(folder, { recursive: true });
