@@ -111,11 +111,35 @@ async function moveAddresses(
   from: string,
   to: string,
 ): Promise<void> {
-  for (const address of addresses) {
-    const full = `${address.local}/${address.prefixlen}`;
-    await tolerant(ip(runner, 'addr', 'del', full, 'dev', from));
-    const broadcast = address.broadcast === undefined ? [] : ['brd', address.broadcast];
-    await tolerant(ip(runner, 'addr', 'add', full, ...broadcast, 'dev', to));
+  await keepingLocal(runner, addresses, async () => {
+    for (const address of addresses) {
+      const full = `${address.local}/${address.prefixlen}`;
+      await tolerant(ip(runner, 'addr', 'del', full, 'dev', from));
+      const broadcast = address.broadcast === undefined ? [] : ['brd', address.broadcast];
+      await tolerant(ip(runner, 'addr', 'add', full, ...broadcast, 'dev', to));
+    }
+  });
+}
+
+/**
+ * Does work that takes addresses off a device for a moment. Meanwhile they stand on the loopback device, so that
+ * programs of this host that talk to each other by them notice nothing.
+ */
+async function keepingLocal(
+  runner: Runner,
+  addresses: readonly AddressInfo[],
+  work: () => Promise<void>,
+): Promise<void> {
+  const loopback = await linkInfo(runner, 'lo');
+  const own = new Set((loopback?.addr_info ?? []).map(info => info.local));
+  const kept = addresses.filter(address => !own.has(address.local));
+  for (const { local } of kept) {
+    await tolerant(ip(runner, 'addr', 'add', `${local}/32`, 'dev', 'lo', 'scope', 'host'));
+  }
+  try {
+    await work();
+  } finally {
+    for (const { local } of kept) await tolerant(ip(runner, 'addr', 'del', `${local}/32`, 'dev', 'lo'));
   }
 }
 
@@ -134,18 +158,20 @@ export async function ensureFirstAddress(
   const routes = (await ipJson<RouteInfo>(runner, 'route', 'show', 'dev', device)).filter(
     route => route.gateway,
   );
-  for (const old of present) {
-    await tolerant(ip(runner, 'addr', 'del', `${old.local}/${old.prefixlen}`, 'dev', device));
-  }
-  const broadcast = wanted.broadcast ? ['brd', wanted.broadcast] : [];
-  await tolerant(
-    ip(runner, 'addr', 'add', `${wanted.address}/${wanted.prefix}`, ...broadcast, 'dev', device),
-  );
-  for (const old of present) {
-    if (old.local === wanted.address) continue;
-    const brd = old.broadcast === undefined ? [] : ['brd', old.broadcast];
-    await tolerant(ip(runner, 'addr', 'add', `${old.local}/${old.prefixlen}`, ...brd, 'dev', device));
-  }
+  await keepingLocal(runner, present, async () => {
+    for (const old of present) {
+      await tolerant(ip(runner, 'addr', 'del', `${old.local}/${old.prefixlen}`, 'dev', device));
+    }
+    const broadcast = wanted.broadcast ? ['brd', wanted.broadcast] : [];
+    await tolerant(
+      ip(runner, 'addr', 'add', `${wanted.address}/${wanted.prefix}`, ...broadcast, 'dev', device),
+    );
+    for (const old of present) {
+      if (old.local === wanted.address) continue;
+      const brd = old.broadcast === undefined ? [] : ['brd', old.broadcast];
+      await tolerant(ip(runner, 'addr', 'add', `${old.local}/${old.prefixlen}`, ...brd, 'dev', device));
+    }
+  });
   for (const route of routes) {
     await tolerant(ip(runner, 'route', 'replace', route.dst, 'via', route.gateway!, 'dev', device));
   }

@@ -100,6 +100,7 @@ export function createApp(options: AppOptions): App {
     genReqId: () => '',
     clientErrorHandler(error, socket) {
       // The parser gave up before there was a request: answer in plain HTTP and close.
+      log.info('not a request', { reason: error.code, client: socket.remoteAddress });
       if (!socket.writable) return socket.destroy();
       const status =
         error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ import {
   startProgram,
   startRabbit,
 } from '@folsom/testing';
-import { afterAll, beforeAll, describe, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, vi } from 'vitest';
 import { buildGuestImage } from '../../deploy/guest-image/build.ts';
 import { computeSteps } from './compute.ts';
 import { identitySteps } from './identity.ts';
@@ -71,6 +71,17 @@ describe.skipIf(!possible)('walk-through', () => {
     await rabbit?.stop();
     await walk.host?.remove();
     await rm(walk.dir, { recursive: true, force: true });
+  });
+
+  // What the services said of requests they did not like, where a step fails.
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== 'fail') return;
+    for (const file of await readdir(walk.dir, { recursive: true })) {
+      if (!file.endsWith('.log')) continue;
+      const lines = (await readFile(join(walk.dir, file), 'utf8')).split('\n');
+      const telling = lines.filter(line => /"status":[45]|"level":"(warn|error)"|not a request/.test(line));
+      if (telling.length > 0) console.error(`${file}:\n${telling.slice(-10).join('\n')}`);
+    }
   });
 
   describe('1 identity', () => identitySteps(walk));
