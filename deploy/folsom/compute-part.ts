@@ -10,6 +10,7 @@ import { ensureLibvirtd } from '@folsom/host/libvirtd';
 import { startMetadata } from '@folsom/metadata';
 import { startNetwork } from '@folsom/network';
 import { allNetworks } from '@folsom/nova/networks';
+import { novaOutbox } from '@folsom/nova/outbox';
 import { networkContract } from '@folsom/nova/rpc/network';
 import { startScheduler } from '@folsom/scheduler';
 import type { PartOptions } from './cloud.ts';
@@ -23,10 +24,15 @@ export async function startComputePart(
   validator: TokenValidator,
   started: (service: RunningService) => void,
 ): Promise<void> {
-  const { databases, bus, world, hostIp, ports, metrics, tell } = options;
+  const { databases, world, hostIp, ports, metrics, tell } = options;
   const config = novaConfig(options);
   const db = databases.nova;
+  // The bus is in this process and ends with it: its casts are rows until they are worked off.
+  const outbox = novaOutbox({ db, bus: options.bus, world, owner: 'folsom', alone: true });
+  const { bus } = outbox;
   const common = { config, db, bus, world };
+  started({ name: 'outbox', addresses: [], stop: () => outbox.stop() });
+  await outbox.start();
 
   const network = await tell('starting network', () => startNetwork(common));
   started(network);
@@ -49,6 +55,7 @@ export async function startComputePart(
       config,
       database: db,
       bus,
+      outbox,
       validator,
       policy: novaPolicy(),
       world,

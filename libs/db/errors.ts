@@ -35,3 +35,23 @@ export const isReferenceViolation = (error: unknown): boolean =>
 
 /** The value does not fit its column: too long, out of range, or characters its character set lacks. */
 export const isUnstorable = (error: unknown): boolean => [1264, 1366, 1406, 1265].includes(errno(error));
+
+/**
+ * Nothing can be asked of the database at the moment, and that passes: it is away, restarts, or its connections are
+ * all in use. Errors of files and of other servers are told apart.
+ */
+export const isDatabaseAway = (error: unknown): boolean => {
+  if (!(error instanceof Error)) return false;
+  const { fatal } = error as { fatal?: unknown };
+  // The MySQL client's word for the end of a connection.
+  if (fatal === true) return true;
+  if (error.name === 'KnexTimeoutError' || error.name === 'DatabaseError') return true;
+  if (/^Unable to acquire a connection|^The database connection is not open/.test(error.message)) return true;
+  // Too many connections, shutting down, killed, read or written too late.
+  return [1040, 1053, 1158, 1159, 1160, 1161, 1317, 1927, 2006, 2013].includes(errno(error));
+};
+
+/** The database answers, and cannot write now: its disk is full, or it is read-only for a while. */
+export const isDatabaseFull = (error: unknown): boolean =>
+  /^SQLITE_(FULL|IOERR|CANTOPEN|READONLY)/.test(code(error)) ||
+  [1021, 1030, 1114, 1290, 1836].includes(errno(error));

@@ -2,7 +2,8 @@ import { seededRandom } from '@folsom/core';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { type MariaDb, serverMissing, startMariaDb } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Limits, QUOTA_RESOURCES, usagesOf, withQuota } from './quotas.ts';
+import { withQuota } from './quota-lock.ts';
+import { type Limits, QUOTA_RESOURCES, usagesOf } from './quotas.ts';
 import { commitReservations, reserve } from './reservations.ts';
 
 const NOW = Date.UTC(2012, 8, 27);

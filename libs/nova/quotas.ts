@@ -1,4 +1,4 @@
-import { type Database, type Knex, toSqlTime } from '@folsom/db';
+import { type Knex, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, type Sql } from './rows.ts';
 
@@ -247,75 +247,3 @@ export function exceeded(limits: Limits, usages: Usages, deltas: Deltas): Over |
 /** Fault `OverQuota` (413) whose values carry {@link Over}. */
 export const overQuota = (over: Over) =>
   novaFault('OverQuota', { overs: over.overs.join(', '), over } as Record<string, unknown>);
-
-/**
- * Runs `fn` in a transaction that alone may change the tenant's use, after checking that the deltas fit. What `fn`
- * writes is what counts from then on, so nothing can be left over if the process dies.
- *
- * @throws Fault `OverQuota`
- */
-export async function withQuota<T>(
-  db: Database,
-  projectId: string,
-  defaults: Limits,
-  deltas: Deltas,
-  now: number,
-  fn: (trx: Sql) => Promise<T>,
-): Promise<T> {
-  await ensureUsageRows(db, projectId, now);
-  return db.transaction(async trx => {
-    await lock(trx, projectId);
-    const names = Object.keys(deltas) as CountedResource[];
-    if (names.length === 0) return fn(trx);
-    const limits = await limitsOf(trx, projectId, defaults);
-    const usages = await usagesOf(trx, projectId, names);
-    const over = exceeded(limits, usages, deltas);
-    if (over) throw overQuota(over);
-    const result = await fn(trx);
-    const values = names.flatMap(name => [name, usages[name].in_use + (deltas[name] ?? 0)]);
-    await trx('quota_usages')
-      .where({ project_id: projectId })
-      .whereIn('resource', names)
-      .update({ in_use: trx.raw(`case resource ${'when ? then ? '.repeat(names.length)}end`, values) });
-    return result;
-  });
-}
-
-const known = new WeakMap<Database, Set<string>>();
-
-/** Makes the rows that {@link lock} locks, in a transaction of their own: once committed, every later lock sees them. */
-async function ensureUsageRows(db: Database, projectId: string, now: number): Promise<void> {
-  const projects = known.get(db) ?? new Set<string>();
-  known.set(db, projects);
-  if (projects.has(projectId)) return;
-  await db.transaction(async trx => {
-    const present = new Set(
-      (
-        (await trx('quota_usages').where({ project_id: projectId }).select('resource')) as {
-          resource: string;
-        }[]
-      ).map(row => row.resource),
-    );
-    const missing = COUNTED.filter(name => !present.has(name));
-    if (missing.length === 0) return;
-    await trx('quota_usages').insert(
-      missing.map(resource => ({
-        project_id: projectId,
-        resource,
-        in_use: 0,
-        reserved: 0,
-        deleted: 0,
-        created_at: toSqlTime(now),
-      })),
-    );
-  });
-  projects.add(projectId);
-}
-
-/**
- * Waits for every other change of the tenant's use. Two services that made the rows at the same moment still exclude
- * each other: both lock all rows they see, and each made its own before.
- */
-async function lock(trx: Sql, projectId: string): Promise<void> {
-  await trx('quota_usages').where({ project_id: projectId }).orderBy('id').forUpdate().select('id');
-}

@@ -1,5 +1,5 @@
 import type { RequestContext } from '@folsom/core';
-import type { Bus, CallOptions, Handler, Served } from './bus.ts';
+import type { Bus, CallOptions, Handler, Recovery, Served } from './bus.ts';
 
 /** How a method travels: `cast` without an answer, `call` with one. */
 export interface MethodSpec<Args, Result> {
@@ -38,6 +38,9 @@ export type Client<M extends Methods> = {
   ) => Promise<M[K]['kind'] extends 'cast' ? void : ResultOf<M[K]>>;
 };
 
+/** What a client sends with: a bus, or a transaction's outbox, which carries casts only. */
+export type Sender = Pick<Bus, 'cast' | 'call'>;
+
 /** Servers' side: the same methods as handlers. */
 export type Handlers<M extends Methods> = {
   [K in keyof M]: (context: RequestContext, args: ArgsOf<M[K]>) => Promise<ResultOf<M[K]>> | ResultOf<M[K]>;
@@ -47,8 +50,8 @@ export interface Contract<M extends Methods> {
   topic: string;
   version: string | undefined;
   methods: M;
-  client(bus: Bus): Client<M>;
-  serve(bus: Bus, host: string, handlers: Handlers<M>): Promise<Served>;
+  client(bus: Sender): Client<M>;
+  serve(bus: Bus, host: string, handlers: Handlers<M>, recovery?: Recovery): Promise<Served>;
 }
 
 /**
@@ -82,12 +85,13 @@ export function contract<const M extends Methods>(
       }
       return client as Client<M>;
     },
-    serve: (bus, host, handlers) =>
+    serve: (bus, host, handlers, recovery) =>
       bus.serve({
         topic,
         host,
         ...(version === undefined ? {} : { version }),
         handlers: handlers as unknown as Record<string, Handler>,
+        ...(recovery === undefined ? {} : { recovery }),
       }),
   };
 }

@@ -9,8 +9,19 @@ import { type Body, unpackContext } from './wire.ts';
 /** What a handler gave, ready for the wire: its value as JSON text, or the text of a `failure` field. */
 export type Outcome = { result: string } | { failure: string };
 
-/** Runs the handler a message names and turns whatever happens into an outcome; never rejects. */
-export async function dispatch(world: World, served: ServeOptions, body: Body): Promise<Outcome> {
+/** An outcome, or a failure that may pass by itself. */
+export type Attempt = Outcome | { passing: 'outage' | 'brief'; error: unknown };
+
+/**
+ * Runs the handler a message names and turns whatever happens into an outcome; never rejects. `final`: nobody tries
+ * again, so that a failure that passes is an answer like any other, under the name Folsom's callers see it by.
+ */
+export async function dispatch(
+  world: World,
+  served: ServeOptions,
+  body: Body,
+  final = false,
+): Promise<Attempt> {
   const context = unpackContext(body, world.clock.now());
   const method = typeof body.method === 'string' ? body.method : '';
   // Folsom answers a message without a method with a result, not a failure.
@@ -23,10 +34,12 @@ export async function dispatch(world: World, served: ServeOptions, body: Body): 
   } catch (error) {
     traced.end(error);
     const fields = { requestId: context.requestId, topic: served.topic, method };
+    const passing = served.recovery?.passing(error);
+    if (passing !== undefined && !final) return { passing, error };
     if (error instanceof Fault)
       world.log.info(`rpc fault: ${error.message}`, { ...fields, fault: error.name });
     else world.log.error('rpc handler failed', { ...fields, error });
-    return { failure: encodeFailure(error) };
+    return { failure: encodeFailure(error, passing === undefined ? undefined : 'OperationalError') };
   }
 }
 

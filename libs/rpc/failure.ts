@@ -19,11 +19,11 @@ export interface FailureReading {
 /**
  * An error as Folsom's `failure` field: a JSON document in a string. A Fault travels as the exception class of its
  * name with its values as keyword arguments (and `code`, which Folsom's exceptions carry there as well); anything
- * else as a Python built-in, which callers turn into RemoteError.
+ * else as a Python built-in (`className` where the error's own name says less), which callers turn into RemoteError.
  */
-export function encodeFailure(error: unknown): string {
+export function encodeFailure(error: unknown, className?: string): string {
   const fault = error instanceof Fault;
-  const name = fault ? error.name : error instanceof Error ? error.name : 'Exception';
+  const name = fault ? error.name : (className ?? (error instanceof Error ? error.name : 'Exception'));
   const message = error instanceof Error ? error.message : String(error);
   return JSON.stringify({
     class: name === 'RpcTimeout' ? 'Timeout' : name,

@@ -6,4 +6,6 @@ export { RPC_LIMITS } from './limits.ts';
 export * from './local-bus.ts';
 export * from './notifier.ts';
 export * from './options.ts';
+export * from './outbox.ts';
 export * from './rabbit-bus.ts';
+export { castText } from './wire.ts';

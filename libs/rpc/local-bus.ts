@@ -1,6 +1,7 @@
 import type { RequestContext, World } from '@folsom/core';
-import type { Bus, CallOptions, Message, Served, ServeOptions } from './bus.ts';
-import { dispatch, type Outcome } from './dispatch.ts';
+import { attempt } from './attempt.ts';
+import type { Bus, CallOptions, Delivered, Message, Served, ServeOptions } from './bus.ts';
+import type { Outcome } from './dispatch.ts';
 import { decodeFailure, type FaultStatus } from './failure.ts';
 import { rpcFault } from './faults.ts';
 import { RPC_LIMITS } from './limits.ts';
@@ -27,6 +28,10 @@ interface Delivery {
   text: string;
   /** Called once with the handler's outcome; casts have none. */
   reply: ((outcome: Outcome) => void) | undefined;
+  /** Called once when its sender may forget it. */
+  settled?: (delivered: Delivered) => void;
+  /** Attempts so far, this one included; of one that is not tried again, undefined. */
+  attempt: number | undefined;
   /** Set once the caller no longer waits; such a message is not started. */
   expired: boolean;
 }
@@ -81,10 +86,6 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
   const enqueue = (queue: Queue, delivery: Delivery) => {
     const worker = freeWorker(queue);
     if (worker !== undefined) return start(worker, queue, delivery);
-    if (queue.pending.length >= RPC_LIMITS.pendingMax) {
-      queue.pending.shift();
-      world.log.error('rpc queue is full, its oldest message is dropped', { queue: queue.name });
-    }
     queue.pending.push(delivery);
   };
 
@@ -93,15 +94,29 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
     // The next turn of the loop: a caller never runs its server's handler on its own stack.
     setImmediate(async () => {
       if (worker.dead) return;
-      const outcome = delivery.expired
-        ? undefined
-        : await dispatch(world, worker.options, JSON.parse(delivery.text) as Body);
+      await work(worker, queue, delivery);
       if (worker.dead) return;
-      worker.running.delete(delivery);
-      if (outcome !== undefined) delivery.reply?.(outcome);
       for (const own of worker.queues) drain(own);
       if (worker.running.size === 0) for (const done of worker.idle.splice(0)) done();
     });
+  };
+
+  const work = async (worker: Worker, queue: Queue, delivery: Delivery) => {
+    if (delivery.expired) return void worker.running.delete(delivery);
+    const body = JSON.parse(delivery.text) as Body;
+    const settlement = await attempt(world, worker.options, body, delivery.attempt);
+    if (worker.dead) return;
+    worker.running.delete(delivery);
+    if ('againMs' in settlement) {
+      delivery.attempt = (delivery.attempt ?? 1) + 1;
+      world.clock.after(settlement.againMs, () => {
+        if (!closed) enqueue(queue, delivery);
+      });
+    } else if ('dead' in settlement) delivery.settled?.({ dead: settlement.dead });
+    else {
+      delivery.reply?.(settlement.outcome);
+      delivery.settled?.({});
+    }
   };
 
   const drain = (queue: Queue) => {
@@ -142,6 +157,7 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
         const outcome = await new Promise<Outcome>((resolve, reject) => {
           const delivery: Delivery = {
             text,
+            attempt: undefined,
             expired: false,
             reply: result => {
               settled();
@@ -174,8 +190,21 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
 
     async cast(context, topic, message) {
       const text = encode(requestBody(context, message));
-      enqueue(queueOf(topic), { text, expired: false, reply: undefined });
+      enqueue(queueOf(topic), { text, expired: false, reply: undefined, attempt: 1 });
       trace(world, context, 'cast', topic, message.method).end();
+    },
+
+    deliver({ topic, text }) {
+      if (closed) {
+        const refused = Promise.reject(rpcFault('RpcClosed'));
+        refused.catch(() => {});
+        return { taken: refused, done: refused };
+      }
+      // Never settled when the bus closes: the sender still has it, and hands it on at the next start.
+      const done = new Promise<Delivered>(settled => {
+        enqueue(queueOf(topic), { text, expired: false, reply: undefined, attempt: 1, settled });
+      });
+      return { taken: Promise.resolve(), done };
     },
 
     async fanout(context: RequestContext, topic: string, message: Message) {
@@ -183,7 +212,7 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
       for (const worker of fanouts.get(topic) ?? []) {
         // Of nobody's queue: what is left of it when its worker dies goes nowhere.
         const own: Queue = { name: `${topic}_fanout`, workers: [], turn: 0, pending: [] };
-        start(worker, own, { text, expired: false, reply: undefined });
+        start(worker, own, { text, expired: false, reply: undefined, attempt: undefined });
       }
       trace(world, context, 'cast', `${topic}_fanout`, message.method).end();
     },

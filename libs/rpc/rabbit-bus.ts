@@ -107,6 +107,13 @@ export function createRabbitBus({ options, world, faultStatus }: RabbitBusOption
       traced.end();
     },
 
+    deliver({ id, topic, text }) {
+      const taken = publisher.publish({ kind: 'topic', name: topic }, text, { messageId: id });
+      const done = taken.then(() => ({}));
+      done.catch(() => {});
+      return { taken, done };
+    },
+
     async fanout(context, topic, message) {
       const traced = trace(world, context, 'cast', `${topic}_fanout`, message.method);
       const text = JSON.stringify(requestBody(context, message));

@@ -11,6 +11,7 @@ export interface PublishOptions {
   expirationMs?: number;
   /** Milliseconds to keep trying. */
   timeoutMs?: number;
+  headers?: Record<string, unknown>;
 }
 
 /** What must exist on the broker for a message to arrive. */
@@ -18,7 +19,16 @@ export type Destination =
   | { kind: 'topic'; name: string }
   | { kind: 'fanout'; topic: string }
   /** Straight into the queue of this name. */
-  | { kind: 'queue'; name: string };
+  | { kind: 'queue'; name: string }
+  /** Into that queue, after a pause. */
+  | { kind: 'later'; queue: string; pauseMs: number }
+  /** What was given up, for an operator to look at. */
+  | { kind: 'dead' };
+
+/** Queue of what was given up. */
+export const DEAD_LETTERS = 'folsom.dead_letters';
+/** How much longer than its pause a queue of waiting messages is kept. */
+const LATER_GRACE_MS = 600_000;
 
 export interface RabbitPublisher {
   /** Resolves when the broker has confirmed the message; tries again over reconnections. */
@@ -71,12 +81,61 @@ export function rabbitPublisher(
     }
   };
 
+  /** A queue whose messages go on to another one when their time is up; gone when nothing was put there for long. */
+  const declareLater = async (session: Session, queue: string, pauseMs: number): Promise<string> => {
+    const name = `${queue}.later.${pauseMs}`;
+    const channel = await openChannel(session);
+    try {
+      await channel.assertQueue(name, {
+        durable: options.rabbit_durable_queues,
+        autoDelete: false,
+        exclusive: false,
+        messageTtl: pauseMs,
+        expires: pauseMs + LATER_GRACE_MS,
+        deadLetterExchange: '',
+        deadLetterRoutingKey: queue,
+      });
+    } finally {
+      await channel.close().catch(() => {});
+    }
+    return name;
+  };
+
+  const declareDead = async (session: Session): Promise<string> => {
+    const channel = await openChannel(session);
+    try {
+      await channel.assertQueue(DEAD_LETTERS, {
+        durable: true,
+        autoDelete: false,
+        exclusive: false,
+        maxLength: RPC_LIMITS.deadLettersMax,
+      });
+    } finally {
+      await channel.close().catch(() => {});
+    }
+    return DEAD_LETTERS;
+  };
+
+  /** Makes sure that a message for it arrives. Answers exchange and routing key. */
+  const declare = async (session: Session, to: Destination): Promise<[exchange: string, key: string]> => {
+    switch (to.kind) {
+      case 'topic':
+        await declareQueue(session, to.name);
+        return [options.control_exchange, to.name];
+      case 'fanout':
+        await declareFanout(session, to.topic);
+        return [`${to.topic}_fanout`, ''];
+      case 'later':
+        return ['', await declareLater(session, to.queue, to.pauseMs)];
+      case 'dead':
+        return ['', await declareDead(session)];
+      case 'queue':
+        return ['', to.name];
+    }
+  };
+
   const send = async (session: Session, to: Destination, content: Buffer, properties: PublishOptions) => {
-    if (to.kind === 'topic') await declareQueue(session, to.name);
-    if (to.kind === 'fanout') await declareFanout(session, to.topic);
-    const exchange =
-      to.kind === 'topic' ? options.control_exchange : to.kind === 'fanout' ? `${to.topic}_fanout` : '';
-    const key = to.kind === 'fanout' ? '' : to.name;
+    const [exchange, key] = await declare(session, to);
     await new Promise<void>((resolve, reject) => {
       session.publisher.publish(
         exchange,
@@ -86,6 +145,7 @@ export function rabbitPublisher(
           contentType: 'application/json',
           contentEncoding: 'utf-8',
           persistent: true,
+          ...(properties.headers === undefined ? {} : { headers: properties.headers }),
           ...(properties.messageId === undefined ? {} : { messageId: properties.messageId }),
           ...(properties.correlationId === undefined ? {} : { correlationId: properties.correlationId }),
           ...(properties.expirationMs === undefined ? {} : { expiration: String(properties.expirationMs) }),

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { World } from '@folsom/core';
 import type { Channel, ConsumeMessage } from 'amqplib';
+import { attempt } from './attempt.ts';
 import type { Served, ServeOptions } from './bus.ts';
-import { dispatch, type Outcome } from './dispatch.ts';
+import type { Outcome } from './dispatch.ts';
 import { RPC_LIMITS } from './limits.ts';
 import type { RabbitOptions } from './options.ts';
 import { openChannel, type RabbitConnection, type Session } from './rabbit-connection.ts';
@@ -13,7 +14,12 @@ import type { Body } from './wire.ts';
 interface Delivery {
   channel: Channel;
   message: ConsumeMessage;
+  /** Where it came from; null for a fan-out. */
+  queue: string | null;
 }
+
+/** Header that counts the attempts at a message; Folsom's daemons do not look at headers. */
+const ATTEMPT = 'x-folsom-attempt';
 
 /**
  * Consumes a topic's three queues. A message is acknowledged when its handler has finished (Folsom does so before it
@@ -53,7 +59,9 @@ export async function rabbitServer(
     await own.bindQueue(fanoutQueue, `${topic}_fanout`, topic);
     tags = [];
     for (const name of [topic, `${topic}.${host}`, fanoutQueue]) {
-      const consumed = await own.consume(name, message => receive(own, message));
+      const consumed = await own.consume(name, message =>
+        receive(own, message, name === fanoutQueue ? null : name),
+      );
       tags.push(consumed.consumerTag);
     }
     // Closed by the broker alone (a deleted queue, its own time limits): a new channel takes its place.
@@ -76,7 +84,7 @@ export async function rabbitServer(
     }
   };
 
-  const receive = (from: Channel, message: ConsumeMessage | null) => {
+  const receive = (from: Channel, message: ConsumeMessage | null, queue: string | null) => {
     // The broker ended this consumer; closing the channel brings a new one.
     if (message === null) return void from.close().catch(() => {});
     const body = parse(message.content);
@@ -85,15 +93,21 @@ export async function rabbitServer(
         topic,
         bytes: message.content.length,
       });
-      return ack({ channel: from, message });
+      return ack({ channel: from, message, queue });
     }
     const msgId = typeof body._msg_id === 'string' ? body._msg_id : undefined;
     const ownId = message.properties.messageId as string | undefined;
-    const id = ownId ?? msgId ?? nameOf(from, message);
-    if (finished.has(id)) return ack({ channel: from, message });
+    const header = Number(message.properties.headers?.[ATTEMPT] ?? 1);
+    const number = Number.isInteger(header) && header > 0 ? header : 1;
+    const named = ownId ?? msgId ?? nameOf(from, message);
+    // Given back, it comes again under its name: each attempt is a message of its own.
+    const id = number === 1 ? named : `${named}#${number}`;
+    const delivery = { channel: from, message, queue };
+    if (finished.has(id)) return ack(delivery);
     const again = running.has(id);
-    running.set(id, { channel: from, message });
-    if (!again) void work(id, body, msgId, ownId);
+    running.set(id, delivery);
+    const own = { id, named, number: msgId === undefined && queue !== null ? number : undefined };
+    if (!again) void work(own, body, msgId, ownId);
   };
 
   /**
@@ -109,22 +123,62 @@ export async function rabbitServer(
     return running.has(name) || finished.has(name) ? `${name}-${repeated++}` : name;
   };
 
-  const work = async (id: string, body: Body, msgId: string | undefined, ownId: string | undefined) => {
-    const outcome = await dispatch(world, serve, body);
-    if (msgId !== undefined) {
-      await reply(msgId, ownId, outcome).catch(error =>
-        world.log.error('a reply could not be sent', {
-          topic,
-          method: body.method,
-          why: (error as Error).message,
-        }),
-      );
+  const work = async (
+    own: { id: string; named: string; number: number | undefined },
+    body: Body,
+    msgId: string | undefined,
+    ownId: string | undefined,
+  ) => {
+    const { id } = own;
+    const settlement = await attempt(world, serve, body, own.number);
+    if ('outcome' in settlement) {
+      if (msgId !== undefined) {
+        await reply(msgId, ownId, settlement.outcome).catch(error =>
+          world.log.error('a reply could not be sent', {
+            topic,
+            method: body.method,
+            why: (error as Error).message,
+          }),
+        );
+      }
+    } else if (!(await putAside(own.named, running.get(id)!, own.number ?? 1, settlement))) {
+      // The broker is away as well: it keeps the message, and brings it again with the next connection.
+      running.delete(id);
+      return ended();
     }
     const delivery = running.get(id);
     running.delete(id);
     finished.add(id);
     if (delivery !== undefined) ack(delivery);
+    ended();
+  };
+
+  const ended = () => {
     if (running.size === 0) for (const done of idle.splice(0)) done();
+  };
+
+  /** Sends it into a queue that gives it back after a time, or among the dead letters. Answers whether that worked. */
+  const putAside = async (
+    messageId: string,
+    { message, queue }: Delivery,
+    number: number,
+    settlement: { againMs: number } | { dead: string },
+  ): Promise<boolean> => {
+    const text = message.content.toString('utf8');
+    const headers = { ...message.properties.headers };
+    try {
+      if ('againMs' in settlement) {
+        const to = { kind: 'later', queue: queue ?? topic, pauseMs: settlement.againMs } as const;
+        await publisher.publish(to, text, { messageId, headers: { ...headers, [ATTEMPT]: number + 1 } });
+      } else {
+        const why = { 'x-folsom-reason': settlement.dead.slice(0, 1000), 'x-folsom-queue': queue ?? topic };
+        await publisher.publish({ kind: 'dead' }, text, { messageId, headers: { ...headers, ...why } });
+      }
+      return true;
+    } catch (error) {
+      world.log.error('a message could not be given back; the broker still has it', { topic, error });
+      return false;
+    }
   };
 
   const reply = async (msgId: string, correlationId: string | undefined, outcome: Outcome) => {

@@ -1,5 +1,7 @@
 import { pythonIso, type RequestContext, requestContext } from '@folsom/core';
 import type { Message } from './bus.ts';
+import { rpcFault } from './faults.ts';
+import { RPC_LIMITS } from './limits.ts';
 
 /** One JSON object on the bus: the method dictionary with the context's fields flattened into it. */
 export type Body = Record<string, unknown>;
@@ -73,6 +75,19 @@ export function requestBody(context: RequestContext, message: Message, msgId?: s
     args: message.args,
     ...(message.version === undefined ? {} : { version: message.version }),
   };
+}
+
+/**
+ * A cast as its sender keeps it.
+ *
+ * @throws Fault `RpcMessageTooLarge`
+ */
+export function castText(context: RequestContext, message: Message): string {
+  const text = JSON.stringify(requestBody(context, message));
+  if (text.length > RPC_LIMITS.messageBytesMax) {
+    throw rpcFault('RpcMessageTooLarge', { bytes: text.length, limit: RPC_LIMITS.messageBytesMax });
+  }
+  return text;
 }
 
 /** `2012-09-27T10:00:00.000000`: always with the fraction, as Folsom's contexts and rows travel. */

@@ -1,7 +1,7 @@
 import type { Config } from '@folsom/config';
 import { adminContext, type RunningService, type Timer, type World } from '@folsom/core';
+import { keyedMutex } from '@folsom/core/mutex';
 import type { Database } from '@folsom/db';
-import { keyedMutex } from '@folsom/host/mutex';
 import { joinInstances } from '@folsom/nova/instance-records';
 import { instancesOnHost } from '@folsom/nova/instances';
 import { networkApi } from '@folsom/nova/network-api';

@@ -1,6 +1,6 @@
 import type { Logger, World } from '@folsom/core';
+import { coalesced, mutex } from '@folsom/core/mutex';
 import type { Database } from '@folsom/db';
-import { coalesced, mutex } from '@folsom/host/mutex';
 import { reportComputeNode } from '@folsom/nova/compute-node-report';
 import { updateInstance } from '@folsom/nova/instances';
 import type { ComputeDriver, Guest } from './driver.ts';

@@ -1,6 +1,6 @@
 import { elevated, Fault, isFault, type Logger, type RequestContext, type World } from '@folsom/core';
+import type { keyedMutex } from '@folsom/core/mutex';
 import type { Database } from '@folsom/db';
-import type { keyedMutex } from '@folsom/host/mutex';
 import { type InstanceRecord, instanceName, instanceRecord } from '@folsom/nova/instance-records';
 import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import {

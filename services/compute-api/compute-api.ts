@@ -6,6 +6,7 @@ import { type App, createApp, type HttpMetrics } from '@folsom/http';
 import { type ImageClient, imageClient } from '@folsom/nova/image-client';
 import { networkApi } from '@folsom/nova/network-api';
 import { novaOptions } from '@folsom/nova/options';
+import { novaOutbox, type Outbox } from '@folsom/nova/outbox';
 import { defaultLimits } from '@folsom/nova/quotas';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
@@ -42,6 +43,8 @@ export interface ComputeApiOptions {
   validator: TokenValidator;
   policy: Policy;
   world: World;
+  /** Default: one of its own. */
+  outbox?: Outbox;
   /** Default: the image services of `glance_api_servers`. */
   images?: ImageClient;
   /** Default: Folsom's table, unless `api_rate_limit` is off. */
@@ -93,14 +96,18 @@ export async function startComputeApi(options: ComputeApiOptions): Promise<Compu
     ),
   );
   const limits = options.rateLimits ?? (config.api_rate_limit ? DEFAULT_RATE_LIMITS : []);
+  const outbox =
+    options.outbox ??
+    novaOutbox({ db: database, bus, world, owner: `nova-api:${config.host}`, takesOrphans: true });
   const deps: Deps = {
     config,
     db: database,
     ...world,
     policy,
     bus,
-    compute: computeContract.client(bus),
-    scheduler: schedulerContract.client(bus),
+    outbox,
+    compute: computeContract.client(outbox.bus),
+    scheduler: schedulerContract.client(outbox.bus),
     network: networkApi({ bus, db: database, clock: world.clock }),
     images:
       options.images ??
@@ -128,6 +135,7 @@ export async function startComputeApi(options: ComputeApiOptions): Promise<Compu
   );
   mountVersions(app, config.osapi_compute_link_prefix);
   mountRoutes(app, allRoutes(registry), deps);
+  if (options.outbox === undefined) await outbox.start();
   const address = await app.listen({
     host: config.osapi_compute_listen,
     port: config.osapi_compute_listen_port,
@@ -137,6 +145,9 @@ export async function startComputeApi(options: ComputeApiOptions): Promise<Compu
     addresses: [address],
     routes: app.routes,
     app,
-    stop: () => app.stop(),
+    stop: async () => {
+      await app.stop();
+      if (options.outbox === undefined) await outbox.stop();
+    },
   };
 }

@@ -5,6 +5,7 @@ import { novaFault } from '@folsom/nova/faults';
 import type { ImageClient } from '@folsom/nova/image-client';
 import type { NetworkApi } from '@folsom/nova/network-api';
 import type { novaOptions } from '@folsom/nova/options';
+import type { Outbox } from '@folsom/nova/outbox';
 import type { Limits } from '@folsom/nova/quotas';
 import type { computeContract } from '@folsom/nova/rpc/compute';
 import type { schedulerContract } from '@folsom/nova/rpc/scheduler';
@@ -24,6 +25,8 @@ export interface Deps {
   log: Logger;
   policy: Policy;
   bus: Bus;
+  /** Writes rows and the messages that speak of them in one transaction. */
+  outbox: Outbox;
   compute: ReturnType<(typeof computeContract)['client']>;
   scheduler: ReturnType<(typeof schedulerContract)['client']>;
   network: NetworkApi;

@@ -1,5 +1,5 @@
 import { elevated, type RequestContext } from '@folsom/core';
-import { keyedMutex } from '@folsom/host/mutex';
+import { keyedMutex } from '@folsom/core/mutex';
 import { novaFault } from '@folsom/nova/faults';
 import { fixedIpByAddress, fixedIpById, fixedIpsOfInstance } from '@folsom/nova/fixed-ips';
 import {

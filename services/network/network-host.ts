@@ -1,6 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock, Logger } from '@folsom/core';
+import { coalesced, keyedMutex } from '@folsom/core/mutex';
 import {
   ensureAddress,
   ensureBridge,
@@ -11,7 +12,6 @@ import {
 } from '@folsom/host/bridges';
 import { dhcpHost, dnsmasq } from '@folsom/host/dnsmasq';
 import { iptables } from '@folsom/host/iptables';
-import { coalesced, keyedMutex } from '@folsom/host/mutex';
 import type { Runner } from '@folsom/host/runner';
 import type { AssociatedFixedIp } from '@folsom/nova/fixed-ips';
 import { parseCidr } from '@folsom/nova/ipv4';

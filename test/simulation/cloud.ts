@@ -175,6 +175,17 @@ export async function simulatedCloud(seed: number): Promise<SimulatedCloud> {
       bus: serving,
       world: mine,
     };
+    // One that is killed while it starts never ends starting.
+    await Promise.race([run(name, process, parts, database, own), new Promise<void>(own.atEnd)]);
+  };
+
+  const run = async (
+    name: ProcessName,
+    process: Process,
+    parts: { config: ReturnType<typeof configOf>; bus: Bus; world: World },
+    database: Database,
+    own: Life,
+  ): Promise<void> => {
     if (name === 'api') {
       process.api = await startComputeApi({
         ...parts,

@@ -20,6 +20,7 @@ function columnSql(kind: DatabaseKind, name: string, column: Column, primary: bo
     bool: kind === 'sqlite' ? 'BOOLEAN' : 'TINYINT(1)',
     datetime: 'DATETIME',
     text: 'TEXT',
+    longtext: kind === 'sqlite' ? 'TEXT' : 'LONGTEXT',
     varchar: column.kind === 'varchar' ? `VARCHAR(${column.length})` : '',
   } as const;
   const parts = [quote(name), types[column.kind]];

@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 /** Declarations of tables: plain data from which the statements of both databases are made. */
 
 export type ColumnType =
-  | { kind: 'serial' | 'int' | 'bigint' | 'float' | 'bool' | 'datetime' | 'text' }
+  | { kind: 'serial' | 'int' | 'bigint' | 'float' | 'bool' | 'datetime' | 'text' | 'longtext' }
   | { kind: 'varchar'; length: number };
 
 export type Column = ColumnType & { required?: boolean };
@@ -36,6 +36,8 @@ export const bool: Column = { kind: 'bool' };
 /** UTC. */
 export const datetime: Column = { kind: 'datetime' };
 export const text: Column = { kind: 'text' };
+/** Above MySQL's 64 KiB of a text. */
+export const longtext: Column = { kind: 'longtext' };
 export const varchar = (length: number): Column => ({ kind: 'varchar', length });
 export const string: Column = varchar(255);
 export const uuid: Column = varchar(36);

@@ -9,7 +9,11 @@ import {
   type TaskState,
 } from '@folsom/nova/instance-state';
 import { type InstanceChanges, updateInstance } from '@folsom/nova/instances';
+import type { Sql } from '@folsom/nova/rows';
+import { computeContract } from '@folsom/nova/rpc/compute';
+import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { InstanceWire } from '@folsom/nova/rpc/wire';
+import type { Sender } from '@folsom/rpc';
 import { authorize, type Deps } from '../deps.ts';
 import { targetOf, wireOf } from './instances.ts';
 import { notifyUpdate } from './notifications.ts';
@@ -20,9 +24,19 @@ export interface Step extends InstanceChanges {
   vm_state?: string;
 }
 
+/** What an action tells the daemons, in the transaction that begins it. */
+export type Tell = (
+  to: {
+    compute: ReturnType<(typeof computeContract)['client']>;
+    scheduler: ReturnType<(typeof schedulerContract)['client']>;
+  },
+  begun: { record: InstanceRecord; wire: InstanceWire; trx: Sql },
+) => Promise<void>;
+
 /**
  * Begins an action: policy, lock and state by the table, then the first state in one compare-and-set, so that of two
- * callers at the same moment one wins and the other gets the conflict. Answers the instance as it is from then on.
+ * callers at the same moment one wins and the other gets the conflict. What `tell` sends is committed together with
+ * the state. Answers the instance as it is from then on.
  *
  * @throws Fault `PolicyNotAuthorized`, `InstanceIsLocked`, `InstanceInvalidState`
  */
@@ -31,7 +45,8 @@ export async function begin(
   context: RequestContext,
   instance: InstanceRecord,
   name: ActionName,
-  step: Step = {},
+  step: Step,
+  tell: Tell,
 ): Promise<{ record: InstanceRecord; wire: InstanceWire }> {
   authorize(deps, context, `compute:${name}`, targetOf(instance));
   checkAction(name, instance, context);
@@ -41,11 +56,8 @@ export async function begin(
     ...(rule.task === undefined ? {} : { task_state: rule.task }),
     ...step,
   };
-  const record = await change(deps, context, instance, changes, {
-    during: rule.during,
-    from: rule.from,
-    method: name,
-  });
+  const guard = { during: rule.during, from: rule.from, method: name };
+  const record = await change(deps, context, instance, changes, guard, tell);
   return { record, wire: wireOf(deps, record) };
 }
 
@@ -62,12 +74,19 @@ export async function change(
   instance: InstanceRecord,
   changes: Step,
   guard: Guard = { during: 'any', from: 'any', method: 'update' },
+  tell?: Tell,
 ): Promise<InstanceRecord> {
   const { knex } = deps.db;
+  let record: InstanceRecord;
   try {
-    await updateInstance(knex, instance.uuid, changes, deps.clock.now(), {
-      ...(guard.during === 'any' ? {} : { expectedTaskState: guard.during }),
-      ...(guard.from === 'any' ? {} : { expectedVmState: guard.from }),
+    record = await deps.outbox.transaction(async (trx, send) => {
+      await updateInstance(trx, instance.uuid, changes, deps.clock.now(), {
+        ...(guard.during === 'any' ? {} : { expectedTaskState: guard.during }),
+        ...(guard.from === 'any' ? {} : { expectedVmState: guard.from }),
+      });
+      const after = await instanceRecord(trx, instance.uuid, { readDeleted: 'yes' });
+      await tell?.(clientsOf(send), { record: after, wire: wireOf(deps, after), trx });
+      return after;
     });
   } catch (error) {
     if (!isFault(error, 'UnexpectedTaskStateError')) throw error;
@@ -77,10 +96,17 @@ export async function change(
       ? invalidState(now.uuid, 'task_state', now.task_state, guard.method)
       : invalidState(now.uuid, 'vm_state', now.vm_state, guard.method);
   }
-  const record = await instanceRecord(knex, instance.uuid, { readDeleted: 'yes' });
-  await notifyUpdate(deps, context, record, instance);
+  // It has happened: that nobody could be told does not undo it.
+  await notifyUpdate(deps, context, record, instance).catch(error =>
+    deps.log.warn('cannot notify of an update', { instance: instance.uuid, error }),
+  );
   return record;
 }
+
+const clientsOf = (send: Sender) => ({
+  compute: computeContract.client(send),
+  scheduler: schedulerContract.client(send),
+});
 
 /** Where messages for an instance go. */
 export const hostOf = (instance: { host: string | null }): { host?: string } =>

@@ -4,8 +4,10 @@ import { novaFault } from '@folsom/nova/faults';
 import { extraSpecs, type FlavorRow, flavorWire } from '@folsom/nova/flavors';
 import { powerState, vmState } from '@folsom/nova/instance-state';
 import { keyPairByName } from '@folsom/nova/keypairs';
-import { exceeded, type Limits, limitsOf, usagesOf, withQuota } from '@folsom/nova/quotas';
+import { withQuota } from '@folsom/nova/quota-lock';
+import { exceeded, type Limits, limitsOf, usagesOf } from '@folsom/nova/quotas';
 import type { Sql } from '@folsom/nova/rows';
+import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type {
   FilterProperties,
   ImageWire,
@@ -58,8 +60,8 @@ const USER_DATA_BYTES_MAX = 65_535;
 const BOOT_COUNT_MAX = 1_000;
 
 /**
- * Boots instances: checks everything that can be refused, writes the rows together with the use of quota in one
- * transaction, and hands the rest to the scheduler. Parallel boots never pass the quota.
+ * Boots instances: checks everything that can be refused, then writes the rows, the use of quota and the message to the
+ * scheduler in one transaction: an accepted boot is never lost. Parallel boots never pass the quota.
  */
 export async function boot(deps: Deps, context: RequestContext, request: BootRequest): Promise<Booted> {
   const { flavor } = request;
@@ -134,19 +136,9 @@ export async function boot(deps: Deps, context: RequestContext, request: BootReq
 
   const uuids = Array.from({ length: count }, () => deps.random.uuid());
   const deltas = { instances: count, cores: count * flavor.vcpus, ram: count * flavor.memory_mb };
-  let groups: string[];
-  try {
-    groups = await withQuota(deps.db, projectId, deps.quotaDefaults, deltas, now, trx =>
-      insertInstances(trx, { context, request, base, image, uuids, now }),
-    );
-  } catch (error) {
-    const over = overOf(error);
-    throw over ? tooManyInstances(over, { ...deltas, instances: request.minCount }) : error;
-  }
-
   const filters: FilterProperties = { scheduler_hints: request.schedulerHints };
   if (context.isAdmin && forcedHost !== null) filters.force_hosts = [forcedHost];
-  await deps.scheduler.run_instance(context, {
+  const message = {
     request_spec: {
       image,
       instance_properties: base,
@@ -160,7 +152,26 @@ export async function boot(deps: Deps, context: RequestContext, request: BootReq
     requested_networks: request.networks,
     is_first_time: true,
     filter_properties: filters,
-  });
+  };
+  let groups: string[];
+  try {
+    groups = await withQuota(
+      deps.db,
+      projectId,
+      deps.quotaDefaults,
+      deltas,
+      now,
+      async (trx, send) => {
+        const names = await insertInstances(trx, { context, request, base, image, uuids, now });
+        await schedulerContract.client(send).run_instance(context, message);
+        return names;
+      },
+      { transact: deps.outbox.transaction },
+    );
+  } catch (error) {
+    const over = overOf(error);
+    throw over ? tooManyInstances(over, { ...deltas, instances: request.minCount }) : error;
+  }
   return { uuids, reservationId: base.reservation_id, shown: { auto_disk_config: autoDiskConfig, groups } };
 }
 

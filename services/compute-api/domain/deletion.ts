@@ -3,10 +3,11 @@ import { type InstanceRecord, instanceRecord } from '@folsom/nova/instance-recor
 import { checkAction, powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import { destroyInstance, tryUpdateInstance } from '@folsom/nova/instances';
 import { migrationByInstance } from '@folsom/nova/migrations';
+import { refreshUsage } from '@folsom/nova/quota-lock';
 import { confirmResizeAndWait } from '@folsom/nova/rpc/compute';
 import { listServices, serviceIsUp } from '@folsom/nova/services';
 import { authorize, type Deps } from '../deps.ts';
-import { begin, change, hostOf } from './actions.ts';
+import { begin, change, hostOf, type Tell } from './actions.ts';
 import { targetOf, wireOf } from './instances.ts';
 import { downsizeDeltas, reserveFor } from './resize.ts';
 
@@ -31,10 +32,10 @@ async function softDelete(deps: Deps, context: RequestContext, instance: Instanc
     await destroyInstance(deps.db.knex, instance.uuid, deps.clock.now());
     return;
   }
-  const { record, wire } = await begin(deps, context, instance, 'soft_delete', {
-    deleted_at: deps.clock.now(),
-  });
-  await deps.compute.power_off_instance(context, { instance: wire }, hostOf(record));
+  const step = { deleted_at: deps.clock.now() };
+  await begin(deps, context, instance, 'soft_delete', step, ({ compute }, { record, wire }) =>
+    compute.power_off_instance(context, { instance: wire }, hostOf(record)),
+  );
 }
 
 export async function restore(deps: Deps, context: RequestContext, instance: InstanceRecord): Promise<void> {
@@ -44,8 +45,10 @@ export async function restore(deps: Deps, context: RequestContext, instance: Ins
     await change(deps, context, instance, { vm_state: vmState.active, task_state: null, deleted_at: null });
     return;
   }
-  const { record, wire } = await begin(deps, context, instance, 'restore', { deleted_at: null });
-  await deps.compute.power_on_instance(context, { instance: wire }, hostOf(record));
+  const step = { deleted_at: null };
+  await begin(deps, context, instance, 'restore', step, ({ compute }, { record, wire }) =>
+    compute.power_on_instance(context, { instance: wire }, hostOf(record)),
+  );
 }
 
 export async function forceDelete(
@@ -63,19 +66,41 @@ export async function forceDelete(
  * no host yet is gone at once; the scheduler finds it deleted.
  */
 async function terminate(deps: Deps, context: RequestContext, instance: InstanceRecord): Promise<void> {
-  const { knex } = deps.db;
-  const record = await change(deps, context, instance, { task_state: taskState.deleting, progress: 0 });
+  const living = instance.host !== null && (await hostIsUp(deps, instance.host)) ? instance.host : undefined;
+  let told = false;
+  const tell: Tell = async ({ compute }, { record, wire }) => {
+    // The common case; every other one has more to do before its host is told.
+    told = record.host !== null && record.host === living && record.vm_state !== vmState.resized;
+    if (told) await compute.terminate_instance(context, { instance: wire }, hostOf(record));
+  };
+  const step = { task_state: taskState.deleting, progress: 0 };
+  const record = await change(deps, context, instance, step, undefined, tell);
+  if (!told) await terminateUntold(deps, context, record);
+  if (record.project_id !== null) usageChanged(deps, record.project_id);
+}
+
+/** Deletes one that has no host yet, whose host is down, or that was resized and not confirmed. */
+async function terminateUntold(deps: Deps, context: RequestContext, record: InstanceRecord): Promise<void> {
   if (record.host === null && (await destroyUnplaced(deps, record))) return;
   const current = record.host === null ? await reread(deps, record) : record;
   if (current === undefined) return;
   if (current.vm_state === vmState.resized) await confirmFirst(deps, context, current);
-  const services = await listServices(knex, { topic: 'compute', host: current.host ?? '' });
-  const downMs = deps.config.service_down_time * 1000;
-  if (services.some(service => serviceIsUp(service, deps.clock.now(), downMs))) {
+  if (current.host !== null && (await hostIsUp(deps, current.host))) {
     await deps.compute.terminate_instance(context, { instance: wireOf(deps, current) }, hostOf(current));
-    return;
-  }
-  await deleteLocally(deps, context, current);
+  } else await deleteLocally(deps, context, current);
+}
+
+async function hostIsUp(deps: Deps, host: string): Promise<boolean> {
+  const downMs = deps.config.service_down_time * 1000;
+  const services = await listServices(deps.db.knex, { topic: 'compute', host });
+  return services.some(service => serviceIsUp(service, deps.clock.now(), downMs));
+}
+
+/** An original that takes the database over goes by its table of usages; nobody waits for that to be written. */
+function usageChanged(deps: Deps, projectId: string): void {
+  void refreshUsage(deps.db, projectId, deps.clock.now()).catch(error =>
+    deps.log.warn('the use of quota could not be written down; the scheduler will', { projectId, error }),
+  );
 }
 
 /** True when the row went while it still had no host. */

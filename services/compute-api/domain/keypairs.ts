@@ -3,7 +3,8 @@ import { promisify } from 'node:util';
 import type { RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { countKeyPairs, createKeyPair, keyPairExists } from '@folsom/nova/keypairs';
-import { limitsOf, withQuota } from '@folsom/nova/quotas';
+import { withLock } from '@folsom/nova/quota-lock';
+import { limitsOf } from '@folsom/nova/quotas';
 import type { Deps } from '../deps.ts';
 
 const generate = promisify(generateKeyPair);
@@ -79,8 +80,7 @@ async function checkRoom(deps: Deps, context: RequestContext, name: string): Pro
 
 /** Names are unique for a user and their number limited, also for requests at the same moment. */
 async function save(deps: Deps, context: RequestContext, key: NewKeyPair): Promise<void> {
-  const lockedBy = `user:${key.user_id}`;
-  await withQuota(deps.db, lockedBy, deps.quotaDefaults, {}, deps.clock.now(), async trx => {
+  await withLock(deps.db, `user:${key.user_id}`, async trx => {
     if (await keyPairExists(trx, key.user_id, key.name))
       throw novaFault('KeyPairExists', { key_name: key.name });
     const limits = await limitsOf(trx, context.projectId ?? '', deps.quotaDefaults);

@@ -18,11 +18,10 @@ export async function reboot(
     throw invalidState(instance.uuid, 'task_state', instance.task_state, 'reboot');
   }
   const task_state = type === 'SOFT' ? taskState.rebooting : taskState.rebootingHard;
-  const { record, wire } = await begin(deps, context, instance, 'reboot', {
-    task_state,
-    vm_state: vmState.active,
-  });
-  await deps.compute.reboot_instance(context, { instance: wire, reboot_type: type }, hostOf(record));
+  const step = { task_state, vm_state: vmState.active };
+  await begin(deps, context, instance, 'reboot', step, ({ compute }, { record, wire }) =>
+    compute.reboot_instance(context, { instance: wire, reboot_type: type }, hostOf(record)),
+  );
 }
 
 /** The actions that are nothing but a state and a message. */
@@ -52,8 +51,9 @@ export async function act(
     return;
   }
   const step = name === 'stop' ? { progress: 0 } : {};
-  const { record, wire } = await begin(deps, context, instance, name, step);
-  await deps.compute[PLAIN[name]](context, { instance: wire }, hostOf(record));
+  await begin(deps, context, instance, name, step, ({ compute }, { record, wire }) =>
+    compute[PLAIN[name]](context, { instance: wire }, hostOf(record)),
+  );
 }
 
 export async function rescue(
@@ -62,8 +62,9 @@ export async function rescue(
   instance: InstanceRecord,
   password: string,
 ): Promise<void> {
-  const { record, wire } = await begin(deps, context, instance, 'rescue');
-  await deps.compute.rescue_instance(context, { instance: wire, rescue_password: password }, hostOf(record));
+  await begin(deps, context, instance, 'rescue', {}, ({ compute }, { record, wire }) =>
+    compute.rescue_instance(context, { instance: wire, rescue_password: password }, hostOf(record)),
+  );
 }
 
 export async function setAdminPassword(
@@ -72,8 +73,9 @@ export async function setAdminPassword(
   instance: InstanceRecord,
   password: string,
 ): Promise<void> {
-  const { record, wire } = await begin(deps, context, instance, 'set_admin_password');
-  await deps.compute.set_admin_password(context, { instance: wire, new_pass: password }, hostOf(record));
+  await begin(deps, context, instance, 'set_admin_password', {}, ({ compute }, { record, wire }) =>
+    compute.set_admin_password(context, { instance: wire, new_pass: password }, hostOf(record)),
+  );
 }
 
 export async function setLocked(
@@ -104,7 +106,8 @@ export async function liveMigrate(
   instance: InstanceRecord,
   to: { host: string; block_migration: boolean; disk_over_commit: boolean },
 ): Promise<void> {
-  const { record, wire } = await begin(deps, context, instance, 'live_migrate');
+  // The caller waits for the scheduler's answer.
+  const { record, wire } = await begin(deps, context, instance, 'live_migrate', {}, async () => {});
   try {
     await deps.scheduler.live_migration(context, {
       instance: wire,

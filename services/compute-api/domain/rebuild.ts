@@ -60,31 +60,31 @@ export async function rebuild(
   if (request.imageId !== instance.image_ref) await checkHost(deps, context, instance, image);
 
   const before = await systemMetadataOf(deps.db.knex, instance.uuid);
-  const { record } = await begin(deps, context, instance, 'rebuild', {
+  const step = {
     image_ref: request.imageId,
     kernel_id: kernel.kernelId ?? '',
     ramdisk_id: kernel.ramdiskId ?? '',
     progress: 0,
     ...request.changes,
-  });
+  };
   const now = deps.clock.now();
-  await deps.db.transaction(async trx => {
+  await begin(deps, context, instance, 'rebuild', step, async ({ compute }, { record, trx }) => {
     const kept = Object.fromEntries(Object.entries(before).filter(([key]) => !key.startsWith('image_')));
     const { image_base_image_ref: _base, ...facts } = systemMetadata(image, request.imageId);
     await replaceSystemMetadata(trx, instance.uuid, { ...kept, ...facts }, now);
     if (request.metadata) await replaceMetadata(trx, instance.uuid, request.metadata, now);
+    const fresh = await instanceRecord(trx, instance.uuid);
+    await compute.rebuild_instance(
+      context,
+      {
+        instance: wireOf(deps, fresh),
+        new_pass: request.password,
+        injected_files: request.files,
+        image_ref: request.imageId,
+        orig_image_ref: instance.image_ref,
+        orig_sys_metadata: before,
+      },
+      hostOf(record),
+    );
   });
-  const fresh = await instanceRecord(deps.db.knex, instance.uuid);
-  await deps.compute.rebuild_instance(
-    context,
-    {
-      instance: wireOf(deps, fresh),
-      new_pass: request.password,
-      injected_files: request.files,
-      image_ref: request.imageId,
-      orig_image_ref: instance.image_ref,
-      orig_sys_metadata: before,
-    },
-    hostOf(record),
-  );
 }

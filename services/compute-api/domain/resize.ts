@@ -7,7 +7,7 @@ import { type MigrationRow, migrationByInstance, updateMigration } from '@folsom
 import type { Deltas } from '@folsom/nova/quotas';
 import { reserve, rollbackReservations } from '@folsom/nova/reservations';
 import { authorize, type Deps } from '../deps.ts';
-import { begin } from './actions.ts';
+import { begin, type Tell } from './actions.ts';
 import { targetOf } from './instances.ts';
 import { overOf, tooManyInstances } from './quota-checks.ts';
 
@@ -77,23 +77,25 @@ export async function resize(
     throw over ? tooManyInstances(over, deltas) : error;
   }
   try {
-    const { wire } = await begin(deps, context, instance, 'resize', { ...changes, progress: 0 });
     const specs = await extraSpecs(deps.db.knex, flavor.id);
     const stay =
       flavorid === undefined ? deps.config.allow_migrate_to_same_host : deps.config.allow_resize_to_same_host;
-    await deps.scheduler.prep_resize(context, {
-      instance: wire,
-      instance_type: flavorWire(flavor, specs),
-      image,
-      request_spec: {
-        image,
+    const step = { ...changes, progress: 0 };
+    await begin(deps, context, instance, 'resize', step, ({ scheduler }, { wire }) =>
+      scheduler.prep_resize(context, {
+        instance: wire,
         instance_type: flavorWire(flavor, specs),
-        instance_uuids: [instance.uuid],
-        instance_properties: wire,
-      },
-      filter_properties: { ignore_hosts: stay || instance.host === null ? [] : [instance.host] },
-      reservations,
-    });
+        image,
+        request_spec: {
+          image,
+          instance_type: flavorWire(flavor, specs),
+          instance_uuids: [instance.uuid],
+          instance_properties: wire,
+        },
+        filter_properties: { ignore_hosts: stay || instance.host === null ? [] : [instance.host] },
+        reservations,
+      }),
+    );
   } catch (error) {
     await rollbackReservations(deps.db, reservations, deps.clock.now());
     throw error;
@@ -111,13 +113,12 @@ export async function confirmResize(
   checkAction('confirm_resize', instance, context);
   const migration = await migrationByInstance(deps.db.knex, instance.uuid, 'finished');
   const reservations = await reserveFor(deps, instance, await downsizeDeltas(deps, migration));
-  const { wire } = await beginOrGiveBack(deps, admin, instance, 'confirm_resize', reservations);
-  await updateMigration(deps.db.knex, migration.id, { status: 'confirmed' }, deps.clock.now(), 'finished');
-  await deps.compute.confirm_resize(
-    admin,
-    { instance: wire, migration_id: migration.id, reservations },
-    { host: migration.source_compute ?? '' },
-  );
+  const tell: Tell = async ({ compute }, { wire, trx }) => {
+    await updateMigration(trx, migration.id, { status: 'confirmed' }, deps.clock.now(), 'finished');
+    const args = { instance: wire, migration_id: migration.id, reservations };
+    await compute.confirm_resize(admin, args, { host: migration.source_compute ?? '' });
+  };
+  await beginOrGiveBack(deps, admin, instance, 'confirm_resize', reservations, tell);
 }
 
 /** @throws Fault `MigrationNotFoundByStatus`, `InstanceInvalidState` */
@@ -132,13 +133,12 @@ export async function revertResize(
   const migration = await migrationByInstance(deps.db.knex, instance.uuid, 'finished');
   const [from, to] = await flavorsOf(deps, migration);
   const reservations = await reserveFor(deps, instance, deltasOf(from, to, 'less'));
-  const { wire } = await beginOrGiveBack(deps, admin, instance, 'revert_resize', reservations);
-  await updateMigration(deps.db.knex, migration.id, { status: 'reverted' }, deps.clock.now(), 'finished');
-  await deps.compute.revert_resize(
-    admin,
-    { instance: wire, migration_id: migration.id, reservations },
-    { host: migration.dest_compute ?? '' },
-  );
+  const tell: Tell = async ({ compute }, { wire, trx }) => {
+    await updateMigration(trx, migration.id, { status: 'reverted' }, deps.clock.now(), 'finished');
+    const args = { instance: wire, migration_id: migration.id, reservations };
+    await compute.revert_resize(admin, args, { host: migration.dest_compute ?? '' });
+  };
+  await beginOrGiveBack(deps, admin, instance, 'revert_resize', reservations, tell);
 }
 
 async function beginOrGiveBack(
@@ -147,9 +147,10 @@ async function beginOrGiveBack(
   instance: InstanceRecord,
   name: 'confirm_resize' | 'revert_resize',
   reservations: string[] | null,
+  tell: Tell,
 ) {
   try {
-    return await begin(deps, context, instance, name);
+    return await begin(deps, context, instance, name, {}, tell);
   } catch (error) {
     await rollbackReservations(deps.db, reservations, deps.clock.now());
     throw error;

@@ -1,10 +1,8 @@
 import { elevated, type RequestContext } from '@folsom/core';
-import type { Database } from '@folsom/db';
 import { novaFault } from '@folsom/nova/faults';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
 import { powerState } from '@folsom/nova/instance-state';
-import { withQuota } from '@folsom/nova/quotas';
-import type { Sql } from '@folsom/nova/rows';
+import { withLock, withQuota } from '@folsom/nova/quota-lock';
 import {
   associateGroup,
   createRule,
@@ -35,16 +33,12 @@ const projectOf = (context: RequestContext): string => context.projectId ?? '';
 export async function ensureDefaultGroup(deps: Deps, context: RequestContext): Promise<void> {
   const projectId = projectOf(context);
   if ((await securityGroupsByNames(deps.db.knex, projectId, ['default'])).has('default')) return;
-  await withLock(deps.db, projectId, deps, async trx => {
+  await withLock(deps.db, projectId, async trx => {
     if ((await securityGroupsByNames(trx, projectId, ['default'])).has('default')) return;
     const group = { name: 'default', description: 'default', userId: context.userId ?? '', projectId };
     await createSecurityGroup(trx, group, deps.clock.now());
   });
 }
-
-/** Alone for the tenant, without using any of its quota. */
-const withLock = <T>(db: Database, projectId: string, deps: Deps, fn: (trx: Sql) => Promise<T>) =>
-  withQuota(db, projectId, deps.quotaDefaults, {}, deps.clock.now(), fn);
 
 /** The tenant's groups, or everybody's for administrators who ask for it. */
 export async function groupsFor(
@@ -92,7 +86,7 @@ export async function createGroup(
 
 /** @throws 400 while a server belongs to it */
 export async function destroyGroup(deps: Deps, group: SecurityGroupRow): Promise<void> {
-  await withLock(deps.db, group.project_id, deps, async trx => {
+  await withLock(deps.db, group.project_id, async trx => {
     if (await securityGroupInUse(trx, group.id)) throw badRequest('Security group is still in use');
     await deleteSecurityGroup(trx, group.id, deps.clock.now());
   });
@@ -110,7 +104,7 @@ export async function addRule(
   rule: Omit<NewRule, 'parent_group_id'>,
 ): Promise<SecurityGroupRuleRow> {
   const limits = await limitsFor(deps, context);
-  const made = await withLock(deps.db, group.project_id, deps, async trx => {
+  const made = await withLock(deps.db, group.project_id, async trx => {
     const rules = (await rulesOfGroups(trx, [group.id])).get(group.id) ?? [];
     if (rules.some(other => sameRule(other, rule))) {
       throw badRequest(`This rule already exists in group ${group.id}`);

@@ -45,17 +45,18 @@ export async function snapshot(
     },
   });
   try {
-    const { record, wire } = await begin(deps, context, instance, action);
-    await deps.compute.snapshot_instance(
-      context,
-      {
-        instance: wire,
-        image_id: image.id,
-        image_type: action,
-        backup_type: backup?.type ?? null,
-        rotation: backup?.rotation ?? null,
-      },
-      hostOf(record),
+    await begin(deps, context, instance, action, {}, ({ compute }, { record, wire }) =>
+      compute.snapshot_instance(
+        context,
+        {
+          instance: wire,
+          image_id: image.id,
+          image_type: action,
+          backup_type: backup?.type ?? null,
+          rotation: backup?.rotation ?? null,
+        },
+        hostOf(record),
+      ),
     );
   } catch (error) {
     // Somebody else was first: the image would stay empty for ever.

@@ -1,0 +1,24 @@
+import { Fault, isFault } from '@folsom/core';
+import { isDatabaseAway, isDatabaseFull, isDeadlock } from '@folsom/db';
+
+/** Faults of neighbours that are away: hypervisor and image service (which answers so while keystone is away, too). */
+const AWAY: readonly string[] = ['HypervisorUnavailable', 'GlanceConnectionFailed'];
+/** What the other side of a call says when its database is away; the second is an original's. */
+const AWAY_THERE: readonly unknown[] = ['OperationalError', 'DBError', 'DatabaseError'];
+const DISK_FULL: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
+
+/**
+ * Whether a failure passes by itself, for the daemons' {@link Recovery}: an `outage` of database or broker is waited
+ * for, anything `brief` is tried a few times. Undefined for real failures.
+ */
+export function passing(error: unknown): 'outage' | 'brief' | undefined {
+  if (isFault(error, 'RpcUnavailable') || isFault(error, 'RpcClosed')) return 'outage';
+  if (isFault(error, 'RemoteError')) {
+    return AWAY_THERE.includes((error as Fault).values.exc_type) ? 'outage' : undefined;
+  }
+  if (error instanceof Fault) return AWAY.includes(error.name) ? 'brief' : undefined;
+  if (isDatabaseAway(error)) return 'outage';
+  if (isDeadlock(error) || isDatabaseFull(error)) return 'brief';
+  if (DISK_FULL.includes((error as { code?: unknown } | null)?.code)) return 'brief';
+  return undefined;
+}
