@@ -15,8 +15,6 @@ export interface AuthTokenOptions {
   authUri?: string;
   /** Lets requests without a valid token through with `request.token` null: the service decides later (glance, swift). */
   delayAuthDecision?: boolean;
-  /** Requests this is true for are let through without looking at the token (health, version documents). */
-  open?: (request: FastifyRequest) => boolean;
 }
 
 /** Headers the original middleware sets for the service behind it: from outside they are only ever forgeries. */
@@ -45,7 +43,6 @@ export function authTokenHook(
   return async (request, reply) => {
     for (const header of IDENTITY_HEADERS) delete request.headers[header];
     request.token = null;
-    if (options.open?.(request)) return;
     const sent = request.headers['x-auth-token'] ?? request.headers['x-storage-token'];
     const token = Array.isArray(sent) ? sent[0] : sent;
     try {

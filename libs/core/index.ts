@@ -4,6 +4,7 @@ export * from './context.ts';
 export * from './faults.ts';
 export * from './limits.ts';
 export * from './logger.ts';
+export * from './masking.ts';
 export * from './random.ts';
 export * from './secrets.ts';
 export * from './service.ts';

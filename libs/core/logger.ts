@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from './clock.ts';
-import { maskSecrets } from './secrets.ts';
+import { maskSecrets, maskText } from './masking.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Record<string, unknown>;
@@ -75,7 +75,11 @@ export const silentLogger: Logger = createLogger({ level: 'error', write: () => 
 
 function errorAware(_key: string, value: unknown): unknown {
   if (value instanceof Error) {
-    return { name: value.name, message: value.message, stack: value.stack?.split('\n').slice(0, 20) };
+    return {
+      name: value.name,
+      message: maskText(value.message),
+      stack: value.stack?.split('\n', 20).map(maskText),
+    };
   }
   return typeof value === 'bigint' ? String(value) : value;
 }

@@ -10,7 +10,7 @@ import {
   type World,
 } from '@folsom/core';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type App, createApp } from './index.ts';
+import { type App, type AppOptions, createApp } from './index.ts';
 
 const world: World = { clock: systemClock, random: systemRandom, log: silentLogger };
 const apps: App[] = [];
@@ -18,12 +18,13 @@ afterEach(async () => {
   await Promise.all(apps.splice(0).map(app => app.stop()));
 });
 
-function sample(overrides: Partial<Parameters<typeof createApp>[0]> = {}): App {
+function sample(overrides: Partial<AppOptions> = {}): App {
   const app = createApp({
     name: 'sample',
     world,
     bodyLimit: 100,
     requestIdHeader: 'x-request-id',
+    authenticate: null,
     renderFault: fault => ({
       status: fault.status,
       headers: { 'content-type': 'application/json', ...fault.headers },
@@ -118,6 +119,51 @@ describe('createApp', () => {
     let text = '';
     for await (const chunk of upload) text += chunk;
     expect(text).toContain('{"size":4}');
+  });
+
+  it('lets nobody in who was not let in, unless the route is public; unknown paths neither', async () => {
+    const app = sample({
+      authenticate: async request => {
+        if (request.headers['x-auth-token'] !== 'good') throw new Fault('Unauthorized', 401, 'who?');
+      },
+    });
+    app.server.get('/open', { config: { public: true } }, async () => 'open');
+    const base = await start(app);
+    for (const path of ['/echo', '/fault', '/nowhere', '/OPEN', '/open/']) {
+      expect([path, (await fetch(base + path)).status]).toEqual([path, 401]);
+    }
+    expect((await fetch(`${base}/open`)).status).toBe(200);
+    expect((await fetch(`${base}/healthz`)).status).toBe(200);
+    expect((await fetch(`${base}/fault`, { headers: { 'x-auth-token': 'good' } })).status).toBe(418);
+    expect(app.routes.filter(route => route.public).map(route => route.path)).toEqual([
+      '/healthz',
+      '/readyz',
+      '/open',
+    ]);
+  });
+
+  it('serves an absolute target by its own authority, and one path under one spelling', async () => {
+    const seen: string[] = [];
+    const app = sample({ rewritePath: path => (path === '/alias' ? '/where' : path) });
+    app.server.get('/where', async request => {
+      seen.push(`${request.headers.host} ${request.url}`);
+      return 'here';
+    });
+    const base = await start(app);
+    for (const target of ['http://other:1/where?a=1', '/%77here?a=1', '/alias?a=1']) {
+      const text = await rawRequest(base, `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      expect(text).toMatch(/^HTTP\/1.1 200 /);
+    }
+    expect(seen).toEqual(['other:1 /where?a=1', 'x /where?a=1', 'x /where?a=1']);
+  });
+
+  it('tells browsers to take every answer for what it says it is (advisory 93)', async () => {
+    const base = await start(sample());
+    for (const path of ['/fault', '/bug', '/nowhere', '/healthz', '/%ff', '/size']) {
+      const answer = await fetch(base + path);
+      expect([path, answer.headers.get('x-content-type-options')]).toEqual([path, 'nosniff']);
+    }
+    expect(await rawRequest(base, 'NONSENSE\r\n\r\n')).toMatch(/\r\nX-Content-Type-Options: nosniff\r\n/);
   });
 
   it('streams where the route says so', async () => {

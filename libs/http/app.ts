@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
@@ -12,6 +12,7 @@ import Fastify, {
 import { type HealthCheck, healthRoutes } from './health.ts';
 import { explainListen } from './listen-error.ts';
 import { type HttpMetrics, httpMetrics } from './metrics.ts';
+import { canonicalTarget } from './target.ts';
 import { createTlsServer, type TlsFiles } from './tls.ts';
 
 declare module 'fastify' {
@@ -28,6 +29,8 @@ declare module 'fastify' {
     stream?: boolean;
     /** The route's name in logs and metrics; default its pattern. */
     name?: string;
+    /** Served to whoever asks. A route that does not say so is served to those {@link AppOptions.authenticate} lets in. */
+    public?: boolean;
   }
 }
 
@@ -43,6 +46,17 @@ export interface AppOptions {
   world: World;
   /** Gives a fault its outer shape in this service's own form; also used for unknown paths (`RouteNotFound`). */
   renderFault(fault: Fault, request: FastifyRequest): RenderedFault;
+  /**
+   * Finds out who asks, before anything of a request is read: throws a fault, or answers and returns the reply, to let nobody
+   * in. Asked for every request but those of routes that are `public`: unknown paths, too. Null where whoever is asked decides
+   * by himself: by what the body says, or by where the request comes from.
+   */
+  authenticate: ((request: FastifyRequest, reply: FastifyReply) => Promise<unknown>) | null;
+  /**
+   * Another path for a canonical one, where a service knows several for the same: the only place where paths are rewritten.
+   * The request's URL is not yet set.
+   */
+  rewritePath?: (path: string, request: IncomingMessage) => string;
   /** Bytes; larger bodies become `Fault('RequestTooLarge', 413)` for renderFault to shape. */
   bodyLimit?: number;
   /** Response header that carries the request id; none when absent. */
@@ -66,6 +80,7 @@ export interface RouteInfo {
   method: string;
   path: string;
   name: string;
+  public: boolean;
 }
 
 export interface App {
@@ -92,6 +107,11 @@ export function createApp(options: AppOptions): App {
   const routes: RouteInfo[] = [];
 
   const server = Fastify({
+    rewriteUrl: request => {
+      const { path, query, authority } = canonicalTarget(request.url ?? '/');
+      if (authority !== null) request.headers.host = authority;
+      return (options.rewritePath?.(path, request) ?? path) + query;
+    },
     bodyLimit: options.bodyLimit ?? LIMITS.jsonBodyBytesMax,
     logger: false,
     exposeHeadRoutes: false,
@@ -104,7 +124,9 @@ export function createApp(options: AppOptions): App {
       if (!socket.writable) return socket.destroy();
       const status =
         error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      socket.end(
+        `HTTP/1.1 ${status}\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 0\r\n\r\n`,
+      );
     },
     serverFactory: handler => {
       const settings = { maxHeaderSize: LIMITS.headerBytesMax, noDelay: true };
@@ -117,10 +139,10 @@ export function createApp(options: AppOptions): App {
       http.requestTimeout = options.requestTimeoutMs ?? 0;
       return http as unknown as RawServerDefault;
     },
-    frameworkErrors: (error, request, reply) => {
+    frameworkErrors: (_error, request, reply) => {
       // A path that cannot even be decoded never reaches the router.
-      begin(request);
-      send(reply, options.renderFault(new Fault('BadUrl', 400, error.message), request));
+      begin(request, reply);
+      send(reply, options.renderFault(new Fault('BadUrl', 400, 'The path cannot be decoded.'), request));
     },
   });
 
@@ -128,8 +150,11 @@ export function createApp(options: AppOptions): App {
   server.decorateRequest('tenantId', null);
   server.decorateRequest('startedAt', 0);
 
-  const begin = (request: FastifyRequest) => {
-    if (request.requestId !== '') return;
+  const begin = (request: FastifyRequest, reply: FastifyReply) => {
+    // Empty; or absent, for a request the router could not read.
+    if (request.requestId) return;
+    // No browser may take an answer for a page because of what some user had it say.
+    reply.header('x-content-type-options', 'nosniff');
     const carried = request.headers['x-openstack-request-id'];
     request.requestId =
       typeof carried === 'string' && REQUEST_ID.test(carried) ? carried : newRequestId(world.random);
@@ -150,10 +175,17 @@ export function createApp(options: AppOptions): App {
   });
 
   server.addHook('onRequest', (request, reply, done) => {
-    begin(request);
+    begin(request, reply);
     if (requestIdHeader) reply.header(requestIdHeader, request.requestId);
     done();
   });
+
+  const { authenticate } = options;
+  if (authenticate) {
+    server.addHook('onRequest', async (request, reply) =>
+      request.routeOptions.config?.public ? undefined : authenticate(request, reply),
+    );
+  }
 
   // A body without a Content-Type skips the parsers; read it all the same.
   server.addHook('preValidation', async request => {
@@ -184,7 +216,8 @@ export function createApp(options: AppOptions): App {
 
   server.addHook('onRoute', route => {
     for (const method of [route.method].flat()) {
-      routes.push({ method, path: route.url, name: route.config?.name ?? route.url });
+      const { name = route.url, public: open = false } = route.config ?? {};
+      routes.push({ method, path: route.url, name, public: open });
     }
   });
 

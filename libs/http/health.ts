@@ -10,10 +10,10 @@ const CHECK_TIMEOUT_MS = 2_000;
  * when not; 503 then.
  */
 export function healthRoutes(server: FastifyInstance, checks: Record<string, HealthCheck>): void {
-  server.get('/healthz', { config: { name: 'healthz' } }, async (_request, reply) =>
+  server.get('/healthz', { config: { name: 'healthz', public: true } }, async (_request, reply) =>
     reply.header('content-type', 'application/json').send('{"status": "ok"}'),
   );
-  server.get('/readyz', { config: { name: 'readyz' } }, async (_request, reply) => {
+  server.get('/readyz', { config: { name: 'readyz', public: true } }, async (_request, reply) => {
     const results = await runChecks(checks);
     const ready = Object.values(results).every(result => result === 'ok');
     return reply

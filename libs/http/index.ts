@@ -2,4 +2,5 @@ export * from './app.ts';
 export * from './health.ts';
 export * from './listen-error.ts';
 export * from './metrics.ts';
+export * from './target.ts';
 export type { TlsFiles } from './tls.ts';

@@ -20,7 +20,7 @@ import { serverIps } from './core/ips.ts';
 import { limitsResource } from './core/limits.ts';
 import { serverMetadata } from './core/server-metadata.ts';
 import { serversResource } from './core/servers.ts';
-import { belowMount, mountVersions } from './core/versions.ts';
+import { mountVersions } from './core/versions.ts';
 import type { Deps } from './deps.ts';
 import {
   chosenExtensions,
@@ -123,16 +123,12 @@ export async function startComputeApi(options: ComputeApiOptions): Promise<Compu
     bodyLimit: config.osapi_max_request_body_size,
     checks: { database: () => database.ping(), bus: () => bus.ready() },
     ...(options.metrics ? { metrics: options.metrics } : {}),
-  });
-  app.server.decorateRequest('token', null);
-  app.server.addHook(
-    'onRequest',
-    authTokenHook({
+    authenticate: authTokenHook({
       validator: options.validator,
       ...(options.authUri === undefined ? {} : { authUri: options.authUri }),
-      open: request => !belowMount(request.url),
     }),
-  );
+  });
+  app.server.decorateRequest('token', null);
   mountVersions(app, config.osapi_compute_link_prefix);
   mountRoutes(app, allRoutes(registry), deps);
   if (options.outbox === undefined) await outbox.start();

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { authTokenHook, type TokenValidator } from '@folsom/auth';
+import type { TokenValidator } from '@folsom/auth';
 import type { Config } from '@folsom/config';
 import type { RunningService, World } from '@folsom/core';
 import { checkSchema, type Database } from '@folsom/db';
@@ -9,8 +9,8 @@ import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
 import { discardUnreadBody } from './bodies.ts';
 import { cacheRoutes } from './cache/routes.ts';
-import { contextOf, unauthenticatedContext } from './context.ts';
 import { httpFault, renderImageFault } from './faults.ts';
+import { loginOf } from './login.ts';
 import { createNotifier } from './notifier.ts';
 import { imageOptions, pasteOptions } from './options.ts';
 import type { ApiParts } from './parts.ts';
@@ -27,7 +27,7 @@ import { recoverUploads } from './upload/recovery.ts';
 import { createUploads } from './upload/uploads.ts';
 import { v1Routes } from './v1/routes.ts';
 import { v2Routes } from './v2/routes.ts';
-import { isVersioned, negotiateVersion, type ServedVersions, versionsDocument } from './versions.ts';
+import { type ServedVersions, versionedPath, versionsDocument } from './versions.ts';
 
 export interface ImageApiOptions {
   config: Config;
@@ -95,43 +95,27 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
     name: 'glance-api',
     world: options.world,
     requestIdHeader: 'x-openstack-request-id',
-    renderFault: (fault, request) =>
-      fault.name === 'RouteNotFound' && !isVersioned(request.url, served)
-        ? {
-            status: 300,
-            headers: { 'content-type': 'application/json' },
-            body: versionsDocument(request, served),
-          }
-        : renderImageFault(fault, request),
+    renderFault: renderImageFault,
+    rewritePath: (path, request) => versionedPath(path, request.headers.accept ?? '', served),
+    authenticate: loginOf(options.validator, settings, world),
     checks: { registry: () => parts.registry.ping(), ...(db ? { database: () => db.ping() } : {}) },
     ...(options.metrics ? { metrics: options.metrics } : {}),
   });
   const { server } = app;
-  server.server.prependListener('request', request => negotiateVersion(request, served));
   server.decorateRequest('token', null);
   server.decorateRequest('image', null as never);
 
-  if (options.validator) {
-    const login = authTokenHook({ validator: options.validator, delayAuthDecision: true });
-    server.addHook('onRequest', async (request, reply) => {
-      if (!isVersioned(request.url, served)) return;
-      await login(request, reply);
-      if (reply.sent) return;
-      const context = contextOf(request, settings, world);
-      if (!context) throw httpFault(401);
-      request.image = context;
-    });
-  } else {
-    server.addHook('onRequest', async request => {
-      request.image = unauthenticatedContext(request, world);
-    });
-  }
   server.addHook('onError', async request => discardUnreadBody(request));
 
-  for (const path of ['/', '/versions']) {
-    server.all(path, async (request, reply) =>
-      reply.code(300).header('content-type', 'application/json').send(versionsDocument(request, served)),
-    );
+  server.all('/*', { config: { name: 'versions', public: true } }, async (request, reply) =>
+    reply.code(300).header('content-type', 'application/json').send(versionsDocument(request, served)),
+  );
+  // What is below a version is there for those who have logged in, whether there is anything or not.
+  for (const version of ['v1', 'v2'] as const) {
+    if (!served[version]) continue;
+    server.all(`/${version}/*`, { config: { name: `${version} unmatched` } }, async () => {
+      throw httpFault(404);
+    });
   }
   if (parts.cache && /cachemanage/.test(flavor)) cacheRoutes(server, parts, parts.cache);
   if (served.v1) v1Routes(server, parts);

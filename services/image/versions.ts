@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { plainJson } from './answers.ts';
 
@@ -17,30 +16,21 @@ function majorOf(text: string, served: ServedVersions): 1 | 2 | null {
 }
 
 /**
- * Rewrites a request's path so that it begins with the major version, taken from the Accept header's media type or from the
- * path. Requests for no served version keep their path and end at the version document.
+ * The path that begins with the major version, taken from the Accept header's media type or from the path. Requests for no
+ * served version keep their path and end at the version document.
  */
-export function negotiateVersion(request: IncomingMessage, served: ServedVersions): void {
-  const url = request.url ?? '/';
-  const cut = url.indexOf('?');
-  const path = (cut < 0 ? url : url.slice(0, cut)).replace(/^\/{2,}/, '/');
-  const query = cut < 0 ? '' : url.slice(cut);
-  if (/^\/versions(\/|$)/.test(path)) return;
-  const accept = request.headers.accept ?? '';
+export function versionedPath(path: string, accept: string, served: ServedVersions): string {
+  const single = path.replace(/^\/{2,}/, '/');
+  if (/^\/versions(\/|$)/.test(single)) return path;
   if (accept.startsWith(MEDIA_TYPE)) {
     const major = majorOf(accept.slice(MEDIA_TYPE.length), served);
     // An unknown media type asks for nothing we have, whatever the path says.
-    request.url = major === null ? `/versions${query}` : `/v${major}${path}${query}`;
-    return;
+    return major === null ? '/versions' : `/v${major}${single}`;
   }
-  const [, first = '', rest] = /^\/([^/]*)(\/.*)?$/.exec(path) ?? [];
+  const [, first = '', rest] = /^\/([^/]*)(\/.*)?$/.exec(single) ?? [];
   const major = majorOf(first, served);
-  if (major !== null) request.url = `/v${major}${rest ?? ''}${query}`;
+  return major === null ? path : `/v${major}${rest ?? ''}`;
 }
-
-/** Whether a path lies below a served version; all others get the version document. */
-export const isVersioned = (url: string, served: ServedVersions): boolean =>
-  (served.v1 && /^\/v1\//.test(url)) || (served.v2 && /^\/v2\//.test(url));
 
 /** The list of versions, with links to the address the client used. */
 export function versionsDocument(request: FastifyRequest, served: ServedVersions): Buffer {

@@ -56,6 +56,8 @@ export async function startMetadata(options: MetadataServiceOptions): Promise<Ru
     name: 'nova-api-metadata',
     world,
     renderFault,
+    // By where a request comes from.
+    authenticate: null,
     health: false,
     bodyLimit: settings.osapi_max_request_body_size,
   });
@@ -87,16 +89,18 @@ const absent = (error: unknown): undefined => {
 
 /** Parts of the path, without `.`, `..` and empty ones. */
 function pathOf(url: string): string[] {
-  let path = url.split('?')[0]!;
-  try {
-    path = decodeURIComponent(path);
-  } catch {
-    // Not a path of ours; it will not be found.
-  }
   return posix
-    .normalize(`/${path}`)
+    .normalize(url.split('?', 1)[0]!)
     .split('/')
-    .filter(part => part !== '');
+    .filter(part => part !== '')
+    .map(part => {
+      try {
+        return decodeURIComponent(part);
+      } catch {
+        // Not a name of ours; it will not be found.
+        return part;
+      }
+    });
 }
 
 /** The text at a path; undefined where there is none or nobody known asks. */

@@ -69,8 +69,8 @@ async function whoAmI(
     name: 'who-am-i',
     world,
     renderFault: (fault: Fault) => ({ status: fault.status, headers: {}, body: fault.message }),
+    authenticate: authTokenHook({ validator, ...more }),
   });
-  app.server.addHook('onRequest', authTokenHook({ validator, ...more }));
   app.server.get('/', async request => {
     await systemClock.sleep(systemRandom.int(5));
     return {

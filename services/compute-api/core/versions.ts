@@ -2,7 +2,7 @@ import type { App } from '@folsom/http';
 import { send } from '@folsom/http';
 import { writeXml, XML_DECLARATION, type XmlNode } from '@folsom/wire';
 import { atomLinks, NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { answerFormat } from '../http/accept.ts';
 import { badRequest, renderFault } from '../http/faults.ts';
 import { withPrefix } from '../http/links.ts';
@@ -45,7 +45,7 @@ export function mountVersions(app: App, linkPrefix: string | null): void {
   const host = (request: FastifyRequest) =>
     withPrefix(`${request.protocol}://${request.headers.host ?? 'localhost'}`, linkPrefix);
 
-  app.server.get('/', { config: { name: 'versions' } }, async (request, reply) => {
+  app.server.get('/', { config: { name: 'versions', public: true } }, async (request, reply) => {
     const self = { rel: 'self', href: `${host(request)}/v2/` };
     const item: VersionView = { id: 'v2.0', status: 'CURRENT', updated: UPDATED, links: [self] };
     if (wantsAtom(request)) return atom(reply, 'Available API Versions', `${host(request)}/`, [item]);
@@ -56,11 +56,24 @@ export function mountVersions(app: App, linkPrefix: string | null): void {
       answerFormat(request.url, request.headers.accept),
     );
   });
-  app.server.post('/', { config: { name: 'versions' } }, async () => {
+  app.server.post('/', { config: { name: 'versions', public: true } }, async () => {
     throw badRequest();
   });
 
   for (const mount of MOUNTS) {
+    // Nothing there either, but only those who have logged in are told.
+    const nothing = async (request: FastifyRequest, reply: FastifyReply) => {
+      send(reply, nowhere(request));
+      return reply;
+    };
+    const otherMethods = app.server.supportedMethods.filter(method => method !== 'GET');
+    app.server.route({
+      method: otherMethods as HTTPMethods[],
+      url: `/${mount}`,
+      config: { name: 'unmatched' },
+      handler: nothing,
+    });
+    app.server.all(`/${mount}/*`, { config: { name: 'unmatched' } }, nothing);
     app.server.get(`/${mount}`, { config: { name: `${mount} redirect` } }, async (request, reply) =>
       reply
         .code(302)
@@ -91,11 +104,7 @@ export function mountVersions(app: App, linkPrefix: string | null): void {
     });
   }
 
-  app.server.all('/*', { config: { name: 'unmatched' } }, async (request, reply) => {
-    if (belowMount(request.url)) {
-      send(reply, nowhere(request));
-      return reply;
-    }
+  app.server.all('/*', { config: { name: 'unmatched', public: true } }, async (request, reply) => {
     const hasBody = request.body instanceof Buffer && request.body.length > 0;
     if (hasBody) {
       send(reply, renderFault(badRequest(), request));
@@ -114,15 +123,6 @@ export function mountVersions(app: App, linkPrefix: string | null): void {
     };
     const as = answerFormat(request.url, request.headers.accept);
     return write(reply, { status: 300, view }, { xml: choicesXml }, as);
-  });
-}
-
-/** Whether the path lies below `/v2` or `/v1.1`, where a token is needed. */
-export function belowMount(url: string): boolean {
-  return MOUNTS.some(mount => {
-    if (!url.startsWith(`/${mount}`)) return false;
-    const next = url[mount.length + 1];
-    return next === undefined || next === '/' || next === '?';
   });
 }
 

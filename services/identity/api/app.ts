@@ -16,7 +16,7 @@ import type { Authorize } from './authorize.ts';
 import { type Answer, type Asked, type Operation, type Port, Reply } from './operation.ts';
 import { checkBody, readBody } from './request-body.ts';
 import type { Statistics } from './stats.ts';
-import { tidyUrl } from './token-in-path.ts';
+import { tidyPath } from './token-in-path.ts';
 
 export interface IdentityAppOptions {
   port: Port;
@@ -43,8 +43,10 @@ export function identityApp(options: IdentityAppOptions): App {
     ...(options.metrics ? { metrics: options.metrics } : {}),
     ...(options.tls ? { tls: options.tls } : {}),
     renderFault,
+    rewritePath: tidyPath,
+    // The body comes first, as in the original: each operation declares who may, and the handler below asks.
+    authenticate: null,
   });
-  app.server.server.prependListener('request', tidyUrl);
   app.server.addHook('onSend', async (_request, reply) => {
     if (reply.statusCode === 401 || reply.statusCode === 403) reply.raw.statusMessage = 'Not Authorized';
   });

@@ -1,4 +1,4 @@
-import { authTokenHook, type TokenValidator } from '@folsom/auth';
+import type { TokenValidator } from '@folsom/auth';
 import type { Config } from '@folsom/config';
 import type { RunningService, World } from '@folsom/core';
 import { checkSchema, type Database } from '@folsom/db';
@@ -6,9 +6,9 @@ import { createApp, type HttpMetrics, type RouteInfo } from '@folsom/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { json, nothing } from '../answers.ts';
 import { jsonBody, queryOf } from '../bodies.ts';
-import { contextOf, unauthenticatedContext } from '../context.ts';
 import { httpFault, renderImageFault } from '../faults.ts';
 import { type ImageStatus, isStatus } from '../image.ts';
+import { loginOf } from '../login.ts';
 import { imageOptions } from '../options.ts';
 import {
   type RegistryParts,
@@ -56,31 +56,13 @@ export async function startRegistry(
     world,
     requestIdHeader: 'x-openstack-request-id',
     renderFault: renderImageFault,
+    authenticate: loginOf(options.validator, settings, world, { authUri: options.authUri }),
     checks: { database: () => db.ping() },
     ...(options.metrics ? { metrics: options.metrics } : {}),
   });
   const { server } = app;
   server.decorateRequest('token', null);
   server.decorateRequest('image', null as never);
-  const login = options.validator
-    ? authTokenHook({
-        validator: options.validator,
-        ...(options.authUri ? { authUri: options.authUri } : {}),
-      })
-    : null;
-  server.addHook('onRequest', async (request, reply) => {
-    if (/^\/(healthz|readyz)(\?|$)/.test(request.url)) return;
-    if (!login) {
-      request.image = unauthenticatedContext(request, world);
-      return;
-    }
-    await login(request, reply);
-    if (reply.sent) return;
-    const context = contextOf(request, settings, world);
-    if (!context) throw httpFault(401);
-    request.image = context;
-  });
-
   const params = (request: FastifyRequest) => Object.fromEntries(queryOf(request));
   const idOf = (request: FastifyRequest): string => {
     const { id } = request.params as { id: string };
@@ -129,7 +111,7 @@ export async function startRegistry(
     return nothing(reply);
   });
   server.all('/shared-images/:id', async (request, reply) =>
-    json(reply, { shared_images: await registrySharedImages(parts, idOf(request)) }),
+    json(reply, { shared_images: await registrySharedImages(parts, request.image, idOf(request)) }),
   );
 
   const address = await app.listen(

@@ -40,7 +40,7 @@ export function localRegistry(parts: RegistryParts): Registry {
     delete: async (context, id, lastStatus) =>
       (await answer(registryDelete(parts, context, id, lastStatus))).before,
     members: (context, id) => answer(registryMembers(parts, context, id)),
-    sharedImages: (_context, tenant) => answer(registrySharedImages(parts, tenant)),
+    sharedImages: (context, tenant) => answer(registrySharedImages(parts, context, tenant)),
     replaceMembers: (context, id, body) =>
       answer(registryReplaceMembers(parts, context, id, membershipsBody(body))),
     addMember: (context, id, tenant, canShare) =>

@@ -40,13 +40,24 @@ export async function registryMembers(
   context: ImageContext,
   id: string,
 ): Promise<MemberView[]> {
-  await existing(parts, context, id);
+  const image = await existing(parts, context, id);
   const members = await membersOfImage(parts.db, id);
+  // Whoever sees the image only because everybody does learns nothing of those it is shared with.
+  const concerned =
+    context.isAdmin ||
+    (context.owner !== null &&
+      (context.owner === image.owner || members.some(({ member }) => member === context.owner)));
+  if (!concerned) return [];
   return members.map(({ member, can_share }) => ({ member_id: member, can_share }));
 }
 
-export async function registrySharedImages(parts: RegistryParts, tenant: string): Promise<SharedImageView[]> {
-  const members = await membershipsOf(parts.db, tenant);
+/** What is shared with a tenant, as far as it is the caller's: shared with him, or by him. Administrators see all. */
+export async function registrySharedImages(
+  parts: RegistryParts,
+  context: ImageContext,
+  tenant: string,
+): Promise<SharedImageView[]> {
+  const members = await membershipsOf(parts.db, tenant, context);
   return members.map(({ image_id, can_share }) => ({ image_id, can_share }));
 }
 

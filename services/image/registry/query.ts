@@ -42,7 +42,7 @@ export function registryQuery(
     if (name.startsWith('property-')) properties[name.slice('property-'.length)] = value;
   }
   const query: ImageQuery = {
-    owner: context.owner,
+    viewer: context,
     isPublic: context.isAdmin ? publicFilter(params.is_public) : true,
     deleted: false,
     equals,

@@ -26,10 +26,13 @@ export const SORTABLE = [
 
 export type SortKey = (typeof SORTABLE)[number];
 
+/** Whose eyes a list is made for: an administrator's, or those of an owner (null: nobody's, who sees what is public). */
+export type Viewer = { isAdmin: boolean; owner: string | null };
+
 export interface ImageQuery {
-  /** The caller's owner; adds its own and its shared images to the public ones. */
-  owner: string | null;
-  /** undefined: whoever's; true: public, own and shared; false: all that are not public. */
+  /** Others than administrators get nothing beyond public, own and shared images, whatever else is asked for. */
+  viewer: Viewer;
+  /** undefined: all the viewer may see; true: public, own and shared; false: those that are not public. */
   isPublic: boolean | undefined;
   /** undefined: both. */
   deleted: boolean | undefined;
@@ -55,22 +58,22 @@ export async function listImages(db: Database, query: ImageQuery): Promise<Image
   const { knex } = db;
   const select = knex('images').select('images.*');
 
-  if (query.isPublic !== undefined) {
-    const { isPublic, owner } = query;
+  const { viewer, isPublic } = query;
+  if (!viewer.isAdmin || isPublic === true) {
     select.where(group => {
-      group.where('images.is_public', isPublic ? 1 : 0);
-      if (isPublic && owner !== null) {
-        group
-          .orWhere('images.owner', owner)
-          .orWhereExists(
-            knex('image_members')
-              .select(knex.raw('1'))
-              .whereRaw('image_members.image_id = images.id')
-              .where({ member: owner, 'image_members.deleted': 0 }),
-          );
-      }
+      group.where('images.is_public', 1);
+      if (viewer.owner === null) return;
+      group
+        .orWhere('images.owner', viewer.owner)
+        .orWhereExists(
+          knex('image_members')
+            .select(knex.raw('1'))
+            .whereRaw('image_members.image_id = images.id')
+            .where({ member: viewer.owner, 'image_members.deleted': 0 }),
+        );
     });
   }
+  if (isPublic === false) select.where('images.is_public', 0);
   if (query.changesSince !== undefined)
     select.where('images.updated_at', '>', sqlTime(db, query.changesSince));
   if (query.deleted !== undefined) {

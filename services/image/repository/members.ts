@@ -1,5 +1,6 @@
 import type { Database } from '@folsom/db';
 import type { Member } from '../image.ts';
+import type { Viewer } from './listing.ts';
 import { memberOf } from './rows.ts';
 import { sqlTime } from './time.ts';
 
@@ -9,10 +10,17 @@ export async function membersOfImage(db: Database, imageId: string): Promise<Mem
   return rows.map(memberOf);
 }
 
-/** Memberships of a tenant in the order they were made. */
-export async function membershipsOf(db: Database, member: string): Promise<Member[]> {
-  const rows = await db.knex('image_members').where({ member, deleted: 0 }).orderBy('id');
-  return rows.map(memberOf);
+/**
+ * Memberships of a tenant in the order they were made, as far as they concern the viewer: his own, and others' in his own
+ * images. Administrators see all.
+ */
+export async function membershipsOf(db: Database, member: string, viewer: Viewer): Promise<Member[]> {
+  if (!viewer.isAdmin && viewer.owner === null) return [];
+  const query = db.knex('image_members').where({ member, deleted: 0 }).orderBy('id');
+  if (!viewer.isAdmin && viewer.owner !== member) {
+    query.whereIn('image_id', db.knex('images').where({ owner: viewer.owner, deleted: 0 }).select('id'));
+  }
+  return (await query).map(memberOf);
 }
 
 export async function findMembership(

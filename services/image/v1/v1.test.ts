@@ -169,6 +169,13 @@ for (const remote of [false, true]) {
         shared_images: [{ image_id: made.id, can_share: true }],
       });
       expect((await image.call('GET', `/v1/images/${made.id}`, { user: 'bob' })).status).toBe(404);
+      // What is shared with a third tenant is nobody else's business, but the owner's and an administrator's.
+      expect((await image.call('GET', '/v1/shared-images/x', { user: 'bob' })).json().shared_images).toEqual(
+        [],
+      );
+      expect(
+        (await image.call('GET', '/v1/shared-images/x', { user: 'admin' })).json().shared_images,
+      ).toHaveLength(1);
       expect((await image.call('DELETE', `${members}/x`)).status).toBe(204);
       const gone = await image.call('DELETE', `${members}/x`);
       expect(gone.text).toBe(`${EXPLAIN_404} 404 Not Found  Membership could not be found.       `);

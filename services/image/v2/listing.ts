@@ -46,7 +46,7 @@ export function listQuery(
     else properties[name] = value;
   }
   return {
-    owner: context.owner,
+    viewer: context,
     isPublic: visibility === undefined || visibility === '' ? true : visibility === 'public',
     deleted: false,
     equals,

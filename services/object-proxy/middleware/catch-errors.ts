@@ -2,11 +2,12 @@ import { Fault } from '@folsom/core';
 import { answer } from '@folsom/swift/http-message';
 import type { Middleware } from '../pipeline.ts';
 
-/** Gives every answer its X-Trans-Id and turns what nobody caught into a plain 500. */
+/** Gives every answer its X-Trans-Id and keeps browsers from guessing types; turns what nobody caught into a plain 500. */
 export const catchErrors: Middleware = (app, _conf, tools) => async request => {
   try {
     const response = await app(request);
     response.headers.set('x-trans-id', request.transId);
+    response.headers.set('x-content-type-options', 'nosniff');
     return response;
   } catch (error) {
     const known = error instanceof Fault && error.status < 500;
@@ -14,7 +15,10 @@ export const catchErrors: Middleware = (app, _conf, tools) => async request => {
     return answer(known ? error.status : 500, request, {
       body: known ? error.message : 'An error occurred',
       contentType: 'text/plain',
-      headers: [['x-trans-id', request.transId]],
+      headers: [
+        ['x-trans-id', request.transId],
+        ['x-content-type-options', 'nosniff'],
+      ],
     });
   }
 };
