@@ -1,3 +1,6 @@
+/** Rooms whose index (and `testing.ts`, for tests) is their contract; the rest of them is private. */
+const CLOSED = ['swift-http', 'swift', 'container-db', 'memcache'];
+
 /** Arrows point one way: deploy -> services -> libs -> libs/core. Only one room may touch each outside thing. */
 const outside = (name, comment, packages, allowed) => ({
   name,
@@ -40,6 +43,26 @@ module.exports = {
       from: { path: '^libs/core/', pathNot: '\\.test\\.ts$' },
       to: { path: '^(libs/(?!core/)|services|deploy|test)' },
     },
+    ...CLOSED.map(room => ({
+      name: `private-side-of-${room}`,
+      comment: 'Others import the index.',
+      severity: 'error',
+      from: { pathNot: `^libs/${room}/` },
+      to: { path: `^libs/${room}/(?!(index|testing)\\.ts$|node_modules/)` },
+    })),
+    {
+      name: 'http-below-swift',
+      comment: 'The codec knows no account, container or object.',
+      severity: 'error',
+      from: { path: '^libs/swift-http/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^libs/(?!(swift-http|core)/)' },
+    },
+    {
+      name: 'swift-below-databases',
+      severity: 'error',
+      from: { path: '^libs/swift/' },
+      to: { path: '^libs/container-db/' },
+    },
     {
       name: 'testing-is-for-tests',
       severity: 'error',
@@ -50,7 +73,7 @@ module.exports = {
       'sql-behind-repositories',
       'Only libs/db and the repositories know knex.',
       'node_modules/(knex|mysql2|better-sqlite3)/',
-      '^libs/(db|nova|swift)/|^services/(identity|image|object-account|object-container|scheduler|compute-agent)/|^services/compute-api/manage/',
+      '^libs/(db|nova|container-db)/|^services/(identity|image|object-account|object-container|scheduler|compute-agent)/|^services/compute-api/manage/',
     ),
     outside(
       'programs-through-host',

@@ -1,4 +1,11 @@
 import { join } from 'node:path';
+import {
+  AccountDb,
+  ContainerDb,
+  dbAuditPass,
+  dbReplicationPass,
+  dbReplicatorOptions,
+} from '@folsom/container-db';
 import type { RunningService, World } from '@folsom/core';
 import { reaperOptions, reaperPass } from '@folsom/object-account';
 import {
@@ -18,15 +25,15 @@ import {
   updaterOptions,
 } from '@folsom/object-server';
 import type { Ring } from '@folsom/ring';
-import { type Pass, startDaemon } from '@folsom/swift/daemon';
-import { AccountDb } from '@folsom/swift/db-account';
-import { dbAuditPass } from '@folsom/swift/db-auditor';
-import { ContainerDb } from '@folsom/swift/db-container';
-import { dbReplicationPass, dbReplicatorOptions } from '@folsom/swift/db-replicator';
-import type { PathHash } from '@folsom/swift/hash-path';
-import { createInternalClient } from '@folsom/swift/internal-client';
-import type { LocalServers } from '@folsom/swift/local-servers';
-import { type ConfSection, confSection, parseConf } from '@folsom/swift/swift-conf';
+import {
+  type ConfSection,
+  confSection,
+  type Pass,
+  type PathHash,
+  parseConf,
+  startDaemon,
+} from '@folsom/swift';
+import { createInternalClient, type LocalServers } from '@folsom/swift-http';
 import { internalSwift } from './swift-internal.ts';
 
 export interface ObjectDaemonsOptions {

@@ -2,16 +2,23 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join } from 'node:path';
 import type { TokenValidator } from '@folsom/auth';
 import type { RunningService, World } from '@folsom/core';
+import type { Cache } from '@folsom/memcache';
 import { startAccountServer } from '@folsom/object-account';
 import { startContainerServer } from '@folsom/object-container';
 import { startProxy } from '@folsom/object-proxy';
 import { objectServerOptions, startObjectServer } from '@folsom/object-server';
 import { addDevice, decodeRing, encodeRing, newBuilder, openRing, rebalance, ringDataOf } from '@folsom/ring';
-import { pathHash } from '@folsom/swift/hash-path';
-import { localServers } from '@folsom/swift/local-servers';
-import type { Cache } from '@folsom/swift/memcache-client';
-import { healthcheckFilter, reconFilter } from '@folsom/swift/recon';
-import { confSection, hashPathSuffix, parseConf, readConf, type SwiftConf } from '@folsom/swift/swift-conf';
+import {
+  confSection,
+  hashPathSuffix,
+  healthcheckFilter,
+  parseConf,
+  pathHash,
+  readConf,
+  reconFilter,
+  type SwiftConf,
+} from '@folsom/swift';
+import { localServers } from '@folsom/swift-http';
 
 import { startObjectDaemons } from './object-daemons.ts';
 

@@ -7,10 +7,8 @@ import { buildPipeline, readPipeline } from '@folsom/object-proxy/pipeline';
 import { proxyRequest } from '@folsom/object-proxy/request';
 import type { InternalSwift } from '@folsom/object-server';
 import { openRing } from '@folsom/ring';
-import { EMPTY_BODY, responseBytes } from '@folsom/swift/http-message';
-import { createInternalClient } from '@folsom/swift/internal-client';
-import { stamps } from '@folsom/swift/stamps';
-import type { SwiftConf } from '@folsom/swift/swift-conf';
+import { type SwiftConf, stamps } from '@folsom/swift';
+import { createInternalClient, EMPTY_BODY, responseBytes } from '@folsom/swift-http';
 import type { SwiftWorld } from './swift-program.ts';
 
 /**

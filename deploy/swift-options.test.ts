@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { dbReplicatorOptions, dbServerConf } from '@folsom/container-db';
 import { seededRandom, silentLogger, systemClock } from '@folsom/core';
 import { reaperOptions } from '@folsom/object-account';
 import { updaterOptions as containerUpdaterOptions, syncOptions } from '@folsom/object-container';
@@ -14,10 +15,7 @@ import {
   replicatorOptions,
   updaterOptions,
 } from '@folsom/object-server';
-import { dbReplicatorOptions } from '@folsom/swift/db-replicator';
-import { dbServerConf } from '@folsom/swift/db-server';
-import { reconOptions } from '@folsom/swift/recon';
-import { type ConfSection, confSection, type SwiftConf } from '@folsom/swift/swift-conf';
+import { type ConfSection, confSection, reconOptions, type SwiftConf } from '@folsom/swift';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { swiftWorld, workersOf } from './swift-program.ts';
 import { listenOf } from './swift-server.ts';

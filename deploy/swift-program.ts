@@ -9,10 +9,18 @@ import {
   systemRandom,
   type World,
 } from '@folsom/core';
-import { type PathHash, pathHash } from '@folsom/swift/hash-path';
-import { type MeteredWorld, NO_STATS, statsFrom } from '@folsom/swift/statsd';
-import { type ConfSection, hashPathSuffix, readConf, type SwiftConf } from '@folsom/swift/swift-conf';
-import { syslogFrom } from '@folsom/swift/syslog';
+import {
+  type ConfSection,
+  hashPathSuffix,
+  type MeteredWorld,
+  NO_STATS,
+  type PathHash,
+  pathHash,
+  readConf,
+  type SwiftConf,
+  statsFrom,
+  syslogFrom,
+} from '@folsom/swift';
 import { standardError } from './log-file.ts';
 import { runUntilSignal } from './run.ts';
 import { becomeUser } from './swift-user.ts';

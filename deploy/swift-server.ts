@@ -2,10 +2,18 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunningService } from '@folsom/core';
 import { openRing, type Ring } from '@folsom/ring';
-import { type Pass, startDaemon } from '@folsom/swift/daemon';
-import type { ListenOptions } from '@folsom/swift/http-server';
-import { healthcheckFilter, reconFilter, reconOptions, type ServerFilter } from '@folsom/swift/recon';
-import { ConfError, type ConfSection, type SwiftConf } from '@folsom/swift/swift-conf';
+import {
+  ConfError,
+  type ConfSection,
+  healthcheckFilter,
+  type Pass,
+  reconFilter,
+  reconOptions,
+  type ServerFilter,
+  type SwiftConf,
+  startDaemon,
+} from '@folsom/swift';
+import type { ListenOptions } from '@folsom/swift-http';
 import { runSwiftDaemon, runSwiftServer, type SwiftWorld, swiftArgs } from './swift-program.ts';
 
 /** A ring of `swift_dir`. */

@@ -1,5 +1,5 @@
 import { run } from '@folsom/host/run';
-import { ConfError, type ConfSection } from '@folsom/swift/swift-conf';
+import { ConfError, type ConfSection } from '@folsom/swift';
 
 /**
  * Goes on as the user that a section's `user` names, once the ports are taken, as the original's servers and daemons

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '@folsom/core';
 import { openRing } from '@folsom/ring';
-import { pathHash } from '@folsom/swift/hash-path';
-import { createInternalClient } from '@folsom/swift/internal-client';
-import { hashPathSuffix, readConf } from '@folsom/swift/swift-conf';
+import { hashPathSuffix, pathHash, readConf } from '@folsom/swift';
+import { createInternalClient } from '@folsom/swift-http';
 import { accountAudit } from '../swift-tools/account-audit.ts';
 
 const USAGE = `

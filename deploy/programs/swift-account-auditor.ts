@@ -1,5 +1,4 @@
-import { AccountDb } from '@folsom/swift/db-account';
-import { dbAuditPass } from '@folsom/swift/db-auditor';
+import { AccountDb, dbAuditPass } from '@folsom/container-db';
 import { swiftDaemon } from '../swift-server.ts';
 
 /** swift-account-auditor CONFIG [--once] */

@@ -1,5 +1,5 @@
 import { reaperOptions, reaperPass } from '@folsom/object-account';
-import { createInternalClient } from '@folsom/swift/internal-client';
+import { createInternalClient } from '@folsom/swift-http';
 import { ringIn, swiftDaemon } from '../swift-server.ts';
 
 /** swift-account-reaper CONFIG [--once] */

@@ -1,6 +1,5 @@
-import { AccountDb } from '@folsom/swift/db-account';
-import { dbReplicationPass, dbReplicatorOptions, replicationMetrics } from '@folsom/swift/db-replicator';
-import { createInternalClient } from '@folsom/swift/internal-client';
+import { AccountDb, dbReplicationPass, dbReplicatorOptions, replicationMetrics } from '@folsom/container-db';
+import { createInternalClient } from '@folsom/swift-http';
 import { ringIn, swiftDaemon } from '../swift-server.ts';
 
 /** swift-account-replicator CONFIG [--once] */

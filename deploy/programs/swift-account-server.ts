@@ -1,5 +1,5 @@
+import { dbServerConf } from '@folsom/container-db';
 import { startAccountServer } from '@folsom/object-account';
-import { dbServerConf } from '@folsom/swift/db-server';
 import { filtersOf, swiftServer } from '../swift-server.ts';
 
 /** swift-account-server CONFIG */

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { systemClock, systemRandom } from '@folsom/core';
-import { createInternalClient } from '@folsom/swift/internal-client';
-import { confSection, readConf } from '@folsom/swift/swift-conf';
+import { confSection, readConf } from '@folsom/swift';
+import { createInternalClient } from '@folsom/swift-http';
 import { benchOptions, runBench } from '../swift-tools/bench.ts';
 
 const SAIO = { auth: 'http://localhost:8080/auth/v1.0', user: 'test:tester', key: 'testing' };

@@ -1,5 +1,4 @@
-import { dbAuditPass } from '@folsom/swift/db-auditor';
-import { ContainerDb } from '@folsom/swift/db-container';
+import { ContainerDb, dbAuditPass } from '@folsom/container-db';
 import { swiftDaemon } from '../swift-server.ts';
 
 /** swift-container-auditor CONFIG [--once] */

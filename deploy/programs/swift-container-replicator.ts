@@ -1,6 +1,10 @@
-import { ContainerDb } from '@folsom/swift/db-container';
-import { dbReplicationPass, dbReplicatorOptions, replicationMetrics } from '@folsom/swift/db-replicator';
-import { createInternalClient } from '@folsom/swift/internal-client';
+import {
+  ContainerDb,
+  dbReplicationPass,
+  dbReplicatorOptions,
+  replicationMetrics,
+} from '@folsom/container-db';
+import { createInternalClient } from '@folsom/swift-http';
 import { ringIn, swiftDaemon } from '../swift-server.ts';
 
 /** swift-container-replicator CONFIG [--once] */

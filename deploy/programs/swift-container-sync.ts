@@ -1,5 +1,5 @@
 import { syncOptions, syncPass } from '@folsom/object-container';
-import { createInternalClient } from '@folsom/swift/internal-client';
+import { createInternalClient } from '@folsom/swift-http';
 import { ringIn, swiftDaemon } from '../swift-server.ts';
 
 /** swift-container-sync CONFIG [--once] */

@@ -1,5 +1,5 @@
 import { updaterOptions, updaterPass } from '@folsom/object-container';
-import { createInternalClient } from '@folsom/swift/internal-client';
+import { createInternalClient } from '@folsom/swift-http';
 import { ringIn, swiftDaemon } from '../swift-server.ts';
 
 /** swift-container-updater CONFIG [--once] */

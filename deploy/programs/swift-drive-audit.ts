@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createLogger, systemClock } from '@folsom/core';
 import { run } from '@folsom/host/run';
-import { readConf } from '@folsom/swift/swift-conf';
+import { readConf } from '@folsom/swift';
 import { driveErrors, drivesBelow, withoutMount } from '../swift-tools/drive-audit.ts';
 
 /** swift-drive-audit CONFIG: unmounts drives of which the kernel's log says that they fail. */

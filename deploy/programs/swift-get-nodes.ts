@@ -1,8 +1,7 @@
 import { dirname } from 'node:path';
 import { systemClock } from '@folsom/core';
 import { openRing } from '@folsom/ring';
-import { pathHash } from '@folsom/swift/hash-path';
-import { hashPathSuffix, readConf } from '@folsom/swift/swift-conf';
+import { hashPathSuffix, pathHash, readConf } from '@folsom/swift';
 import { GET_NODES_USAGE, nodesReport } from '../swift-tools/get-nodes.ts';
 
 /** swift-get-nodes: where an account, container or object lives. swift.conf is looked for beside the ring. */

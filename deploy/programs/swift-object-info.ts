@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { systemClock } from '@folsom/core';
 import { openRing } from '@folsom/ring';
-import { pathHash } from '@folsom/swift/hash-path';
-import { hashPathSuffix, readConf } from '@folsom/swift/swift-conf';
+import { hashPathSuffix, pathHash, readConf } from '@folsom/swift';
 import { objectReport } from '../swift-tools/object-info.ts';
 
 /** swift-object-info: what an object file says of itself, and whether it is true. */

@@ -1,6 +1,6 @@
 import { replicateObjects, replicatorOptions, startObjectReplicator } from '@folsom/object-server';
 import { openRing } from '@folsom/ring';
-import { createInternalClient } from '@folsom/swift/internal-client';
+import { createInternalClient } from '@folsom/swift-http';
 import { runSwiftDaemon, type SwiftWorld, swiftArgs } from '../swift-program.ts';
 
 /** swift-object-replicator: brings the other replicas of this host's partitions what they lack. */

@@ -1,6 +1,6 @@
 import { startObjectUpdater, sweepUpdates, updaterOptions } from '@folsom/object-server';
 import { openRing } from '@folsom/ring';
-import { createInternalClient } from '@folsom/swift/internal-client';
+import { createInternalClient } from '@folsom/swift-http';
 import { runSwiftDaemon, type SwiftWorld, swiftArgs } from '../swift-program.ts';
 
 /** swift-object-updater: tells container servers what they could not be told when it happened. */

@@ -1,7 +1,7 @@
 import { authTokenOptions, authTokenSettings, identityValidator } from '@folsom/auth';
 import { configFrom } from '@folsom/config';
 import { startProxy } from '@folsom/object-proxy';
-import type { SwiftConf } from '@folsom/swift/swift-conf';
+import type { SwiftConf } from '@folsom/swift';
 import { ringIn, swiftServer } from '../swift-server.ts';
 
 /** The section of the pipeline's keystone filter; null if it has none. */

@@ -2,8 +2,7 @@ import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLogger, systemRandom } from '@folsom/core';
 import { countPendingUpdates } from '@folsom/object-server';
-import { writeReconCache } from '@folsom/swift/recon-cache';
-import { readConf } from '@folsom/swift/swift-conf';
+import { readConf, writeReconCache } from '@folsom/swift';
 
 /** swift-recon-cron CONFIG: counts the updates that wait on this host's devices, for swift-recon. */
 export async function main([confFile]: string[]): Promise<number> {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '@folsom/core';
 import { openRing } from '@folsom/ring';
-import { createInternalClient } from '@folsom/swift/internal-client';
+import { createInternalClient } from '@folsom/swift-http';
 import { type ReconCheck, runRecon } from '../swift-tools/recon.ts';
 
 const USAGE = `Usage: swift-recon <server_type> [-v] [--suppress] [-a] [-r] [-u] [-d]

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Ring, RingDevice } from '@folsom/ring';
-import type { PathHash } from '@folsom/swift/hash-path';
-import { quotePath } from '@folsom/swift/http-message';
-import { type InternalClient, type InternalResponse, internalText } from '@folsom/swift/internal-client';
+import type { PathHash } from '@folsom/swift';
+import { type InternalClient, type InternalResponse, internalText, quotePath } from '@folsom/swift-http';
 
 export interface AccountAuditTools {
   rings: { account: Ring; container: Ring; object: Ring };

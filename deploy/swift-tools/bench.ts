@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Clock, Random } from '@folsom/core';
-import { quotePath } from '@folsom/swift/http-message';
-import { type InternalClient, internalText } from '@folsom/swift/internal-client';
-import type { ConfSection } from '@folsom/swift/swift-conf';
+import type { ConfSection } from '@folsom/swift';
+import { type InternalClient, internalText, quotePath } from '@folsom/swift-http';
 import { type Credentials, login, type Session, sessionAt } from './session.ts';
 
 /** Options of `[bench]`. */

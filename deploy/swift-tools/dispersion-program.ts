@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { systemClock, systemRandom } from '@folsom/core';
 import { openRing } from '@folsom/ring';
-import { pathHash } from '@folsom/swift/hash-path';
-import { createInternalClient } from '@folsom/swift/internal-client';
-import { hashPathSuffix, readConf } from '@folsom/swift/swift-conf';
+import { hashPathSuffix, pathHash, readConf } from '@folsom/swift';
+import { createInternalClient } from '@folsom/swift-http';
 import { type DispersionTools, dispersionOptions } from './dispersion.ts';
 
 /** Reads dispersion.conf and runs one of the two programs with it; a failure is one line and status 1. */

@@ -1,9 +1,7 @@
 import type { Clock, Random } from '@folsom/core';
 import type { Ring, RingDevice } from '@folsom/ring';
-import type { PathHash } from '@folsom/swift/hash-path';
-import { quotePath } from '@folsom/swift/http-message';
-import { type InternalClient, type InternalResponse, internalText } from '@folsom/swift/internal-client';
-import type { ConfSection } from '@folsom/swift/swift-conf';
+import type { ConfSection, PathHash } from '@folsom/swift';
+import { type InternalClient, type InternalResponse, internalText, quotePath } from '@folsom/swift-http';
 import { CONNECT_MS, login, type Session, TIMEOUT_MS } from './session.ts';
 
 /** Options of `[dispersion]`. */

@@ -1,7 +1,6 @@
 import type { Ring, RingDevice } from '@folsom/ring';
-import type { PathHash } from '@folsom/swift/hash-path';
-import { quotePath } from '@folsom/swift/http-message';
-import { storageDirectory } from '@folsom/swift/storage-paths';
+import { type PathHash, storageDirectory } from '@folsom/swift';
+import { quotePath } from '@folsom/swift-http';
 
 export const GET_NODES_USAGE = [
   'Usage: swift-get-nodes [-a] <ring.gz> <account> [<container>] [<object>]',

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Clock } from '@folsom/core';
 import type { Ring } from '@folsom/ring';
-import { type InternalClient, internalText } from '@folsom/swift/internal-client';
+import { type InternalClient, internalText } from '@folsom/swift-http';
 
 export interface ReconToolOptions {
   kind: 'account' | 'container' | 'object';

@@ -1,4 +1,4 @@
-import { type InternalClient, internalText } from '@folsom/swift/internal-client';
+import { type InternalClient, internalText } from '@folsom/swift-http';
 
 export const TIMEOUT_MS = 15_000;
 export const CONNECT_MS = 5000;

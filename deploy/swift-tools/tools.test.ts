@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from '@folsom/core';
 import { run } from '@folsom/host/run';
 import { decodeRing, ringOf } from '@folsom/ring';
-import { pathHash } from '@folsom/swift/hash-path';
+import { pathHash } from '@folsom/swift';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodesReport } from './get-nodes.ts';
 import { type InitOptions, runInit, serverNames } from './init.ts';

@@ -1,1 +1,20 @@
-export {};
+export { type Pass, startDaemon } from './daemon.ts';
+export { type PathHash, pathHash } from './hash-path.ts';
+export { rateLimit } from './rate-limit.ts';
+export { healthcheckFilter, reconFilter, reconOptions, type ServerFilter } from './recon.ts';
+export { writeReconCache } from './recon-cache.ts';
+export { stamps } from './stamps.ts';
+export { countAnswer, type MeteredWorld, NO_STATS, statsFrom, statsOf } from './statsd.ts';
+export { invalidDeviceOrPartition, isMounted, splitPath, storageDirectory } from './storage-paths.ts';
+export {
+  ConfError,
+  type ConfSection,
+  confSection,
+  hashPathSuffix,
+  parseConf,
+  readConf,
+  type SwiftConf,
+} from './swift-conf.ts';
+export { syncToProblem } from './sync-to.ts';
+export { syslogFrom } from './syslog.ts';
+export { normalizeTimestamp, parseFloatText, timestampMs, timestampOf } from './timestamps.ts';

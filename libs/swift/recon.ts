@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { answer, type ServerRequest, type ServerResponse, splitPath } from './http-message.ts';
+import { answer, type ServerRequest, type ServerResponse, splitPath } from '@folsom/swift-http';
 import { readReconCache } from './recon-cache.ts';
 import { isMounted } from './storage-paths.ts';
 import type { ConfSection } from './swift-conf.ts';

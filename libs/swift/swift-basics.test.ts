@@ -1,6 +1,6 @@
+import { httpDate, parseHttpDate } from '@folsom/swift-http';
 import { describe, expect, it } from 'vitest';
 import { partitionOf, pathHash } from './hash-path.ts';
-import { httpDate, parseHttpDate } from './http-dates.ts';
 import { invalidDeviceOrPartition, isMounted, splitPath, storageDirectory } from './storage-paths.ts';
 import { confSection, hashPathSuffix, parseConf } from './swift-conf.ts';
 import { normalizeTimestamp, parseFloatText, timestampOf } from './timestamps.ts';

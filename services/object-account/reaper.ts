@@ -1,15 +1,17 @@
+import {
+  AccountDb,
+  databasesOf,
+  eachOf,
+  type ListedContainer,
+  listRows,
+  openWhenFree,
+  ownAddresses,
+  usableDevices,
+} from '@folsom/container-db';
 import type { Logger, World } from '@folsom/core';
 import type { Ring, RingDevice } from '@folsom/ring';
-import type { Pass } from '@folsom/swift/daemon';
-import { AccountDb, type ListedContainer } from '@folsom/swift/db-account';
-import { openWhenFree } from '@folsom/swift/db-busy';
-import { databasesOf, eachOf, ownAddresses, usableDevices } from '@folsom/swift/db-walk';
-import type { PathHash } from '@folsom/swift/hash-path';
-import { quotePath } from '@folsom/swift/http-message';
-import { type InternalClient, internalText } from '@folsom/swift/internal-client';
-import { listRows } from '@folsom/swift/listing-rows';
-import { stamps } from '@folsom/swift/stamps';
-import type { ConfSection } from '@folsom/swift/swift-conf';
+import { type ConfSection, type Pass, type PathHash, stamps } from '@folsom/swift';
+import { type InternalClient, internalText, quotePath } from '@folsom/swift-http';
 
 /** Options of `[account-reaper]`; times in milliseconds unless said otherwise. */
 export interface ReaperOptions {

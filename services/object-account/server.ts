@@ -1,18 +1,23 @@
-import type { RunningService } from '@folsom/core';
-import { AccountDb, type AccountStat, type ListedContainer } from '@folsom/swift/db-account';
 import {
+  AccountDb,
+  type AccountStat,
+  containersAsJson,
+  containersAsText,
+  containersAsXml,
   type DbHandler,
   type DbServerOptions,
+  type ListedContainer,
+  listingType,
+  listRows,
   mergeMetadata,
   metadataHeaders,
   metadataOf,
+  readListingQuery,
   startDbServer,
-} from '@folsom/swift/db-server';
-import { answer, type Headers } from '@folsom/swift/http-message';
-import { containersAsJson, containersAsText, containersAsXml } from '@folsom/swift/listing-format';
-import { listingType, readListingQuery } from '@folsom/swift/listing-request';
-import { listRows } from '@folsom/swift/listing-rows';
-import { normalizeTimestamp, timestampOf } from '@folsom/swift/timestamps';
+} from '@folsom/container-db';
+import type { RunningService } from '@folsom/core';
+import { normalizeTimestamp, timestampOf } from '@folsom/swift';
+import { answer, type Headers } from '@folsom/swift-http';
 
 export type AccountServerOptions = DbServerOptions;
 

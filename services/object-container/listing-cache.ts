@@ -1,4 +1,4 @@
-import type { ContainerDb } from '@folsom/swift/db-container';
+import type { ContainerDb } from '@folsom/container-db';
 import { LRUCache } from 'lru-cache';
 
 /** Bytes of listings kept by one server. */

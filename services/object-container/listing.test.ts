@@ -1,11 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import {
+  ContainerDb,
+  createDbFile,
+  DbQuarantined,
+  type ListedObject,
+  type ListingQuery,
+  listRows,
+  objectsAsJson,
+  objectsAsText,
+  objectsAsXml,
+} from '@folsom/container-db';
 import { seededRandom, silentLogger, systemClock } from '@folsom/core';
-import { ContainerDb, type ListedObject } from '@folsom/swift/db-container';
-import { createDbFile, DbQuarantined } from '@folsom/swift/db-file';
-import { objectsAsJson, objectsAsText, objectsAsXml } from '@folsom/swift/listing-format';
-import { type ListingQuery, listRows } from '@folsom/swift/listing-rows';
 import { afterAll, expect, it } from 'vitest';
 import { listingText } from './listing.ts';
 

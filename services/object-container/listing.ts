@@ -1,9 +1,18 @@
 import { setImmediate as others } from 'node:timers/promises';
-import type { ContainerDb, ListedObject } from '@folsom/swift/db-container';
-import { DbQuarantined } from '@folsom/swift/db-file';
-import { objectJsonItems, objectsAsText, objectXmlItems, objectXmlStart } from '@folsom/swift/listing-format';
-import type { ListingType } from '@folsom/swift/listing-request';
-import { type ListingQuery, listRows, plainBounds, prepareListing } from '@folsom/swift/listing-rows';
+import {
+  type ContainerDb,
+  DbQuarantined,
+  type ListedObject,
+  type ListingQuery,
+  type ListingType,
+  listRows,
+  objectJsonItems,
+  objectsAsText,
+  objectXmlItems,
+  objectXmlStart,
+  plainBounds,
+  prepareListing,
+} from '@folsom/container-db';
 
 /** Rows taken at a time, so that no request has to wait for the whole of another's long listing. */
 const STEP = { text: 5000, json: 1000, rows: 500 } as const;

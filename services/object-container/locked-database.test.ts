@@ -1,11 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ContainerDb } from '@folsom/container-db';
 import { type RunningService, silentLogger, systemClock, systemRandom } from '@folsom/core';
-import { ContainerDb } from '@folsom/swift/db-container';
-import { pathHash } from '@folsom/swift/hash-path';
-import { createInternalClient, type InternalClient, internalText } from '@folsom/swift/internal-client';
-import { storageDirectory } from '@folsom/swift/storage-paths';
+import { pathHash, storageDirectory } from '@folsom/swift';
+import { createInternalClient, type InternalClient, internalText } from '@folsom/swift-http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startContainerServer } from './server.ts';
 

@@ -1,22 +1,28 @@
-import type { RunningService } from '@folsom/core';
-import { ContainerDb, type ContainerStat } from '@folsom/swift/db-container';
 import {
+  ContainerDb,
+  type ContainerStat,
   type DbHandler,
   type DbRequest,
   type DbServerConf,
   type DbServerOptions,
   dbServerConf,
+  listingType,
   mergeMetadata,
   metadataHeaders,
   metadataOf,
+  readListingQuery,
   startDbServer,
-} from '@folsom/swift/db-server';
-import { answer, type Headers, quotePath, type ServerResponse } from '@folsom/swift/http-message';
-import { createInternalClient, internalText } from '@folsom/swift/internal-client';
-import { listingType, readListingQuery } from '@folsom/swift/listing-request';
-import type { ConfSection } from '@folsom/swift/swift-conf';
-import { syncToProblem } from '@folsom/swift/sync-to';
-import { normalizeTimestamp } from '@folsom/swift/timestamps';
+} from '@folsom/container-db';
+import type { RunningService } from '@folsom/core';
+import { type ConfSection, normalizeTimestamp, syncToProblem } from '@folsom/swift';
+import {
+  answer,
+  createInternalClient,
+  type Headers,
+  internalText,
+  quotePath,
+  type ServerResponse,
+} from '@folsom/swift-http';
 
 import { listingText } from './listing.ts';
 import { listingCache } from './listing-cache.ts';

@@ -1,15 +1,23 @@
 import { Readable } from 'node:stream';
+import {
+  ContainerDb,
+  type ContainerStat,
+  databasesOf,
+  type ObjectRow,
+  openWhenFree,
+  ownAddresses,
+  usableDevices,
+} from '@folsom/container-db';
 import type { Logger, World } from '@folsom/core';
 import type { Ring } from '@folsom/ring';
-import type { Pass } from '@folsom/swift/daemon';
-import { openWhenFree } from '@folsom/swift/db-busy';
-import { ContainerDb, type ContainerStat, type ObjectRow } from '@folsom/swift/db-container';
-import { databasesOf, ownAddresses, usableDevices } from '@folsom/swift/db-walk';
-import type { PathHash } from '@folsom/swift/hash-path';
-import { type BodyStream, quotePath } from '@folsom/swift/http-message';
-import { type InternalClient, type InternalResponse, internalText } from '@folsom/swift/internal-client';
-import type { ConfSection } from '@folsom/swift/swift-conf';
-import { syncToProblem } from '@folsom/swift/sync-to';
+import { type ConfSection, type Pass, type PathHash, syncToProblem } from '@folsom/swift';
+import {
+  type BodyStream,
+  type InternalClient,
+  type InternalResponse,
+  internalText,
+  quotePath,
+} from '@folsom/swift-http';
 import { Agent, request as httpRequest, ProxyAgent } from 'undici';
 
 /** Options of `[container-sync]`; times in milliseconds. */

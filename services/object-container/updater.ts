@@ -1,16 +1,16 @@
 import { join } from 'node:path';
+import {
+  ContainerDb,
+  databasesOf,
+  eachOf,
+  isReported,
+  openWhenFree,
+  usableDevices,
+} from '@folsom/container-db';
 import type { World } from '@folsom/core';
 import type { Ring } from '@folsom/ring';
-import type { Pass } from '@folsom/swift/daemon';
-import { openWhenFree } from '@folsom/swift/db-busy';
-import { ContainerDb } from '@folsom/swift/db-container';
-import { isReported } from '@folsom/swift/db-replicator';
-import { databasesOf, eachOf, usableDevices } from '@folsom/swift/db-walk';
-import type { PathHash } from '@folsom/swift/hash-path';
-import { quotePath } from '@folsom/swift/http-message';
-import { type InternalClient, internalText } from '@folsom/swift/internal-client';
-import { writeReconCache } from '@folsom/swift/recon-cache';
-import type { ConfSection } from '@folsom/swift/swift-conf';
+import { type ConfSection, type Pass, type PathHash, writeReconCache } from '@folsom/swift';
+import { type InternalClient, internalText, quotePath } from '@folsom/swift-http';
 
 /** Options of `[container-updater]`; times in milliseconds. */
 export interface UpdaterOptions {

@@ -1,4 +1,4 @@
-import { answer, quotePath, type ServerResponse } from '@folsom/swift/http-message';
+import { answer, quotePath, type ServerResponse } from '@folsom/swift-http';
 import { readFrom, readingFor } from './backend-read.ts';
 import { bestResponse, requestAll } from './backend-write.ts';
 import { badMetadata, LIMIT } from './constraints.ts';

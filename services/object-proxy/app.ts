@@ -1,4 +1,4 @@
-import { answer, type ServerResponse, splitPath, utf8FromBytes } from '@folsom/swift/http-message';
+import { answer, type ServerResponse, splitPath, utf8FromBytes } from '@folsom/swift-http';
 import { handleAccount } from './account.ts';
 import { contentLength } from './constraints.ts';
 import { handleContainer } from './container.ts';

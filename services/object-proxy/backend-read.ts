@@ -1,6 +1,11 @@
 import type { RingDevice } from '@folsom/ring';
-import type { BodyStream, Headers, ServerResponse } from '@folsom/swift/http-message';
-import { type InternalResponse, internalText } from '@folsom/swift/internal-client';
+import {
+  type BodyStream,
+  type Headers,
+  type InternalResponse,
+  internalText,
+  type ServerResponse,
+} from '@folsom/swift-http';
 import { type BackendAnswer, bestResponse, nodePath, noteFailure } from './backend-write.ts';
 import type { Place, ProxyCore, ServerKind } from './nodes.ts';
 import { isTrue, type ProxyRequest } from './request.ts';

@@ -1,6 +1,5 @@
 import type { RingDevice } from '@folsom/ring';
-import { type Headers, lowerName, quotePath, type ServerResponse } from '@folsom/swift/http-message';
-import { internalText } from '@folsom/swift/internal-client';
+import { type Headers, internalText, lowerName, quotePath, type ServerResponse } from '@folsom/swift-http';
 import { type Place, type ProxyCore, type ServerKind, usableNodes } from './nodes.ts';
 
 export interface BackendAnswer {

@@ -1,5 +1,4 @@
-import { parseHttpDate } from '@folsom/swift/http-dates';
-import type { Headers } from '@folsom/swift/http-message';
+import { type Headers, parseHttpDate } from '@folsom/swift-http';
 
 /** A range of bytes, both ends included. */
 export interface ByteRange {

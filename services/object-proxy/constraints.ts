@@ -1,4 +1,4 @@
-import { answer, type ServerResponse, utf8FromBytes } from '@folsom/swift/http-message';
+import { answer, type ServerResponse, utf8FromBytes } from '@folsom/swift-http';
 import type { ProxyRequest } from './request.ts';
 
 /** What swift 1.7.4 takes; sizes in bytes. */

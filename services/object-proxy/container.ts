@@ -1,5 +1,5 @@
 import type { RingDevice } from '@folsom/ring';
-import { answer, quotePath, type ServerResponse } from '@folsom/swift/http-message';
+import { answer, quotePath, type ServerResponse } from '@folsom/swift-http';
 import { transferHeaders } from './account.ts';
 import { readFrom, readingFor } from './backend-read.ts';
 import { bestResponse, requestAll } from './backend-write.ts';

@@ -1,6 +1,5 @@
 import type { RingDevice } from '@folsom/ring';
-import { quotePath, type ServerResponse } from '@folsom/swift/http-message';
-import { internalText } from '@folsom/swift/internal-client';
+import { internalText, quotePath, type ServerResponse } from '@folsom/swift-http';
 import { bestResponse, nodePath, noteFailure, requestAll } from './backend-write.ts';
 import { LIMIT } from './constraints.ts';
 import { type Place, type ProxyCore, placeOf, type ServerKind, usableNodes } from './nodes.ts';

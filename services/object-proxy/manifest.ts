@@ -1,16 +1,17 @@
 import { hash } from 'node:crypto';
-import { httpDate, parseHttpDate } from '@folsom/swift/http-dates';
 import {
   answer,
   type BodyStream,
   bodyOf,
   dropBody,
+  httpDate,
+  parseHttpDate,
   quotePath,
   responseBytes,
   type ServerResponse,
   unquoteBytes,
   utf8FromBytes,
-} from '@folsom/swift/http-message';
+} from '@folsom/swift-http';
 import { type ReadResponse, readFrom } from './backend-read.ts';
 import { isNotModified, wantedRange } from './conditional.ts';
 import { LIMIT } from './constraints.ts';

@@ -1,7 +1,7 @@
 import type { Logger, World } from '@folsom/core';
 import type { Ring, RingDevice } from '@folsom/ring';
-import type { PathHash } from '@folsom/swift/hash-path';
-import type { InternalClient } from '@folsom/swift/internal-client';
+import type { PathHash } from '@folsom/swift';
+import type { InternalClient } from '@folsom/swift-http';
 import type { ProxyOptions } from './options.ts';
 
 export type ServerKind = 'account' | 'container' | 'object';

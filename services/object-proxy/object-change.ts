@@ -1,4 +1,4 @@
-import { answer, quotePath, type ServerResponse } from '@folsom/swift/http-message';
+import { answer, quotePath, type ServerResponse } from '@folsom/swift-http';
 import { bestResponse, requestAll } from './backend-write.ts';
 import { badMetadata } from './constraints.ts';
 import { containerInfo } from './info.ts';

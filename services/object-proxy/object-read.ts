@@ -1,4 +1,4 @@
-import { dropBody, quotePath, type ServerResponse } from '@folsom/swift/http-message';
+import { dropBody, quotePath, type ServerResponse } from '@folsom/swift-http';
 import { type ReadResponse, readFrom, readingFor } from './backend-read.ts';
 import { containerInfo } from './info.ts';
 import { readManifest } from './manifest.ts';

@@ -1,5 +1,5 @@
 import type { RingDevice } from '@folsom/ring';
-import { httpDate, parseHttpDate } from '@folsom/swift/http-dates';
+import { normalizeTimestamp, parseFloatText, timestampMs, timestampOf } from '@folsom/swift';
 import {
   answer,
   BadFraming,
@@ -8,13 +8,15 @@ import {
   ClientTimeout,
   dropBody,
   EMPTY_BODY,
+  httpDate,
+  internalText,
+  type OpenRequest,
+  parseHttpDate,
   quotePath,
   type ServerResponse,
   unquoteBytes,
   utf8FromBytes,
-} from '@folsom/swift/http-message';
-import { internalText, type OpenRequest } from '@folsom/swift/internal-client';
-import { normalizeTimestamp, parseFloatText, timestampMs, timestampOf } from '@folsom/swift/timestamps';
+} from '@folsom/swift-http';
 import {
   type BackendAnswer,
   bestResponse,

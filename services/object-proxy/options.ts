@@ -1,4 +1,4 @@
-import type { ConfSection } from '@folsom/swift/swift-conf';
+import type { ConfSection } from '@folsom/swift';
 
 /** `[app:proxy-server]`, with the original's names (in camel case), defaults and units (seconds, bytes). */
 export interface ProxyOptions {

@@ -1,7 +1,7 @@
 import type { TokenValidator } from '@folsom/auth';
 import type { Logger, World } from '@folsom/core';
-import type { Cache } from '@folsom/swift/memcache-client';
-import { ConfError, type ConfSection, type SwiftConf } from '@folsom/swift/swift-conf';
+import type { Cache } from '@folsom/memcache';
+import { ConfError, type ConfSection, type SwiftConf } from '@folsom/swift';
 import { authToken } from './middleware/auth-token.ts';
 import { cacheMiddleware } from './middleware/cache.ts';
 import { catchErrors } from './middleware/catch-errors.ts';

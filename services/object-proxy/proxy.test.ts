@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { answer } from '@folsom/swift/http-message';
+import { answer } from '@folsom/swift-http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { testProxy } from './test-nodes.ts';
 

@@ -1,4 +1,5 @@
 import type { World } from '@folsom/core';
+import type { Cache } from '@folsom/memcache';
 import {
   EMPTY_BODY,
   type Headers,
@@ -6,8 +7,7 @@ import {
   type RequestBody,
   type ServerRequest,
   type ServerResponse,
-} from '@folsom/swift/http-message';
-import type { Cache } from '@folsom/swift/memcache-client';
+} from '@folsom/swift-http';
 
 /**
  * A request on its way through the pipeline. Middleware may change it: what stands here when the proxy's own

@@ -2,14 +2,16 @@ import { resolveCname as dnsCname } from 'node:dns/promises';
 import { join } from 'node:path';
 import type { TokenValidator } from '@folsom/auth';
 import type { RunningService, World } from '@folsom/core';
+import type { Cache } from '@folsom/memcache';
 import type { Ring } from '@folsom/ring';
-import type { PathHash } from '@folsom/swift/hash-path';
-import { createHttpServer, type ListenOptions, listenOptions } from '@folsom/swift/http-server';
-import { createInternalClient } from '@folsom/swift/internal-client';
-import type { LocalServers } from '@folsom/swift/local-servers';
-import type { Cache } from '@folsom/swift/memcache-client';
-import { stamps } from '@folsom/swift/stamps';
-import type { SwiftConf } from '@folsom/swift/swift-conf';
+import { type PathHash, type SwiftConf, stamps } from '@folsom/swift';
+import {
+  createHttpServer,
+  createInternalClient,
+  type ListenOptions,
+  type LocalServers,
+  listenOptions,
+} from '@folsom/swift-http';
 import { proxyApp } from './app.ts';
 import { contentTypes } from './content-types.ts';
 import { nodeErrors, type ProxyCore, type ServerKind } from './nodes.ts';

@@ -1,17 +1,18 @@
 import { hash } from 'node:crypto';
 import { seededRandom, silentLogger, systemClock, type World } from '@folsom/core';
 import { type RingData, ringOf } from '@folsom/ring';
-import { pathHash } from '@folsom/swift/hash-path';
+import { parseConf, pathHash } from '@folsom/swift';
 import {
   answer,
+  createHttpServer,
+  createInternalClient,
+  type HttpServer,
+  internalText,
   parseTarget,
   readAll,
   type ServerRequest,
   type ServerResponse,
-} from '@folsom/swift/http-message';
-import { createHttpServer, type HttpServer } from '@folsom/swift/http-server';
-import { createInternalClient, internalText } from '@folsom/swift/internal-client';
-import { parseConf } from '@folsom/swift/swift-conf';
+} from '@folsom/swift-http';
 import { startProxy } from './server.ts';
 
 interface Stored {

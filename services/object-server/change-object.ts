@@ -1,5 +1,5 @@
-import { answer, type ServerResponse } from '@folsom/swift/http-message';
-import { normalizeTimestamp } from '@folsom/swift/timestamps';
+import { normalizeTimestamp } from '@folsom/swift';
+import { answer, type ServerResponse } from '@folsom/swift-http';
 import { updateContainer, updateDeleteAt } from './container-updates.ts';
 import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
 import { refuseMetadata } from './creation-check.ts';

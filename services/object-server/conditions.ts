@@ -1,5 +1,4 @@
-import { parseHttpDate } from '@folsom/swift/http-dates';
-import type { Headers } from '@folsom/swift/http-message';
+import { type Headers, parseHttpDate } from '@folsom/swift-http';
 
 /** What a conditional request comes to: go on, 304, or 412. */
 export type Verdict = 'go' | 'unchanged' | 'failed';

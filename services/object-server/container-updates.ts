@@ -1,9 +1,6 @@
 import { pickle } from '@folsom/pickle';
-import type { Headers } from '@folsom/swift/http-message';
-import { bytesFromUtf8, quotePath } from '@folsom/swift/http-message';
-import { internalText } from '@folsom/swift/internal-client';
-import { statsOf } from '@folsom/swift/statsd';
-import { normalizeTimestamp } from '@folsom/swift/timestamps';
+import { normalizeTimestamp, statsOf } from '@folsom/swift';
+import { bytesFromUtf8, type Headers, internalText, quotePath } from '@folsom/swift-http';
 import type { ObjectRequest, ObjectServerContext } from './context.ts';
 import { writeDurably } from './durable-file.ts';
 

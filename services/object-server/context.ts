@@ -1,8 +1,6 @@
 import type { World } from '@folsom/core';
-import type { PathHash } from '@folsom/swift/hash-path';
-import type { ServerRequest } from '@folsom/swift/http-message';
-import type { InternalClient } from '@folsom/swift/internal-client';
-import { statsOf } from '@folsom/swift/statsd';
+import { type PathHash, statsOf } from '@folsom/swift';
+import type { InternalClient, ServerRequest } from '@folsom/swift-http';
 import type { ObjectPlace } from './object-file.ts';
 import type { ObjectServerOptions } from './options.ts';
 

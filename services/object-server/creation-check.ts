@@ -1,4 +1,4 @@
-import { answer, type ServerRequest, type ServerResponse, utf8FromBytes } from '@folsom/swift/http-message';
+import { answer, type ServerRequest, type ServerResponse, utf8FromBytes } from '@folsom/swift-http';
 
 /** Limits of swift 1.7; sizes in bytes. */
 export const OBJECT_LIMITS = {

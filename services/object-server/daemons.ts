@@ -1,5 +1,5 @@
 import type { RunningService, World } from '@folsom/core';
-import { startDaemon } from '@folsom/swift/daemon';
+import { startDaemon } from '@folsom/swift';
 import { type AuditKind, type AuditorOptions, auditObjects } from './auditor.ts';
 import { type ExpirerSettings, expireObjects } from './expirer.ts';
 import { type ReplicatorSettings, replicateObjects } from './replicator.ts';

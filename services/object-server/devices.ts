@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import type { Logger } from '@folsom/core';
-import { isMounted } from '@folsom/swift/storage-paths';
+import { isMounted } from '@folsom/swift';
 
 /** The devices of this host that can be worked on: absolute paths. Those not mounted are named in the log. */
 export function localDevices(root: string, mountCheck: boolean, log: Logger): string[] {

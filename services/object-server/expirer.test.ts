@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seededRandom, silentLogger, systemClock } from '@folsom/core';
-import { confSection } from '@folsom/swift/swift-conf';
+import { confSection } from '@folsom/swift';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { expireObjects, expirerOptions, type InternalSwift } from './expirer.ts';
 

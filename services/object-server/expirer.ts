@@ -1,7 +1,6 @@
 import type { World } from '@folsom/core';
-import { quotePath } from '@folsom/swift/http-message';
-import { writeReconCache } from '@folsom/swift/recon-cache';
-import type { ConfSection } from '@folsom/swift/swift-conf';
+import { type ConfSection, writeReconCache } from '@folsom/swift';
+import { quotePath } from '@folsom/swift-http';
 
 /** Options of `[object-expirer]`. */
 export interface ExpirerOptions {

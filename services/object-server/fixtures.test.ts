@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { run } from '@folsom/host/run';
 import { unpickleDict } from '@folsom/pickle';
 import { decodeRing, ringOf } from '@folsom/ring';
-import { quotePath } from '@folsom/swift/http-message';
+import { quotePath } from '@folsom/swift-http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readMetadata, readMetadataAt, writeMetadata } from './metadata.ts';
 import { HASH, type TestServer, testServer } from './test-devices.ts';

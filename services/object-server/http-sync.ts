@@ -1,14 +1,14 @@
 import { closeSync, fstatSync, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
-import { quotePath } from '@folsom/swift/http-message';
 import {
   ConnectionBroken,
   type InternalClient,
   type InternalResponse,
   InternalTimeout,
   internalText,
+  quotePath,
   type Target,
-} from '@folsom/swift/internal-client';
+} from '@folsom/swift-http';
 import { MetadataError, type ObjectMetadata, readMetadata } from './metadata.ts';
 import { fileTimestamp } from './object-file.ts';
 import { listSuffixes, missingFiles } from './suffix-listing.ts';

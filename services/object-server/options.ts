@@ -1,5 +1,5 @@
-import { SLAB_BYTES } from '@folsom/swift/slabs';
-import type { ConfSection } from '@folsom/swift/swift-conf';
+import type { ConfSection } from '@folsom/swift';
+import { SLAB_BYTES } from '@folsom/swift-http';
 
 /** Options of object-server.conf's application; times in milliseconds, sizes in bytes. */
 export interface ObjectServerOptions {

@@ -3,15 +3,15 @@ import { statfsSync, unlink, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { Fault } from '@folsom/core';
 import { fallocate } from '@folsom/host/xattr';
+import { normalizeTimestamp, parseFloatText } from '@folsom/swift';
 import {
   answer,
   ClientDisconnected,
   ClientTimeout,
   type Headers,
   type ServerResponse,
-} from '@folsom/swift/http-message';
-import { titleCase } from '@folsom/swift/http-server';
-import { normalizeTimestamp, parseFloatText } from '@folsom/swift/timestamps';
+  titleCase,
+} from '@folsom/swift-http';
 import { updateContainer, updateDeleteAt } from './container-updates.ts';
 import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
 import { refuseCreation } from './creation-check.ts';

@@ -2,15 +2,18 @@ import { hash } from 'node:crypto';
 import { close, closeSync, read, readSync } from 'node:fs';
 import { type Digest, directMd5, threadedMd5 } from '@folsom/host/md5-thread';
 import { dropCache } from '@folsom/host/xattr';
-import { httpDate } from '@folsom/swift/http-dates';
 import {
   answer,
   type BodyStream,
   type Headers,
+  httpDate,
+  lendSlab,
   lowerName,
+  releaseSlab,
   type ServerResponse,
-} from '@folsom/swift/http-message';
-import { lendSlab, releaseSlab, type Slab, takeSlab } from '@folsom/swift/slabs';
+  type Slab,
+  takeSlab,
+} from '@folsom/swift-http';
 import { ifRangeHolds, judgeGet, judgeHead } from './conditions.ts';
 import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
 import { isExpired, type OpenObject, openObject } from './object-file.ts';

@@ -1,13 +1,26 @@
 import { mkdirSync } from 'node:fs';
 import { Fault, type RunningService, type World } from '@folsom/core';
 import { pickle } from '@folsom/pickle';
-import type { PathHash } from '@folsom/swift/hash-path';
-import { answer, parseTarget, type ServerRequest, type ServerResponse } from '@folsom/swift/http-message';
-import { createHttpServer, type ListenOptions, listenOptions } from '@folsom/swift/http-server';
-import { createInternalClient, type InternalClient } from '@folsom/swift/internal-client';
-import type { LocalServers } from '@folsom/swift/local-servers';
-import { countAnswer, statsOf } from '@folsom/swift/statsd';
-import { invalidDeviceOrPartition, isMounted, splitPath } from '@folsom/swift/storage-paths';
+import {
+  countAnswer,
+  invalidDeviceOrPartition,
+  isMounted,
+  type PathHash,
+  splitPath,
+  statsOf,
+} from '@folsom/swift';
+import {
+  answer,
+  createHttpServer,
+  createInternalClient,
+  type InternalClient,
+  type ListenOptions,
+  type LocalServers,
+  listenOptions,
+  parseTarget,
+  type ServerRequest,
+  type ServerResponse,
+} from '@folsom/swift-http';
 import { deleteObject, postObject } from './change-object.ts';
 import type { ObjectRequest, ObjectServerContext } from './context.ts';
 import { objectPlace } from './object-file.ts';

@@ -1,6 +1,6 @@
 import { secretsEqual } from '@folsom/core';
-import type { PathHash } from '@folsom/swift/hash-path';
-import type { Headers } from '@folsom/swift/http-message';
+import type { PathHash } from '@folsom/swift';
+import type { Headers } from '@folsom/swift-http';
 
 /**
  * What replicators say to object servers beyond swift 1.7's own protocol, so that objects can be replicated without

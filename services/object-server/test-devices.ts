@@ -2,10 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger, type RunningService, seededRandom, systemClock, type World } from '@folsom/core';
-import { pathHash } from '@folsom/swift/hash-path';
-import type { Headers } from '@folsom/swift/http-message';
-import { createInternalClient, internalText } from '@folsom/swift/internal-client';
-import { confSection } from '@folsom/swift/swift-conf';
+import { confSection, pathHash } from '@folsom/swift';
+import { createInternalClient, type Headers, internalText } from '@folsom/swift-http';
 import { objectServerOptions } from './options.ts';
 import { startObjectServer } from './server.ts';
 

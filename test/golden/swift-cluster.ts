@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import { staticValidator, type TokenInfo, type TokenValidator } from '@folsom/auth';
 import type { RunningService, World } from '@folsom/core';
 import { startObjectStorage } from '@folsom/deploy/object-storage';
+import { memoryCache } from '@folsom/memcache';
 import { startProxy } from '@folsom/object-proxy';
 import { openRing } from '@folsom/ring';
-import { pathHash } from '@folsom/swift/hash-path';
-import { memoryCache } from '@folsom/swift/memcache-client';
-import { hashPathSuffix, parseConf, readConf } from '@folsom/swift/swift-conf';
+import { hashPathSuffix, parseConf, pathHash, readConf } from '@folsom/swift';
 
 /**
  * The cluster that the recordings were made on: four devices in four zones, three replicas, and three proxies

@@ -3,9 +3,8 @@ import { silentLogger, systemClock, systemRandom } from '@folsom/core';
 import { reaperOptions, reaperPass } from '@folsom/object-account';
 import { syncOptions, syncPass, updaterOptions, updaterPass } from '@folsom/object-container';
 import { openRing } from '@folsom/ring';
-import { pathHash } from '@folsom/swift/hash-path';
-import { createInternalClient, type InternalClient } from '@folsom/swift/internal-client';
-import { confSection, hashPathSuffix, readConf } from '@folsom/swift/swift-conf';
+import { confSection, hashPathSuffix, pathHash, readConf } from '@folsom/swift';
+import { createInternalClient, type InternalClient } from '@folsom/swift-http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type TestStore, testStore } from '../fixtures/object-store.ts';
 

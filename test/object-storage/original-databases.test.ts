@@ -3,15 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
+import { createDbFile } from '@folsom/container-db';
 import { type RunningService, silentLogger, systemClock, systemRandom } from '@folsom/core';
 import { run } from '@folsom/host/run';
 import { startAccountServer } from '@folsom/object-account';
 import { startContainerServer } from '@folsom/object-container';
 import { decodeRing, type Ring, ringOf } from '@folsom/ring';
-import { createDbFile } from '@folsom/swift/db-file';
-import { pathHash } from '@folsom/swift/hash-path';
-import { quotePath } from '@folsom/swift/http-message';
-import { createInternalClient, type InternalClient, internalText } from '@folsom/swift/internal-client';
+import { pathHash } from '@folsom/swift';
+import { createInternalClient, type InternalClient, internalText, quotePath } from '@folsom/swift-http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/swift/', import.meta.url));

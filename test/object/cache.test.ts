@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { silentLogger, systemClock } from '@folsom/core';
-import { type Cache, memcachedCache, memoryCache, serverOrder } from '@folsom/swift/memcache-client';
-import { redisCache } from '@folsom/swift/memcache-redis';
+import { type Cache, memcachedCache, memoryCache, redisCache, serverOrder } from '@folsom/memcache';
 import { startMemcached, startRedis, type ThrowAwayServer } from '@folsom/testing';
 import { eventually } from '@folsom/testing/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -10,7 +10,7 @@ import {
 } from '@folsom/deploy/swift-tools/dispersion';
 import { runRecon } from '@folsom/deploy/swift-tools/recon';
 import { openRing } from '@folsom/ring';
-import { confSection } from '@folsom/swift/swift-conf';
+import { confSection } from '@folsom/swift';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cluster, HASH, startCluster } from '../faults/object/cluster.ts';
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { becomeUser } from '@folsom/deploy/swift-user';
 import { startBackground } from '@folsom/host/background';
 import { run } from '@folsom/host/run';
-import { ConfError, confSection } from '@folsom/swift/swift-conf';
+import { ConfError, confSection } from '@folsom/swift';
 import { freePort } from '@folsom/testing';
 import { expect, it } from 'vitest';
 

@@ -1,4 +1,4 @@
-import { answer } from '@folsom/swift/http-message';
+import { answer } from '@folsom/swift-http';
 import type { Middleware } from '../pipeline.ts';
 import { isTrue } from '../request.ts';
 

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Cache, memcachedCache, memoryCache } from '@folsom/swift/memcache-client';
-import { redisCache } from '@folsom/swift/memcache-redis';
-import { type ConfSection, readConf } from '@folsom/swift/swift-conf';
+import { type Cache, memcachedCache, memoryCache, redisCache } from '@folsom/memcache';
+import { type ConfSection, readConf } from '@folsom/swift';
 import type { Middleware, Tools } from '../pipeline.ts';
 
 /** memcache_servers of the section, else of memcache.conf; nothing configured means a cache in this process. */

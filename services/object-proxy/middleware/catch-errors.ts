@@ -1,5 +1,5 @@
 import { Fault } from '@folsom/core';
-import { answer } from '@folsom/swift/http-message';
+import { answer } from '@folsom/swift-http';
 import type { Middleware } from '../pipeline.ts';
 
 /** Gives every answer its X-Trans-Id and keeps browsers from guessing types; turns what nobody caught into a plain 500. */

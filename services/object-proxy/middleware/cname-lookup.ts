@@ -1,4 +1,4 @@
-import { answer } from '@folsom/swift/http-message';
+import { answer } from '@folsom/swift-http';
 import type { Middleware } from '../pipeline.ts';
 
 /** Follows the CNAME of a foreign Host header to the storage domain, for domain_remap further in. */

@@ -1,4 +1,4 @@
-import { answer } from '@folsom/swift/http-message';
+import { answer } from '@folsom/swift-http';
 import type { Middleware } from '../pipeline.ts';
 
 /** `container.account.storage-domain/object` as another way to write `/v1/account/container/object`. */

@@ -1,4 +1,4 @@
-import type { BodyStream, Headers } from '@folsom/swift/http-message';
+import type { BodyStream, Headers } from '@folsom/swift-http';
 
 /** A form that does not hang together; the message is for the user. */
 export class FormInvalid extends Error {

@@ -8,7 +8,7 @@ import {
   type RequestBody,
   type ServerResponse,
   utf8FromBytes,
-} from '@folsom/swift/http-message';
+} from '@folsom/swift-http';
 import type { Middleware } from '../pipeline.ts';
 import { type ProxyApp, type ProxyRequest, preAuthorized } from '../request.ts';
 import { FormInvalid, type FormPart, formParts, parseAttributes } from './form-parts.ts';

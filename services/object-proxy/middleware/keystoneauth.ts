@@ -1,4 +1,4 @@
-import { answer, bytesFromUtf8, type ServerResponse, splitPath } from '@folsom/swift/http-message';
+import { answer, bytesFromUtf8, type ServerResponse, splitPath } from '@folsom/swift-http';
 import type { Middleware } from '../pipeline.ts';
 import { isTrue, type ProxyRequest } from '../request.ts';
 import { cleanAcl, parseAcl, referrerAllowed } from './acl.ts';

@@ -1,4 +1,4 @@
-import { answer } from '@folsom/swift/http-message';
+import { answer } from '@folsom/swift-http';
 import type { Middleware } from '../pipeline.ts';
 
 /** Refuses paths with characters, lengths or patterns an operator does not want. */

@@ -1,6 +1,5 @@
-import { type BodyStream, ClientDisconnected, quotePath, type RequestBody } from '@folsom/swift/http-message';
-import { statsFrom } from '@folsom/swift/statsd';
-import { syslogFrom } from '@folsom/swift/syslog';
+import { statsFrom, syslogFrom } from '@folsom/swift';
+import { type BodyStream, ClientDisconnected, quotePath, type RequestBody } from '@folsom/swift-http';
 import type { Middleware } from '../pipeline.ts';
 import { isTrue, remoteClient } from '../request.ts';
 

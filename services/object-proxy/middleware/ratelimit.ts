@@ -1,4 +1,4 @@
-import { bodyOf, type ServerResponse, splitPath } from '@folsom/swift/http-message';
+import { bodyOf, type ServerResponse, splitPath } from '@folsom/swift-http';
 import { containerKey } from '../info.ts';
 import type { Middleware } from '../pipeline.ts';
 import type { ProxyRequest } from '../request.ts';

@@ -1,4 +1,4 @@
-import { reconFilter, reconOptions } from '@folsom/swift/recon';
+import { reconFilter, reconOptions } from '@folsom/swift';
 import type { Middleware } from '../pipeline.ts';
 
 /** /recon/... in a proxy's pipeline, as on the storage servers. */

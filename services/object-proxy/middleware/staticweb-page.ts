@@ -1,4 +1,4 @@
-import { quotePath, utf8FromBytes } from '@folsom/swift/http-message';
+import { quotePath, utf8FromBytes } from '@folsom/swift-http';
 
 export interface WebListingItem {
   subdir?: string;

@@ -5,7 +5,7 @@ import {
   responseBytes,
   type ServerResponse,
   splitPath,
-} from '@folsom/swift/http-message';
+} from '@folsom/swift-http';
 import type { Middleware } from '../pipeline.ts';
 import { isTrue, type ProxyApp, type ProxyRequest, preAuthorized } from '../request.ts';
 import { listingPage, type WebListingItem } from './staticweb-page.ts';

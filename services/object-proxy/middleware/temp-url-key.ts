@@ -1,4 +1,4 @@
-import { dropBody } from '@folsom/swift/http-message';
+import { dropBody } from '@folsom/swift-http';
 import { type ProxyApp, type ProxyRequest, preAuthorized } from '../request.ts';
 
 const KEPT_SECONDS = 60;

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { secretsEqual } from '@folsom/core';
-import { answer, type ServerResponse, splitPath, unquoteBytes } from '@folsom/swift/http-message';
+import { answer, type ServerResponse, splitPath, unquoteBytes } from '@folsom/swift-http';
 import type { Middleware } from '../pipeline.ts';
 import { isTrue, type ProxyRequest, remoteClient } from '../request.ts';
 import { cleanAcl, parseAcl, referrerAllowed } from './acl.ts';

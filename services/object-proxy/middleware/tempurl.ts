@@ -1,12 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { secretsEqual } from '@folsom/core';
-import {
-  answer,
-  type Headers,
-  queryParameter,
-  quotePath,
-  type ServerResponse,
-} from '@folsom/swift/http-message';
+import { answer, type Headers, queryParameter, quotePath, type ServerResponse } from '@folsom/swift-http';
 import type { Middleware } from '../pipeline.ts';
 import type { ProxyRequest } from '../request.ts';
 import { tempUrlKey } from './temp-url-key.ts';

@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { decodeRing, ringOf } from '@folsom/ring';
-import { pathHash } from '@folsom/swift/hash-path';
-import { storageDirectory } from '@folsom/swift/storage-paths';
+import { pathHash, storageDirectory } from '@folsom/swift';
 import { load } from './load.ts';
 import type { BenchServers } from './servers.ts';
 

@@ -29,9 +29,8 @@ import {
   rebalance,
   ringDataOf,
 } from '@folsom/ring';
-import { pathHash } from '@folsom/swift/hash-path';
-import { createInternalClient, type InternalClient, internalText } from '@folsom/swift/internal-client';
-import { confSection, parseConf } from '@folsom/swift/swift-conf';
+import { confSection, parseConf, pathHash } from '@folsom/swift';
+import { createInternalClient, type InternalClient, internalText } from '@folsom/swift-http';
 
 /** One host: a device, and the three servers that serve it. */
 export interface StorageNode {

@@ -2,14 +2,14 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seededRandom, silentLogger, systemClock } from '@folsom/core';
+import { pickle, pyTuple } from '@folsom/pickle';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { AccountDb } from './db-account.ts';
-import { ContainerDb, type ListedObject, type ObjectRow } from './db-container.ts';
-import { chexor, createDbFile, DbQuarantined, pythonBase64 } from './db-file.ts';
-import { createDbStore } from './db-store.ts';
+import { AccountDb } from './account.ts';
+import { ContainerDb, type ListedObject, type ObjectRow } from './container.ts';
+import { chexor, createDbFile, DbQuarantined, pythonBase64 } from './database.ts';
 import { listRows } from './listing-rows.ts';
-import { pickle, pyTuple } from './pickle.ts';
+import { createDbStore } from './store.ts';
 
 const world = { clock: systemClock, random: seededRandom(3), log: silentLogger };
 const HASH = '0123456789abcdef0123456789abcdef';

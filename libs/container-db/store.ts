@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
-import type { AnyDb, DbFileOptions } from './db-file.ts';
-import { createDbFile } from './db-file.ts';
-import type { DbKindName } from './db-schema.ts';
+import type { AnyDb, DbFileOptions } from './database.ts';
+import { createDbFile } from './database.ts';
+import type { DbKindName } from './schema.ts';
 
 /** Open databases kept at once by one server. */
 const OPEN_MAX = 256;

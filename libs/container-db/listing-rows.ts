@@ -1,5 +1,5 @@
-import type { ListedContainer } from './db-account.ts';
-import type { ListedObject, NameBounds } from './db-container.ts';
+import type { ListedContainer } from './account.ts';
+import type { ListedObject, NameBounds } from './container.ts';
 
 /** What a listing asks for. Absent parameters are undefined; `path` sets prefix and delimiter. */
 export interface ListingQuery {

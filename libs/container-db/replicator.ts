@@ -3,18 +3,14 @@ import { basename, join } from 'node:path';
 import type { Logger, World } from '@folsom/core';
 import { run } from '@folsom/host/run';
 import type { Ring, RingDevice } from '@folsom/ring';
-import type { Pass } from './daemon.ts';
-import type { AccountStat } from './db-account.ts';
-import { openWhenFree } from './db-busy.ts';
-import type { ContainerStat } from './db-container.ts';
-import { type AnyDb, type DbFileOptions, DbQuarantined, type ReplicationInfo, removeDb } from './db-file.ts';
-import type { DbKindName } from './db-schema.ts';
-import { type DbLocation, databasesOf, eachOf, entriesOf, ownAddresses } from './db-walk.ts';
-import { type InternalClient, internalText } from './internal-client.ts';
-import { writeReconCache } from './recon-cache.ts';
-import { isMounted } from './storage-paths.ts';
-import type { ConfSection } from './swift-conf.ts';
-import { timestampOf } from './timestamps.ts';
+import { type ConfSection, isMounted, type Pass, timestampOf, writeReconCache } from '@folsom/swift';
+import { type InternalClient, internalText } from '@folsom/swift-http';
+import type { AccountStat } from './account.ts';
+import { openWhenFree } from './busy.ts';
+import type { ContainerStat } from './container.ts';
+import { type AnyDb, type DbFileOptions, DbQuarantined, type ReplicationInfo, removeDb } from './database.ts';
+import type { DbKindName } from './schema.ts';
+import { type DbLocation, databasesOf, eachOf, entriesOf, ownAddresses } from './walk.ts';
 
 /** Options of `[account-replicator]` and `[container-replicator]`; times in milliseconds. */
 export interface DbReplicatorOptions {

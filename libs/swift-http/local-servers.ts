@@ -4,7 +4,7 @@ import {
   type RequestBody,
   type ServerHandler,
   type ServerResponse,
-} from './http-message.ts';
+} from './message.ts';
 
 /**
  * Servers of this process, by `ip:port`: a client of the same process calls their handlers directly instead of

@@ -1,29 +1,38 @@
 import { join } from 'node:path';
 import { Fault, type RunningService, type World } from '@folsom/core';
-import { isBusy, whileBusy } from './db-busy.ts';
-import { type AnyDb, type DbFileOptions, DbLocked, DbQuarantined, type Metadata } from './db-file.ts';
-import { replicateDb } from './db-replication.ts';
-import type { DbKindName } from './db-schema.ts';
-import { createDbStore, type DbStore } from './db-store.ts';
-import type { PathHash } from './hash-path.ts';
+import {
+  type ConfSection,
+  countAnswer,
+  invalidDeviceOrPartition,
+  isMounted,
+  type PathHash,
+  parseFloatText,
+  type ServerFilter,
+  splitPath,
+  statsOf,
+  storageDirectory,
+} from '@folsom/swift';
 import {
   answer,
   bytesFromUtf8,
+  createHttpServer,
   type Headers,
+  type ListenOptions,
+  type LocalServers,
+  listenOptions,
   lowerName,
   parseTarget,
   readAll,
   type ServerRequest,
   type ServerResponse,
+  titleCase,
   utf8FromBytes,
-} from './http-message.ts';
-import { createHttpServer, type ListenOptions, listenOptions, titleCase } from './http-server.ts';
-import type { LocalServers } from './local-servers.ts';
-import type { ServerFilter } from './recon.ts';
-import { countAnswer, statsOf } from './statsd.ts';
-import { invalidDeviceOrPartition, isMounted, splitPath, storageDirectory } from './storage-paths.ts';
-import type { ConfSection } from './swift-conf.ts';
-import { parseFloatText } from './timestamps.ts';
+} from '@folsom/swift-http';
+import { isBusy, whileBusy } from './busy.ts';
+import { type AnyDb, type DbFileOptions, DbLocked, DbQuarantined, type Metadata } from './database.ts';
+import { replicateDb } from './replication.ts';
+import type { DbKindName } from './schema.ts';
+import { createDbStore, type DbStore } from './store.ts';
 
 /** What the conf files of account and container servers have in common. */
 export interface DbServerConf {

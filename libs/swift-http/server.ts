@@ -2,6 +2,7 @@ import net from 'node:net';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import tls from 'node:tls';
 import { LIMITS, type World } from '@folsom/core';
+import type { LocalServers } from './local-servers.ts';
 import {
   BadFraming,
   type BodyStream,
@@ -14,8 +15,7 @@ import {
   type ServerHandler,
   type ServerRequest,
   type ServerResponse,
-} from './http-message.ts';
-import type { LocalServers } from './local-servers.ts';
+} from './message.ts';
 import { isLent, releaseSlab } from './slabs.ts';
 
 /**

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { World } from '@folsom/core';
-import type { AnyDb, SyncPoint } from './db-file.ts';
-import { DbQuarantined } from './db-file.ts';
-import type { DbStore } from './db-store.ts';
-import { type AnsweredRequest, answer, type ServerResponse } from './http-message.ts';
+import { type AnsweredRequest, answer, type ServerResponse } from '@folsom/swift-http';
+import type { AnyDb, SyncPoint } from './database.ts';
+import { DbQuarantined } from './database.ts';
+import type { DbStore } from './store.ts';
 
 const MERGE_STEP = 1000;
 

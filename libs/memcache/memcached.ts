@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import net from 'node:net';
 import type { Clock, Logger, World } from '@folsom/core';
+import { type Pickled, pickle, unpickle } from '@folsom/pickle';
 import { LRUCache } from 'lru-cache';
-import { type Pickled, pickle, unpickle } from './pickle.ts';
 
 /** A cache shared by the proxies of a cluster, or one process's own. Values are plain JSON data. Never throws. */
 export interface Cache {

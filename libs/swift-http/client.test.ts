@@ -1,9 +1,9 @@
 import net from 'node:net';
 import { seededRandom, silentLogger, systemClock } from '@folsom/core';
 import { afterEach, expect, it } from 'vitest';
-import { answer, readAll } from './http-message.ts';
-import { createHttpServer } from './http-server.ts';
-import { createInternalClient, internalText } from './internal-client.ts';
+import { createInternalClient, internalText } from './client.ts';
+import { answer, readAll } from './message.ts';
+import { createHttpServer } from './server.ts';
 
 const world = { clock: systemClock, random: seededRandom(1), log: silentLogger };
 const closing: (() => unknown)[] = [];

@@ -2,8 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '@folsom/core';
-import type { DbKindName } from './db-schema.ts';
-import { isMounted } from './storage-paths.ts';
+import { isMounted } from '@folsom/swift';
+import type { DbKindName } from './schema.ts';
 
 export interface DbLocation {
   path: string;

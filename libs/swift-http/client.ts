@@ -1,5 +1,6 @@
 import net from 'node:net';
 import type { World } from '@folsom/core';
+import { LocalBody, type LocalServers, localHeaders, withLength } from './local-servers.ts';
 import {
   type BodyStream,
   bodyOf,
@@ -11,8 +12,7 @@ import {
   type ServerHandler,
   type ServerRequest,
   type ServerResponse,
-} from './http-message.ts';
-import { LocalBody, type LocalServers, localHeaders, withLength } from './local-servers.ts';
+} from './message.ts';
 import { lendSlab, SLAB_BYTES, takeSlab } from './slabs.ts';
 
 /**

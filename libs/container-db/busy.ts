@@ -1,5 +1,5 @@
 import type { Clock } from '@folsom/core';
-import type { AnyDb, DbFileOptions } from './db-file.ts';
+import type { AnyDb, DbFileOptions } from './database.ts';
 
 /**
  * How long a statement waits for another process's transaction. SQLite waits in the only thread there is, so this

@@ -6,8 +6,8 @@ import tls from 'node:tls';
 import { seededRandom, silentLogger, systemClock } from '@folsom/core';
 import { run } from '@folsom/host/run';
 import { afterEach, expect, it } from 'vitest';
-import { answer, readAll, type ServerHandler } from './http-message.ts';
-import { createHttpServer, type HttpServer } from './http-server.ts';
+import { answer, readAll, type ServerHandler } from './message.ts';
+import { createHttpServer, type HttpServer } from './server.ts';
 
 const world = { clock: systemClock, random: seededRandom(1), log: silentLogger };
 let server: HttpServer | null = null;

@@ -1,5 +1,5 @@
-import type { ListedContainer } from './db-account.ts';
-import type { ListedObject } from './db-container.ts';
+import type { ListedContainer } from './account.ts';
+import type { ListedObject } from './container.ts';
 
 /** `1347000000.12345` → `2012-09-07T06:40:00.123450`. */
 export function listingTime(timestamp: string): string {

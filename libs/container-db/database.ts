@@ -19,11 +19,11 @@ import { basename, dirname, join } from 'node:path';
 import type { World } from '@folsom/core';
 import { openDirectoryLock, tryLockFile, unlockFile } from '@folsom/host/file-lock';
 import { fallocate } from '@folsom/host/xattr';
+import { type Pickled, pickle, pyTuple, unpickle } from '@folsom/pickle';
+import { normalizeTimestamp, timestampOf } from '@folsom/swift';
 import Database from 'better-sqlite3';
-import { BUSY_MS } from './db-busy.ts';
-import { type DbKindName, schemaOf } from './db-schema.ts';
-import { type Pickled, pickle, pyTuple, unpickle } from './pickle.ts';
-import { normalizeTimestamp, timestampOf } from './timestamps.ts';
+import { BUSY_MS } from './busy.ts';
+import { type DbKindName, schemaOf } from './schema.ts';
 
 /** Beyond this size a pending file is merged into its database by the next write. */
 const PENDING_BYTES_MAX = 131_072;

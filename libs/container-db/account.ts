@@ -1,6 +1,6 @@
-import { type NameBounds, nameBounds } from './db-container.ts';
-import { DbFile, type DbStat } from './db-file.ts';
-import type { Pickled } from './pickle.ts';
+import type { Pickled } from '@folsom/pickle';
+import { type NameBounds, nameBounds } from './container.ts';
+import { DbFile, type DbStat } from './database.ts';
 
 /** What an account knows of a container. */
 export interface ContainerRow {

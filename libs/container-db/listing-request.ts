@@ -1,4 +1,4 @@
-import { type AnsweredRequest, answer, queryParameter, type ServerResponse } from './http-message.ts';
+import { type AnsweredRequest, answer, queryParameter, type ServerResponse } from '@folsom/swift-http';
 import type { ListingQuery } from './listing-rows.ts';
 
 export const LISTING_LIMIT = 10_000;

@@ -1,6 +1,6 @@
-import { DbFile, type DbStat } from './db-file.ts';
+import type { Pickled } from '@folsom/pickle';
+import { DbFile, type DbStat } from './database.ts';
 import { asciiText } from './listing-format.ts';
-import type { Pickled } from './pickle.ts';
 
 /** A row of a container's listing. Deleted objects stay as rows for a while. */
 export interface ObjectRow {

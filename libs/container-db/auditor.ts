@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import type { World } from '@folsom/core';
-import type { Pass } from './daemon.ts';
-import { openWhenFree } from './db-busy.ts';
-import type { AnyDb, DbFileOptions } from './db-file.ts';
-import type { DbKindName } from './db-schema.ts';
-import { databasesOf, usableDevices } from './db-walk.ts';
-import { writeReconCache } from './recon-cache.ts';
+import { type Pass, writeReconCache } from '@folsom/swift';
+import { openWhenFree } from './busy.ts';
+import type { AnyDb, DbFileOptions } from './database.ts';
+import type { DbKindName } from './schema.ts';
+import { databasesOf, usableDevices } from './walk.ts';
 
 export interface DbAuditorParts {
   kind: DbKindName;

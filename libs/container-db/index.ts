@@ -1,0 +1,31 @@
+export { AccountDb, type AccountStat, type ListedContainer } from './account.ts';
+export { dbAuditPass } from './auditor.ts';
+export { openWhenFree } from './busy.ts';
+export { ContainerDb, type ContainerStat, type ListedObject, type ObjectRow } from './container.ts';
+export { createDbFile, DbQuarantined } from './database.ts';
+export {
+  containersAsJson,
+  containersAsText,
+  containersAsXml,
+  objectJsonItems,
+  objectsAsJson,
+  objectsAsText,
+  objectsAsXml,
+  objectXmlItems,
+  objectXmlStart,
+} from './listing-format.ts';
+export { type ListingType, listingType, readListingQuery } from './listing-request.ts';
+export { type ListingQuery, listRows, plainBounds, prepareListing } from './listing-rows.ts';
+export { dbReplicationPass, dbReplicatorOptions, isReported, replicationMetrics } from './replicator.ts';
+export {
+  type DbHandler,
+  type DbRequest,
+  type DbServerConf,
+  type DbServerOptions,
+  dbServerConf,
+  mergeMetadata,
+  metadataHeaders,
+  metadataOf,
+  startDbServer,
+} from './server.ts';
+export { databasesOf, eachOf, ownAddresses, usableDevices } from './walk.ts';

@@ -1,0 +1,2 @@
+export { type Cache, memcachedCache, memoryCache, serverOrder } from './memcached.ts';
+export { redisCache } from './redis.ts';
