@@ -1,9 +1,11 @@
-// `npm test`: the checks, then every suite, then one line `N passed, N failed` that counts both. Exits 1 on any failure.
+// `npm test`: what the suites need of the machine, the checks, then every suite, then one line `N passed, N failed` that counts both.
+// What could not be tested here is named. Exits 1 on any failure; under CI a missing package is one.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { providePackages } from './packages.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = name => join(root, 'node_modules', '.bin', name);
@@ -20,6 +22,10 @@ const run = (command, args) =>
     });
     child.on('exit', code => resolve(code ?? 1));
   });
+
+const missing = only.length === 0 ? providePackages() : [];
+if (missing.length > 0) console.log(`not on this machine, and so left out:\n  ${missing.join('\n  ')}`);
+if (process.env.CI) failed += missing.length;
 
 if (only.length === 0) {
   for (const [what, command, args] of [
@@ -58,6 +64,11 @@ try {
     file => file.status === 'failed' && file.assertionResults.every(t => t.status !== 'failed'),
   );
   failed += broken.length;
+  const left = result.testResults.map(file => [
+    relative(root, file.name),
+    file.assertionResults.filter(test => ['pending', 'skipped', 'todo'].includes(test.status)).length,
+  ]);
+  for (const [name, count] of left) if (count > 0) console.log(`skipped ${count} in ${name}`);
   const seconds = file => Math.round((file.endTime - file.startTime) / 1000);
   const slowest = result.testResults.sort((a, b) => seconds(b) - seconds(a)).slice(0, 15);
   if (only.length === 0) {

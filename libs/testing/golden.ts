@@ -1,6 +1,19 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+
+const PACKED = '.jsonl.gz';
 
 /** One side of a recorded exchange; headers as ordered pairs. `bodyEncoding: 'base64'` where binary. */
 export interface GoldenRequest {
@@ -39,21 +52,41 @@ export interface GoldenScenario {
   stateAfter?: unknown;
 }
 
-/** Where the recordings are: FOLSOM_GOLDEN, or `shared/golden` beside the repository. */
-export const goldenDir = (): string =>
-  process.env.FOLSOM_GOLDEN ??
-  resolve(fileURLToPath(new URL('.', import.meta.url)), '..', '..', '..', 'shared', 'golden');
+const RECORDINGS = fileURLToPath(new URL('../../test/golden/recordings/', import.meta.url));
 
-const warned = new Set<string>();
-
-/** Whether a set's recordings are at hand; says so once, aloud, where they are not. For `describe.skipIf(!...)`. */
-export function hasGolden(set: string): boolean {
-  const there = existsSync(join(goldenDir(), set));
-  if (!there && !warned.has(set)) {
-    warned.add(set);
-    console.warn(`skipped: no recordings of ${set} in ${goldenDir()} (set FOLSOM_GOLDEN)`);
+/**
+ * The recordings as files, SET/SCENARIO.json: FOLSOM_GOLDEN, or `test/golden/recordings` of the repository, unpacked on first use
+ * into a folder named for what they hold.
+ */
+export function goldenDir(): string {
+  const given = process.env.FOLSOM_GOLDEN;
+  if (given !== undefined) return given;
+  const packed = readdirSync(RECORDINGS).filter(name => name.endsWith(PACKED));
+  const hash = createHash('sha256');
+  for (const name of packed) hash.update(name).update(readFileSync(join(RECORDINGS, name)));
+  const cache = fileURLToPath(new URL('../../.cache/', import.meta.url));
+  const there = join(cache, `golden-${hash.digest('hex').slice(0, 16)}`);
+  if (existsSync(there)) return there;
+  // Several test processes may unpack at once: each does so aside, the first one's folder stays.
+  mkdirSync(cache, { recursive: true });
+  const aside = mkdtempSync(join(cache, 'unpacking-'));
+  for (const name of packed) unpackSet(join(RECORDINGS, name), join(aside, name.slice(0, -PACKED.length)));
+  try {
+    renameSync(aside, there);
+  } catch (error) {
+    rmSync(aside, { recursive: true, force: true });
+    if (!existsSync(there)) throw error;
   }
   return there;
+}
+
+function unpackSet(file: string, folder: string): void {
+  mkdirSync(folder);
+  for (const line of gunzipSync(readFileSync(file)).toString('utf8').split('\n')) {
+    if (line === '') continue;
+    const { slug, ...scenario } = JSON.parse(line) as GoldenScenario;
+    writeFileSync(join(folder, `${slug}.json`), JSON.stringify(scenario));
+  }
 }
 
 /** The scenarios of a set, e.g. `nova`, in the order in which they were recorded (numbers first, then names). */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '@folsom/host';
-import { type GoldenScenario, hasGolden, readGolden } from '@folsom/testing';
+import { type GoldenScenario, readGolden } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startImageCloud } from './image-cloud.ts';
 
@@ -19,8 +19,8 @@ const OPTION_LISTS = /^(009|012|014|015|016|017|018|019)/;
 /** Asks a running API. */
 const NEEDS_API = new Set(['020']);
 
-describe.skipIf(!hasGolden(SET))('the management programs of glance answer as recorded', () => {
-  const scenarios = hasGolden(SET) ? readGolden(SET) : [];
+describe('the management programs of glance answer as recorded', () => {
+  const scenarios = readGolden(SET);
   const dir = mkdtempSync(join(tmpdir(), 'glance-manage-'));
   const conf = join(dir, 'glance-registry.conf');
   const connection = `sqlite:///${join(dir, 'glance.db')}`;

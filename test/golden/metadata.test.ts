@@ -4,10 +4,10 @@ import { type Database, dbSync, openDatabase, toSqlTime } from '@folsom/db';
 import { startMetadata } from '@folsom/metadata';
 import { flavorByName } from '@folsom/nova/flavors';
 import { novaOptions } from '@folsom/nova/options';
-import { type GoldenExchange, goldenBody, goldenHeader, hasGolden, readGolden } from '@folsom/testing';
+import { type GoldenExchange, goldenBody, goldenHeader, readGolden } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-const recorded = hasGolden('metadata') ? readGolden('metadata') : [];
+const recorded = readGolden('metadata');
 const textOf = (path: string): string =>
   recorded
     .flatMap(one => one.exchanges)
@@ -68,7 +68,7 @@ async function recordedInstance(db: Database): Promise<void> {
   });
 }
 
-describe.skipIf(recorded.length === 0)('metadata as recorded from the original', () => {
+describe('metadata as recorded from the original', () => {
   let db: Database;
   let service: RunningService;
   let plain: RunningService;

@@ -81,8 +81,8 @@ function rateLimitsOffTheRecord(): Record<string, Step[]> {
  * What the recordings of nova began with, in one file for the replayer: the identities and the first images of the image
  * recordings, the tenant that raw requests used, then nova's own first steps.
  */
-export function writeNovaSetup(tools: string, file: string): void {
-  const read = (name: string) => JSON.parse(readFileSync(join(tools, 'setup', name), 'utf8')) as Setup;
+export function writeNovaSetup(setups: string, file: string): void {
+  const read = (name: string) => JSON.parse(readFileSync(join(setups, name), 'utf8')) as Setup;
   const images = read('glance-cli.json');
   const nova = read('nova.json');
   const login = images.first.findIndex(step => step.login !== undefined);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { seededRandom, systemClock } from '@folsom/core';
 import { decodeBuilder, decodeRing } from '@folsom/ring';
 import { runRingBuilder } from '@folsom/ring/builder-commands';
-import { hasGolden, readGolden } from '@folsom/testing';
+import { readGolden } from '@folsom/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 
 /** What a recording says a builder file and its ring hold. */
@@ -26,10 +26,10 @@ interface RecordedState {
 
 const SET = 'swift-ring-builder';
 
-describe.skipIf(!hasGolden(SET))('swift-ring-builder answers as recorded', () => {
+describe('swift-ring-builder answers as recorded', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ring-builder-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const scenarios = hasGolden(SET) ? readGolden(SET) : [];
+  const scenarios = readGolden(SET);
 
   for (const scenario of scenarios) {
     it(scenario.slug, () => {
