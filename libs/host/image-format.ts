@@ -1,108 +1,40 @@
 import { open } from 'node:fs/promises';
 import { catalogue } from '@folsom/core';
+import { type ImageEnds, type ImageHeader, startsWith } from './formats/header.ts';
+import { qcow2Header } from './formats/qcow2.ts';
+import { hasVhdFooter, vdiHeader, vhdHeader } from './formats/virtual-disks.ts';
+import { isVmdkText, vmdkHeader } from './formats/vmdk.ts';
 
-/** What the first bytes of a disk image say. Guest bytes are read by this code only, never probed by an image tool. */
-export interface ImageHeader {
-  format: 'raw' | 'qcow2' | 'qed' | 'vmdk' | 'vdi' | 'vhd' | 'vhdx' | 'luks' | 'iso';
-  /** Size of the disk the guest would see, in bytes; null where the header does not say. */
-  virtualSize: number | null;
-  /** Why this image must not be used, if it must not: it points at other files, or cannot be understood. */
-  danger: string | null;
-}
+export type { ImageHeader } from './formats/header.ts';
 
-/** Bytes of an image that decide everything below. */
+/** Bytes at the beginning and at the end of an image that decide everything below. */
 export const HEADER_BYTES = 64 * 1024;
+const TAIL_BYTES = 4096;
 
-const QCOW2_EXTERNAL_DATA = 1n << 2n;
-const QCOW2_KNOWN_INCOMPATIBLE = 0b1_1111n;
-const QCOW2_DATA_FILE_EXTENSION = 0x44415441;
-const QCOW2_EXTENSIONS_MAX = 64;
+const unsupported = (format: ImageHeader['format']): ImageHeader => ({
+  format,
+  virtualSize: null,
+  danger: `${format} images are not supported`,
+});
+const plain = (format: ImageHeader['format']): ImageHeader => ({ format, virtualSize: null, danger: null });
 
-/** Reads a header out of the first {@link HEADER_BYTES} of an image (fewer if it is shorter). */
-export function readImageHeader(bytes: Buffer): ImageHeader {
-  const starts = (text: string, at = 0) => bytes.subarray(at, at + text.length).toString('latin1') === text;
-  const plain = (format: ImageHeader['format'], virtualSize: number | null = null): ImageHeader => ({
-    format,
-    virtualSize,
-    danger: null,
-  });
-  if (starts('QFI\xfb')) return qcow2(bytes);
-  if (starts('QED\0')) return { format: 'qed', virtualSize: null, danger: 'QED images are not supported' };
-  if (
-    starts('KDMV') ||
-    starts('COWD') ||
-    /^#\s*Disk DescriptorFile/i.test(bytes.subarray(0, 512).toString('latin1'))
-  ) {
-    return vmdk(bytes);
-  }
-  if (bytes.length >= 0x180 && bytes.readUInt32LE(0x40) === 0xbeda107f) {
-    return plain('vdi', Number(bytes.readBigUInt64LE(0x170)));
-  }
-  if (starts('conectix')) return vhd(bytes);
-  if (starts('vhdxfile')) return plain('vhdx');
+/** Reads what an image says about itself. */
+export function readImageHeader(ends: ImageEnds): ImageHeader {
+  const { head, tail } = ends;
+  const starts = (text: string, at = 0) => startsWith(head, text, at);
+  if (starts('QFI\xfb')) return qcow2Header(ends);
+  if (starts('QED\0')) return unsupported('qed');
+  if (starts('KDMV') || starts('COWD') || isVmdkText(head)) return vmdkHeader(ends);
+  if (head.length >= 0x44 && head.readUInt32LE(0x40) === 0xbeda107f) return vdiHeader(ends);
+  if (starts('conectix')) return vhdHeader(ends);
+  if (starts('vhdxfile')) return unsupported('vhdx');
+  if (starts('WithoutFreeSpace') || starts('WithouFreSpacExt')) return unsupported('parallels');
+  if (starts('Bochs Virtual HD Image')) return unsupported('bochs');
+  if (starts('#!/bin/sh\n#V2.0 Format')) return unsupported('cloop');
+  if (startsWith(tail, 'koly', tail.length - 512)) return unsupported('dmg');
   if (starts('LUKS\xba\xbe')) return plain('luks');
   if (starts('CD001', 0x8001)) return plain('iso');
   return plain('raw');
-}
-
-function qcow2(bytes: Buffer): ImageHeader {
-  const bad = (danger: string, virtualSize: number | null = null): ImageHeader => ({
-    format: 'qcow2',
-    virtualSize,
-    danger,
-  });
-  if (bytes.length < 72) return bad('its header is cut off');
-  const version = bytes.readUInt32BE(4);
-  if (version !== 2 && version !== 3) return bad(`version ${version} of the format is not supported`);
-  const virtualSize = Number(bytes.readBigUInt64BE(24));
-  if (bytes.readBigUInt64BE(8) !== 0n || bytes.readUInt32BE(16) !== 0)
-    return bad('it has a backing file', virtualSize);
-  if (bytes.readUInt32BE(32) !== 0) return bad('it is encrypted', virtualSize);
-  let at = 72;
-  if (version === 3) {
-    if (bytes.length < 104) return bad('its header is cut off');
-    const incompatible = bytes.readBigUInt64BE(72);
-    if ((incompatible & QCOW2_EXTERNAL_DATA) !== 0n) return bad('its data is in another file', virtualSize);
-    if ((incompatible & ~QCOW2_KNOWN_INCOMPATIBLE) !== 0n)
-      return bad('it uses unknown features', virtualSize);
-    at = bytes.readUInt32BE(100);
-  }
-  for (let count = 0; at + 8 <= bytes.length; count++) {
-    if (count > QCOW2_EXTENSIONS_MAX) return bad('its header has too many extensions', virtualSize);
-    const type = bytes.readUInt32BE(at);
-    const length = bytes.readUInt32BE(at + 4);
-    if (type === 0) break;
-    if (type === QCOW2_DATA_FILE_EXTENSION) return bad('its data is in another file', virtualSize);
-    at += 8 + Math.ceil(length / 8) * 8;
-  }
-  return { format: 'qcow2', virtualSize, danger: null };
-}
-
-function vmdk(bytes: Buffer): ImageHeader {
-  const bad = (danger: string): ImageHeader => ({ format: 'vmdk', virtualSize: null, danger });
-  if (bytes.subarray(0, 4).toString('latin1') !== 'KDMV' || bytes.length < 512) {
-    return bad('its descriptor names other files');
-  }
-  const capacity = Number(bytes.readBigUInt64LE(12)) * 512;
-  const descriptorAt = Number(bytes.readBigUInt64LE(28)) * 512;
-  const descriptorSize = Number(bytes.readBigUInt64LE(36)) * 512;
-  if (descriptorAt <= 0 || descriptorAt + descriptorSize > bytes.length)
-    return bad('its descriptor cannot be read');
-  const descriptor = bytes.subarray(descriptorAt, descriptorAt + descriptorSize).toString('latin1');
-  const type = /createType\s*=\s*"([^"]*)"/i.exec(descriptor)?.[1];
-  if (type !== 'monolithicSparse' && type !== 'streamOptimized')
-    return bad('its descriptor names other files');
-  const extents = descriptor.match(/^\s*(RW|RDONLY|NOACCESS)\s.*$/gim) ?? [];
-  const single = extents.length === 1 && /\sSPARSE\s+"[^"/\\]*"/i.test(extents[0]!);
-  if (!single) return bad('its descriptor names other files');
-  return { format: 'vmdk', virtualSize: capacity, danger: null };
-}
-
-function vhd(bytes: Buffer): ImageHeader {
-  if (bytes.length < 512) return { format: 'vhd', virtualSize: null, danger: 'its header is cut off' };
-  const type = bytes.readUInt32BE(60);
-  const virtualSize = Number(bytes.readBigUInt64BE(48));
-  return { format: 'vhd', virtualSize, danger: type === 4 ? 'it has a parent file' : null };
 }
 
 const fault = catalogue(
@@ -127,6 +59,26 @@ const EXPECTED: Readonly<Record<string, readonly ImageHeader['format'][]>> = {
 export const toolFormat = (format: ImageHeader['format']): string =>
   format === 'vhd' ? 'vpc' : format === 'iso' || format === 'luks' ? 'raw' : format;
 
+/** The parts of a file that {@link readImageHeader} looks at. */
+export async function imageEnds(path: string): Promise<ImageEnds> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const part = async (length: number, at: number) => {
+      const bytes = Buffer.alloc(Math.min(length, size));
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, at);
+      return bytes.subarray(0, bytesRead);
+    };
+    return {
+      size,
+      head: await part(HEADER_BYTES, 0),
+      tail: await part(TAIL_BYTES, Math.max(0, size - TAIL_BYTES)),
+    };
+  } finally {
+    await file.close();
+  }
+}
+
 /**
  * Checks an image file before anything else touches it.
  * @throws Fault `ImageUnacceptable` unless its bytes are what `diskFormat` says and point at no other file.
@@ -136,18 +88,16 @@ export async function checkImageFile(
   diskFormat: string | null,
   imageId: string,
 ): Promise<ImageHeader> {
-  const file = await open(path, 'r');
-  try {
-    const bytes = Buffer.alloc(HEADER_BYTES);
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
-    return checkImageHeader(bytes.subarray(0, bytesRead), diskFormat, imageId);
-  } finally {
-    await file.close();
-  }
+  return checkImage(await imageEnds(path), diskFormat, imageId);
 }
 
-export function checkImageHeader(bytes: Buffer, diskFormat: string | null, imageId: string): ImageHeader {
-  const header = readImageHeader(bytes);
+export function checkImage(ends: ImageEnds, diskFormat: string | null, imageId: string): ImageHeader {
+  const found = readImageHeader(ends);
+  // A fixed VHD is a raw disk with a footer.
+  const header =
+    diskFormat === 'vhd' && found.format === 'raw' && hasVhdFooter(ends.tail)
+      ? { ...vhdHeader(ends), format: 'raw' as const }
+      : found;
   const refuse = (reason: string) => fault('ImageUnacceptable', { image_id: imageId, reason });
   const expected = EXPECTED[diskFormat ?? 'raw'];
   if (expected === undefined) throw refuse(`disk format ${diskFormat} is not supported`);

@@ -1,9 +1,9 @@
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import { Fault } from '@folsom/core';
+import { type ConfinedFile, runConfined } from './confined.ts';
 import { IMAGE_TOOL_LIMITS } from './qemu-img.ts';
-import { run } from './run.ts';
 
 /** A file to be put into a guest's filesystem. */
 export interface InjectedFile {
@@ -55,8 +55,9 @@ export async function injectFiles(
 ): Promise<void> {
   const scratch = await mkdtemp(join(tmpdir(), 'inject-'));
   const target = offset === 0 ? disk : `${disk}?offset=${offset}`;
-  const debugfs = (commands: readonly string[], write: boolean) =>
-    run(['debugfs', ...(write ? ['-w'] : []), '-f', '-', target], {
+  const debugfs = (commands: readonly string[], write: boolean, others: readonly ConfinedFile[] = []) =>
+    runConfined(['debugfs', ...(write ? ['-w'] : []), '-f', '-', target], {
+      files: [{ path: disk, write }, ...others],
       timeoutMs: IMAGE_TOOL_LIMITS.quickMs,
       memoryBytes: IMAGE_TOOL_LIMITS.memoryBytes,
       cpuSeconds: IMAGE_TOOL_LIMITS.quickCpuSeconds,
@@ -68,12 +69,10 @@ export async function injectFiles(
       const copy = join(scratch, String(index));
       let content = file.content;
       if (file.append) {
-        await debugfs([`dump "${path}" ${copy}.old`], false);
-        const old = await open(`${copy}.old`, 'r').catch(() => undefined);
-        if (old !== undefined) {
-          content = Buffer.concat([await old.readFile(), content]);
-          await old.close();
-        }
+        const old = `${copy}.old`;
+        await writeFile(old, '', { mode: 0o600 });
+        await debugfs([`dump "${path}" ${old}`], false, [{ path: old, write: true }]);
+        content = Buffer.concat([await readFile(old), content]);
       }
       await writeFile(copy, content, { mode: 0o600 });
       const folders = path.split('/').slice(1, -1);
@@ -81,7 +80,7 @@ export async function injectFiles(
       const mode = (0o100000 | (file.mode ?? 0o644)).toString(8);
       commands.push(`rm "${path}"`, `write ${copy} "${path}"`);
       commands.push(`sif "${path}" mode 0${mode}`, `sif "${path}" uid 0`, `sif "${path}" gid 0`);
-      await debugfs(commands, true);
+      await debugfs(commands, true, [{ path: copy }]);
       const { stdout } = await debugfs([`stat "${path}"`], false);
       if (!stdout.includes(`Size: ${content.length}`)) {
         throw new Fault('InjectionFailed', 500, `The file ${path} cannot be put into the image.`);

@@ -24,8 +24,15 @@ describe.skipIf(!possible)('disks', () => {
       virtualSize: 2 * MEGABYTE,
       backingFile: at('base'),
     });
-    await growDisk(at('disk'), 'qcow2', 3 * MEGABYTE);
-    await convertDisk({ from: at('disk'), fromFormat: 'qcow2', to: at('whole'), toFormat: 'qcow2' });
+    await growDisk(at('disk'), 'qcow2', 3 * MEGABYTE, folder);
+    await convertDisk({
+      from: at('disk'),
+      fromFormat: 'qcow2',
+      to: at('whole'),
+      toFormat: 'qcow2',
+      basesIn: folder,
+    });
+    expect((await readFile(at('whole'))).includes(Buffer.alloc(1024, 'x'))).toBe(true);
     expect(await diskFacts(at('whole'), 'qcow2')).toEqual({
       virtualSize: 3 * MEGABYTE,
       backingFile: undefined,

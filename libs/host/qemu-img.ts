@@ -1,4 +1,7 @@
-import { HOST_ENV, run } from './run.ts';
+import { open, stat, truncate } from 'node:fs/promises';
+import { dirname, isAbsolute, resolve, sep } from 'node:path';
+import { type ConfinedFile, runConfined, touchFile } from './confined.ts';
+import { HOST_ENV } from './run.ts';
 
 /** Image tools get no more than this, whatever the image says (they read bytes that guests wrote). */
 export const IMAGE_TOOL_LIMITS = {
@@ -25,6 +28,10 @@ const quick = {
   cpuSeconds: IMAGE_TOOL_LIMITS.quickCpuSeconds,
 };
 
+/** How a tool is told about a file: driver by driver, nothing in it ever probed or taken for an address. */
+const node = (prefix: string, format: string, path: string): string =>
+  `${prefix}driver=${format},${prefix}file.driver=file,${prefix}file.filename=${path.replaceAll(',', ',,')}`;
+
 /** A writable disk on top of a base that stays as it is. Both formats are given, never guessed. */
 export async function createOverlay(options: {
   path: string;
@@ -35,58 +42,119 @@ export async function createOverlay(options: {
 }): Promise<void> {
   const settings = `backing_file=${options.base.replaceAll(',', ',,')},backing_fmt=${options.baseFormat},compat=0.10`;
   const size = options.size === undefined ? [] : [String(options.size)];
-  await run(['qemu-img', 'create', '-q', '-f', 'qcow2', '-o', settings, options.path, ...size], quick);
+  await touchFile(options.path);
+  await runConfined(['qemu-img', 'create', '-q', '-f', 'qcow2', '-o', settings, options.path, ...size], {
+    ...quick,
+    files: [{ path: options.path, write: true }, { path: options.base }],
+  });
 }
 
 /** An empty disk. */
 export async function createDisk(path: string, format: 'raw' | 'qcow2', size: number): Promise<void> {
-  await run(['qemu-img', 'create', '-q', '-f', format, path, String(size)], quick);
+  await touchFile(path);
+  await runConfined(['qemu-img', 'create', '-q', '-f', format, path, String(size)], {
+    ...quick,
+    files: [{ path, write: true }],
+  });
 }
 
-/** Size and base of a disk whose format is known; also of one that a guest has open. */
+/** Size and base of a disk whose format is known; also of one that a guest has open. Reads its header only. */
 export async function diskFacts(
   path: string,
   format: 'raw' | 'qcow2',
 ): Promise<{ virtualSize: number; backingFile: string | undefined }> {
-  const { stdout } = await run(['qemu-img', 'info', '-U', '--output=json', '-f', format, path], quick);
-  const facts = JSON.parse(stdout) as { 'virtual-size': number; 'backing-filename'?: string };
-  return { virtualSize: facts['virtual-size'], backingFile: facts['backing-filename'] };
+  if (format === 'raw') return { virtualSize: (await stat(path)).size, backingFile: undefined };
+  const file = await open(path, 'r');
+  try {
+    const header = Buffer.alloc(QCOW2_HEADER_BYTES);
+    const { bytesRead } = await file.read(header, 0, header.length, 0);
+    if (bytesRead < header.length || header.toString('latin1', 0, 4) !== 'QFI\xfb') {
+      throw new Error(`${path} is no qcow2 disk`);
+    }
+    const length = header.readUInt32BE(16);
+    const at = Number(header.readBigUInt64BE(8));
+    const name = Buffer.alloc(at === 0 ? 0 : Math.min(length, BACKING_NAME_BYTES_MAX));
+    if (name.length > 0) await file.read(name, 0, name.length, at);
+    return {
+      virtualSize: Number(header.readBigUInt64BE(24)),
+      backingFile: name.length === 0 ? undefined : name.toString('utf8'),
+    };
+  } finally {
+    await file.close();
+  }
 }
 
-/** Makes a disk larger. */
-export async function growDisk(path: string, format: 'raw' | 'qcow2', size: number): Promise<void> {
-  await run(['qemu-img', 'resize', '-q', '-f', format, path, String(size)], quick);
+const QCOW2_HEADER_BYTES = 72;
+const BACKING_NAME_BYTES_MAX = 1023;
+
+/** The base of one of our overlays; always raw, and always below the folder that bases are in. */
+async function baseOf(
+  path: string,
+  format: string,
+  basesIn: string | undefined,
+): Promise<string | undefined> {
+  if (format !== 'qcow2' || basesIn === undefined) return undefined;
+  const { backingFile } = await diskFacts(path, format);
+  if (backingFile === undefined) return undefined;
+  const base = isAbsolute(backingFile) ? resolve(backingFile) : resolve(dirname(path), backingFile);
+  if (!base.startsWith(`${resolve(basesIn)}${sep}`))
+    throw new Error(`${path} stands on a file from elsewhere`);
+  return base;
+}
+
+/** Makes a disk larger. `basesIn` is the folder that its base must be in, where it may have one. */
+export async function growDisk(
+  path: string,
+  format: 'raw' | 'qcow2',
+  size: number,
+  basesIn?: string,
+): Promise<void> {
+  if (format === 'raw') {
+    // As the tool does it, which refuses to make a disk smaller by accident.
+    if ((await stat(path)).size < size) await truncate(path, size);
+    return;
+  }
+  const base = await baseOf(path, format, basesIn);
+  await runConfined(['qemu-img', 'resize', '-q', '-f', format, path, String(size)], {
+    ...quick,
+    files: [{ path, write: true }, ...(base === undefined ? [] : [{ path: base }])],
+  });
 }
 
 /**
  * Copies a disk with all it stands on into one file. `maxBytes` bounds what may be written; `shared` allows a source
- * that a (paused) guest has open.
+ * that a (paused) guest has open. A base is followed only with `basesIn`, the folder it must be in: what a user
+ * uploaded has none.
  */
 export async function convertDisk(options: {
   from: string;
   fromFormat: string;
   to: string;
   toFormat: 'raw' | 'qcow2';
+  basesIn?: string;
   maxBytes?: number;
   shared?: boolean;
   compress?: boolean;
   signal?: AbortSignal;
 }): Promise<void> {
-  await run(
+  const { from, fromFormat, to } = options;
+  const base = await baseOf(from, fromFormat, options.basesIn);
+  const source = [node('', fromFormat, from), ...(base === undefined ? [] : [node('backing.', 'raw', base)])];
+  // Without this an image that names a base would make the tool look for it.
+  if (base === undefined && fromFormat === 'qcow2') source.push('backing=');
+  await touchFile(to);
+  const files: ConfinedFile[] = [{ path: from }, { path: to, write: true }];
+  if (base !== undefined) files.push({ path: base });
+  await runConfined(
     [
-      'qemu-img',
-      'convert',
+      ...['qemu-img', 'convert', '--image-opts'],
       ...(options.shared ? ['-U'] : []),
       ...(options.compress ? ['-c'] : []),
-      '-f',
-      options.fromFormat,
-      '-O',
-      options.toFormat,
-      options.from,
-      options.to,
+      ...['-O', options.toFormat, source.join(','), to],
     ],
     {
       ...lean,
+      files,
       timeoutMs: IMAGE_TOOL_LIMITS.copyMs,
       cpuSeconds: IMAGE_TOOL_LIMITS.copyCpuSeconds,
       ...(options.maxBytes === undefined ? {} : { fileBytes: options.maxBytes }),
@@ -97,10 +165,16 @@ export async function convertDisk(options: {
 
 /** Makes a filesystem as large as the file it lies in; false when it cannot be done. */
 export async function growExtFilesystem(path: string): Promise<boolean> {
-  const limits = { ...quick, cpuSeconds: 60, timeoutMs: 120_000, allowedCodes: 'any' as const };
-  const checked = await run(['e2fsck', '-fp', path], limits);
+  const limits = {
+    ...quick,
+    cpuSeconds: 60,
+    timeoutMs: 120_000,
+    allowedCodes: 'any' as const,
+    files: [{ path, write: true }],
+  };
+  const checked = await runConfined(['e2fsck', '-fp', path], limits);
   if (checked.code > 1) return false;
-  return (await run(['resize2fs', path], limits)).code === 0;
+  return (await runConfined(['resize2fs', path], limits)).code === 0;
 }
 
 /** An empty filesystem or swap area in a file. */
@@ -115,5 +189,5 @@ export async function formatFile(
       : kind === 'vfat'
         ? ['mkfs.vfat', '-n', label.toUpperCase().slice(0, 11), path]
         : [`mkfs.${kind}`, '-q', '-F', '-L', label.slice(0, 16), path];
-  await run(argv, { ...quick, timeoutMs: 120_000, cpuSeconds: 60 });
+  await runConfined(argv, { ...quick, timeoutMs: 120_000, cpuSeconds: 60, files: [{ path, write: true }] });
 }

@@ -15,8 +15,12 @@ export interface RunOptions {
   stackBytes?: number;
   /** Processor time limit in seconds (prlimit --cpu). */
   cpuSeconds?: number;
+  /** Processes and threads its user may have (prlimit --nproc). */
+  processes?: number;
   /** Largest file it may write, in bytes (prlimit --fsize). */
   fileBytes?: number;
+  /** The program as faults show it, where what is started is only what confines it. */
+  shownAs?: readonly string[];
   /** Strings replaced by `***` in any fault text. */
   secrets?: readonly string[];
   /** Exit codes that are no failure. Default: only 0. `'any'` accepts every exit code, but not a kill. */
@@ -72,7 +76,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
     const failure = (description: string, code: number | string, stdout: string, stderr: string): Fault =>
       fault('ProcessExecutionError', {
         description: hide(description, options.secrets),
-        cmd: hide(argv.join(' '), options.secrets),
+        cmd: hide((options.shownAs ?? argv).join(' '), options.secrets),
         exit_code: code,
         stdout: hide(cut(stdout), options.secrets),
         stderr: hide(cut(stderr), options.secrets),
@@ -138,6 +142,7 @@ function limited(argv: readonly string[], options: RunOptions): readonly string[
   if (options.stackBytes !== undefined) limits.push(`--stack=${options.stackBytes}`);
   if (options.cpuSeconds !== undefined) limits.push(`--cpu=${options.cpuSeconds}`);
   if (options.fileBytes !== undefined) limits.push(`--fsize=${options.fileBytes}`);
+  if (options.processes !== undefined) limits.push(`--nproc=${options.processes}`);
   if (argv.length === 0) throw new Error('run: empty argument list');
   return limits.length === 0 ? argv : ['prlimit', ...limits, '--core=0', '--', ...argv];
 }

@@ -108,7 +108,7 @@ export function authority(files: AuthorityFiles, { clock, random, log }: World):
       inTurn(async () => {
         if (!existsSync(path(files.caFile))) {
           await mkdir(dirname(path(files.keyFile)), { recursive: true, mode: 0o700 });
-          await mkdir(path('newcerts'), { recursive: true });
+          await mkdir(path('newcerts'), { recursive: true, mode: 0o700 });
           const { privateKey, publicKey } = await newKeys();
           const der = certificate(
             {
@@ -122,7 +122,7 @@ export function authority(files: AuthorityFiles, { clock, random, log }: World):
             },
             privateKey,
           );
-          await writeSafely(path(files.keyFile), privatePem(privateKey), 0o600);
+          await writeSafely(path(files.keyFile), privatePem(privateKey));
           await writeSafely(path('index.txt'), '');
           await writeSafely(path('serial'), `${FIRST_SERIAL}\n`);
           // Last: where it is, the authority is whole.
@@ -151,7 +151,7 @@ export function authority(files: AuthorityFiles, { clock, random, log }: World):
         const serial = serialText(fields.serial);
         const text = certificateText(fields, certificate(fields, key));
         const fileName = path('newcerts', `${serial}.pem`);
-        await mkdir(dirname(fileName), { recursive: true });
+        await mkdir(dirname(fileName), { recursive: true, mode: 0o700 });
         await writeSafely(fileName, text);
         await appendIssued(path('index.txt'), { serial, expires: fields.notAfter, subject });
         return { privateKey: privatePem(privateKey), certificate: text, fileName };
@@ -204,7 +204,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
 }
 
 /** Whole or not at all. */
-async function writeSafely(path: string, text: string, mode = 0o644): Promise<void> {
-  await writeFile(`${path}.new`, text, { mode, flush: true });
+async function writeSafely(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text, { mode: 0o600, flush: true });
   await rename(`${path}.new`, path);
 }

@@ -1,5 +1,5 @@
 import { constants, publicEncrypt, X509Certificate } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configFrom } from '@folsom/config';
 import { createLogger, type RunningService, requestContext, systemClock, systemRandom } from '@folsom/core';
@@ -61,6 +61,20 @@ describe('nova-cert', () => {
     client = await start();
     expect(await client.fetch_ca(context, { project_id: null })).toBe(ca);
     expect(await client.fetch_crl(context, { project_id: null })).toContain('BEGIN X509 CRL');
+  });
+
+  it('shows nothing of an authority to other users of the host', async () => {
+    const client = await start({ use_project_ca: 'true' });
+    await client.generate_x509_cert(context, { user_id: 'u', project_id: 'p' });
+    await client.revoke_certs_by_user(context, { user_id: 'u' });
+    const entries = readdirSync(dir.path, { recursive: true, withFileTypes: true });
+    expect(entries.map(entry => entry.name)).toEqual(
+      expect.arrayContaining(['cakey.pem', 'cacert.pem', 'crl.pem', 'index.txt', 'serial', '10.pem']),
+    );
+    for (const entry of entries) {
+      const mode = statSync(join(entry.parentPath, entry.name)).mode & 0o777;
+      expect([entry.name, mode]).toEqual([entry.name, entry.isDirectory() ? 0o700 : 0o600]);
+    }
   });
 
   it('issues certificates that openssl takes, with the text openssl prints', async () => {

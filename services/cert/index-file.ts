@@ -45,6 +45,7 @@ export async function markRevoked(path: string, serial: string, now: number): Pr
 
 async function write(path: string, entries: readonly IndexEntry[]): Promise<void> {
   await writeFile(`${path}.new`, entries.map(({ fields }) => `${fields.join('\t')}\n`).join(''), {
+    mode: 0o600,
     flush: true,
   });
   await rename(`${path}.new`, path);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CONSOLE_CHARS_MAX, consoleOutput } from '@folsom/compute-agent/console';
 import type { LibvirtConnection } from '@folsom/compute-agent/drivers/libvirt/connection';
@@ -35,6 +35,7 @@ describe.skipIf(!tools)('images that users made', () => {
   const base = join(temp.path, '_base');
   const cache = imageCache({
     directory: base,
+    sizeless: { virtualGigabytes: 20, expansion: 100 },
     images,
     clock: systemClock,
     random: seededRandom(5),
@@ -86,6 +87,21 @@ describe.skipIf(!tools)('images that users made', () => {
     expect(await refused(await add('huge', 'qcow2', path), 1024 ** 3)).toContain('ImageTooLarge');
     // Copying it would take minutes.
     expect(performance.now() - started).toBeLessThan(20_000);
+  });
+
+  it('58, 63: a flavor without a size of the disk does not take everything either', async () => {
+    const small = join(temp.path, 'small');
+    await qemuImg('create', '-q', '-f', 'qcow2', small, '419434496');
+    expect(await refused(await add('bomb', 'qcow2', small))).toMatch(
+      /unacceptable: its disk would have 419434496/,
+    );
+    await qemuImg('create', '-q', '-f', 'qcow2', small, '21G');
+    expect(await refused(await add('wide', 'qcow2', small))).toMatch(/its disk would have/);
+    // What clouds boot from: little that stands for a disk of some hundred megabytes.
+    await qemuImg('create', '-q', '-f', 'qcow2', small, '112M');
+    expect(await refused(await add('usual', 'qcow2', small))).toBe('accepted');
+    expect(await refused(await add('bomb', 'qcow2', small), 30 * 1024 ** 3)).toBe('accepted');
+    await rm(base, { recursive: true });
   });
 
   it('45, 63: CVE-2015-5162, CVE-2013-4463: what grows or cannot be read ends in a clear fault and leaves nothing', async () => {

@@ -8,6 +8,14 @@ export const compute = {
   compute_stats_class: str('nova.compute.stats.Stats', 'Class that counts the use of a host'),
   instances_path: str('$state_path/instances', 'Directory of guests'),
   base_dir_name: str('_base', 'Directory of cached images below instances_path'),
+  max_image_virtual_size_gb: int(
+    20,
+    'Largest disk in GB that an image may become with a flavor whose root disk is 0; 0: no bound',
+  ),
+  max_image_expansion: int(
+    100,
+    'How often the size of its file the disk of an image may be with a flavor whose root disk is 0, if more than 256 MB; 0: no bound',
+  ),
   console_host: str('$host', 'Name given to consoles of this host'),
   libvirt_type: str('kvm', 'kvm, qemu, lxc, uml or xen'),
   libvirt_uri: str('', 'libvirt connection; empty for the one libvirt_type implies'),

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path';
 import type { World } from '@folsom/core';
 import type { Database } from '@folsom/db';
+import { confinement } from '@folsom/host/confined';
 import { isoImage } from '@folsom/host/iso9660';
 import { hostRunner, type Runner } from '@folsom/host/runner';
 import { instanceMetadata } from '@folsom/nova/instance-metadata';
@@ -64,6 +65,10 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
   });
   const cache = imageCache({
     directory: join(instancesPath, settings.base_dir_name),
+    sizeless: {
+      virtualGigabytes: settings.max_image_virtual_size_gb,
+      expansion: settings.max_image_expansion,
+    },
     images,
     clock: world.clock,
     random: world.random,
@@ -143,6 +148,15 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
       traits.type = settings.libvirt_type === 'kvm' && canVirtualise(cpuInfo) ? 'kvm' : 'qemu';
       if (settings.libvirt_type === 'kvm' && traits.type === 'qemu') {
         log.warn('this machine cannot run guests on its own processors; they are emulated and slow');
+      }
+      const kept = await confinement();
+      if (kept.kind === 'limited') {
+        log.warn(
+          'image tools run without namespaces here; only limits and the inspection of images hold them',
+          {
+            reason: kept.reason,
+          },
+        );
       }
       await firewall.adopt(
         guests.map(guest => ({

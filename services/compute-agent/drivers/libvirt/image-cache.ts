@@ -48,8 +48,16 @@ export interface ImageCache {
   ): Promise<string[]>;
 }
 
+/** What an image may become where the flavor sets no size of the disk; 0: no bound. */
+export interface SizelessBounds {
+  virtualGigabytes: number;
+  /** How often the bytes of its file. */
+  expansion: number;
+}
+
 export interface ImageCacheOptions {
   directory: string;
+  sizeless: SizelessBounds;
   images: ImageClient;
   clock: Clock;
   random: Random;
@@ -58,6 +66,9 @@ export interface ImageCacheOptions {
 
 /** Kernels and ramdisks larger than this are mistakes. */
 const BOOT_FILE_BYTES_MAX = 512 * 1024 ** 2;
+const GIGABYTE = 1024 ** 3;
+/** Small disks are no danger, however little their images hold. */
+const EXPANSION_IGNORED_BYTES = 256 * 1024 ** 2;
 const LABEL = { ephemeral: 'ephemeral0' } as const;
 
 /** Names are made here from a fixed set of forms; nothing a user chose gets into one unhashed. */
@@ -92,6 +103,26 @@ export function imageCache(options: ImageCacheOptions): ImageCache {
       return path;
     });
 
+  /** @throws Fault where a disk of so many bytes may not come of an image file of `fileBytes` */
+  const checkSize = (image: ImageWire, diskBytes: number, fileBytes: number, maxBytes: number): void => {
+    if (maxBytes > 0) {
+      if (diskBytes > maxBytes) throw computeFault('ImageTooLarge');
+      return;
+    }
+    const { virtualGigabytes, expansion } = options.sizeless;
+    const largest = Math.min(
+      virtualGigabytes > 0 ? virtualGigabytes * GIGABYTE : Infinity,
+      expansion > 0 ? Math.max(EXPANSION_IGNORED_BYTES, fileBytes * expansion) : Infinity,
+    );
+    if (diskBytes <= largest) return;
+    throw computeFault('ImageUnacceptable', {
+      image_id: image.id,
+      reason:
+        `its disk would have ${diskBytes} bytes; a flavor without a size of the disk allows ${largest} ` +
+        `for a file of ${fileBytes}`,
+    });
+  };
+
   const download = async (
     context: RequestContext,
     imageId: string,
@@ -116,12 +147,19 @@ export function imageCache(options: ImageCacheOptions): ImageCache {
   return {
     root: (context, image, maxBytes, signal) =>
       once(cacheName(image.id), async part => {
-        await download(context, image.id, part, image.disk_format === 'qcow2' ? 0 : maxBytes, signal);
+        const plain = image.disk_format !== 'qcow2';
+        const most = maxBytes > 0 ? maxBytes : options.sizeless.virtualGigabytes * GIGABYTE;
+        await download(context, image.id, part, plain ? most : 0, signal);
         const header = await checkImageFile(part, image.disk_format, image.id);
-        const virtualSize = header.virtualSize ?? (await stat(part)).size;
-        if (maxBytes > 0 && virtualSize > maxBytes) throw computeFault('ImageTooLarge');
+        const fileBytes = (await stat(part)).size;
+        const virtualSize = header.virtualSize ?? fileBytes;
+        checkSize(image, virtualSize, fileBytes, maxBytes);
         const format = toolFormat(header.format);
-        if (format === 'raw') return;
+        if (format === 'raw') {
+          // The footer of a fixed VHD is no part of the disk.
+          if (virtualSize < fileBytes) await truncate(part, virtualSize);
+          return;
+        }
         const converted = `${part}.raw`;
         try {
           await convertDisk({
@@ -143,7 +181,7 @@ export function imageCache(options: ImageCacheOptions): ImageCache {
         }
       }).then(async path => {
         // Another tenant's flavor may have allowed more than this one does.
-        if (maxBytes > 0 && (await stat(path)).size > maxBytes) throw computeFault('ImageTooLarge');
+        checkSize(image, (await stat(path)).size, image.size, maxBytes);
         return path;
       }),
 

@@ -1,5 +1,5 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { run } from '@folsom/host';
 import { convertDisk, growDisk } from '@folsom/host/qemu-img';
 import type { Guest } from '../../driver.ts';
@@ -54,7 +54,7 @@ export async function sendGuestFiles(
     for (const [name, { format }] of Object.entries(await readDiskInfo(from))) {
       if (format !== 'qcow2') continue;
       const whole = { from: join(from, name), fromFormat: format, to: join(flat, name), toFormat: format };
-      await convertDisk({ ...whole, signal });
+      await convertDisk({ ...whole, basesIn: dirname(from), signal });
     }
     const converted = await readdir(flat);
     await remotely('mkdir', '-p', '-m', '0711', to);
@@ -77,5 +77,5 @@ export async function growRootDisk(folder: string, guest: Guest): Promise<void> 
   const bytes = guest.flavor.root_gb * GIGABYTE;
   const root = info.disk;
   if (root === undefined || bytes === 0) return;
-  await growDisk(join(folder, 'disk'), root.format, bytes);
+  await growDisk(join(folder, 'disk'), root.format, bytes, dirname(folder));
 }

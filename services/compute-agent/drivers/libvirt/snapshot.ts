@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Random, RequestContext } from '@folsom/core';
 import { convertDisk } from '@folsom/host/qemu-img';
 import { powerState } from '@folsom/nova/instance-state';
@@ -39,7 +39,16 @@ export async function snapshotGuest(
     if (running) await libvirt.suspend(guest.name);
     try {
       const from = join(folder, 'disk');
-      await convertDisk({ from, fromFormat: info.format, to: out, toFormat: format, shared: true, signal });
+      const basesIn = dirname(folder);
+      await convertDisk({
+        from,
+        fromFormat: info.format,
+        to: out,
+        toFormat: format,
+        basesIn,
+        shared: true,
+        signal,
+      });
     } finally {
       if (running) await ifThere(libvirt.resume(guest.name));
     }
