@@ -42,6 +42,10 @@ export interface ObjectDaemonsOptions {
   reconDir: string;
   ports: { account: number; container: number; object: number };
   replicas: number;
+  /** Where containers may be synced to; no sync runs without any. */
+  syncHosts: readonly string[];
+  /** Seconds that deleted accounts are kept. */
+  delayReaping: number;
   rings: { account: Ring; container: Ring; object: Ring };
   pathHash: PathHash;
   local: LocalServers;
@@ -85,12 +89,26 @@ export function startObjectDaemons(options: ObjectDaemonsOptions): RunningServic
 
   const updates = containerUpdaterOptions(section({ interval: UPDATE_SECONDS, slowdown: '0' }));
   every(updaterPass({ options: updates, ring: rings.account, pathHash, client, world }), updates.intervalMs);
-  const reaping = reaperOptions(section({ interval: REAP_SECONDS, bind_port: String(ports.account) }));
+  const reaping = reaperOptions(
+    section({
+      interval: REAP_SECONDS,
+      bind_port: String(ports.account),
+      delay_reaping: String(options.delayReaping),
+    }),
+  );
   every(reaperPass({ options: reaping, rings, pathHash, client, world }), reaping.intervalMs);
-  const syncing = syncOptions(section({ interval: REAP_SECONDS, bind_port: String(ports.container) }));
-  const sync = syncPass({ options: syncing, rings, pathHash, client, world });
-  every(sync, syncing.intervalMs);
-  closing.push(sync.close);
+  if (options.syncHosts.length > 0) {
+    const syncing = syncOptions(
+      section({
+        interval: REAP_SECONDS,
+        bind_port: String(ports.container),
+        allowed_sync_hosts: options.syncHosts.join(','),
+      }),
+    );
+    const sync = syncPass({ options: syncing, rings, pathHash, client, world });
+    every(sync, syncing.intervalMs);
+    closing.push(sync.close);
+  }
   for (const [kind, Kind] of [
     ['account', AccountDb],
     ['container', ContainerDb],

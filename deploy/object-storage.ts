@@ -32,7 +32,7 @@ export interface ObjectStorageOptions {
   ports: { proxy: number; account: number; container: number; object: number };
   validator: TokenValidator | null;
   world: World;
-  /** Text of a proxy-server.conf instead of the built-in one. */
+  /** Text of a proxy-server.conf instead of that in `etc`, and of the built-in one. */
   proxyConf?: string;
   cache?: Cache;
   /** Whether updaters, auditors and the other daemons run as well. Default: yes. */
@@ -55,7 +55,6 @@ const PROXY_CONF = `
 pipeline = catch_errors healthcheck proxy-logging cache tempurl formpost authtoken keystoneauth staticweb proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
-allow_account_management = true
 account_autocreate = true
 [filter:catch_errors]
 use = egg:swift#catch_errors
@@ -78,6 +77,29 @@ operator_roles = Member, admin, swiftoperator
 [filter:staticweb]
 use = egg:swift#staticweb
 `;
+
+/** How long a deleted account is kept whole, so that its reseller can take the deletion back. */
+const DELAY_REAPING_SECONDS = 7 * 86_400;
+
+/**
+ * What an operator put into conf files of the originals' names in `etc`: the whole of `proxy-server.conf`, whom
+ * containers may be synced to (`allowed_sync_hosts`; nobody unless listed), and how long deleted accounts are kept.
+ */
+function operatorSettings(swiftDir: string) {
+  const read = (name: string): SwiftConf | null => {
+    const path = join(swiftDir, name);
+    return existsSync(path) ? readConf(path) : null;
+  };
+  const container = read('container-server.conf');
+  const sync = container?.section('app:container-server').list('allowed_sync_hosts', []);
+  return {
+    proxy: read('proxy-server.conf'),
+    syncHosts: sync ?? [],
+    delayReaping:
+      read('account-server.conf')?.section('account-reaper').int('delay_reaping', DELAY_REAPING_SECONDS) ??
+      DELAY_REAPING_SECONDS,
+  };
+}
 
 function writeOnce(path: string, content: () => string | Uint8Array): void {
   if (existsSync(path)) return;
@@ -135,6 +157,7 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
   const swiftDir = join(stateDir, 'etc');
   const devicesDir = join(stateDir, 'node');
   const hash = pathHash(hashPathSuffix(prepare(options, swiftDir, devicesDir)));
+  const operator = operatorSettings(swiftDir);
   const filters = [
     healthcheckFilter,
     reconFilter({ devices: devicesDir, swiftDir, cachePath: join(stateDir, 'cache'), mountCheck: false }),
@@ -156,13 +179,19 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
   };
   try {
     started.push(
-      await startAccountServer({ ...database, port: ports.account, autoCreateAccountPrefix: '.' }),
+      await startAccountServer({
+        ...database,
+        port: ports.account,
+        autoCreateAccountPrefix: '.',
+        delayReaping: operator.delayReaping,
+      }),
       await startContainerServer({
         ...database,
         port: ports.container,
         autoCreateAccountPrefix: '.',
         allowVersions: true,
-        allowedSyncHosts: ['127.0.0.1'],
+        allowedSyncHosts: operator.syncHosts,
+        storagePorts: [ports.account, ports.container, ports.object],
         connectTimeoutMs: 500,
         nodeTimeoutMs: 3000,
       }),
@@ -180,7 +209,10 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
       KINDS.map(kind => [kind, openRing({ path: join(swiftDir, `${kind}.ring.gz`), clock: world.clock })]),
     ) as Record<(typeof KINDS)[number], ReturnType<typeof openRing>>;
     const proxy = await startProxy({
-      conf: parseConf(options.proxyConf ?? PROXY_CONF, 'proxy-server.conf'),
+      conf:
+        options.proxyConf === undefined && operator.proxy
+          ? operator.proxy
+          : parseConf(options.proxyConf ?? PROXY_CONF, 'proxy-server.conf'),
       rings,
       pathHash: hash,
       world,
@@ -199,6 +231,8 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
           swiftDir,
           reconDir: join(stateDir, 'cache'),
           ports,
+          syncHosts: operator.syncHosts,
+          delayReaping: operator.delayReaping,
           replicas: rings.object.replicaCount,
           rings,
           pathHash: hash,

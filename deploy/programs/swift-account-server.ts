@@ -8,6 +8,7 @@ export const main = (argv: string[]): Promise<number> =>
     startAccountServer({
       ...listen,
       ...dbServerConf(app),
+      delayReaping: conf.section('account-reaper').int('delay_reaping', 0),
       pathHash: world.pathHash,
       world,
       filters: filtersOf(conf),

@@ -84,6 +84,15 @@ export class AccountDb extends DbFile<ContainerRow> {
     );
   }
 
+  /** Takes a deletion back; what the account holds is as it was, its metadata are lost. */
+  undelete(timestamp: string): void {
+    this.transaction(() =>
+      this.sql(
+        `UPDATE account_stat SET status = '', status_changed_at = ?, put_timestamp = MAX(?, put_timestamp)`,
+      ).run(timestamp, timestamp),
+    );
+  }
+
   /** The put timestamp of a container that exists, else null. */
   containerTimestamp(name: string): string | null {
     const row = this.sql('SELECT put_timestamp FROM container WHERE name = ? AND deleted != 1').get(name) as

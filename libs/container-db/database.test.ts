@@ -180,13 +180,36 @@ it('hands out no handle whose file was replaced or taken away', () => {
   const store = createDbStore('container', ContainerDb, { world });
   open.push(store);
   container();
-  const first = store.open(path)!;
-  expect(store.open(path)).toBe(first);
+  const lease = store.lease();
+  const first = lease.open(path)!;
+  expect(lease.open(path)).toBe(first);
   rmSync(join(root, 'sda', 'containers'), { recursive: true });
-  expect(store.open(path)).toBeNull();
+  expect(lease.open(path)).toBeNull();
   mkdirSync(join(root, 'sda'), { recursive: true });
   container();
-  expect(store.open(path)).not.toBe(first);
+  expect(lease.open(path)).not.toBe(first);
+  expect(first.isOpen).toBe(true);
+  lease.release();
+  expect(first.isOpen).toBe(false);
+});
+
+it('closes no handle that is in use, however many others are opened, and the last user closes it', () => {
+  const store = createDbStore('container', ContainerDb, { world }, 2);
+  open.push(store);
+  const paths = ['a', 'b', 'c', 'd'].map(name => join(root, 'sda', 'containers', '7', name, `${name}.db`));
+  for (const at of paths) store.create(at, { account: 'a', container: 'c' }, '1.00000');
+  const [one, two, others] = [store.lease(), store.lease(), store.lease()];
+  const used = one.open(paths[0]!)!;
+  expect(two.open(paths[0]!)).toBe(used);
+  for (const at of paths) others.open(at);
+  others.release();
+  for (const at of paths.slice(1)) others.open(at);
+  expect(used.stat().status).toBe('');
+  one.release();
+  expect(used.isOpen).toBe(true);
+  two.release();
+  expect(used.isOpen).toBe(false);
+  others.release();
 });
 
 it('does not lose a record when two processes write at once', async () => {

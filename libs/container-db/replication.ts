@@ -4,7 +4,7 @@ import type { World } from '@folsom/core';
 import { type AnsweredRequest, answer, type ServerResponse } from '@folsom/swift-http';
 import type { AnyDb, SyncPoint } from './database.ts';
 import { DbQuarantined } from './database.ts';
-import type { DbStore } from './store.ts';
+import type { DbLease, DbStore } from './store.ts';
 
 const MERGE_STEP = 1000;
 
@@ -15,7 +15,7 @@ const MERGE_STEP = 1000;
 export async function replicateDb(
   args: unknown,
   at: { deviceDir: string; path: string },
-  store: DbStore<AnyDb>,
+  store: Pick<DbStore<AnyDb>, 'create'> & Pick<DbLease<AnyDb>, 'open'>,
   openFile: (path: string) => AnyDb,
   world: World,
   request: AnsweredRequest,

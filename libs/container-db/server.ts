@@ -32,7 +32,7 @@ import { isBusy, whileBusy } from './busy.ts';
 import { type AnyDb, type DbFileOptions, DbLocked, DbQuarantined, type Metadata } from './database.ts';
 import { replicateDb } from './replication.ts';
 import type { DbKindName } from './schema.ts';
-import { createDbStore, type DbStore } from './store.ts';
+import { createDbStore, type DbLease, type DbStore } from './store.ts';
 
 /** What the conf files of account and container servers have in common. */
 export interface DbServerConf {
@@ -106,6 +106,14 @@ export async function startDbServer<Db extends AnyDb>(
   const datadir = service.kind === 'account' ? 'accounts' : 'containers';
 
   const handle = async (http: ServerRequest): Promise<ServerResponse> => {
+    const lease = store.lease();
+    try {
+      return await handleWith(http, lease);
+    } finally {
+      lease.release();
+    }
+  };
+  const handleWith = async (http: ServerRequest, lease: DbLease<Db>): Promise<ServerResponse> => {
     const { path, query, valid } = parseTarget(http.target);
     if (!valid) return answer(412, http, { body: 'Invalid UTF8' });
     for (const filter of options.filters ?? []) {
@@ -134,7 +142,7 @@ export async function startDbServer<Db extends AnyDb>(
         replicateDb(
           args,
           { deviceDir, path: file },
-          store as unknown as DbStore<AnyDb>,
+          { open: path => lease.open(path), create: store.create },
           at => new service.Kind(at, fileOptions),
           fileOptions.world,
           http,
@@ -173,7 +181,7 @@ export async function startDbServer<Db extends AnyDb>(
       container,
       object,
       path: file,
-      open: () => store.open(file),
+      open: () => lease.open(file),
       store,
     };
     return whileBusy(world.clock, () => entry.handler(request));
@@ -196,7 +204,9 @@ export async function startDbServer<Db extends AnyDb>(
         else {
           const locked = error instanceof DbLocked || isBusy(error);
           log.error('request failed', { method: http.method, target: http.target, error });
-          response = answer(locked ? 503 : 500, http);
+          response = isFull(error)
+            ? answer(507, http, { body: 'The device is full', contentType: 'text/plain' })
+            : answer(locked ? 503 : 500, http);
         }
       }
       const ms = world.clock.monotonic() - started;
@@ -225,6 +235,11 @@ export async function startDbServer<Db extends AnyDb>(
     },
   };
 }
+
+const FULL = new Set(['SQLITE_FULL', 'ENOSPC', 'EDQUOT']);
+
+/** Whether an error says that a device has no room left. */
+const isFull = (error: unknown): boolean => FULL.has((error as { code?: string } | null)?.code ?? '');
 
 export const notMounted = (http: ServerRequest, device: string): ServerResponse =>
   answer(507, http, { body: `${device} is not mounted` });

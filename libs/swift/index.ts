@@ -1,3 +1,4 @@
+export { type RangeAnswer, readRange } from './byte-range.ts';
 export { type Pass, startDaemon } from './daemon.ts';
 export { type PathHash, pathHash } from './hash-path.ts';
 export { rateLimit } from './rate-limit.ts';
@@ -15,6 +16,6 @@ export {
   readConf,
   type SwiftConf,
 } from './swift-conf.ts';
-export { syncToProblem } from './sync-to.ts';
+export { STORAGE_PORTS, syncToProblem } from './sync-to.ts';
 export { syslogFrom } from './syslog.ts';
 export { normalizeTimestamp, parseFloatText, timestampMs, timestampOf } from './timestamps.ts';

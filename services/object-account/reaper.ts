@@ -77,6 +77,8 @@ export function reaperPass(parts: ReaperParts): Pass {
           db = await openWhenFree(AccountDb, path, { world: { ...world, log } });
           const stat = db.stat();
           if (stat.status !== 'DELETED' || db.count(stat) === 0) continue;
+          // Another replica knows that the deletion was taken back.
+          if (stat.put_timestamp > stat.delete_timestamp) continue;
           if (world.clock.now() / 1000 - Number(stat.delete_timestamp) <= options.delayReaping) continue;
           await reapAccount({ ...parts, log }, db, stat.account, Number(partition), nodes, signal);
         } catch (error) {

@@ -19,10 +19,15 @@ import type { RunningService } from '@folsom/core';
 import { normalizeTimestamp, timestampOf } from '@folsom/swift';
 import { answer, type Headers } from '@folsom/swift-http';
 
-export type AccountServerOptions = DbServerOptions;
+export interface AccountServerOptions extends DbServerOptions {
+  /** How long a deleted account is kept whole, seconds: the reaper's `delay_reaping`. Default 0. */
+  delayReaping?: number;
+}
 
 /** Readers take stale rows rather than wait longer than this for the pending file. */
 const STALE_AFTER_MS = 100;
+
+const isTrue = (value: string | undefined): boolean => /^(true|1|yes|on|t|y)$/i.test(value ?? '');
 
 const isMeta = (name: string): boolean => name.startsWith('x-account-meta-');
 
@@ -77,7 +82,16 @@ export function startAccountServer(options: AccountServerOptions): Promise<Runni
     if (created) created = request.store.create(request.path, { account }, timestamp);
     const db = request.open()!;
     if (!created) {
-      if (db.isStatusDeleted()) return answer(403, http, { body: 'Recently deleted' });
+      if (db.isStatusDeleted()) {
+        if (!isTrue(headers.get('x-account-undelete')))
+          return answer(403, http, { body: 'Recently deleted' });
+        const age = world.clock.now() / 1000 - Number(db.stat().delete_timestamp);
+        if (age > (options.delayReaping ?? 0)) {
+          return answer(409, http, { body: 'Deleted too long ago: what it held is being removed' });
+        }
+        db.undelete(timestamp);
+        return answer(202, http);
+      }
       await db.commitPending();
       created = db.isDeleted();
       db.updatePutTimestamp(timestamp);

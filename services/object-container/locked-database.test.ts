@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ContainerDb } from '@folsom/container-db';
 import { type RunningService, silentLogger, systemClock, systemRandom } from '@folsom/core';
+import { openDirectoryLock, tryLockFile, unlockFile } from '@folsom/host/file-lock';
 import { pathHash, storageDirectory } from '@folsom/swift';
 import { createInternalClient, type InternalClient, internalText } from '@folsom/swift-http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -78,5 +79,29 @@ it('a database locked by another process holds up its own requests, no others, a
   await locked;
   expect(await held).toEqual([204, 202]);
   expect(await ask('DELETE', 'locked')).toBe(204);
+  holder.close();
+});
+
+it('a database in use stays open, however many others are asked for meanwhile', async () => {
+  const others = Array.from({ length: 300 }, (_, n) => `other-${n}`);
+  for (const name of ['waiting', ...others]) expect(await ask('PUT', name)).toBe(201);
+  const hash = hashes.hex('a', 'waiting');
+  const path = join(root, 'sda', storageDirectory('containers', '7', hash), `${hash}.db`);
+  // A record that is still to be brought in, under the directory's lock, which somebody else holds.
+  const holder = new ContainerDb(path, { world });
+  await holder.put([
+    { name: 'o', created_at: '1.00000', size: 1, content_type: 'a/b', etag: 'e', deleted: 0 },
+  ]);
+  const lock = openDirectoryLock(dirname(path));
+  expect(tryLockFile(lock)).toBe(true);
+  let waiting = true;
+  const held = ask('POST', 'waiting').finally(() => {
+    waiting = false;
+  });
+  for (const name of others) expect(await ask('HEAD', name)).toBe(204);
+  expect(waiting).toBe(true);
+  unlockFile(lock);
+  closeSync(lock);
+  expect(await held).toBe(204);
   holder.close();
 });

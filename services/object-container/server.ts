@@ -14,7 +14,7 @@ import {
   startDbServer,
 } from '@folsom/container-db';
 import type { RunningService } from '@folsom/core';
-import { type ConfSection, normalizeTimestamp, syncToProblem } from '@folsom/swift';
+import { type ConfSection, normalizeTimestamp, STORAGE_PORTS, syncToProblem } from '@folsom/swift';
 import {
   answer,
   createInternalClient,
@@ -37,7 +37,10 @@ export interface ContainerServerConf extends DbServerConf {
   nodeTimeoutMs: number;
 }
 
-export type ContainerServerOptions = ContainerServerConf & DbServerOptions;
+export interface ContainerServerOptions extends ContainerServerConf, DbServerOptions {
+  /** Ports of storage servers, besides the usual ones and our own: no container is synced there. */
+  storagePorts?: readonly number[];
+}
 
 export const containerServerConf = (app: ConfSection): ContainerServerConf => ({
   ...dbServerConf(app),
@@ -130,7 +133,8 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
 
   const badSyncTo = (request: Request): ServerResponse | null => {
     const to = request.headers.get('x-container-sync-to');
-    const problem = to ? syncToProblem(to, options.allowedSyncHosts) : null;
+    const storagePorts = [...STORAGE_PORTS, options.port, ...(options.storagePorts ?? [])];
+    const problem = to ? syncToProblem(to, options.allowedSyncHosts, storagePorts) : null;
     return problem === null ? null : answer(400, request.http, { detail: problem });
   };
 

@@ -10,7 +10,7 @@ import {
 } from '@folsom/container-db';
 import type { Logger, World } from '@folsom/core';
 import type { Ring } from '@folsom/ring';
-import { type ConfSection, type Pass, type PathHash, syncToProblem } from '@folsom/swift';
+import { type ConfSection, type Pass, type PathHash, STORAGE_PORTS, syncToProblem } from '@folsom/swift';
 import {
   type BodyStream,
   type InternalClient,
@@ -62,7 +62,12 @@ export interface SyncCounts {
 const REMOTE_MS = 60_000;
 const CONNECT_MS = 5_000;
 
-type Work = SyncParts & { log: Logger; counts: SyncCounts; dispatcher: Agent | ProxyAgent };
+type Work = SyncParts & {
+  log: Logger;
+  counts: SyncCounts;
+  dispatcher: Agent | ProxyAgent;
+  storagePorts: Set<number>;
+};
 
 /**
  * One scan of container sync. Rows after the first sync point are sent by the replica they belong to, one third
@@ -83,13 +88,14 @@ export function syncPass(parts: SyncParts): Pass & { counts: () => SyncCounts; c
     run: async signal => {
       counts = { syncs: 0, puts: 0, deletes: 0, skips: 0, failures: 0 };
       const own = ownAddresses();
+      const storagePorts = new Set([...STORAGE_PORTS, options.bindPort, ...portsOf(parts.rings)]);
       const devices = await usableDevices(options.devices, options.mountCheck, log);
       for await (const { path, device } of databasesOf(options.devices, 'container', devices)) {
         if (signal.aborted) return;
         let db: ContainerDb | null = null;
         try {
           db = await openWhenFree(ContainerDb, path, { world: { ...world, log } });
-          await syncContainer({ ...parts, log, counts, dispatcher }, db, device, own, signal);
+          await syncContainer({ ...parts, log, counts, dispatcher, storagePorts }, db, device, own, signal);
         } catch (error) {
           counts.failures++;
           log.error('cannot sync a container', { path, error });
@@ -100,6 +106,13 @@ export function syncPass(parts: SyncParts): Pass & { counts: () => SyncCounts; c
       log.info('scan completed', { ...counts });
     },
   };
+}
+
+/** The ports of all storage servers in rings. */
+function* portsOf(rings: SyncParts['rings']): Generator<number> {
+  for (const ring of Object.values(rings)) {
+    for (const device of ring.devices) if (device) yield device.port;
+  }
 }
 
 async function syncContainer(
@@ -128,7 +141,7 @@ async function syncContainer(
     counts.skips++;
     return;
   }
-  const problem = syncToProblem(to, options.allowedSyncHosts);
+  const problem = syncToProblem(to, options.allowedSyncHosts, work.storagePorts);
   if (problem !== null) {
     counts.failures++;
     log.info('cannot sync a container there', { path: db.path, problem });

@@ -4,7 +4,7 @@ import { bestResponse, requestAll } from './backend-write.ts';
 import { badMetadata, LIMIT } from './constraints.ts';
 import { accountKey, createAccount } from './info.ts';
 import { type ProxyCore, placeOf, shuffled } from './nodes.ts';
-import type { ProxyRequest } from './request.ts';
+import { isTrue, type ProxyRequest } from './request.ts';
 
 /** Metadata of a request as it goes on: the kind's own headers, removals as blanks. */
 export function transferHeaders(
@@ -80,8 +80,12 @@ export async function handleAccount(
       if (!core.options.allowAccountManagement) return answer(405, request);
       const refused = badMetadata(request, 'account') ?? nameTooLong(request, account);
       if (refused) return refused;
+      const undelete = isTrue(request.headers.get('x-account-undelete'));
+      if (undelete && request.accountUser) return answer(403, request);
       await request.cache?.delete(accountKey(account));
-      return toAll('PUT', new Map([...baseHeaders(), ...transferHeaders(request, 'account')]));
+      const headers = new Map([...baseHeaders(), ...transferHeaders(request, 'account')]);
+      if (undelete) headers.set('X-Account-Undelete', 'true');
+      return toAll('PUT', headers);
     }
     case 'POST': {
       const refused = badMetadata(request, 'account');
@@ -92,10 +96,19 @@ export async function handleAccount(
       if (response.status !== 404 || !core.options.accountAutocreate) return response;
       return nameTooLong(request, account) ?? toAll('PUT', headers);
     }
-    case 'DELETE':
+    case 'DELETE': {
       if (!core.options.allowAccountManagement) return answer(405, request);
+      if (request.accountUser) return answer(403, request);
+      // Later clients delete many objects with a query and a list of names here: that must not cost the account.
+      if (request.query !== '' || request.body.length !== 0) {
+        return answer(400, request, {
+          body: 'An account is deleted by a request without query and body',
+          contentType: 'text/plain',
+        });
+      }
       await request.cache?.delete(accountKey(account));
       return toAll('DELETE', baseHeaders());
+    }
     default:
       return answer(405, request);
   }

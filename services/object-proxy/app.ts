@@ -29,7 +29,9 @@ export function proxyApp(core: ProxyCore): ProxyApp {
     const parts = splitPath(request.path, 1, 4, true);
     if (!parts) return answer(404, request);
     const [, account, container, object] = parts;
-    if (!account) return answer(412, request, { body: 'Bad URL' });
+    // A name in the path that is empty is no name: it must never be taken for what stands above it.
+    const unnamed = !container && (object !== null || (container === '' && request.method === 'DELETE'));
+    if (!account || unnamed) return answer(412, request, { body: 'Bad URL' });
     // SQLite ends a text at NUL, file systems refuse it: nothing can have such a name.
     if (request.path.includes('\0'))
       return answer(404, request, { body: '404 Not Found\n\nThe resource could not be found.\n\n   ' });

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { readRange } from '@folsom/swift';
 import {
   answer,
   type BodyStream,
@@ -13,7 +14,7 @@ import {
   utf8FromBytes,
 } from '@folsom/swift-http';
 import { type ReadResponse, readFrom } from './backend-read.ts';
-import { isNotModified, wantedRange } from './conditional.ts';
+import { isNotModified } from './conditional.ts';
 import { LIMIT } from './constraints.ts';
 import { type ProxyCore, placeOf, shuffled, usableNodes } from './nodes.ts';
 import { type ProxyRequest, subRequest } from './request.ts';
@@ -146,24 +147,24 @@ export async function readManifest(
     headers.delete('content-type');
     return { status: 304, headers, body: null };
   }
-  const range = wantedRange(request.headers.get('range'), length);
-  if (range === null) {
-    const body = Buffer.from(`Requested range not satisfiable: ${request.headers.get('range')}`);
+  const range = readRange(request.headers.get('range'), length);
+  if (range.kind === 'unsatisfiable') {
+    const body = Buffer.from(`Requested range not satisfiable: ${range.shown}`);
     headers.set('content-type', 'text/plain');
     headers.set('content-range', `bytes */${length}`);
     headers.set('content-length', String(body.length));
     return { status: 416, headers, body };
   }
-  const first = range?.first ?? 0;
-  const last = range?.last ?? length - 1;
-  headers.set('content-length', String(last - first + 1));
-  if (range) headers.set('content-range', `bytes ${first}-${last}/${length}`);
+  const part = range.kind === 'part';
+  const [first, end] = part ? [range.start, range.end] : [0, length];
+  headers.set('content-length', String(end - first));
+  if (part) headers.set('content-range', `bytes ${first}-${end - 1}/${length}`);
   const body =
     request.method === 'HEAD' || length === 0
       ? null
-      : segmentStream(core, request, account, container, once(segments), first, last - first + 1);
+      : segmentStream(core, request, account, container, once(segments), first, end - first);
   return {
-    status: range ? 206 : 200,
+    status: part ? 206 : 200,
     headers,
     body,
     ...(found.timestamp === undefined ? {} : { timestamp: found.timestamp }),

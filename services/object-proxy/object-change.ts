@@ -4,15 +4,9 @@ import { badMetadata } from './constraints.ts';
 import { containerInfo } from './info.ts';
 import { ListingRefused, listObjects } from './manifest.ts';
 import { type ProxyCore, placeOf } from './nodes.ts';
-import {
-  archiveOf,
-  expiryOf,
-  handleObjectPut,
-  updateHeaders,
-  versionPrefix,
-  writeTimestamp,
-} from './object-write.ts';
+import { expiryOf, handleObjectPut, updateHeaders, writeTimestamp } from './object-write.ts';
 import { type ProxyRequest, subRequest } from './request.ts';
+import { archiveOf, versionPrefix } from './versions.ts';
 
 /** POST: new metadata. By default a copy of the object onto itself, so that listings learn of it too. */
 export async function handleObjectPost(
@@ -28,6 +22,8 @@ export async function handleObjectPost(
     request.path = `/v1/${account}/${container}/${object}`;
     headers.set('content-length', '0');
     headers.delete('transfer-encoding');
+    // New metadata is for the whole object: a range would cut it off.
+    headers.delete('range');
     headers.set('x-copy-from', quotePath(`/${container}/${object}`));
     headers.set('x-fresh-metadata', 'true');
     request.versionedCopy = true;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isNotModified, wantedRange } from './conditional.ts';
+import { isNotModified } from './conditional.ts';
 import { contentTypes } from './content-types.ts';
 import { cleanAcl, parseAcl, referrerAllowed } from './middleware/acl.ts';
 import { FormInvalid, formParts, parseAttributes } from './middleware/form-parts.ts';
@@ -40,23 +40,7 @@ describe('access lists', () => {
   });
 });
 
-describe('ranges', () => {
-  it.each([
-    ['bytes=0-4', 10, { first: 0, last: 4 }],
-    ['bytes=5-', 10, { first: 5, last: 9 }],
-    ['bytes=-3', 10, { first: 7, last: 9 }],
-    ['bytes=9-100', 10, { first: 9, last: 9 }],
-    ['bytes=10-', 10, null],
-    ['bytes=-11', 10, null],
-    ['bytes=0-1,3-4', 10, null],
-    ['bytes=5-2', 10, undefined],
-    ['bytes=a-b', 10, undefined],
-    ['items=0-4', 10, undefined],
-    [undefined, 10, undefined],
-  ])('%s of %i', (header, length, expected) => {
-    expect(wantedRange(header, length)).toEqual(expected);
-  });
-
+describe('conditions', () => {
   it('304 by tag before date', () => {
     const headers = (entries: [string, string][]) => new Map(entries);
     const at = Date.UTC(2012, 8, 27);

@@ -37,6 +37,8 @@ export interface ProxyRequest {
   authorizeOverride: boolean;
   /** May see access lists and sync keys. */
   swiftOwner: boolean;
+  /** One of the account's own users, not a reseller: never deletes the account itself. */
+  accountUser: boolean;
   /** Access list that `authorize` is to look at. */
   acl: string | undefined;
   /** X-Container-Sync-Key of the container in question. */
@@ -86,6 +88,7 @@ export function proxyRequest(http: ServerRequest, world: World): ProxyRequest {
     cleanAcl: null,
     authorizeOverride: false,
     swiftOwner: false,
+    accountUser: false,
     acl: undefined,
     syncKey: undefined,
     cache: null,

@@ -27,7 +27,10 @@ export function judgeGet(headers: Headers, etag: string, timestamp: string): Ver
 /** Judges the conditions of a HEAD, which knows only those that may answer 304. */
 export function judgeHead(headers: Headers, etag: string, timestamp: string): Verdict {
   const noneMatch = headers.get('if-none-match');
-  if (noneMatch !== undefined) return tagsHold(noneMatch, etag) ? 'unchanged' : 'go';
+  // Swift 1.7 takes `*` here for no condition.
+  if (noneMatch !== undefined && noneMatch.trim() !== '*') {
+    return tagsHold(noneMatch, etag) ? 'unchanged' : 'go';
+  }
   return judgeModified(headers, Number(timestamp) * 1000);
 }
 

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { close, closeSync, read, readSync } from 'node:fs';
 import { type Digest, directMd5, threadedMd5 } from '@folsom/host/md5-thread';
 import { dropCache } from '@folsom/host/xattr';
+import { readRange } from '@folsom/swift';
 import {
   answer,
   type BodyStream,
@@ -18,7 +19,6 @@ import { ifRangeHolds, judgeGet, judgeHead } from './conditions.ts';
 import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
 import { isExpired, type OpenObject, openObject } from './object-file.ts';
 import { quarantine } from './quarantine.ts';
-import { readRange } from './ranges.ts';
 
 /** Up to this size the sum is made here: asking another thread would cost more than it spares. */
 const DIRECT_SUM_BYTES_MAX = 1_048_576;
@@ -44,22 +44,9 @@ export function getObject(context: ObjectServerContext, request: ObjectRequest):
     if (verdict === 'failed') return answer(412, http);
     const headers = objectHeaders(context, object);
     if (verdict === 'unchanged') return unchanged(headers);
-    const range = ifRangeHolds(http.headers, object.etag, object.timestamp)
-      ? readRange(http.headers.get('range'), object.size)
-      : readRange(undefined, object.size);
-    if (range.kind === 'unsatisfiable') {
-      return answer(416, http, {
-        body: `Requested range not satisfiable: ${range.shown}`,
-        contentType: 'text/plain',
-      });
-    }
-    const [start, end] = range.kind === 'part' ? [range.start, range.end] : [0, object.size];
-    let status = 200;
-    if (range.kind === 'part') {
-      status = 206;
-      headers.set('content-range', `bytes ${start}-${end - 1}/${object.size}`);
-      headers.set('content-length', String(end - start));
-    }
+    const part = partOf(http, object, headers);
+    if (!part) return refusedRange(http, object);
+    const { status, start, end } = part;
     const forget = forgetsAfterReading(context, request, object);
     if (object.size <= WHOLE_READ_BYTES_MAX) {
       const bytes = readWhole(object);
@@ -70,7 +57,7 @@ export function getObject(context: ObjectServerContext, request: ObjectRequest):
         return answer(404, http);
       }
       if (forget && object.size > 0) dropCache(object.fd, 0, object.size);
-      return { status, headers, body: range.kind === 'part' ? bytes.subarray(start, end) : bytes };
+      return { status, headers, body: status === 206 ? bytes.subarray(start, end) : bytes };
     }
     keepOpen = true;
     return { status, headers, body: new ObjectStream(context, request, object, start, end, forget) };
@@ -89,7 +76,33 @@ export function headObject(context: ObjectServerContext, request: ObjectRequest)
   if (isExpired(object.metadata, context.world.clock.now() / 1000)) return answer(404, http);
   const headers = objectHeaders(context, object);
   if (judgeHead(http.headers, object.etag, object.timestamp) === 'unchanged') return unchanged(headers);
-  return { status: 200, headers, body: null };
+  const part = partOf(http, object, headers);
+  if (!part) return { ...refusedRange(http, object), body: null };
+  return { status: part.status, headers, body: null };
+}
+
+/** The part of an object that a request asks for, noted in the headers of its answer; null if it cannot be had. */
+function partOf(
+  { headers: asked }: ObjectRequest['http'],
+  { etag, timestamp, size }: OpenObject,
+  headers: Headers,
+): { status: 200 | 206; start: number; end: number } | null {
+  const range = ifRangeHolds(asked, etag, timestamp) ? readRange(asked.get('range'), size) : null;
+  if (range?.kind === 'unsatisfiable') return null;
+  if (range?.kind !== 'part') return { status: 200, start: 0, end: size };
+  const { start, end } = range;
+  headers.set('content-range', `bytes ${start}-${end - 1}/${size}`);
+  headers.set('content-length', String(end - start));
+  return { status: 206, start, end };
+}
+
+function refusedRange(http: ObjectRequest['http'], object: OpenObject): ServerResponse {
+  const range = readRange(http.headers.get('range'), object.size);
+  const shown = range.kind === 'unsatisfiable' ? range.shown : '';
+  return answer(416, http, {
+    body: `Requested range not satisfiable: ${shown}`,
+    contentType: 'text/plain',
+  });
 }
 
 function unchanged(headers: Headers): ServerResponse {

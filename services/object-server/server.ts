@@ -109,9 +109,11 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
         const { code } = error as NodeJS.ErrnoException;
         const gone =
           code === 'ENOENT' || code === 'ENOTDIR' || code === 'EIO' || code === 'EROFS' || code === 'ENODEV';
+        const full = code === 'ENOSPC' || code === 'EDQUOT';
         log.error('request failed', { method: http.method, target: http.target, error });
         // A device that vanished or broke under the request is one that cannot store.
-        response = gone ? answer(507, http) : answer(500, http);
+        response =
+          gone || full ? answer(507, http, full ? { detail: 'The device is full' } : {}) : answer(500, http);
         if (error instanceof Fault) {
           response = answer(error.status, http, { body: error.message, contentType: 'text/plain' });
         }

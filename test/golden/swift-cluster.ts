@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import { staticValidator, type TokenInfo, type TokenValidator } from '@folsom/auth';
@@ -86,6 +86,11 @@ export async function startSwiftCluster(options: {
   started.push(keystone);
   // The recorded proxies shared a memcached.
   const cache = memoryCache(world);
+  mkdirSync(join(stateDir, 'etc'), { recursive: true });
+  writeFileSync(
+    join(stateDir, 'etc', 'container-server.conf'),
+    '[app:container-server]\nallowed_sync_hosts = 127.0.0.1\n',
+  );
   const storage = await startObjectStorage({
     stateDir,
     devices: 4,

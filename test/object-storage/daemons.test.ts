@@ -15,7 +15,14 @@ let client: InternalClient;
 let owner: ReturnType<TestStore['as']>;
 
 beforeAll(async () => {
-  store = await testStore({ devices: 3, replicas: 3 });
+  store = await testStore({
+    devices: 3,
+    replicas: 3,
+    files: {
+      'container-server.conf': '[app:container-server]\nallowed_sync_hosts = 127.0.0.1\n',
+      'account-server.conf': '[account-reaper]\ndelay_reaping = 604800\n',
+    },
+  });
   client = createInternalClient(world);
   owner = store.as('test:tester');
 });
@@ -104,6 +111,24 @@ it('sync: changes of a container reach another one, proved by its key', async ()
   await sync.close();
 });
 
+it('sync: goes to no storage server, and nowhere at all unless an operator says where', async () => {
+  const put = async (to: string, of: TestStore = store) =>
+    (
+      await of.as('test:tester')('PUT', '/v1/AUTH_test/astray', {
+        'X-Container-Sync-To': to,
+        'X-Container-Sync-Key': 'k',
+      })
+    ).status;
+  const { proxy, account, container, object } = store.ports;
+  for (const port of [account, container, object, 6000, 6001, 6002]) {
+    expect(await put(`http://127.0.0.1:${port}/d1/1/AUTH_test2/copy`)).toBe(400);
+  }
+  expect(await put(`http://localhost:${proxy}/v1/AUTH_test2/copy`)).toBe(400);
+  const plain = await testStore();
+  expect(await put(`http://127.0.0.1:${plain.ports.proxy}/v1/AUTH_test2/copy`, plain)).toBe(400);
+  await plain.stop();
+});
+
 it('reaper: a deleted account loses its containers and objects', async () => {
   const admin = store.as('admin:admin');
   await admin('PUT', '/v1/AUTH_doomed');
@@ -131,4 +156,24 @@ it('reaper: a deleted account loses its containers and objects', async () => {
   }).run(signal);
   expect(await direct()).toBe(404);
   expect((await admin('GET', '/v1/AUTH_doomed')).status).toBe(403);
+});
+
+it('a reseller takes the deletion of an account back while it is whole, and nobody else', async () => {
+  const admin = store.as('admin:admin');
+  const undelete = { 'X-Account-Undelete': 'true' };
+  await admin('PUT', '/v1/AUTH_test2/kept');
+  await admin('PUT', '/v1/AUTH_test2/kept/o', {}, 'data');
+  expect((await admin('DELETE', '/v1/AUTH_test2')).status).toBe(204);
+  const reaper = reaperPass({
+    ...parts(),
+    options: reaperOptions(section({ bind_port: String(store.ports.account), delay_reaping: '604800' })),
+  });
+  await reaper.run(signal);
+  expect((await admin('GET', '/v1/AUTH_test2')).status).toBe(403);
+  expect((await store.as('test2:tester2')('PUT', '/v1/AUTH_test2', undelete)).status).toBe(403);
+  expect((await admin('PUT', '/v1/AUTH_test2')).status).toBe(403);
+  expect((await admin('PUT', '/v1/AUTH_test2', undelete)).status).toBe(202);
+  expect((await admin('GET', '/v1/AUTH_test2')).text).toContain('kept\n');
+  await reaper.run(signal);
+  expect((await store.as('test2:tester2')('GET', '/v1/AUTH_test2/kept/o')).text).toBe('data');
 });

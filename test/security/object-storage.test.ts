@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { silentLogger, systemClock } from '@folsom/core';
@@ -39,6 +39,34 @@ const ODD_NAMES = [
 /** Every file below a folder whose name ends so. */
 const filesEnding = (dir: string, ending: string): string[] =>
   (readdirSync(dir, { recursive: true }) as string[]).filter(path => path.endsWith(ending));
+
+describe('72: the key of container sync', () => {
+  it('is compared whole and in constant time: what is nearly the key is none', async () => {
+    const key = 'shared-secret';
+    await owner('PUT', '/v1/AUTH_test/sync72', { 'X-Container-Sync-Key': key });
+    let tries = 0;
+    const put = async (given: string | null) => {
+      tries++;
+      const path = `/v1/AUTH_test/sync72/${tries}`;
+      await owner(
+        'PUT',
+        path,
+        { 'X-Timestamp': '1000.00000', ...(given === null ? {} : { 'X-Container-Sync-Key': given }) },
+        'x',
+      );
+      const { headers } = await owner('HEAD', path);
+      return headers.get('last-modified')?.slice(12, 16);
+    };
+    const wrong = ['', 's', 'shared-secre', 'shared-secreT', 'shared-secrets', 'Shared-secret'];
+    for (const given of [null, ...wrong]) expect(Number(await put(given))).toBeGreaterThan(2000);
+    expect(await put(key)).toBe('1970');
+    for (const file of ['object-write.ts', 'middleware/tempauth.ts']) {
+      const source = readFileSync(new URL(`../../services/object-proxy/${file}`, import.meta.url), 'utf8');
+      expect(source).toMatch(/secretsEqual\(\w+, request\.syncKey\)/);
+      expect(source).not.toMatch(/[!=]==?\s*request\.syncKey/);
+    }
+  });
+});
 
 describe('83 CVE-2013-2161: names in listings', () => {
   it('come out well formed and the same, in XML and in JSON', async () => {

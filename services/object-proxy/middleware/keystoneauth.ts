@@ -39,6 +39,7 @@ export const keystoneAuth: Middleware = (app, conf) => {
     if (account !== `${prefix}${tenantId}`) return denied(request);
     if (operatorRoles.some(role => roles.includes(role)) || (sameNameIsOwner && userName === tenantName)) {
       request.swiftOwner = true;
+      request.accountUser = true;
       return null;
     }
     const { referrers, groups } = parseAcl(request.acl);
