@@ -85,6 +85,30 @@ export async function checkSchema(db: Database, name: SchemaName): Promise<void>
   );
 }
 
+/**
+ * As {@link checkSchema}, and makes the tables and indexes of our own that a database of the original lacks. Where the
+ * database's user may not, says what to run; without the indexes alone everything works, only slower.
+ */
+export async function checkWithOwnTables(db: Database, name: SchemaName): Promise<void> {
+  await checkSchema(db, name);
+  const schema = SCHEMAS[name];
+  if ((await missingExtras(db.knex, db.kind, schema)).length === 0) return;
+  try {
+    await dbSync(db, name);
+  } catch (error) {
+    const missing: string[] = [];
+    for (const item of schema.extraTables) {
+      if (!(await db.knex.schema.hasTable(item.name))) missing.push(item.name);
+    }
+    if (missing.length === 0) return;
+    throw new DatabaseError(
+      `${db.description} lacks ${missing.join(', ')}, which could not be made: run "${schema.syncCommand}" as a user who ` +
+        `may make tables (${(error as Error).message})`,
+      { cause: error },
+    );
+  }
+}
+
 const newer = (db: Database, name: SchemaName, version: number): DatabaseError =>
   new DatabaseError(
     `${db.description} holds ${name} schema ${version}, which is newer than ${SCHEMAS[name].version}, ` +

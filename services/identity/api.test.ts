@@ -271,6 +271,36 @@ describe('tenants', () => {
   });
 });
 
+describe('a page of tenants', () => {
+  it('is read from the database as a page, by those who may see it', async () => {
+    const people = [];
+    for (const name of ['p1', 'p2', 'p3']) people.push(await cloud.person(name, { tenant: `page-${name}` }));
+    const asked: { sql: string; bindings: readonly unknown[] }[] = [];
+    const note = (query: { sql: string; bindings: readonly unknown[] }) => asked.push(query);
+    cloud.db.knex.on('query', note);
+    const first = (await cloud.admin('GET', '/tenants?limit=2')).json.tenants;
+    cloud.db.knex.off('query', note);
+    expect(first).toHaveLength(2);
+    expect(asked.filter(({ sql }) => /from `tenant`/.test(sql) && !/limit/.test(sql))).toEqual([]);
+    const all = (await cloud.admin('GET', '/tenants')).json.tenants.map(({ id }: { id: string }) => id);
+    const next = (await cloud.admin('GET', `/tenants?limit=2&marker=${first[1].id}`)).json.tenants;
+    expect([...first, ...next].map(({ id }) => id)).toEqual(all.slice(0, 4));
+    const token = await cloud.login('p1', { tenant: 'page-p1' });
+    await cloud.person('p1', { tenant: 'page-p2' });
+    const again = await cloud.login('p1', { tenant: 'page-p1' });
+    const own = (await cloud.public('GET', '/tenants', undefined, again)).json.tenants;
+    expect(own).toHaveLength(2);
+    const after = await cloud.public('GET', `/tenants?marker=${own[0].id}`, undefined, again);
+    expect(after.json.tenants).toEqual([own[1]]);
+    const foreign = await cloud.public('GET', `/tenants?marker=${people[2]!.tenantId}`, undefined, again);
+    expect(foreign.status).toBe(400);
+    expect(token).not.toBe(again);
+    for (const wrong of ['limit=x', 'limit=-1', `limit=${'9'.repeat(30)}`, 'marker=none']) {
+      expect((await cloud.admin('GET', `/tenants?${wrong}`)).status).toBe(400);
+    }
+  });
+});
+
 describe('users', () => {
   it('show their hash when made, and never again', async () => {
     const made = await cloud.admin('POST', '/users', {
@@ -282,14 +312,22 @@ describe('users', () => {
     expect(JSON.stringify((await cloud.admin('GET', '/users')).json)).not.toContain('$6$');
   });
 
-  it('keep a sha512_crypt hash they are given', async () => {
+  it('cannot hand over a hash: it is a password like any other', async () => {
     const known = (await cloud.admin('POST', '/users', { user: { name: 'fritz', password: 'pw1' } })).json
       .user.password;
-    await cloud.admin('POST', '/users', { user: { name: 'gerd', password: known } });
-    const answer = await cloud.public('POST', '/tokens', {
-      auth: { passwordCredentials: { username: 'gerd', password: 'pw1' } },
-    });
-    expect(answer.status).toBe(200);
+    const made = await cloud.admin('POST', '/users', { user: { name: 'gerd', password: known } });
+    expect(made.json.user.password).not.toBe(known);
+    const login = async (password: string) =>
+      (
+        await cloud.public('POST', '/tokens', {
+          auth: { passwordCredentials: { username: 'gerd', password } },
+        })
+      ).status;
+    expect([await login('pw1'), await login(known)]).toEqual([401, 200]);
+    const endless = `$6$rounds=999999999$abcdefgh$${'a'.repeat(86)}`;
+    const changed = await cloud.admin('PUT', `/users/${made.json.user.id}`, { user: { password: endless } });
+    expect(changed.json.user.extra.password).toMatch(/^\$6\$rounds=1000\$/);
+    expect([await login('wrong'), await login(endless)]).toEqual([401, 200]);
   });
 
   it('refuse what makes no sense', async () => {

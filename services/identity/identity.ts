@@ -4,7 +4,7 @@ import { signedTokenReader } from '@folsom/auth/signed-token';
 import { isAdminRole, type TokenInfo, type TokenValidator } from '@folsom/auth/token';
 import { type Config, findConfigFile } from '@folsom/config';
 import { Fault, type RunningService, sqlSeconds, type Timer, type World } from '@folsom/core';
-import { checkSchema, type Database } from '@folsom/db';
+import { checkWithOwnTables, type Database } from '@folsom/db';
 import type { HttpMetrics, TlsFiles } from '@folsom/http';
 import { loadPolicy, type Policy, policyFile } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
@@ -15,6 +15,7 @@ import type { Operation } from './api/operation.ts';
 import { identityOperations } from './api/operations.ts';
 import { statistics } from './api/stats.ts';
 import { type CatalogSource, catalogState, databaseCatalog, templateCatalog } from './catalog-state.ts';
+import { refuseDefaultSecret } from './default-secret.ts';
 import { fresh } from './fresh.ts';
 import { IDENTITY_LIMITS } from './limits.ts';
 import {
@@ -28,8 +29,9 @@ import {
 import { passwords } from './passwords.ts';
 import { pki } from './pki/pki.ts';
 import { listRoles } from './repositories/roles.ts';
-import { adoptTokens, flushTokens } from './repositories/tokens.ts';
+import { flushTokens } from './repositories/tokens.ts';
 import { signedLogin } from './signed-login.ts';
+import { adoptStoredTokens } from './tokens/adoption.ts';
 import { forgetRetiredKeys, openTokenKeys } from './tokens/jwt-keys.ts';
 import { revocationLog } from './tokens/revocation-log.ts';
 import type { Token } from './tokens/token.ts';
@@ -78,8 +80,9 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
   const ec2 = config.of(keystoneEc2Options);
   const format = signing.token_format as TokenFormat;
   const lifetimeMs = config.of(keystoneTokenOptions).expiration * 1000;
-  refuseUnsupported(config, world.log);
-  await checkSchema(db, 'keystone');
+  refuseUnsupported(config);
+  refuseDefaultSecret(keystone.admin_token, options.bindHost ?? keystone.bind_host, world.log);
+  await checkWithOwnTables(db, 'keystone');
 
   const revocations = revocationList(world.clock);
   const log = revocationLog({ db, bus, world, host: options.host ?? 'localhost', list: revocations });
@@ -212,16 +215,8 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
       throw error;
     }
   };
-  // Nobody waits for it: until it is done, revocations end these tokens by their time of issue.
-  const adopt = async () => {
-    for (;;) {
-      const count = await adoptTokens(db, world.clock.now(), IDENTITY_LIMITS.flushRowsMax);
-      if (count > 0) world.log.info('tokens of another keystone taken over', { count });
-      if (count < IDENTITY_LIMITS.flushRowsMax || stopping) return;
-    }
-  };
   let stopping: Promise<void> | undefined;
-  const adopting = adopt().catch(error => world.log.warn('tokens could not be taken over', { error }));
+  const adoption = adoptStoredTokens({ db, world });
   return {
     name: 'keystone',
     addresses,
@@ -238,7 +233,7 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
     stop: () => {
       stopping ??= (async () => {
         for (const timer of timers) timer.cancel();
-        await adopting;
+        await adoption.stop();
         await Promise.all(apps.map(app => app.stop()));
         await log.stop();
       })();

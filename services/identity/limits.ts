@@ -10,6 +10,11 @@ export const IDENTITY_LIMITS = {
   extraBytesMax: 60_000,
   /** Logins waiting for libcrypt; more are told to come back. */
   hashesWaitingMax: 512,
+  /** Of these, for one user or name, and how long each may wait. */
+  hashesWaitingOfOneMax: 32,
+  hashWaitMs: 15_000,
+  /** Most rounds of a stored hash; or as many as are configured for new ones. */
+  hashRoundsMax: 1_000_000,
   /** How long a verified pair of user and password is recognised without hashing again. */
   verifiedPairMs: 5 * 60_000,
   verifiedPairsMax: 20_000,

@@ -1,11 +1,5 @@
 import type { Config } from '@folsom/config';
-import type { Logger } from '@folsom/core';
-import {
-  keystoneCatalogOptions,
-  keystoneIdentityOptions,
-  keystoneOptions,
-  keystoneSslOptions,
-} from './options.ts';
+import { keystoneCatalogOptions, keystoneIdentityOptions, keystoneSslOptions } from './options.ts';
 
 /** Back ends that kept their data where ours is, or nowhere: a configuration that names them means the database. */
 const DATABASE_DRIVER = /\.(sql|kvs)\.\w+$/;
@@ -14,9 +8,9 @@ export const isTemplated = (driver: string): boolean => driver.endsWith('.Templa
 
 /**
  * Throws one sentence for what a keystone.conf asks for and this service does not have: going on without it would let
- * people in, or keep them out, in a way nobody configured. Warns of what is dangerous.
+ * people in, or keep them out, in a way nobody configured.
  */
-export function refuseUnsupported(config: Config, log: Logger): void {
+export function refuseUnsupported(config: Config): void {
   const identity = config.of(keystoneIdentityOptions).driver;
   if (!DATABASE_DRIVER.test(identity)) {
     throw new Error(`keystone: [identity] driver ${identity} is not supported: only the database is`);
@@ -33,8 +27,5 @@ export function refuseUnsupported(config: Config, log: Logger): void {
     throw new Error(
       'keystone: [ssl] cert_required needs ca_certs: nobody else says whose clients are let in',
     );
-  }
-  if (config.of(keystoneOptions).admin_token === 'ADMIN') {
-    log.warn('admin_token is the published default: whoever reaches the admin port is an administrator');
   }
 }

@@ -44,10 +44,22 @@ export const keystoneSchema: Schema = {
         indexes: { folsom_revocation_revoked_at: ['revoked_at'], folsom_revocation_expires: ['expires'] },
       },
     ),
+    // How far work over a whole table has come, and which process does it. Times in milliseconds.
+    table(
+      'folsom_progress',
+      {
+        name: required(varchar(64)),
+        holder: required(varchar(64)),
+        held_until: required(bigint),
+        marker: required(varchar(255)),
+        finished_at: bigint,
+      },
+      { primaryKey: ['name'] },
+    ),
   ],
   fill: { folsom_token_owner: recordTokenOwners },
   extraIndexes: {
-    token: { folsom_token_expires: ['expires'] },
+    token: { folsom_token_expires: ['expires'], folsom_token_valid: ['valid', 'expires'] },
     metadata: { folsom_metadata_tenant_id: ['tenant_id'] },
     ec2_credential: {
       folsom_ec2_credential_user_id: ['user_id'],

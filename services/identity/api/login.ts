@@ -59,7 +59,8 @@ async function loginByPassword(deps: Deps, auth: Auth): Promise<TokenFacts> {
     tenantId,
   });
   // Whether the name exists shows neither in the answer nor in its time, and nothing about tenants is told before.
-  if (!(await deps.passwords.verify(user, password)) || user === null) throw badPassword();
+  const who = username ? `name ${username}` : `id ${userId ?? ''}`;
+  if (!(await deps.passwords.verify(who, user, password)) || user === null) throw badPassword();
 
   if (tenantName || tenantId !== undefined) {
     if (!tenant && tenantName) throw fault('Unauthorized');

@@ -29,7 +29,7 @@ export function ownPasswordOperations(deps: Dependencies): Operation[] {
         const original = textField(given, 'original_password', IDENTITY_LIMITS.passwordCharsMax);
         if (token.user.id !== id || original === undefined) throw fault('Forbidden');
         const user = await findUser(db.knex, id);
-        const right = original !== '' && (await passwords.verify(user, original));
+        const right = original !== '' && (await passwords.verify(`id ${id}`, user, original));
         if (!right || user === null || !isEnabled(user.extra)) throw fault('Unauthorized');
         const password = textField(given, 'password', IDENTITY_LIMITS.passwordCharsMax);
         if (!password) throw missing('password', 'user');

@@ -1,14 +1,16 @@
 import { isEnabled } from '../enabled.ts';
 import { invalid, missing } from '../faults.ts';
 import { findGrant } from '../repositories/grants.ts';
+import type { Page } from '../repositories/named-rows.ts';
 import { rolesByIds } from '../repositories/roles.ts';
 import { splitExtra } from '../repositories/stored-json.ts';
 import {
   createTenant,
   deleteTenant,
   getTenant,
-  listTenants,
+  isTenantOfUser,
   listTenantsOfUser,
+  pageOfTenants,
   type Tenant,
   tenantView,
   updateTenant,
@@ -45,7 +47,10 @@ export function tenantOperations(deps: Dependencies): Operation[] {
       handle: async asked => {
         const token = await authorize.bearer(asked);
         await getUser(db.knex, token.user.id);
-        return page(await listTenantsOfUser(db.knex, token.user.id), asked.query);
+        const page = pageOf(asked.query);
+        if (page.marker !== undefined && !(await isTenantOfUser(db.knex, page.marker, token.user.id)))
+          throw noMarker();
+        return pageView(await listTenantsOfUser(db.knex, token.user.id, page));
       },
     },
     {
@@ -53,7 +58,11 @@ export function tenantOperations(deps: Dependencies): Operation[] {
       method: 'GET',
       path: '/tenants',
       ...admin,
-      handle: async asked => page(await listTenants(db.knex), asked.query),
+      handle: async asked => {
+        const tenants = await pageOfTenants(db, pageOf(asked.query));
+        if (tenants === null) throw noMarker();
+        return pageView(tenants);
+      },
     },
     {
       name: 'get_tenant',
@@ -141,21 +150,18 @@ export function tenantOperations(deps: Dependencies): Operation[] {
   ];
 }
 
-/** A page of tenants after `marker`, at most `limit` of them; `enabled` is shown even where nobody ever set it. */
-function page(tenants: readonly Tenant[], query: Asked['query']): Record<string, unknown> {
-  let first = 0;
-  if (query.marker !== undefined) {
-    const at = tenants.findIndex(tenant => tenant.id === query.marker);
-    if (at < 0) throw invalid('Marker could not be found');
-    first = at + 1;
-  }
-  let last: number | undefined;
-  if (query.limit !== undefined) {
-    if (!/^\s*\+?\d+\s*$/.test(query.limit)) throw invalid('Invalid limit value');
-    last = first + Number(query.limit);
-  }
-  return {
-    tenants: tenants.slice(first, last).map(tenant => ({ enabled: true, ...tenantView(tenant) })),
-    tenants_links: [],
-  };
+const noMarker = () => invalid('Marker could not be found');
+
+/** Tenants after `marker`, at most `limit` of them. */
+function pageOf({ marker, limit }: Asked['query']): Page {
+  if (limit === undefined) return { marker };
+  const count = Number(limit);
+  if (!/^\s*\+?\d+\s*$/.test(limit) || !Number.isSafeInteger(count)) throw invalid('Invalid limit value');
+  return { marker, limit: count };
 }
+
+/** `enabled` is shown even where nobody ever set it. */
+const pageView = (tenants: readonly Tenant[]): Record<string, unknown> => ({
+  tenants: tenants.map(tenant => ({ enabled: true, ...tenantView(tenant) })),
+  tenants_links: [],
+});

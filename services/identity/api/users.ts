@@ -18,8 +18,9 @@ import { cleanName, normalizeFields, requireName } from './names.ts';
 import { ADMIN, type Asked, type Operation, objectOf } from './operation.ts';
 
 /** A password as it is stored; null stays null (nobody can log in). */
-export async function hashedPassword(
+async function hashedPassword(
   deps: Pick<Dependencies, 'passwords'>,
+  who: string,
   password: unknown,
 ): Promise<string | null> {
   if (password === null || password === undefined) return null;
@@ -28,7 +29,7 @@ export async function hashedPassword(
     throw fault('ValidationSizeError', { attribute: 'password', size: IDENTITY_LIMITS.passwordCharsMax });
   }
   if (password.includes('\0')) throw invalid('Password must not contain a zero character.');
-  return deps.passwords.hash(password);
+  return deps.passwords.hash(who, password);
 }
 
 /**
@@ -48,7 +49,7 @@ export async function changeUser(
   if ('password' in changes) {
     // Whoever asks for a user that is not there pays for no hash.
     await getUser(db.knex, id);
-    changes.password = await hashedPassword(deps, changes.password);
+    changes.password = await hashedPassword(deps, `id ${id}`, changes.password);
   }
   const { user, revoked } = await db.transaction(async trx => {
     if (options.joinTenant !== undefined) {
@@ -124,7 +125,7 @@ export function userOperations(deps: Dependencies): Operation[] {
         if (tenantId !== null) await getTenant(db.knex, tenantId);
         const name = cleanName('User name', given.name);
         const extra = splitExtra(given, ['name']);
-        if ('password' in extra) extra.password = await hashedPassword(deps, extra.password);
+        if ('password' in extra) extra.password = await hashedPassword(deps, `name ${name}`, extra.password);
         const user: User = { id: newId(world), name, extra };
         await db.transaction(async trx => {
           await createUser(trx, user);

@@ -83,7 +83,7 @@ it('import_nova_auth takes over people, roles and EC2 pairs', async () => {
   const { user, tenant, grant } = await findLogin(db.knex, { userName: 'anna', tenantName: 'proj' });
   expect(grant).toMatchObject({ member: true });
   expect(grant.roleIds).toHaveLength(1);
-  expect(await passwords({ world, rounds: 1000 }).verify(user, 'pw')).toBe(true);
+  expect(await passwords({ world, rounds: 1000 }).verify('u', user, 'pw')).toBe(true);
   // Longer than the column: its user knows the whole of it all the same.
   const pair = await findCredential(db.knex, `${tenant!.id}:${ACCESS_KEY}`);
   expect(pair).toMatchObject({ secret: 'sk', user_id: user!.id, tenant_id: tenant!.id });
@@ -122,7 +122,7 @@ it('import_legacy and export_legacy_catalog read a Diablo database', async () =>
   const { user } = await findLogin(db.knex, { userName: 'anna' });
   expect(user?.extra).toMatchObject({ enabled: false, tenant_id: 't-uid' });
   expect(user?.extra.password).toMatch(/^\$6\$rounds=1000\$/);
-  expect(await passwords({ world, rounds: 1000 }).verify(user, 'as typed')).toBe(true);
+  expect(await passwords({ world, rounds: 1000 }).verify('u', user, 'as typed')).toBe(true);
   expect((await findLogin(db.knex, { userName: 'nobody' })).user?.extra.password).toBeNull();
   expect((await findLogin(db.knex, { userName: 'hashed' })).user?.extra.password).toBe(HASH);
   await runCommand('export_legacy_catalog', [path]);

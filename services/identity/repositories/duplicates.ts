@@ -10,10 +10,13 @@ export async function refuseDuplicates<T>(
     return await write();
   } catch (error) {
     if (!isDuplicate(error)) throw error;
-    const column = /\.id\b|'PRIMARY'/.test((error as Error).message) ? 'id' : 'name';
-    throw fault('Conflict', {
-      type,
-      details: `(IntegrityError) UNIQUE constraint failed: ${type}.${column}`,
-    });
+    throw fault('Conflict', { type, details: `(IntegrityError) ${driverText(type, error as Error)}` });
   }
+}
+
+/** As the Python drivers put it, each in its own words. */
+function driverText(type: string, error: Error): string {
+  const { errno, sqlMessage } = error as { errno?: number; sqlMessage?: string };
+  if (errno === 1062) return `(1062, ${JSON.stringify(sqlMessage ?? '')})`;
+  return `UNIQUE constraint failed: ${type}.${/\.id\b/.test(error.message) ? 'id' : 'name'}`;
 }

@@ -1,5 +1,5 @@
 import type { Fault } from '@folsom/core';
-import type { Knex } from '@folsom/db';
+import type { Database, Knex } from '@folsom/db';
 import { refuseDuplicates } from './duplicates.ts';
 import { type Extra, readExtra, splitExtra, writeExtra } from './stored-json.ts';
 
@@ -14,6 +14,12 @@ interface Row {
   id: string;
   name: string;
   extra: string | null;
+}
+
+/** A part of a list: what comes after `marker`, at most `limit`. */
+export interface Page {
+  marker?: string | undefined;
+  limit?: number | undefined;
 }
 
 const fromRow = (row: Row): Named => ({ id: row.id, name: row.name, extra: readExtra(row.extra) });
@@ -33,15 +39,35 @@ export function namedRows(table: 'tenant' | 'user', missing: (id: string) => Fau
       return found;
     },
     list: async (knex: Knex): Promise<Named[]> => (await knex<Row>(table).select()).map(fromRow),
+    /** A page in the order of {@link list}; null when there is no such marker. */
+    page: async ({ knex, kind }: Database, page: Page): Promise<Named[] | null> => {
+      // How a table without an order is read: as it was filled, or by its key.
+      const order = kind === 'sqlite' ? 'rowid' : 'id';
+      const query = knex<Row>(table).select('id', 'name', 'extra').orderBy(order);
+      if (page.marker !== undefined) {
+        const at = await knex(table).where({ id: page.marker }).first({ position: order });
+        if (at === undefined) return null;
+        query.where(order, '>', at.position);
+      }
+      if (page.limit !== undefined) query.limit(page.limit);
+      return (await query).map(fromRow);
+    },
     /** The tenants a user is a member of, or the users of a tenant, in the order of their ids. */
-    listMembers: async (knex: Knex, id: string): Promise<Named[]> => {
-      const rows: Row[] = await knex('user_tenant_membership as m')
+    listMembers: async (knex: Knex, id: string, page: Page = {}): Promise<Named[]> => {
+      const query = knex('user_tenant_membership as m')
         .join(table, `${table}.id`, `m.${table}_id`)
         .where(`m.${other}_id`, id)
         .orderBy(`m.${table}_id`)
         .select(`${table}.id`, `${table}.name`, `${table}.extra`);
+      if (page.marker !== undefined) query.where(`m.${table}_id`, '>', page.marker);
+      if (page.limit !== undefined) query.limit(page.limit);
+      const rows: Row[] = await query;
       return rows.map(fromRow);
     },
+    isMember: async (knex: Knex, ownId: string, otherId: string): Promise<boolean> =>
+      (await knex('user_tenant_membership')
+        .where({ [`${table}_id`]: ownId, [`${other}_id`]: otherId })
+        .first(`${table}_id`)) !== undefined,
     create: async (knex: Knex, { id, name, extra }: Named): Promise<void> => {
       await refuseDuplicates(table, () => knex(table).insert({ id, name, extra: writeExtra(extra) }));
     },

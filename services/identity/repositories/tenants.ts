@@ -7,7 +7,8 @@ const tenants = namedRows('tenant', id => fault('TenantNotFound', { tenant_id: i
 
 export const findTenant = tenants.find;
 export const getTenant = tenants.get;
-export const listTenants = tenants.list;
+export const pageOfTenants = tenants.page;
+export const isTenantOfUser = tenants.isMember;
 export const listTenantsOfUser = tenants.listMembers;
 export const createTenant = tenants.create;
 export const updateTenant = tenants.update;

@@ -52,7 +52,7 @@ export async function storedState(knex: Knex, key: string): Promise<'none' | 'va
 }
 
 /** Rows written in one transaction at most: stays below SQLite's number of variables. */
-const ROWS_PER_INSERT = 200;
+export const ROWS_PER_INSERT = 200;
 
 /** Writes tokens; those that come while a transaction runs go together into the next one. */
 export function tokenWriter(db: Database): (token: StoredToken, id: string) => Promise<void> {
@@ -147,14 +147,12 @@ export async function listRevokedTokens(
   knex: Knex,
   now: number,
 ): Promise<{ id: string; expiresAt: number }[]> {
-  const rows: Row[] = await knex<Row>('token')
+  // By the column alone: the JSON beside it is as large as the token, and the list shows whole seconds.
+  const rows: Pick<Row, 'id' | 'expires'>[] = await knex<Row>('token')
     .where('valid', 0)
     .andWhere('expires', '>', toSqlTime(now))
-    .select('id', 'expires', 'extra');
-  return rows.map(row => ({
-    id: row.id,
-    expiresAt: fromRow(row)?.expiresAt ?? fromSqlTime(row.expires) ?? now,
-  }));
+    .select('id', 'expires');
+  return rows.map(row => ({ id: row.id, expiresAt: fromSqlTime(row.expires) ?? now }));
 }
 
 /** Deletes up to `rowsMax` tokens that expired before a moment, and what belongs to them. Returns how many. */
@@ -173,27 +171,16 @@ export async function flushTokens(db: Database, before: number, rowsMax: number)
   });
 }
 
-/**
- * Notes the holders of living tokens that the original wrote, so that revoking finds them; up to `rowsMax` at a time.
- * Returns how many there were.
- */
-export async function adoptTokens(db: Database, now: number, rowsMax: number): Promise<number> {
-  const rows: Pick<Row, 'id' | 'expires' | 'extra'>[] = await db
-    .knex('token as t')
-    .leftJoin('folsom_token_owner as o', 'o.token_id', 't.id')
-    .whereNull('o.token_id')
-    .andWhere('t.valid', 1)
-    .andWhere('t.expires', '>', toSqlTime(now))
-    .limit(rowsMax)
-    .select('t.id', 't.expires', 't.extra');
-  const owners = rows.map(row => {
-    const token = fromRow(row);
-    // One that nobody can read belongs to nobody; it must not be looked at again and again.
-    return token ? ownerOf(token) : { token_id: row.id, user_id: '', tenant_id: null, expires: row.expires };
-  });
-  for (let at = 0; at < owners.length; at += ROWS_PER_INSERT) {
-    const part = owners.slice(at, at + ROWS_PER_INSERT);
-    await db.knex('folsom_token_owner').insert(part).onConflict('token_id').ignore();
+/** Who holds a token that another keystone wrote. One that nobody can read belongs to nobody. */
+export function holderOf(row: Pick<Row, 'id' | 'expires' | 'extra'>): Record<string, string | null> {
+  const token = readable(row);
+  return token ? ownerOf(token) : { token_id: row.id, user_id: '', tenant_id: null, expires: row.expires };
+}
+
+function readable(row: Pick<Row, 'id' | 'expires' | 'extra'>): StoredToken | null {
+  try {
+    return fromRow(row);
+  } catch {
+    return null;
   }
-  return rows.length;
 }

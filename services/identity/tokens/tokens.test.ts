@@ -276,8 +276,9 @@ describe('revocations', () => {
       .knex('token')
       .where({ id: token })
       .update({ extra: JSON.stringify(extra) });
-    await first.db.knex('folsom_token_owner').delete();
-    await first.db.knex('folsom_revocation').delete();
+    for (const own of ['token_owner', 'revocation', 'progress']) {
+      await first.db.knex.schema.dropTable(`folsom_${own}`);
+    }
     await first.stop();
     const second = await startTestIdentity({ connection });
     try {
