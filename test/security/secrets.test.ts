@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { connect } from 'node:net';
 import { freePorts, tempDir } from '@folsom/testing';
 import { eventually } from '@folsom/testing/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -248,6 +249,58 @@ describe('a cloud used with marked secrets', () => {
     await eventually(() => state(id)).toBeUndefined();
   });
 
+  it('is asked with secrets in every place of a request, on every port', async () => {
+    const spellings = [
+      (secret: string) => `/v2.0/tokens/${secret}`,
+      (secret: string) => `/v2.0/tokens/${secret}/x`,
+      (secret: string) => `/v2.0/tokens/x/${secret}`,
+      (secret: string) => `/v2%2e0/tokens/${secret}`,
+      (secret: string) => `/v3/auth/tokens/${secret}`,
+      (secret: string) => `/v2.0/Tokens/${secret}`,
+      (secret: string) => `/v2.0//tokens//${secret}/`,
+      (secret: string) => `/v2.0/tokens%2F${secret}`,
+      (secret: string) => `/v2.0/tokens/${secret}/%ff`,
+      (secret: string) => `http://h/v2.0/tokens/${secret}`,
+      (secret: string) => `http://u:${secret}@h/v2.0/tenants`,
+      (secret: string) => `/v2.0/tenants?tokenid=${secret}`,
+      (secret: string) => `/v1/AUTH_x/c/o?token=${secret}`,
+      (secret: string) => `/v1/images?%74oken=${secret}`,
+      (secret: string) => `/v1/AUTH_x/c/o?temp_url_sig=${secret}&temp_url_expires=1`,
+      (secret: string) => `/v2/${tenant}/servers?X-Auth-Token=${secret}`,
+      (secret: string) => `/services/Cloud?Signature=${secret}&AWSAccessKeyId=a`,
+    ];
+    const headers = [
+      'X-Auth-Token',
+      'X-Auth-Key',
+      'X-Storage-Token',
+      'X-Service-Token',
+      'X-Subject-Token',
+      'Authorization',
+      'Cookie',
+      'X-Account-Meta-Temp-URL-Key',
+      'X-Container-Sync-Key',
+    ];
+    const { identity: open, identityAdmin, image, registry, compute: nova } = cloud.ports;
+    for (const port of [open, identityAdmin, image, registry, nova]) {
+      for (const spelling of spellings) {
+        for (const sent of ['ADMIN', token]) {
+          await raw(port, `GET ${spelling(mark())} HTTP/1.1\r\nHost: h\r\nX-Auth-Token: ${sent}\r\n`);
+        }
+      }
+      for (const header of headers) {
+        await raw(port, `GET /v2.0/tenants HTTP/1.1\r\nHost: h\r\n${header}: ${mark()}\r\n`);
+      }
+      // No requests at all.
+      await raw(port, `GET /v2.0/tokens/${mark()} with blanks HTTP/1.1\r\nX-Auth-Token: ${mark()}\r\n`);
+      await raw(port, `${mark()}\r\nX-Auth-Token: ${mark()}\r\n`);
+      await raw(port, `GET / HTTP/1.1\r\nHost: h\r\nX-Auth-Token : ${mark()}\r\nX: \u0001\r\n`);
+      for (const body of [`{"auth": {"password": "${mark()}"`, `<a password="${mark()}"`]) {
+        const head = `POST /v2.0/tokens HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n`;
+        await raw(port, `${head}Content-Type: application/json\r\n`, body);
+      }
+    }
+  });
+
   it('has written none of them: not in its log', () => {
     expect(lines.length).toBeGreaterThan(100);
     const found = [...secrets].filter(secret => lines.some(line => line.includes(secret)));
@@ -274,6 +327,18 @@ describe('a cloud used with marked secrets', () => {
     }
   });
 });
+
+/** Sends bytes as they stand and waits for the end of the connection. */
+const raw = (port: number, head: string, body = '') =>
+  new Promise<void>((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(`${head}Connection: close\r\n\r\n${body}`));
+    socket.setTimeout(10_000, () => socket.destroy(new Error(`no answer: ${head}`)));
+    socket.on('data', () => {});
+    socket.on('close', () => resolve());
+    socket.on('error', error =>
+      (error as NodeJS.ErrnoException).code === 'ECONNRESET' ? resolve() : reject(error),
+    );
+  });
 
 /** The line of a refusal begins with what was asked: only what follows is the answer. */
 const leaks = (text: string, secret: string): boolean => text.slice(text.indexOf(': ') + 2).includes(secret);
