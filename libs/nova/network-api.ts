@@ -57,6 +57,8 @@ export function networkApi({ bus, db, clock }: { bus: Bus; db: Database; clock: 
         project_id: instance.project_id,
         host: instance.host,
       });
+      // What is free again is shown no longer; a network that is asked for later fills it anew.
+      await remember(instance.uuid, []);
     },
 
     async instanceNetworkInfo(context: RequestContext, instance: NetworkedInstance): Promise<NetworkInfo> {

@@ -3,21 +3,38 @@ import type { Database } from '@folsom/db';
 import type { Bus } from '@folsom/rpc';
 import { computeContract } from './rpc/compute.ts';
 
-/**
- * Tells the hosts concerned that an instance's addresses changed: those with guests in a group that has a rule for
- * one of the instance's groups. One query, and one message a host and group however many guests there are.
- */
+/** Tells the hosts concerned that an instance's addresses changed. */
 export async function refreshMembersOfInstance(
   seam: { db: Database; bus: Bus },
   context: RequestContext,
   instanceUuid: string,
 ): Promise<void> {
+  const groups = (await seam.db
+    .knex('security_group_instance_association')
+    .where({ instance_uuid: instanceUuid })
+    .distinct('security_group_id as id')) as { id: number }[];
+  await refreshMembersOfGroups(
+    seam,
+    context,
+    groups.map(group => group.id),
+  );
+}
+
+/**
+ * Tells the hosts concerned that the members of these groups changed: those with guests in a group that has a rule for
+ * one of them. One query, and one message a host and group however many guests there are.
+ */
+export async function refreshMembersOfGroups(
+  seam: { db: Database; bus: Bus },
+  context: RequestContext,
+  groupIds: readonly number[],
+): Promise<void> {
+  if (groupIds.length === 0) return;
   const rows = await seam.db
-    .knex('security_group_instance_association as mine')
-    .join('security_group_rules as rule', 'rule.group_id', 'mine.security_group_id')
+    .knex('security_group_rules as rule')
     .join('security_group_instance_association as theirs', 'theirs.security_group_id', 'rule.parent_group_id')
     .join('instances as guest', 'guest.uuid', 'theirs.instance_uuid')
-    .where('mine.instance_uuid', instanceUuid)
+    .whereIn('rule.group_id', [...groupIds])
     .where({ 'rule.deleted': 0, 'theirs.deleted': 0, 'guest.deleted': 0 })
     .whereNotNull('guest.host')
     .distinct('guest.host as host', 'rule.parent_group_id as group');

@@ -122,6 +122,8 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     await reclaimSoftDeleted(seam, now);
     if (runs % SYNC_EVERY === 0) await syncPowerStates(seam, now);
     await driver.repairCards().catch(error => log.warn('cannot look after cards', { error }));
+    // A message that was lost must leave nothing open for longer than this.
+    await driver.refreshFirewall(null).catch(error => log.warn('cannot renew security groups', { error }));
     await repeatDeletions(seam, now, ABANDONED_MS);
     await takeUpAbandoned(seam, now, LOST_MESSAGE_MS);
     await confirmOldResizes(seam);

@@ -139,10 +139,9 @@ export function computeHandlers(
     detach_volume: notImplemented,
     remove_volume_connection: notImplemented,
 
-    refresh_security_group_rules: async (_context, args) =>
-      firewall(await guestsOfGroup(seam, args.security_group_id)),
-    refresh_security_group_members: async (_context, args) =>
-      firewall(await guestsOfGroup(seam, args.security_group_id)),
+    // All guests of the host: one that has just left the group is no longer among its members.
+    refresh_security_group_rules: () => firewall(null),
+    refresh_security_group_members: () => firewall(null),
     refresh_instance_security_rules: async (_context, args) => firewall([args.instance.uuid]),
     refresh_provider_fw_rules: async () => firewall(null),
 
@@ -155,15 +154,4 @@ export function computeHandlers(
     remove_aggregate_host: async () => {},
     publish_service_capabilities: () => publishCapabilities(),
   };
-}
-
-/** Instances of this host in a security group. */
-async function guestsOfGroup(seam: ComputeSeam, groupId: number): Promise<string[]> {
-  const rows = (await seam.db
-    .knex('security_group_instance_association as link')
-    .join('instances', 'instances.uuid', 'link.instance_uuid')
-    .where({ 'link.security_group_id': groupId, 'link.deleted': 0, 'instances.deleted': 0 })
-    .where('instances.host', seam.host)
-    .distinct('instances.uuid as uuid')) as { uuid: string }[];
-  return rows.map(row => row.uuid);
 }

@@ -144,6 +144,7 @@ describe.skipIf(!root)('floating addresses on a host', () => {
       dnsmasqConfigFile: '',
       dnsServer: null,
       dhcpScript: '/bin/true',
+      dhcpScriptConfig: '',
       leases: null,
       associated: async () => [],
     });

@@ -77,6 +77,8 @@ export interface LinuxNetworkOptions {
   dnsmasqConfigFile: string;
   dnsServer: string | null;
   dhcpScript: string;
+  /** Configuration file of the script (FLAGFILE in its environment). */
+  dhcpScriptConfig: string;
   leases: LeaseSpool | null;
   /** Addresses of a network with the cards they belong to. */
   associated: (network: NetworkRow) => Promise<AssociatedFixedIp[]>;
@@ -115,7 +117,8 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       leasesMax: network.cidr === null ? 256 : parseCidr(network.cidr).size,
       domain: options.dhcpDomain,
       script: options.dhcpScript,
-      env: { NETWORK_ID: String(network.id) },
+      // Or the configured lease script would look for nova.conf at its usual place.
+      env: { FLAGFILE: options.dhcpScriptConfig, NETWORK_ID: String(network.id) },
       configFile: options.dnsmasqConfigFile,
       server: options.dnsServer,
       asRoot,

@@ -181,6 +181,7 @@ async function hostOf(
     dnsmasqConfigFile: settings.dnsmasq_config_file,
     dnsServer: settings.dns_server,
     dhcpScript: (await configuredScript(settings.dhcpbridge)) ?? leases?.script ?? '/bin/true',
+    dhcpScriptConfig: settings.dhcpbridge_flagfile[0] ?? '',
     leases,
     associated: associatedOf(db, settings.host),
   });

@@ -84,6 +84,16 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
     await act('pause_instance', 'pausing', 'paused');
     expect(await host.virsh('domstate', 'instance-00000001')).toBe('paused');
     await act('unpause_instance', 'unpausing', 'active');
+    // A group that the guest leaves is closed at once.
+    await host.db.knex('security_group_instance_association').update({ deleted: 1 });
+    await host.rpc('compute', 'refresh_security_group_rules', { security_group_id: 1 });
+    await eventually(rules, text => !text.includes('--dport 22 -j ACCEPT'));
+    await host.db.knex('security_group_instance_association').update({ deleted: 0 });
+    await host.rpc('compute', 'refresh_security_group_rules', { security_group_id: 1 });
+    await eventually(rules, text => text.includes('--dport 22 -j ACCEPT'));
+    // A guest that was asked to shut itself down is started only when it is off.
+    await act('reboot_instance', 'rebooting', 'active', { reboot_type: 'SOFT' });
+    expect(await host.virsh('domstate', 'instance-00000001')).toBe('running');
     await act('suspend_instance', 'suspending', 'suspended');
     await act('resume_instance', 'resuming', 'active');
     await eventually(
@@ -215,7 +225,8 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
   it('is resized in place and back', async () => {
     await host.kill();
     await host.start({ extra: { allow_resize_to_same_host: true } });
-    const uuid = await host.boot('ami');
+    // A small raw disk moves along, too.
+    const uuid = await host.boot('ami', { config_drive: 'True' });
     await host.state(uuid, active);
     const name = await host.nameOf(uuid);
     const flavor = await flavorById(

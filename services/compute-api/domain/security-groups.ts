@@ -3,6 +3,7 @@ import { novaFault } from '@folsom/nova/faults';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
 import { powerState } from '@folsom/nova/instance-state';
 import { withLock, withQuota } from '@folsom/nova/quota-lock';
+import { refreshMembersOfGroups } from '@folsom/nova/security-group-members';
 import {
   associateGroup,
   createRule,
@@ -190,11 +191,10 @@ function mustRun(instance: InstanceRecord): void {
   }
 }
 
+/** An instance joined or left a group: its own host, and those of guests that let the group's members in. */
 async function refreshOn(deps: Deps, context: RequestContext, groupId: number, host: string | null) {
-  if (host === null) return;
-  await deps.compute.refresh_security_group_rules(
-    elevated(context),
-    { security_group_id: groupId },
-    { host },
-  );
+  const admin = elevated(context);
+  if (host !== null)
+    await deps.compute.refresh_security_group_rules(admin, { security_group_id: groupId }, { host });
+  await refreshMembersOfGroups(deps, admin, [groupId]);
 }

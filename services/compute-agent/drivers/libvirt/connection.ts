@@ -2,16 +2,30 @@ import { Worker } from 'node:worker_threads';
 import type { Clock, Logger, Timer } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { computeFault } from '../../faults.ts';
+import { QUESTIONS } from './questions.ts';
 
-/** libvirt's error codes that decide something here. */
-export const LIBVIRT = { operationInvalid: 55, noDomain: 42, noConnection: 38, rpc: 39 } as const;
+/** libvirt's error code for a domain it does not know. */
+const NO_DOMAIN = 42;
+
+/** Why a call failed, as the thread that made it knows. */
+interface Failure {
+  message: string;
+  code: number;
+  /** The connection is gone; with `unsent` the call was never made. */
+  lost?: boolean;
+  unsent?: boolean;
+}
 
 export class LibvirtError extends Error {
   override name = 'libvirtError';
   readonly code: number;
-  constructor(message: string, code: number) {
+  readonly lost: boolean;
+  readonly unsent: boolean;
+  constructor({ message, code, lost = false, unsent = false }: Failure) {
     super(message);
     this.code = code;
+    this.lost = lost;
+    this.unsent = unsent;
   }
 }
 
@@ -37,7 +51,10 @@ export interface DomainInfo {
   cpuTime: number;
 }
 
-/** Calls into libvirt. A lost libvirtd is `HypervisorUnavailable`; the next call connects anew. */
+/**
+ * Calls into libvirt. A libvirtd that was restarted meanwhile is connected to anew; for one that is away calls wait as
+ * long as a restart takes and are the Fault `HypervisorUnavailable` then.
+ */
 export interface LibvirtConnection {
   version(): Promise<number>;
   hostname(): Promise<string>;
@@ -82,6 +99,7 @@ interface Pending {
   timer: Timer;
 }
 interface Thread {
+  purpose: keyof typeof THREADS;
   worker: Worker;
   pending: Map<number, Pending>;
 }
@@ -91,6 +109,13 @@ const CALL_MS = 180_000;
 /** Disks and memory of a large guest over a slow network. */
 const MIGRATION_MS = 4 * 3_600_000;
 
+/** How long calls wait for a libvirtd that went away: its keeper starts it again within seconds. */
+const AWAY_MS = 30_000;
+const AWAY_POLL_MS = 500;
+
+/** Threads at most; each is started when the others are busy. Questions never wait behind guests that are being started. */
+const THREADS = { questions: 2, changes: 3 };
+
 /** A thread holds one answer at a time, and little of that. */
 const HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 };
 
@@ -99,39 +124,38 @@ export interface ConnectionOptions {
   host: string;
   clock: Clock;
   log: Logger;
-  /** Threads at most; each is started when the others are busy. */
-  threads?: number;
 }
 
 export function libvirtConnection(options: ConnectionOptions): LibvirtConnection {
   const { uri, host, clock, log } = options;
-  const limit = options.threads ?? 3;
   const threads: Thread[] = [];
   let serial = 0;
   let closed = false;
+  /** Since when nobody answers. */
+  let away: number | undefined;
 
-  const start = (): Thread => {
+  const start = (purpose: Thread['purpose']): Thread => {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
       workerData: { uri },
       resourceLimits: HEAP,
     });
-    const thread: Thread = { worker, pending: new Map() };
+    const thread: Thread = { purpose, worker, pending: new Map() };
     worker.unref();
-    worker.on('message', ([id, error, result]: [number, { message: string; code: number } | null, never]) => {
+    worker.on('message', ([id, error, result]: [number, Failure | null, never]) => {
       const pending = thread.pending.get(id);
       if (pending === undefined) return;
       thread.pending.delete(id);
       pending.timer.cancel();
       if (thread.pending.size === 0) worker.unref();
       if (error === null) pending.resolve(result);
-      else pending.reject(new LibvirtError(error.message, error.code));
+      else pending.reject(new LibvirtError(error));
     });
     const gone = (error: Error) => {
       const at = threads.indexOf(thread);
       if (at >= 0) threads.splice(at, 1);
       for (const pending of thread.pending.values()) {
         pending.timer.cancel();
-        pending.reject(new LibvirtError(error.message, LIBVIRT.noConnection));
+        pending.reject(new LibvirtError({ message: error.message, code: -1, lost: true }));
       }
       thread.pending.clear();
     };
@@ -144,42 +168,60 @@ export function libvirtConnection(options: ConnectionOptions): LibvirtConnection
     return thread;
   };
 
-  const pick = (): Thread => {
-    const idle = threads.find(thread => thread.pending.size === 0);
+  const pick = (purpose: Thread['purpose']): Thread => {
+    const mine = threads.filter(thread => thread.purpose === purpose);
+    const idle = mine.find(thread => thread.pending.size === 0);
     if (idle !== undefined) return idle;
-    if (threads.length < limit) return start();
-    return threads.reduce((best, thread) => (thread.pending.size < best.pending.size ? thread : best));
+    if (mine.length < THREADS[purpose]) return start(purpose);
+    return mine.reduce((best, thread) => (thread.pending.size < best.pending.size ? thread : best));
   };
 
+  const send = <T>(limitMs: number, operation: string, values: unknown[]): Promise<T> => {
+    const thread = pick(QUESTIONS.has(operation) ? 'questions' : 'changes');
+    return new Promise<T>((resolve, reject) => {
+      const id = ++serial;
+      // A call that hangs cannot be ended; its whole thread is given up.
+      const timer = clock.after(limitMs, () => {
+        log.error('a call to libvirt hangs', { operation });
+        void thread.worker.terminate();
+      });
+      thread.pending.set(id, { resolve, reject, timer });
+      thread.worker.ref();
+      thread.worker.postMessage([id, operation, values]);
+    });
+  };
+
+  const callFor = async <T>(limitMs: number, operation: string, values: unknown[]): Promise<T> => {
+    for (;;) {
+      if (closed) throw computeFault('HypervisorUnavailable', { host });
+      try {
+        const answer = await send<T>(limitMs, operation, values);
+        if (away !== undefined) log.info('libvirt answers again');
+        away = undefined;
+        return answer;
+      } catch (error) {
+        if (!(await comesBack(error))) throw translated(error, operation, values[0]);
+      }
+    }
+  };
   const call = <T>(operation: string, ...values: unknown[]): Promise<T> =>
     callFor(CALL_MS, operation, values);
 
-  const callFor = async <T>(limitMs: number, operation: string, values: unknown[]): Promise<T> => {
-    if (closed) throw computeFault('HypervisorUnavailable', { host });
-    const thread = pick();
-    try {
-      return await new Promise<T>((resolve, reject) => {
-        const id = ++serial;
-        // A call that hangs cannot be ended; its whole thread is given up.
-        const timer = clock.after(limitMs, () => {
-          log.error('a call to libvirt hangs', { operation });
-          void thread.worker.terminate();
-        });
-        thread.pending.set(id, { resolve, reject, timer });
-        thread.worker.ref();
-        thread.worker.postMessage([id, operation, values]);
-      });
-    } catch (error) {
-      throw translated(error, operation, values[0]);
-    }
+  /** Waits a moment for a libvirtd that could not be reached; false when it has been away for too long. */
+  const comesBack = async (error: unknown): Promise<boolean> => {
+    if (!(error instanceof LibvirtError) || !error.unsent || closed) return false;
+    if (away === undefined) log.warn('libvirt is away; waiting for it', { error: error.message });
+    away ??= clock.monotonic();
+    if (clock.monotonic() - away >= AWAY_MS) return false;
+    await clock.sleep(AWAY_POLL_MS);
+    return true;
   };
 
   const translated = (error: unknown, operation: string, name: unknown): unknown => {
     if (!(error instanceof LibvirtError)) return error;
-    if (error.code === LIBVIRT.noDomain) return novaFault('InstanceNotFound', { instance_id: name });
-    // A migration that cannot reach the other host says nothing about this one.
-    if (operation !== 'migrate' && (error.code === LIBVIRT.noConnection || error.code === LIBVIRT.rpc)) {
-      log.warn('libvirt does not answer', { error: error.message });
+    if (error.code === NO_DOMAIN) return novaFault('InstanceNotFound', { instance_id: name });
+    if (error.lost) {
+      log.warn('libvirt does not answer', { operation, error: error.message });
       return computeFault('HypervisorUnavailable', { host }, { cause: error });
     }
     return error;

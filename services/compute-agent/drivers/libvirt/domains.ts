@@ -51,6 +51,11 @@ const POWER: readonly number[] = [
 ];
 export const powerOf = (state: number): number => POWER[state] ?? powerState.noState;
 
+/** A domain that is shutting itself down: to users it is off already, and yet it cannot be started. */
+const SHUTTING_DOWN = 4;
+/** How long a guest that is ending may take before it is ended. */
+const END_MS = 60_000;
+
 /** Waiting for a guest to shut itself down, how often it is looked at. */
 const SHUTDOWN_POLL_MS = 500;
 const START_ATTEMPTS = 5;
@@ -82,6 +87,7 @@ export function guestDomains(options: {
    * packet filter at that moment; then nothing has been started, and it is simply tried again.
    */
   const start = async (name: string): Promise<void> => {
+    if (!(await isOff(name, END_MS))) await libvirt.destroy(name);
     for (let attempt = 1; ; attempt++) {
       try {
         return await libvirt.create(name);
@@ -93,6 +99,16 @@ export function guestDomains(options: {
         await clock.sleep(attempt * 200);
       }
     }
+  };
+
+  /** Whether a guest that is shutting itself down is off within the time given; one that is not ending counts as off. */
+  const isOff = async (name: string, ms: number): Promise<boolean> => {
+    const end = clock.monotonic() + ms;
+    while ((await libvirt.info(name)).state === SHUTTING_DOWN) {
+      if (clock.monotonic() >= end) return false;
+      await clock.sleep(SHUTDOWN_POLL_MS);
+    }
+    return true;
   };
 
   const domains: GuestDomains = {
@@ -145,8 +161,9 @@ export function guestDomains(options: {
       await libvirt.shutdown(guest.name);
       const end = clock.monotonic() + settings.libvirt_wait_soft_reboot_seconds * 1000;
       while (clock.monotonic() < end) {
-        const state = await stateOf(guest);
-        if (state === powerState.shutdown || state === powerState.crashed) {
+        const { state } = await libvirt.info(guest.name);
+        const ended = powerOf(state) === powerState.shutdown || powerOf(state) === powerState.crashed;
+        if (ended && state !== SHUTTING_DOWN) {
           await start(guest.name);
           return true;
         }

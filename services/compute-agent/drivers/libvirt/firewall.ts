@@ -1,4 +1,5 @@
 import type { Logger } from '@folsom/core';
+import { coalesced } from '@folsom/core/mutex';
 import type { Database } from '@folsom/db';
 import { type Iptables, iptables } from '@folsom/host/iptables';
 import type { Runner } from '@folsom/host/runner';
@@ -41,6 +42,7 @@ export function firewall(options: FirewallOptions): Firewall {
   rules.addChain('filter', 'sg-fallback');
   rules.setRules('filter', 'sg-fallback', ['-j DROP']);
   rules.addChain('filter', 'provider');
+  const whole = coalesced(() => rebuild([...guests.values()]));
   const dhcp = '-s 0.0.0.0/32 -d 255.255.255.255/32 -p udp -m udp --sport 68 --dport 67 -j ACCEPT';
 
   const rebuild = async (changed: readonly FilteredGuest[]): Promise<void> => {
@@ -55,6 +57,8 @@ export function firewall(options: FirewallOptions): Firewall {
       .flatMap(rule => (rule.group_id === null ? [] : [rule.group_id]));
     const members = await addressesOfGroups(options.db, [...new Set(granted)]);
     for (const guest of changed) {
+      // It may have gone, or been described anew, while the rows were read.
+      if (guests.get(guest.uuid) !== guest) continue;
       const own = (groups.get(guest.uuid) ?? []).flatMap(group => allRules.get(group.id) ?? []);
       const chain = `inst-${guest.id}`;
       rules.removeChain('filter', chain);
@@ -88,8 +92,9 @@ export function firewall(options: FirewallOptions): Firewall {
       await rules.apply();
     },
     refresh: async uuids => {
-      const wanted = uuids === null ? [...guests.values()] : uuids.flatMap(uuid => guests.get(uuid) ?? []);
-      if (wanted.length > 0 || uuids === null) await rebuild(wanted);
+      if (uuids === null) return whole();
+      const wanted = uuids.flatMap(uuid => guests.get(uuid) ?? []);
+      if (wanted.length > 0) await rebuild(wanted);
     },
     removeAll: () => rules.removeAll(),
   };

@@ -20,6 +20,13 @@ import type { ImageCache } from './image-cache.ts';
 
 export const GIGABYTE = 1024 ** 3;
 
+/**
+ * Raw disks end on a whole block of any disk they may lie on: qemu reads them past the page cache, and refuses one that
+ * ends elsewhere as soon as a hole at its beginning hides how small the blocks really are.
+ */
+const BLOCK_BYTES = 4096;
+export const wholeBlocks = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
+
 /** The folder of a guest: disk, disk.local, disk.swap, kernel, ramdisk, console.log, libvirt.xml. */
 export const guestFolder = (instancesPath: string, guest: { name: string }): string =>
   join(instancesPath, guest.name);
@@ -101,6 +108,7 @@ export async function makeGuestFiles(
     const path = join(folder, 'disk.config');
     await rm(path, { force: true });
     await writeFile(path, configDrive, { mode: 0o600 });
+    await truncate(path, wholeBlocks(configDrive.length));
     add('disk.config', 'raw');
   }
   await writeDiskInfo(folder, info);
@@ -136,7 +144,7 @@ async function withInjectedFiles(
   if (offset === undefined) return false;
   await copyFile(base, disk, constants.COPYFILE_FICLONE);
   await chmod(disk, 0o600);
-  await truncate(disk, size);
+  await truncate(disk, wholeBlocks(size));
   await injectFiles(disk, offset, files);
   return true;
 }

@@ -1,9 +1,9 @@
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, truncate } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { run } from '@folsom/host';
 import { convertDisk, growDisk } from '@folsom/host/qemu-img';
 import type { Guest } from '../../driver.ts';
-import { GIGABYTE, readDiskInfo } from './guest-files.ts';
+import { GIGABYTE, readDiskInfo, wholeBlocks } from './guest-files.ts';
 
 /** Puts a guest's folder aside for a resize and gives the new one its disks back. Repeating it changes nothing. */
 export async function setAside(folder: string): Promise<string> {
@@ -19,6 +19,16 @@ export async function putBack(folder: string): Promise<void> {
   await rename(`${folder}_resize`, folder);
 }
 
+/** Disks made before they all ended on whole blocks do so from their next move on. */
+async function padRawDisks(folder: string): Promise<void> {
+  for (const [name, { format }] of Object.entries(await readDiskInfo(folder))) {
+    if (format !== 'raw') continue;
+    const path = join(folder, name);
+    const { size } = await stat(path);
+    if (size !== wholeBlocks(size)) await truncate(path, wholeBlocks(size));
+  }
+}
+
 const COPY_MS = 1_800_000;
 const SEND_MS = 3_600_000;
 
@@ -26,6 +36,7 @@ const SEND_MS = 3_600_000;
 export async function copyGuestFiles(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true, force: true });
   await mkdir(to, { recursive: true, mode: 0o711 });
+  await padRawDisks(from);
   for (const name of await readdir(from)) {
     if (name === 'console.log') continue;
     await run(['cp', '--sparse=always', '--reflink=auto', '--', join(from, name), join(to, name)], {
@@ -49,6 +60,7 @@ export async function sendGuestFiles(
   const remotely = (...argv: string[]) => run([...ssh, destination, ...argv], { timeoutMs: 30_000, signal });
   const flat = `${from}_send`;
   try {
+    await padRawDisks(from);
     await rm(flat, { recursive: true, force: true });
     await mkdir(flat, { mode: 0o711 });
     for (const [name, { format }] of Object.entries(await readDiskInfo(from))) {

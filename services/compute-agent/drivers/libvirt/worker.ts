@@ -1,12 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import koffi from 'koffi';
+import { QUESTIONS } from './questions.ts';
 
 /**
  * Speaks libvirt's C interface from a thread of its own. libvirt keeps its last error per thread, so a call and the
  * question why it failed must come from the same one; calls are made synchronously for that reason, and never from
  * the thread that serves everything else.
  *
- * Messages in: `[id, operation, arguments]`; out: `[id, null, result]` or `[id, { message, code }, null]`.
+ * Messages in: `[id, operation, arguments]`; out: `[id, null, result]` or `[id, { message, code, lost, unsent }, null]`.
  */
 
 const { uri } = workerData as { uri: string };
@@ -60,6 +61,7 @@ const libvirt = {
   open: c('ConnectPointer virConnectOpen(const char *uri)'),
   close: c('int virConnectClose(ConnectPointer c)'),
   isAlive: c('int virConnectIsAlive(ConnectPointer c)'),
+  libVersion: c('int virConnectGetLibVersion(ConnectPointer c, _Out_ ulong *version)'),
   lastError: c('virError *virGetLastError()'),
   setErrorHandler: c('void virSetErrorFunc(void *user, void *handler)'),
   version: c('int virConnectGetVersion(ConnectPointer c, _Out_ ulong *version)'),
@@ -72,7 +74,7 @@ const libvirt = {
   release: c('int virDomainFree(void *d)'),
   lookup: c('DomainPointer virDomainLookupByName(ConnectPointer c, const char *name)'),
   info: c('int virDomainGetInfo(DomainPointer d, _Out_ DomainInfo *info)'),
-  state: c('int virDomainGetState(DomainPointer d, _Out_ int *state, _Out_ int *reason, uint flags)'),
+  isActive: c('int virDomainIsActive(DomainPointer d)'),
   xml: c('OwnedText virDomainGetXMLDesc(DomainPointer d, uint flags)'),
   define: c('DomainPointer virDomainDefineXML(ConnectPointer c, const char *xml)'),
   create: c('int virDomainCreate(DomainPointer d)'),
@@ -100,27 +102,54 @@ const quiet = koffi.register(
 );
 libvirt.setErrorHandler(null, quiet);
 
-/** libvirt's code for a connection that is gone. */
-const NO_CONNECTION = 38;
+type Failure = Error & {
+  code: number;
+  domain: number;
+  /** The connection is gone; with `unsent` before the call was made. */
+  lost?: boolean;
+  unsent?: boolean;
+};
 let connection: unknown = null;
 
-function lastError(): Error & { code: number } {
+function lastError(): Failure {
   const pointer = libvirt.lastError();
-  const detail =
-    pointer === null ? undefined : (koffi.decode(pointer, errorType) as { message: string; code: number });
-  return Object.assign(new Error(detail?.message ?? 'unknown libvirt error'), { code: detail?.code ?? -1 });
+  const detail = pointer === null ? undefined : (koffi.decode(pointer, errorType) as Partial<Failure>);
+  return Object.assign(new Error(detail?.message ?? 'unknown libvirt error'), {
+    code: detail?.code ?? -1,
+    domain: detail?.domain ?? -1,
+  });
 }
 
 function connected(): unknown {
   if (connection !== null && libvirt.isAlive(connection) === 1) return connection;
-  if (connection !== null) libvirt.close(connection);
+  hangUp();
   connection = libvirt.open(uri);
-  if (connection === null) throw Object.assign(lastError(), { code: NO_CONNECTION });
+  if (connection === null) throw Object.assign(lastError(), { lost: true, unsent: true });
   return connection;
 }
 
+function hangUp(): void {
+  if (connection !== null) libvirt.close(connection);
+  connection = null;
+}
+
+/** Whether somebody answers at the other end. A socket whose end nobody has noticed still counts as alive. */
+const answers = (): boolean => connection !== null && libvirt.libVersion(connection, [0]) === 0;
+
+/** libvirt's domains and codes of failures that may mean the connection itself: rpc and remote; internal, system, rpc. */
+const WIRE_DOMAINS: readonly number[] = [7, 13];
+const WIRE_CODES: readonly number[] = [1, 38, 39];
+const INVALID_CONNECTION = 6;
+
+const mayBeLost = ({ domain, code }: Failure): boolean =>
+  code === INVALID_CONNECTION || (WIRE_DOMAINS.includes(domain) && WIRE_CODES.includes(code));
+
 const must = (result: number): number => {
   if (result < 0) throw lastError();
+  return result;
+};
+const mustText = (result: unknown): string => {
+  if (typeof result !== 'string') throw lastError();
   return result;
 };
 
@@ -134,11 +163,8 @@ function withDomain<T>(name: string, use: (domain: unknown) => T): T {
   }
 }
 
-const isActive = (domain: unknown): boolean => {
-  const state = [0];
-  must(libvirt.state(domain, state, [0], 0));
-  return state[0] !== 5 && state[0] !== 0;
-};
+/** Whether there is a process of it, be it one that is just ending. */
+const isActive = (domain: unknown): boolean => must(libvirt.isActive(domain)) === 1;
 
 /** Live and stored configuration alike, where there are both. */
 const deviceFlags = (domain: unknown): number => (isActive(domain) ? 3 : 2);
@@ -150,8 +176,8 @@ const operations: Record<string, Operation> = {
     must(libvirt.version(connected(), version));
     return Number(version[0]);
   },
-  hostname: () => libvirt.hostname(connected()) as string,
-  capabilities: () => libvirt.capabilities(connected()) as string,
+  hostname: () => mustText(libvirt.hostname(connected())),
+  capabilities: () => mustText(libvirt.capabilities(connected())),
   nodeInfo: () => {
     const info: Record<string, unknown> = {};
     must(libvirt.nodeInfo(connected(), info));
@@ -175,7 +201,7 @@ const operations: Record<string, Operation> = {
       must(libvirt.info(domain, info));
       return Object.fromEntries(Object.entries(info).map(([key, value]) => [key, Number(value)]));
     }),
-  xml: (name: string) => withDomain(name, domain => libvirt.xml(domain, 0) as string),
+  xml: (name: string) => withDomain(name, domain => mustText(libvirt.xml(domain, 0))),
   define: (xml: string) => {
     const domain = libvirt.define(connected(), xml);
     if (domain === null) throw lastError();
@@ -213,14 +239,33 @@ const operations: Record<string, Operation> = {
   },
 };
 
+/**
+ * Makes a call over a connection that works. One that libvirtd's restart has broken since the last call is found out
+ * and made anew: before a call that changes something, after one that only asks.
+ */
+function perform(name: string, values: readonly unknown[]): unknown {
+  const operation = operations[name] as ((...all: readonly unknown[]) => unknown) | undefined;
+  if (operation === undefined) throw new Error(`no operation ${name}`);
+  const old = connection !== null;
+  const asks = QUESTIONS.has(name);
+  if (old && !asks && !answers()) hangUp();
+  try {
+    return operation(...values);
+  } catch (error) {
+    const failure = error as Failure;
+    if (failure.lost || !mayBeLost(failure) || answers()) throw failure;
+    hangUp();
+    if (!old || !asks) throw Object.assign(failure, { lost: true });
+  }
+  return operation(...values);
+}
+
 parentPort?.on('message', (message: [number, string, unknown[]]) => {
   const [id, name, values] = message;
   try {
-    const operation = operations[name] as ((...all: unknown[]) => unknown) | undefined;
-    if (operation === undefined) throw new Error(`no operation ${name}`);
-    parentPort?.postMessage([id, null, operation(...values)]);
+    parentPort?.postMessage([id, null, perform(name, values)]);
   } catch (error) {
-    const { message: text, code } = error as Error & { code?: number };
-    parentPort?.postMessage([id, { message: text, code: code ?? -1 }, null]);
+    const { message: text, code, lost, unsent } = error as Failure;
+    parentPort?.postMessage([id, { message: text, code: code ?? -1, lost, unsent }, null]);
   }
 });
