@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '@folsom/host';
+import { confinement } from '@folsom/host/confined';
 import { type Layout, PORTS, type PortName, type Ports } from './layout.ts';
 import { isOpen } from './preflight.ts';
 import { readRunning } from './running.ts';
@@ -28,6 +29,7 @@ export async function examine(options: DoctorOptions): Promise<Finding[]> {
   const groups = await Promise.all([
     programs(),
     virtualisation(),
+    imageTools(),
     clock(options.now),
     extendedAttributes(options.layout),
     ports(options),
@@ -87,6 +89,20 @@ async function virtualisation(): Promise<Finding[]> {
       severity: 'warning',
       what: 'the processor offers no virtualisation here: guests run in emulation, several times slower',
       fix: 'switch on VT-x/AMD-V in the firmware, or nested virtualisation on the outer host',
+    },
+  ];
+}
+
+/** Whether what reads guests' bytes can be kept in. */
+async function imageTools(): Promise<Finding[]> {
+  if ((await confinement()).kind === 'sealed') {
+    return [{ severity: 'ok', what: 'image tools can open nothing but their files' }];
+  }
+  return [
+    {
+      severity: 'warning',
+      what: 'image tools cannot be confined here (no namespaces): only limits and the inspection of images hold them',
+      fix: 'run as root with CAP_SYS_ADMIN, or allow unprivileged user namespaces',
     },
   ];
 }

@@ -6,6 +6,7 @@ import { rollbackReservations } from '@folsom/nova/reservations';
 import type { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { RequestSpec } from '@folsom/nova/rpc/wire';
 import type { Handlers, Notifier } from '@folsom/rpc';
+import { commonCause } from './build-failures.ts';
 import type { SchedulerDriver } from './driver.ts';
 import { asFault } from './filter-scheduler.ts';
 import { hostResources } from './host-resources.ts';
@@ -30,7 +31,11 @@ interface Failure {
   /** Only an instance that still waits for us is touched. */
   waitsIn: UpdateCondition['expectedTaskState'];
   spec?: RequestSpec;
+  /** Hosts where it was tried. */
+  tried?: readonly string[];
 }
+
+const triedOn = ({ tried = [] }: Failure): string => `Every build failed alike (${tried.join(', ')})`;
 
 /** What nova-scheduler answers. */
 export function schedulerHandlers(seam: HandlerSeam): Handlers<(typeof schedulerContract)['methods']> {
@@ -50,9 +55,16 @@ export function schedulerHandlers(seam: HandlerSeam): Handlers<(typeof scheduler
       ...(failure.waitsIn === undefined ? {} : { expectedTaskState: failure.waitsIn }),
     });
     if (!touched) return;
+    // No host is left because each said no, and all for this: without it nobody could tell what to mend.
+    const cause = fault.name === 'NoValidHost' ? await commonCause(db.knex, uuid) : undefined;
     await recordFault(
       db.knex,
-      { instance_uuid: uuid, code: fault.status, message: fault.name, details: fault.message },
+      {
+        instance_uuid: uuid,
+        code: fault.status,
+        message: cause === undefined ? fault.name : `${fault.name}: ${cause}`,
+        details: cause === undefined ? fault.message : `${fault.message}\n${triedOn(failure)}: ${cause}`,
+      },
       now,
     );
     await seam.notify(
@@ -81,6 +93,7 @@ export function schedulerHandlers(seam: HandlerSeam): Handlers<(typeof scheduler
           changes: { vm_state: vmState.error, task_state: null },
           waitsIn: taskState.scheduling,
           spec,
+          tried: args.filter_properties?.retry?.hosts ?? [],
         });
       try {
         await driver.runInstance(context, args, fail);

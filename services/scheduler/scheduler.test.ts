@@ -228,6 +228,25 @@ describe('a boot', () => {
     expect(sentTo()).toEqual(['b', 'b']);
   });
 
+  it('that every host refused for one cause names it, and only if it is the request’s', async () => {
+    await start();
+    const failedBuild = (uuid: string, code: number, details: string) =>
+      db.knex('instance_faults').insert({ instance_uuid: uuid, deleted: 0, code, message: 'Why', details });
+    const [one, two, three] = [await addInstance(1), await addInstance(2), await addInstance(3)];
+    for (const uuid of [one, two])
+      await failedBuild(uuid, 400, 'Image i is unacceptable: it has a backing file');
+    await failedBuild(two, 400, 'something else');
+    await failedBuild(three, 500, 'an inner error');
+    for (const uuid of [one, two, three]) await run(spec([uuid]));
+    const last = async (uuid: string) => (await faultsOf(uuid)).at(-1);
+    expect(await last(one)).toMatchObject({
+      message: 'NoValidHost: Image i is unacceptable: it has a backing file',
+      details: expect.stringContaining('Every build failed alike'),
+    });
+    expect(await last(two)).toMatchObject({ message: 'NoValidHost' });
+    expect(await last(three)).toMatchObject({ message: 'NoValidHost' });
+  });
+
   it('that finds no host ends in ERROR with a record of what each filter removed', async () => {
     await addHost('other-zone', { zone: 'z2' });
     await addHost('small', { ram: 100 });
