@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { convertDisk, createDisk, createOverlay, diskFacts, growDisk } from './qemu-img.ts';
+import { run } from './run.ts';
 
 const MEGABYTE = 1024 ** 2;
 const possible = existsSync('/usr/bin/qemu-img');
@@ -39,6 +40,36 @@ describe.skipIf(!possible)('disks', () => {
     });
     await createDisk(at('empty'), 'raw', MEGABYTE);
     expect((await stat(at('empty'))).size).toBe(MEGABYTE);
+  });
+
+  it('that we write ourselves are to qemu what its own are', async () => {
+    await writeFile(at('ground'), Buffer.alloc(MEGABYTE, 'y'));
+    const qemuImg = async (...argv: string[]) =>
+      (await run(['qemu-img', ...argv], { timeoutMs: 30_000 })).stdout;
+    const facts = async (path: string) => {
+      const info = JSON.parse(await qemuImg('info', '--output=json', path));
+      return { ...info, filename: '', 'actual-size': 0, children: [] };
+    };
+    for (const [n, size] of [MEGABYTE, 20 * 1024 ** 3, 5 * 1024 ** 4].entries()) {
+      const [ours, theirs] = [at(`ours${n}`), at(`theirs${n}`)];
+      await createOverlay({ path: ours, base: at('ground'), baseFormat: 'raw', size });
+      const options = `backing_file=${at('ground')},backing_fmt=raw,compat=0.10`;
+      await qemuImg('create', '-q', '-f', 'qcow2', '-o', options, theirs, String(size));
+      expect(await facts(ours)).toEqual(await facts(theirs));
+      expect(await qemuImg('check', ours)).toContain('No errors were found');
+      await run(['qemu-io', '-f', 'qcow2', '-c', 'write -P 7 65530 200', ours], { timeoutMs: 30_000 });
+      expect(await qemuImg('check', ours)).toContain('No errors were found');
+    }
+    await convertDisk({
+      from: at('ours0'),
+      fromFormat: 'qcow2',
+      to: at('all'),
+      toFormat: 'raw',
+      basesIn: folder,
+    });
+    const wanted = await readFile(at('ground'));
+    wanted.fill(7, 65_530, 65_730);
+    expect((await readFile(at('all'))).equals(wanted)).toBe(true);
   });
 
   // Its threads took more addresses than it is allowed, about once in fifteen times.

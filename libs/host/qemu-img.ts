@@ -1,6 +1,7 @@
-import { open, stat, truncate } from 'node:fs/promises';
+import { open, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve, sep } from 'node:path';
 import { type ConfinedFile, runConfined, touchFile } from './confined.ts';
+import { emptyOverlay } from './formats/qcow2-overlay.ts';
 import { HOST_ENV } from './run.ts';
 
 /** Image tools get no more than this, whatever the image says (they read bytes that guests wrote). */
@@ -32,7 +33,7 @@ const quick = {
 const node = (prefix: string, format: string, path: string): string =>
   `${prefix}driver=${format},${prefix}file.driver=file,${prefix}file.filename=${path.replaceAll(',', ',,')}`;
 
-/** A writable disk on top of a base that stays as it is. Both formats are given, never guessed. */
+/** A writable disk on top of a base that stays as it is. Its format is written down, never guessed. */
 export async function createOverlay(options: {
   path: string;
   base: string;
@@ -40,13 +41,9 @@ export async function createOverlay(options: {
   /** Bytes the guest sees; absent: those of the base. */
   size?: number;
 }): Promise<void> {
-  const settings = `backing_file=${options.base.replaceAll(',', ',,')},backing_fmt=${options.baseFormat},compat=0.10`;
-  const size = options.size === undefined ? [] : [String(options.size)];
-  await touchFile(options.path);
-  await runConfined(['qemu-img', 'create', '-q', '-f', 'qcow2', '-o', settings, options.path, ...size], {
-    ...quick,
-    files: [{ path: options.path, write: true }, { path: options.base }],
-  });
+  const { path, base, baseFormat } = options;
+  const size = options.size ?? (await diskFacts(base, baseFormat)).virtualSize;
+  await writeFile(path, emptyOverlay(size, base, baseFormat), { mode: 0o600, flag: 'wx' });
 }
 
 /** An empty disk. */

@@ -80,6 +80,26 @@ describe.skipIf(!tools)('images that users made', () => {
     expect((await readdir(base).catch(() => [])).filter(name => !name.includes('.'))).toEqual([]);
   });
 
+  it('of every format that is taken become the very disk they hold', async () => {
+    const raw = join(temp.path, 'whole');
+    const path = join(temp.path, 'made');
+    await writeFile(raw, Buffer.alloc(4 * 1024 ** 2, 'guest '));
+    const wanted = await readFile(raw);
+    for (const [label, format, options] of [
+      ['qcow2', 'qcow2', 'compat=1.1'],
+      ['vmdk', 'vmdk', 'subformat=monolithicSparse'],
+      ['vmdk', 'vmdk', 'subformat=streamOptimized'],
+      ['vdi', 'vdi', 'static=off'],
+      ['vhd', 'vpc', 'subformat=dynamic,force_size=on'],
+      ['vhd', 'vpc', 'subformat=fixed,force_size=on'],
+    ] as const) {
+      await qemuImg('convert', '-f', 'raw', '-O', format, '-o', options, raw, path);
+      const made = await cache.root(context, await add(options, label, path), 0, signal);
+      expect([options, (await readFile(made)).equals(wanted)]).toEqual([options, true]);
+    }
+    await rm(base, { recursive: true });
+  });
+
   it('58: CVE-2013-2096: a small file that stands for a huge disk is refused before anything is copied', async () => {
     const path = join(temp.path, 'huge');
     await qemuImg('create', '-q', '-f', 'qcow2', path, '500G');
