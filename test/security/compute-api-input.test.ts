@@ -29,7 +29,13 @@ const VALUES: unknown[] = [
   [[]],
   {},
   { a: {} },
-  { __proto__: { x: 1 } },
+  // Own keys, as a body can have them.
+  JSON.parse('{"__proto__": {"x": 1}}'),
+  { toString: 1, valueOf: 2 },
+  [{ toString: 1, valueOf: 2 }],
+  { constructor: 1, length: -1, toJSON: 1 },
+  JSON.parse(`${'['.repeat(1_000)}${']'.repeat(1_000)}`),
+  LONG.slice(0, 60_000),
 ];
 
 /** Bodies that are no good whatever the route. */
@@ -111,6 +117,31 @@ const INNER = [
   'networkId',
   'address',
   'state',
+];
+
+/** What actions are told: each of these gets each value. */
+const ACTION_KEYS = [
+  ...[
+    'name',
+    'type',
+    'imageRef',
+    'flavorRef',
+    'rotation',
+    'state',
+    'host',
+    'address',
+    'metadata',
+    'adminPass',
+  ],
+  ...[
+    'backup_type',
+    'networkId',
+    'block_migration',
+    'disk_over_commit',
+    'accessIPv4',
+    'personality',
+    'length',
+  ],
 ];
 
 describe('bad input', { timeout: 180_000 }, () => {
@@ -225,17 +256,7 @@ describe('bad input', { timeout: 180_000 }, () => {
             `${action} ${JSON.stringify(value)?.slice(0, 50)}`,
           );
         }
-        for (const key of [
-          'name',
-          'type',
-          'imageRef',
-          'flavorRef',
-          'rotation',
-          'state',
-          'host',
-          'address',
-          'metadata',
-        ]) {
+        for (const key of ACTION_KEYS) {
           for (const value of VALUES) {
             await check('POST', target, { body: { [action]: { [key]: value } } }, `${action} ${key}`);
           }

@@ -16,13 +16,14 @@ import {
   translating,
   unprocessable,
 } from '../http/faults.ts';
-import { idFromHref, selfHref } from '../http/links.ts';
+import { selfHref } from '../http/links.ts';
 import { type ApiRequest, isObject, type JsonObject, NAME_CHARS_MAX, param } from '../http/request.ts';
 import type { Operation } from '../http/resource.ts';
 import {
   accessAddress,
   adminPasswordOf,
   autoDiskConfig,
+  flavorIdOf,
   imageIdOf,
   injectedFilesOf,
   readMetadataBody,
@@ -145,7 +146,7 @@ async function resizeAction(api: ApiRequest): Promise<Answer> {
           api.deps,
           api.context,
           instance,
-          idFromHref(body.flavorRef),
+          flavorIdOf(body.flavorRef),
           disk === undefined ? {} : { auto_disk_config: disk },
         ),
     ),

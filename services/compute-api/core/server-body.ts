@@ -13,6 +13,7 @@ import {
   isUuidLike,
   type JsonObject,
   NAME_CHARS_MAX,
+  scalarText,
 } from '../http/request.ts';
 
 /** A boot request as the body says it; the flavor is still only named. */
@@ -46,7 +47,7 @@ export function readBoot(api: ApiRequest): ReadBoot {
   const accessIpV4 = body.accessIPv4 == null ? null : accessAddress(4, body.accessIPv4);
   const accessIpV6 = body.accessIPv6 == null ? null : accessAddress(6, body.accessIPv6);
   if (body.flavorRef === undefined) throw badRequest('Missing flavorRef attribute');
-  const flavorId = idFromHref(body.flavorRef);
+  const flavorId = flavorIdOf(body.flavorRef);
   const ifLoaded = (alias: string, value: unknown) => (deps.registry.loaded(alias) ? value : undefined);
   const keyName = ifLoaded('os-keypairs', body.key_name);
   const userData = readUserData(ifLoaded('os-user-data', body.user_data));
@@ -101,9 +102,16 @@ export function adminPasswordOf(api: ApiRequest, value: unknown, given: boolean)
 
 /** The id an image reference ends with. */
 export function imageIdOf(reference: unknown): string {
-  const id = String(reference).split('/').pop() ?? '';
+  const id = scalarText(reference)?.split('/').pop() ?? '';
   if (!isUuidLike(id)) throw badRequest('Invalid imageRef provided.');
   return id;
+}
+
+/** The id a flavor reference ends with. */
+export function flavorIdOf(reference: unknown): string {
+  const href = scalarText(reference);
+  if (href === undefined) throw badRequest('Invalid flavorRef provided.');
+  return idFromHref(href);
 }
 
 /** `personality` as paths and plain contents. */
@@ -171,6 +179,9 @@ function readGroups(value: unknown): string[] {
   return given.length > 0 ? given : ['default'];
 }
 
+/** A value of any type as a complaint repeats it. */
+const shown = (value: unknown): string => (scalarText(value) ?? typeof value).slice(0, NAME_CHARS_MAX);
+
 function readNetworks(value: unknown): [string, string | null][] | null {
   if (value == null) return null;
   if (!Array.isArray(value) || value.length > LIST_MAX) throw badRequest('Bad networks format');
@@ -182,9 +193,11 @@ function readNetworks(value: unknown): [string, string | null][] | null {
     const uuid = item.uuid;
     const known =
       isUuidLike(uuid) || (typeof uuid === 'string' && isUuidLike(uuid.slice(uuid.indexOf('-') + 1)));
-    if (!known) throw badRequest(`Bad networks format: network uuid is not in proper format (${uuid})`);
+    if (!known)
+      throw badRequest(`Bad networks format: network uuid is not in proper format (${shown(uuid)})`);
     const address = item.fixed_ip ?? null;
-    if (address !== null && !isDottedQuad(address)) throw badRequest(`Invalid fixed IP address (${address})`);
+    if (address !== null && !isDottedQuad(address))
+      throw badRequest(`Invalid fixed IP address (${shown(address)})`);
     if (networks.some(([id]) => id === uuid))
       throw badRequest(`Duplicate networks (${uuid}) are not allowed`);
     networks.push([uuid as string, address]);
@@ -217,7 +230,7 @@ export function readMetadataBody(value: unknown): Record<string, string> {
 function readConfigDrive(value: unknown): string | boolean | null {
   if (value === true) return true;
   if (!value) return null;
-  const named = text(String(value), 'Invalid config_drive provided.');
+  const named = text(scalarText(value), 'Invalid config_drive provided.');
   return /^(true|1)$/i.test(named) && typeof value !== 'string' ? true : named;
 }
 

@@ -71,7 +71,7 @@ export function blockDeviceRows(
 ): Record<string, unknown>[] {
   const rows = new Map<string, Record<string, unknown>>();
   for (const mapping of mappingsOf(properties.mappings)) {
-    const virtual = String(mapping.virtual ?? '');
+    const virtual = typeof mapping.virtual === 'string' ? mapping.virtual : '';
     const size = sizeOf(flavor, virtual);
     if (size === undefined || size === 0 || typeof mapping.device !== 'string') continue;
     const device = mapping.device.startsWith('/') ? mapping.device : `/dev/${mapping.device}`;
@@ -122,7 +122,9 @@ const textOrNull = (value: unknown): string | null =>
 export function readDevice(entry: Record<string, unknown>): BlockDevice | undefined {
   const name = textOrNull(entry.device_name);
   if (name === null || name.length > 255) return undefined;
-  const size = Number(entry.volume_size);
+  const size = ['number', 'string'].includes(typeof entry.volume_size)
+    ? Number(entry.volume_size)
+    : Number.NaN;
   return {
     device_name: name,
     volume_id: textOrNull(entry.volume_id),

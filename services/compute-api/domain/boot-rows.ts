@@ -149,4 +149,4 @@ export function hostnameOf(name: string, uuid: string): string {
 
 /** A property of an image as a column keeps it. */
 export const textOrNull = (value: unknown): string | null =>
-  value === undefined || value === null ? null : typeof value === 'string' ? value : String(value);
+  value === undefined || value === null ? null : typeof value === 'string' ? value : JSON.stringify(value);

@@ -41,8 +41,12 @@ export function ruleOf(request: RuleRequest): Omit<NewRule, 'parent_group_id'> |
   return { protocol, ...ports, ...source };
 }
 
+/** A text or a number; any other type is no protocol. */
+const plain = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : typeof value;
+
 const text = (value: unknown): string | undefined =>
-  value === undefined || value === null || value === '' ? undefined : String(value).slice(0, 255);
+  value === undefined || value === null || value === '' ? undefined : plain(value).slice(0, 255);
 
 function checkPorts(shown: string, protocol: string, from: unknown, to: unknown) {
   const [from_port, to_port] = [integer(from), integer(to)];
@@ -74,7 +78,8 @@ function checkPorts(shown: string, protocol: string, from: unknown, to: unknown)
 /** `address/prefix`; everybody where none is given. @throws Fault `InvalidCidr` */
 export function cidrOf(value: unknown): string {
   if (value === undefined || value === null || value === '') return '0.0.0.0/0';
-  let decoded = String(value);
+  if (typeof value !== 'string') throw novaFault('InvalidCidr', { cidr: typeof value });
+  let decoded = value;
   try {
     decoded = decodeURIComponent(decoded);
   } catch {

@@ -5,7 +5,7 @@ import { addFixedIp, removeFixedIp } from '../domain/lifecycle.ts';
 import { empty } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { notFound, translating, unprocessable } from '../http/faults.ts';
-import { type ApiRequest, isObject, param } from '../http/request.ts';
+import { type ApiRequest, isObject, param, scalarText } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/multinic/api/v1.1';
 
@@ -15,8 +15,8 @@ async function run(api: ApiRequest, action: string, key: string, work: typeof ad
   if (!isObject(body) || !(key in body)) {
     throw unprocessable(action === 'addFixedIp' ? "Missing 'networkId' argument for addFixedIp" : undefined);
   }
-  const value = String(body[key]);
-  if (value.length > 255) throw unprocessable();
+  const value = scalarText(body[key]);
+  if (value === undefined || value.length > 255) throw unprocessable();
   const instance = await translating({ InstanceNotFound: () => notFound() }, () =>
     getInstance(api.deps, api.context, param(api, 'id')),
   );

@@ -16,6 +16,7 @@ import {
   isObject,
   NAME_CHARS_MAX,
   param,
+  scalarText,
 } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/admin-actions/api/v1.1';
@@ -62,9 +63,14 @@ async function createBackup(api: ApiRequest): Promise<Answer> {
   for (const key of ['name', 'backup_type', 'rotation']) {
     if (!(key in body)) throw badRequest(`createBackup entity requires '${key}' attribute`);
   }
-  const name = String(body.name);
-  const type = String(body.backup_type);
-  if (name.length > NAME_CHARS_MAX || type.length > NAME_CHARS_MAX)
+  const name = scalarText(body.name);
+  const type = scalarText(body.backup_type);
+  if (
+    name === undefined ||
+    type === undefined ||
+    name.length > NAME_CHARS_MAX ||
+    type.length > NAME_CHARS_MAX
+  )
     throw badRequest('Malformed createBackup entity');
   const rotation = integer(body.rotation);
   if (rotation === undefined) throw badRequest("createBackup attribute 'rotation' must be an integer");
@@ -85,7 +91,8 @@ async function migrateLive(api: ApiRequest): Promise<Answer> {
   if (!isObject(body) || !['block_migration', 'disk_over_commit', 'host'].every(key => key in body)) {
     throw badRequest('host and block_migration must be specified.');
   }
-  const host = String(body.host).slice(0, NAME_CHARS_MAX);
+  const host = scalarText(body.host)?.slice(0, NAME_CHARS_MAX);
+  if (host === undefined) throw badRequest('host and block_migration must be specified.');
   try {
     await liveMigrate(api.deps, api.context, await instanceOf(api), {
       host,

@@ -3,13 +3,16 @@ import { authorizeExtension } from '../deps.ts';
 import { type Answer, empty, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, conflict, notFound, translating } from '../http/faults.ts';
-import { type ApiRequest, boolFromString, entity, integer, param } from '../http/request.ts';
+import { type ApiRequest, boolFromString, entity, integer, param, scalarText } from '../http/request.ts';
 import { flavorTemplates, flavorView } from '../views/flavors.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_manage/api/v1.1';
 
 const NAME = /^[A-Za-z0-9 ._-]+$/;
 const INT_MAX = 2_147_483_647;
+
+/** rxtx_factor as a number; a text of one, as XML brings it, is taken. */
+const factorOf = (value: unknown): number => Number(scalarText(value) ?? Number.NaN);
 
 async function create(api: ApiRequest): Promise<Answer> {
   authorizeExtension(api.deps, api.context, 'flavormanage');
@@ -30,8 +33,8 @@ async function create(api: ApiRequest): Promise<Answer> {
   if (typeof name !== 'string' || name.length > 255 || !NAME.test(name)) {
     throw badRequest('Invalid input received: names can only contain [a-zA-Z0-9_.- ]');
   }
-  const given = body.id === undefined || body.id === null ? api.deps.random.uuid() : String(body.id);
-  if (given === '' || given.length > 255) throw badRequest();
+  const given = body.id === undefined || body.id === null ? api.deps.random.uuid() : scalarText(body.id);
+  if (given === undefined || given === '' || given.length > 255) throw badRequest();
   const flavor = await translating({ InstanceTypeExists: error => conflict(error.message) }, async () =>
     createFlavor(
       api.deps.db.knex,
@@ -43,7 +46,7 @@ async function create(api: ApiRequest): Promise<Answer> {
         root_gb: number(body.disk, 0),
         ephemeral_gb: number(body['OS-FLV-EXT-DATA:ephemeral'], 0),
         swap: number(body.swap, 0),
-        rxtx_factor: number(Number(body.rxtx_factor), 0),
+        rxtx_factor: number(factorOf(body.rxtx_factor), 0),
         is_public:
           'os-flavor-access:is_public' in body ? boolFromString(body['os-flavor-access:is_public']) : true,
       },

@@ -12,6 +12,7 @@ import {
   type JsonObject,
   NAME_CHARS_MAX,
   param,
+  scalarText,
 } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/networks/api/v1.1';
@@ -91,7 +92,7 @@ async function create(api: ApiRequest): Promise<Answer> {
   }
   const cidr = body.cidr || body.cidr_v6;
   if (!cidr) throw unprocessable('Network cidr or cidr_v6 is required');
-  const size = networkSize(String(cidr));
+  const size = networkSize(scalarText(cidr) ?? '');
   if (size === undefined) throw unprocessable('Network cidr or cidr_v6 is required');
   const made = await api.deps.network.client.create_networks(api.context, {
     ...pick(body),

@@ -33,6 +33,7 @@ import {
   pageByOffset,
   param,
   rowId,
+  scalarText,
 } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/securitygroups/api/v1.1';
@@ -136,7 +137,7 @@ async function groupViews(api: ApiRequest, groups: readonly SecurityGroupRow[]):
 }
 
 function idOf(text: unknown): number {
-  const id = rowId(String(text));
+  const id = rowId(scalarText(text) ?? '');
   if (id === undefined) throw badRequest('Security group id should be integer');
   return id;
 }

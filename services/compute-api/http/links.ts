@@ -37,9 +37,8 @@ export function nextLink(
 }
 
 /** The last part of a URL's path, which is the id it names. */
-export function idFromHref(href: unknown): string {
-  const text = String(href);
-  const path = text.split(/[?#]/, 1)[0]!;
+export function idFromHref(href: string): string {
+  const path = href.split(/[?#]/, 1)[0]!;
   return path.slice(path.lastIndexOf('/') + 1);
 }
 

@@ -1,6 +1,7 @@
 import { isFault, type RequestContext, requestContext } from '@folsom/core';
 import { type App, type RenderedFault, send } from '@folsom/http';
 import { parseXml, type XmlElement } from '@folsom/wire';
+import { parseJson } from '@folsom/wire/json';
 import { genericBody, genericXml, renderXml } from '@folsom/wire/nova-xml';
 import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import type { Deps } from '../deps.ts';
@@ -129,7 +130,7 @@ function actionOf(actions: Readonly<Record<string, Operation>>, name: string): O
 
 function readJson(raw: Buffer): unknown {
   try {
-    return JSON.parse(raw.toString('utf8'));
+    return parseJson(raw);
   } catch {
     throw badRequest('Malformed request body');
   }

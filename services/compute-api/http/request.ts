@@ -24,6 +24,12 @@ export interface ApiRequest {
 
 export type JsonObject = Record<string, unknown>;
 
+/** What a text, a number or a boolean of a body reads as text; undefined for anything else in its place. */
+export function scalarText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+}
+
 export const isObject = (value: unknown): value is JsonObject =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
 

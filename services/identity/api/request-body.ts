@@ -1,5 +1,6 @@
 import { isFault } from '@folsom/core';
 import { identityFromXml } from '@folsom/wire/identity-xml';
+import { parseJson } from '@folsom/wire/json';
 import { fault, invalid, missing } from '../faults.ts';
 import type { Operation } from './operation.ts';
 
@@ -13,7 +14,7 @@ export function readBody(raw: unknown, contentType: string | undefined): Record<
   }
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(raw));
+    value = parseJson(raw);
   } catch {
     throw missing('valid JSON');
   }
