@@ -1,4 +1,5 @@
 import { Fault } from '@folsom/core';
+import { webobAnswer } from '@folsom/wire/webob-page';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TOKEN_CHARS_MAX, type TokenInfo, type TokenValidator } from './token.ts';
 
@@ -74,7 +75,6 @@ const unauthorized = (request: FastifyRequest, reply: FastifyReply, authUri: str
 const unavailable = (request: FastifyRequest, reply: FastifyReply) =>
   plain(request, reply, 503, 'Service Unavailable', EXPLANATION_503, '');
 
-/** The two shapes of a WebOb error page: text, or HTML for those who ask for it. */
 function plain(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -83,14 +83,6 @@ function plain(
   explanation: string,
   detail: string,
 ): FastifyReply {
-  const accept = request.headers.accept ?? '';
-  const title = `${status} ${reason}`;
-  const html = accept.includes('html') || accept.includes('*/*');
-  const body = html
-    ? `<html>\n <head>\n  <title>${title}</title>\n </head>\n <body>\n  <h1>${title}</h1>\n  ${explanation}<br /><br />\n${detail}\n\n\n </body>\n</html>`
-    : `${title}\n\n${explanation}\n\n ${detail}  `;
-  return reply
-    .code(status)
-    .header('content-type', `text/${html ? 'html' : 'plain'}; charset=UTF-8`)
-    .send(body);
+  const { type, body } = webobAnswer({ status, reason, explanation, detail }, request.headers.accept);
+  return reply.code(status).header('content-type', type).send(body);
 }

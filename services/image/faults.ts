@@ -1,4 +1,5 @@
 import { Fault } from '@folsom/core';
+import { type WebobPage, webobAnswer, webobText } from '@folsom/wire/webob-page';
 import type { FastifyRequest } from 'fastify';
 
 /** What a WebOb error of glance is made of. */
@@ -63,53 +64,30 @@ const MALFORMED =
 const titleOf = (status: number): string => TITLES[status] ?? 'Error';
 const explanationOf = (status: number): string => EXPLANATIONS[status] ?? MALFORMED;
 
-/** WebOb's plain page: tags go, newlines inside the texts become blanks. */
-const stripTags = (text: string): string =>
-  text
-    .replace(/\n/g, ' ')
-    .replace(/\r/g, '')
-    .replace(/<br[^>]*>/gi, '\n')
-    .replace(/<!--|-->/g, '')
-    .replace(/<[^>]*>/g, '');
-
-const escapeHtml = (text: string): string =>
-  text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
-
-function pageBody(fault: Fault, method: string, quote: (text: string) => string): string {
-  const detail = quote(String(fault.values.detail ?? ''));
-  if (fault.status === 405) {
-    return `The method ${quote(method)} is not allowed for this resource. <br /><br />\n${detail}`;
-  }
-  return `${quote(fault.message)}<br /><br />\n${detail}\n\n`;
-}
+const pageOf = (fault: Fault, method: string): WebobPage => ({
+  status: fault.status,
+  reason: titleOf(fault.status),
+  explanation: fault.message,
+  detail: String(fault.values.detail ?? ''),
+  method,
+});
 
 /** The page as text: what one service quotes inside its own fault. */
-export function plainPage(fault: Fault, method = 'GET'): string {
-  if (typeof fault.values.body === 'string') return fault.values.body;
-  return `${fault.status} ${titleOf(fault.status)}\n\n${stripTags(pageBody(fault, method, text => text))}`;
-}
-
-function htmlPage(fault: Fault, method: string): string {
-  const title = `${fault.status} ${titleOf(fault.status)}`;
-  const body = pageBody(fault, method, escapeHtml);
-  return `<html>\n <head>\n  <title>${title}</title>\n </head>\n <body>\n  <h1>${title}</h1>\n  ${body}\n\n </body>\n</html>`;
-}
+export const plainPage = (fault: Fault, method = 'GET'): string =>
+  typeof fault.values.body === 'string' ? fault.values.body : webobText(pageOf(fault, method));
 
 /** Gives any fault of the image services its outer shape: WebOb's page, text or HTML by the Accept header. */
 export function renderImageFault(fault: Fault, request: FastifyRequest) {
   const shown = standardised(fault);
-  const accept = request.headers.accept ?? '';
-  const html = (accept.includes('html') || accept.includes('*/*')) && typeof shown.values.body !== 'string';
-  const body =
-    request.method === 'HEAD'
-      ? ''
-      : html
-        ? htmlPage(shown, request.method)
-        : plainPage(shown, request.method);
+  const given = shown.values.body;
+  const { type, body } =
+    typeof given === 'string'
+      ? { type: 'text/plain; charset=UTF-8', body: given }
+      : webobAnswer(pageOf(shown, request.method), request.headers.accept);
   return {
     status: shown.status,
-    headers: { 'content-type': `text/${html ? 'html' : 'plain'}; charset=UTF-8`, ...shown.headers },
-    body,
+    headers: { 'content-type': type, ...shown.headers },
+    body: request.method === 'HEAD' ? '' : body,
   };
 }
 

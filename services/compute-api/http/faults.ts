@@ -1,6 +1,7 @@
 import { Fault, isFault } from '@folsom/core';
 import type { RenderedFault } from '@folsom/http';
 import { genericXml, NOVA_NS } from '@folsom/wire/nova-xml';
+import { webobAnswer } from '@folsom/wire/webob-page';
 import type { FastifyRequest } from 'fastify';
 import { answerFormat } from './accept.ts';
 
@@ -151,14 +152,7 @@ export function plain(
   detail: string,
   always = false,
 ): RenderedFault {
-  const title = `${status} ${reason}`;
-  const accept = request.headers.accept ?? '';
-  const html = !always && (accept.includes('html') || accept.includes('*/*'));
-  return {
-    status,
-    headers: { 'content-type': `text/${html ? 'html' : 'plain'}; charset=UTF-8` },
-    body: html
-      ? `<html>\n <head>\n  <title>${title}</title>\n </head>\n <body>\n  <h1>${title}</h1>\n  ${explanation}<br /><br />\n${detail}\n\n\n </body>\n</html>`
-      : `${title}\n\n${explanation}\n\n ${detail}  `,
-  };
+  const accept = always ? undefined : request.headers.accept;
+  const { type, body } = webobAnswer({ status, reason, explanation, detail }, accept);
+  return { status, headers: { 'content-type': type }, body };
 }
