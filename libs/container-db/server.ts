@@ -5,6 +5,7 @@ import {
   countAnswer,
   invalidDeviceOrPartition,
   isMounted,
+  maskedTarget,
   type PathHash,
   parseFloatText,
   type ServerFilter,
@@ -203,7 +204,7 @@ export async function startDbServer<Db extends AnyDb>(
           response = answer(error.status, http, { body: error.message, contentType: 'text/plain' });
         else {
           const locked = error instanceof DbLocked || isBusy(error);
-          log.error('request failed', { method: http.method, target: http.target, error });
+          log.error('request failed', { method: http.method, target: maskedTarget(http.target), error });
           response = isFull(error)
             ? answer(507, http, { body: 'The device is full', contentType: 'text/plain' })
             : answer(locked ? 503 : 500, http);
@@ -215,7 +216,7 @@ export async function startDbServer<Db extends AnyDb>(
       const level = http.method === 'REPLICATE' ? 'debug' : 'info';
       log[level]('request', {
         method: http.method,
-        path: http.target,
+        path: maskedTarget(http.target),
         status: response.status,
         request_id: http.headers.get('x-trans-id') ?? '-',
         remote: http.remoteAddress,

@@ -1,6 +1,7 @@
 export { type RangeAnswer, readRange } from './byte-range.ts';
 export { type Pass, startDaemon } from './daemon.ts';
 export { type PathHash, pathHash } from './hash-path.ts';
+export { maskedTarget } from './masked-target.ts';
 export { rateLimit } from './rate-limit.ts';
 export { healthcheckFilter, reconFilter, reconOptions, type ServerFilter } from './recon.ts';
 export { writeReconCache } from './recon-cache.ts';

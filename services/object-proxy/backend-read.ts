@@ -89,6 +89,7 @@ export async function readFrom(core: ProxyCore, options: ReadOptions): Promise<R
       noteFailure(core, node, `${method} ${kind}`, error);
       continue;
     }
+    core.errors.heard(node);
     if (response.status === 507) {
       response.body.cancel();
       core.errors.limit(node);

@@ -1,5 +1,12 @@
 import type { RingDevice } from '@folsom/ring';
-import { type Headers, internalText, lowerName, quotePath, type ServerResponse } from '@folsom/swift-http';
+import {
+  type Headers,
+  InternalTimeout,
+  internalText,
+  lowerName,
+  quotePath,
+  type ServerResponse,
+} from '@folsom/swift-http';
 import { type Place, type ProxyCore, type ServerKind, usableNodes } from './nodes.ts';
 
 export interface BackendAnswer {
@@ -73,6 +80,7 @@ export async function requestAll(
           timeoutMs: core.options.nodeTimeout * 1000,
         });
         const text = await internalText(response);
+        core.errors.heard(node);
         if (response.status < 500)
           return { status: response.status, reason: response.reason, headers: response.headers, body: text };
         if (response.status === 507) core.errors.limit(node);
@@ -93,9 +101,20 @@ export async function requestAll(
   return answers;
 }
 
-export function noteFailure(core: ProxyCore, node: RingDevice, what: string, error: unknown): void {
+/**
+ * Notes that a request to a node failed. A server that lets one request wait while it gets on with others is busy, not
+ * broken: leaving it alone would take from all clients what one has to wait for.
+ * @returns whether it is only slow
+ */
+export function noteFailure(core: ProxyCore, node: RingDevice, what: string, error: unknown): boolean {
+  const facts = { node: `${node.ip}:${node.port}/${node.device}`, what, error };
+  if (error instanceof InternalTimeout && core.errors.progresses(node)) {
+    core.log.warn('storage node is slow', facts);
+    return true;
+  }
   core.errors.count(node);
-  core.log.error('storage node failed', { node: `${node.ip}:${node.port}/${node.device}`, what, error });
+  core.log.error('storage node failed', facts);
+  return false;
 }
 
 /**

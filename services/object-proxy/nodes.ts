@@ -46,11 +46,17 @@ export interface NodeErrors {
   count(node: RingDevice): void;
   /** Leaves a node alone from now on. */
   limit(node: RingDevice): void;
+  /** The node's server answered something, or took bytes of an upload. */
+  heard(node: RingDevice): void;
+  /** Whether the node's server was heard of within the time that an answer may take: it is slow, then, and not dead. */
+  progresses(node: RingDevice): boolean;
 }
 
 export function nodeErrors(options: ProxyOptions, { clock }: Pick<World, 'clock'>): NodeErrors {
   const known = new Map<string, { errors: number; last: number }>();
   const keyOf = (node: RingDevice): string => `${node.ip}:${node.port}/${node.device}`;
+  const heard = new Map<string, number>();
+  const serverOf = (node: RingDevice): string => `${node.ip}:${node.port}`;
   const pause = options.errorSuppressionInterval * 1000;
   return {
     limited: node => {
@@ -70,6 +76,13 @@ export function nodeErrors(options: ProxyOptions, { clock }: Pick<World, 'clock'
     },
     limit: node => {
       known.set(keyOf(node), { errors: options.errorSuppressionLimit + 1, last: clock.monotonic() });
+    },
+    heard: node => {
+      heard.set(serverOf(node), clock.monotonic());
+    },
+    progresses: node => {
+      const last = heard.get(serverOf(node));
+      return last !== undefined && clock.monotonic() - last <= options.nodeTimeout * 1000;
     },
   };
 }

@@ -36,6 +36,9 @@ export async function putSmall(
   return requestAll(core, 'object', place, 'PUT', path, headers, bytes);
 }
 
+/** How often a node that gets on, but not with this upload, is asked for it. */
+const SLOW_TRIES = 3;
+
 interface Upload {
   node: RingDevice;
   open: OpenRequest;
@@ -57,7 +60,8 @@ export async function putLarge(
   const framing: [string, string] =
     length === null ? ['Transfer-Encoding', 'chunked'] : ['Content-Length', String(length)];
   const connect = async (own: Map<string, string>): Promise<Upload | null> => {
-    for (let next = nodes.next(); !next.done; next = nodes.next()) {
+    let slow = 0;
+    for (let next = nodes.next(); !next.done; ) {
       const node = next.value;
       try {
         const open = await core.client.open(node, {
@@ -67,12 +71,17 @@ export async function putLarge(
           connectTimeoutMs: core.options.connTimeout * 1000,
           timeoutMs: core.options.nodeTimeout * 1000,
         });
+        core.errors.heard(node);
         if (!open.early) return { node, open, failed: false };
         if (open.early.status === 507) core.errors.limit(node);
         open.abort();
       } catch (error) {
-        noteFailure(core, node, 'PUT object', error);
+        // Nothing was sent yet: a node that is busy is asked again before another stands in for it.
+        slow = noteFailure(core, node, 'PUT object', error) ? slow + 1 : 0;
+        if (slow > 0 && slow < SLOW_TRIES) continue;
       }
+      slow = 0;
+      next = nodes.next();
     }
     return null;
   };
@@ -105,6 +114,7 @@ export async function putLarge(
           if (upload.failed) return;
           try {
             await upload.open.write(bytes);
+            core.errors.heard(upload.node);
           } catch (error) {
             upload.failed = true;
             noteFailure(core, upload.node, 'sending an upload', error);

@@ -1,17 +1,17 @@
-import { createHash } from 'node:crypto';
-import { fdatasync, writev } from 'node:fs';
+import { fdatasync, write } from 'node:fs';
 import { promisify } from 'node:util';
+import { type Digest, directMd5, threadedMd5 } from '@folsom/host/md5-thread';
 import { dropCache } from '@folsom/host/xattr';
+import { lendSlab, releaseSlab, SLAB_BYTES, type Slab, takeSlab } from '@folsom/swift-http';
 
-const writeParts = promisify(writev) as (
+const writePart = promisify(write) as (
   fd: number,
-  parts: Buffer[],
+  bytes: Buffer,
+  offset: number,
+  length: number,
   position: number,
 ) => Promise<{ bytesWritten: number }>;
 const syncData = promisify(fdatasync);
-
-/** Bytes are written in batches of about this. */
-const BATCH_BYTES = 524_288;
 
 /** What the bytes of an upload came to. */
 export interface Written {
@@ -21,70 +21,75 @@ export interface Written {
 }
 
 /**
- * Writes a body of any length to a file from its start. The sum is made here, of each piece while it is in the
- * processor's cache: another thread would have to be given a copy, which costs more than it spares. The disk works
- * meanwhile, with two batches in memory at most.
+ * Writes a body of any length to a file from its start. The bytes are gathered in shared memory; threads write and
+ * digest one batch while the next arrives, so that the loop, which serves all other requests, does no more than copy.
+ * Each upload has two batches in memory at most.
  * @param next the next bytes, which must not change any more; null at the end
  * @param bytesPerSync what is written so far goes to the disk, and out of the page cache, every so many bytes; 0: never
+ * @param length bytes that will come, if known: for less than a batch no thread is asked
  */
 export async function writeBody(
   fd: number,
   next: () => Promise<Buffer | null>,
   bytesPerSync: number,
+  length: number | null = null,
 ): Promise<Written> {
-  const md5 = createHash('md5');
+  const md5: Digest = length !== null && length <= SLAB_BYTES ? directMd5() : threadedMd5();
   let size = 0;
-  let gathered: Buffer[] = [];
-  let gatheredBytes = 0;
-  let passed = 0;
   let synced = 0;
-  let writing: Promise<void> = Promise.resolve();
+  let slab: Slab | null = null;
+  let filled = 0;
+  let passing: Promise<void> = Promise.resolve();
   let syncing: Promise<void> = Promise.resolve();
   const pass = async (): Promise<void> => {
-    await writing;
-    writing = writeAll(fd, gathered, passed);
-    writing.catch(() => {});
-    passed += gatheredBytes;
-    gathered = [];
-    gatheredBytes = 0;
-    if (bytesPerSync <= 0 || passed - synced < bytesPerSync) return;
-    await Promise.all([writing, syncing]);
-    const [from, to] = [synced, passed];
-    syncing = syncData(fd).then(() => dropCache(fd, from, to - from));
+    const [full, bytes, from] = [slab!, filled, size - filled];
+    slab = null;
+    filled = 0;
+    await passing;
+    passing = passOn(fd, md5, full, bytes, from);
+    passing.catch(() => {});
+    if (bytesPerSync <= 0 || size - synced < bytesPerSync) return;
+    await Promise.all([passing, syncing]);
+    const [begin, end] = [synced, size];
+    syncing = syncData(fd).then(() => dropCache(fd, begin, end - begin));
     syncing.catch(() => {});
-    synced = passed;
+    synced = size;
   };
+  let done = false;
   try {
     for (let chunk = await next(); chunk; chunk = await next()) {
-      md5.update(chunk);
-      gathered.push(chunk);
-      gatheredBytes += chunk.length;
-      size += chunk.length;
-      if (gatheredBytes >= BATCH_BYTES) await pass();
-    }
-    if (gatheredBytes > 0) await pass();
-    await Promise.all([writing, syncing]);
-  } finally {
-    // The descriptor must outlive what is being done with it.
-    await Promise.allSettled([writing, syncing]);
-  }
-  return { size, etag: md5.digest('hex') };
-}
-
-async function writeAll(fd: number, parts: Buffer[], from: number): Promise<void> {
-  let left = parts;
-  let position = from;
-  while (left.length > 0) {
-    let { bytesWritten } = await writeParts(fd, left, position);
-    position += bytesWritten;
-    const next: Buffer[] = [];
-    for (const part of left) {
-      if (bytesWritten >= part.length) bytesWritten -= part.length;
-      else {
-        next.push(part.subarray(bytesWritten));
-        bytesWritten = 0;
+      for (let at = 0; at < chunk.length; ) {
+        slab ??= takeSlab();
+        const copied = chunk.copy(slab.bytes, filled, at);
+        at += copied;
+        filled += copied;
+        size += copied;
+        if (filled === SLAB_BYTES) await pass();
       }
     }
-    left = next;
+    if (filled > 0) await pass();
+    await Promise.all([passing, syncing]);
+    done = true;
+    return { size, etag: await md5.finish() };
+  } finally {
+    // The descriptor must outlive what is being done with it.
+    await Promise.allSettled([passing, syncing]);
+    if (!done) md5.drop();
+    if (slab) releaseSlab(lendSlab(slab, SLAB_BYTES));
+  }
+}
+
+/** Writes and digests a batch, side by side; its memory is free again when both are through. */
+async function passOn(fd: number, md5: Digest, slab: Slab, length: number, from: number): Promise<void> {
+  const both = [writeAll(fd, slab.bytes, length, from), md5.update(slab.memory, length)];
+  const ends = await Promise.allSettled(both);
+  releaseSlab(lendSlab(slab, SLAB_BYTES));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+async function writeAll(fd: number, bytes: Buffer, length: number, from: number): Promise<void> {
+  for (let at = 0; at < length; ) {
+    const { bytesWritten } = await writePart(fd, bytes, at, length - at, from + at);
+    at += bytesWritten;
   }
 }

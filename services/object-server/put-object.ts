@@ -209,6 +209,7 @@ async function receive(
       return chunk;
     },
     context.options.bytesPerSync,
+    length,
   );
   return length !== null && size !== length ? answer(499, http) : written;
 }

@@ -5,6 +5,7 @@ import {
   countAnswer,
   invalidDeviceOrPartition,
   isMounted,
+  maskedTarget,
   type PathHash,
   splitPath,
   statsOf,
@@ -110,7 +111,7 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
         const gone =
           code === 'ENOENT' || code === 'ENOTDIR' || code === 'EIO' || code === 'EROFS' || code === 'ENODEV';
         const full = code === 'ENOSPC' || code === 'EDQUOT';
-        log.error('request failed', { method: http.method, target: http.target, error });
+        log.error('request failed', { method: http.method, target: maskedTarget(http.target), error });
         // A device that vanished or broke under the request is one that cannot store.
         response =
           gone || full ? answer(507, http, full ? { detail: 'The device is full' } : {}) : answer(500, http);
@@ -126,7 +127,7 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
       if (options.logRequests) {
         log[http.method === 'REPLICATE' ? 'debug' : 'info']('request', {
           method: http.method,
-          path: http.target,
+          path: maskedTarget(http.target),
           status: response.status,
           request_id: http.headers.get('x-trans-id') ?? '-',
           remote: http.remoteAddress,

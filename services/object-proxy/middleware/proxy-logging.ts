@@ -1,4 +1,4 @@
-import { statsFrom, syslogFrom } from '@folsom/swift';
+import { maskedTarget, statsFrom, syslogFrom } from '@folsom/swift';
 import { type BodyStream, ClientDisconnected, quotePath, type RequestBody } from '@folsom/swift-http';
 import type { Middleware } from '../pipeline.ts';
 import { isTrue, remoteClient } from '../request.ts';
@@ -55,7 +55,7 @@ export const proxyLogging: Middleware = (app, conf, tools) => {
     const write = (status: number, sent: number, gone: boolean): void => {
       const duration = (clock.monotonic() - started) / 1000;
       const final = gone || received.gone() ? 499 : status;
-      const target = quotePath(path) + (query ? `?${query}` : '');
+      const target = maskedTarget(quotePath(path) + (query ? `?${query}` : ''));
       const { headers } = request;
       const fields = [
         remoteClient(request),
@@ -65,7 +65,7 @@ export const proxyLogging: Middleware = (app, conf, tools) => {
         target,
         `HTTP/${request.version}`,
         final,
-        headers.get('referer'),
+        maskedTarget(headers.get('referer') ?? ''),
         headers.get('user-agent'),
         headers.has('x-auth-token') ? '***' : '-',
         received.count(),
