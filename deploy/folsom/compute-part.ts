@@ -37,7 +37,7 @@ export async function startComputePart(
   const network = await tell('starting network', () => startNetwork(common));
   started(network);
   await ensureNetwork(options);
-  started(await startScheduler(common));
+  started(await startScheduler({ ...common, outbox }));
   started(await startConsoleAuth(common));
   started(await startConsole(common));
   started(await startCert(common));
@@ -49,7 +49,7 @@ export async function startComputePart(
     throw new CannotStart('libvirt does not answer; see its log, or start with --compute-driver fake');
   }
   const driver = chooseDriver({ ...common, images });
-  started(await tell('starting compute', () => startCompute({ ...common, driver, images })));
+  started(await tell('starting compute', () => startCompute({ ...common, outbox, driver, images })));
   started(
     await startComputeApi({
       config,

@@ -1,4 +1,4 @@
-import { toSqlTime } from '@folsom/db';
+import { fromSqlBool, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, groupBy, type RowBase, type Sql, toRow } from './rows.ts';
 
@@ -96,10 +96,12 @@ export interface UpdateCondition {
   /** The change happens only while task_state is one of these; absent: whatever it is. */
   expectedTaskState?: string | null | readonly (string | null)[];
   expectedVmState?: string | readonly string[];
+  /** Whose it is: only while it is on this host, or on none (null). */
+  host?: string | null;
 }
 
 /**
- * Changes an instance in one statement, compare-and-set where a condition is given.
+ * Changes an instance that is not deleted in one statement, compare-and-set where a condition is given.
  *
  * @throws Fault `UnexpectedTaskStateError` when the condition does not hold, `InstanceNotFound` when there is none.
  */
@@ -112,9 +114,9 @@ export async function updateInstance(
 ): Promise<void> {
   if (await tryUpdateInstance(sql, uuid, changes, now, condition)) return;
   const found = (await sql('instances').where({ uuid }).first('task_state', 'deleted')) as
-    | { task_state: string | null }
+    | { task_state: string | null; deleted: unknown }
     | undefined;
-  if (!found) throw novaFault('InstanceNotFound', { instance_id: uuid });
+  if (!found || fromSqlBool(found.deleted)) throw novaFault('InstanceNotFound', { instance_id: uuid });
   throw novaFault('UnexpectedTaskStateError', {
     expected: pythonList(condition.expectedTaskState),
     actual: found.task_state ?? 'None',
@@ -129,8 +131,10 @@ export async function tryUpdateInstance(
   now: number,
   condition: UpdateCondition = {},
 ): Promise<boolean> {
-  const query = sql('instances').where({ uuid });
-  const { expectedTaskState, expectedVmState } = condition;
+  const query = sql('instances').where({ ...alive, uuid });
+  const { expectedTaskState, expectedVmState, host } = condition;
+  if (host === null) query.whereNull('host');
+  else if (host !== undefined) query.where({ host });
   if (expectedTaskState !== undefined) {
     const states = Array.isArray(expectedTaskState) ? expectedTaskState : [expectedTaskState];
     const named = states.filter(state => state !== null) as string[];
@@ -277,16 +281,18 @@ export async function recordFault(
   });
 }
 
-/** The latest fault of each instance, by uuid. */
+/** The latest fault of each instance, by uuid; only those are read, however many there are. */
 export async function latestFaults(
   sql: Sql,
   uuids: readonly string[],
 ): Promise<Map<string, InstanceFaultRow>> {
   if (uuids.length === 0) return new Map();
-  const rows = (await sql('instance_faults')
+  const last = sql('instance_faults')
     .where(alive)
     .whereIn('instance_uuid', [...uuids])
-    .orderBy([{ column: 'created_at' }, { column: 'id' }])) as Raw[];
+    .groupBy('instance_uuid')
+    .select(sql.raw('max(id)'));
+  const rows = (await sql('instance_faults').whereIn('id', last)) as Raw[];
   return new Map(
     rows.map(raw => fromRow<InstanceFaultRow>(metadataSpec, raw)).map(row => [row.instance_uuid, row]),
   );

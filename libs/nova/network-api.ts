@@ -1,6 +1,7 @@
-import type { Clock, RequestContext } from '@folsom/core';
+import { type Clock, isFault, type RequestContext } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { Bus } from '@folsom/rpc';
+import { instanceIdentity } from './instance-identity.ts';
 import { saveNetworkInfo } from './instance-info-cache.ts';
 import type { NetworkInfo } from './network-info.ts';
 import { networkContract, type RequestedNetworkList } from './rpc/network.ts';
@@ -51,12 +52,27 @@ export function networkApi({ bus, db, clock }: { bus: Bus; db: Database; clock: 
       return remember(instance.uuid, info);
     },
 
-    async deallocateForInstance(context: RequestContext, instance: NetworkedInstance): Promise<void> {
-      await client.deallocate_for_instance(context, {
-        instance_id: instance.id,
-        project_id: instance.project_id,
-        host: instance.host,
-      });
+    /**
+     * Gives the instance's addresses back; with `onlyIfHost` not once it is another host's. An original network service
+     * refuses the argument that it does not know, and is asked without it.
+     */
+    async deallocateForInstance(
+      context: RequestContext,
+      instance: NetworkedInstance,
+      onlyIfHost?: string,
+    ): Promise<void> {
+      const args = { instance_id: instance.id, project_id: instance.project_id, host: instance.host };
+      const mine = onlyIfHost === undefined ? {} : { only_if_host: onlyIfHost };
+      try {
+        await client.deallocate_for_instance(context, { ...args, ...mine });
+      } catch (error) {
+        if (!refusesArgument(error)) throw error;
+        await client.deallocate_for_instance(context, args);
+      }
+      if (onlyIfHost !== undefined) {
+        const { host } = await instanceIdentity(db, instance.uuid);
+        if (host !== null && host !== onlyIfHost) return;
+      }
       // What is free again is shown no longer; a network that is asked for later fills it anew.
       await remember(instance.uuid, []);
     },
@@ -95,3 +111,9 @@ export function networkApi({ bus, db, clock }: { bus: Bus; db: Database; clock: 
     },
   };
 }
+
+/** Python's answer to a keyword that the function does not have. */
+const refusesArgument = (error: unknown): boolean =>
+  isFault(error, 'RemoteError') &&
+  error.values.exc_type === 'TypeError' &&
+  String(error.values.value).includes('only_if_host');

@@ -1,8 +1,11 @@
-import type { RequestContext } from '@folsom/core';
+import { assert, elevated, type RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
+import { BUILDING, releaseIfMine } from '@folsom/nova/instance-claims';
+import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
 import { taskState, vmState } from '@folsom/nova/instance-state';
-import { tryUpdateInstance } from '@folsom/nova/instances';
+import { type InstanceChanges, tryUpdateInstance } from '@folsom/nova/instances';
 import type { NetworkInfo } from '@folsom/nova/network-info';
+import { passing } from '@folsom/nova/passing';
 import type { RunInstanceArgs } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
@@ -12,12 +15,15 @@ import {
   addFault,
   type ComputeSeam,
   change,
+  guestOf,
   isPreempted,
+  NotOurs,
   networked,
   nowOf,
   type Operation,
   onInstance,
   powerStateOf,
+  Reported,
 } from './seam.ts';
 import { runSteps, type Step } from './steps.ts';
 import { attachmentsOf } from './volumes.ts';
@@ -31,73 +37,68 @@ interface Boot {
   image: ImageWire | null;
   network: NetworkInfo;
   signal: AbortSignal;
+  /** Whether the instance is this host's. */
+  claimed: boolean;
+  /** Whether an earlier run of this build was cut short. */
+  resumed: boolean;
 }
 
 const GIGABYTE = 1024 ** 3;
-/** Time limits of the steps, in milliseconds. */
-const LIMITS = {
-  check: 60_000,
-  claim: 60_000,
-  network: 120_000,
-  prepare: 60_000,
-  spawn: 1_800_000,
-  finish: 60_000,
+/** A driver that shows nothing for so long has hung. */
+const SPAWN_STALLED_MS = 1_800_000;
+
+/** A change of the instance that holds only while this host builds it. */
+const ours = async (boot: Boot, changes: InstanceChanges, from: readonly (string | null)[] = BUILDING) => {
+  const { seam, context } = boot;
+  boot.guest = await change(seam, context, boot.guest, changes, {
+    host: seam.host,
+    expectedVmState: vmState.building,
+    expectedTaskState: from,
+  });
+};
+
+const claim: Step<Boot> = {
+  name: 'claim',
+  run: async boot => {
+    const { seam, args } = boot;
+    const { uuid } = boot.guest;
+    const claimed = await seam.resources.claim(boot.guest, args.filter_properties?.limits ?? {});
+    boot.guest = await guestOf(seam, uuid);
+    const { guest } = boot;
+    // A build of this host that was cut short: its message came again, so it goes on from the beginning.
+    const resumed =
+      guest.host === seam.host && guest.vm_state === vmState.building && BUILDING.includes(guest.task_state);
+    if (!claimed && !resumed) throw new NotOurs(`instance ${uuid} is another's to build, or wanted no more`);
+    assert(guest.host === seam.host, 'what is built here is placed here');
+    boot.claimed = true;
+    boot.resumed = !claimed;
+  },
 };
 
 const check: Step<Boot> = {
   name: 'check',
-  timeoutMs: LIMITS.check,
   run: async boot => {
-    const { seam, guest } = boot;
-    // First of all: a message that comes twice must not touch a build that is under way or done.
-    boot.guest = await change(
-      seam,
-      boot.context,
-      guest,
-      { vm_state: vmState.building, task_state: null },
-      { expectedTaskState: [taskState.scheduling, null], expectedVmState: vmState.building },
-    );
-    if ((await seam.driver.listGuests()).includes(guest.name)) {
-      throw novaFault('Invalid', {}, { message: 'Instance has already been created' });
+    const { seam } = boot;
+    await ours(boot, { task_state: null });
+    if ((await seam.driver.listGuests()).includes(boot.guest.name)) {
+      if (!boot.resumed) {
+        throw novaFault('Invalid', {}, { message: 'Instance has already been created' });
+      }
+      await seam.driver.destroy(boot.guest, await cachedNetworkInfo(seam.db, boot.guest.uuid));
     }
-    boot.image = await seam.images.show(boot.context, guest.image_ref);
-    const allowed = guest.flavor.root_gb * GIGABYTE;
+    boot.image = await seam.images.show(boot.context, boot.guest.image_ref);
+    const allowed = boot.guest.flavor.root_gb * GIGABYTE;
     if (allowed > 0 && boot.image.size > allowed) throw computeFault('ImageTooLarge');
     const extra = { image_name: boot.image.name };
     await seam.notify.usage(boot.context, boot.guest, 'create.start', extra);
   },
 };
 
-const claim: Step<Boot> = {
-  name: 'claim',
-  timeoutMs: LIMITS.claim,
-  run: async boot => {
-    await boot.seam.resources.claim(boot.guest, boot.args.filter_properties?.limits ?? {});
-  },
-  undo: async boot => {
-    // From here on another host may have it; only what is still ours is given up.
-    await boot.seam.db
-      .knex('instances')
-      .where({ uuid: boot.guest.uuid, host: boot.seam.host, deleted: 0 })
-      .whereNot('vm_state', vmState.active)
-      .where(query => query.whereNull('task_state').orWhereNot('task_state', taskState.deleting))
-      .update({ host: null });
-    boot.seam.resources.changed();
-  },
-};
-
 const network: Step<Boot> = {
   name: 'network',
-  timeoutMs: LIMITS.network,
   run: async boot => {
     const { seam, context } = boot;
-    boot.guest = await change(
-      seam,
-      context,
-      boot.guest,
-      { vm_state: vmState.building, task_state: taskState.networking },
-      { expectedTaskState: null },
-    );
+    await ours(boot, { task_state: taskState.networking }, [null]);
     const vpn = boot.guest.image_ref === seam.settings.vpn_image_id;
     const asked = boot.args.requested_networks ?? null;
     boot.network = await seam.network.allocateForInstance(
@@ -108,36 +109,25 @@ const network: Step<Boot> = {
     );
   },
   undo: async boot => {
-    await boot.seam.network.deallocateForInstance(boot.context, networked(boot.guest, boot.seam.host));
+    await boot.seam.network.deallocateForInstance(
+      boot.context,
+      networked(boot.guest, boot.seam.host),
+      boot.seam.host,
+    );
   },
 };
 
 const blockDevices: Step<Boot> = {
   name: 'block_devices',
-  timeoutMs: LIMITS.prepare,
-  run: async boot => {
-    boot.guest = await change(
-      boot.seam,
-      boot.context,
-      boot.guest,
-      { vm_state: vmState.building, task_state: taskState.blockDeviceMapping },
-      { expectedTaskState: taskState.networking },
-    );
-  },
+  run: boot => ours(boot, { task_state: taskState.blockDeviceMapping }, [taskState.networking]),
 };
 
 const spawn: Step<Boot> = {
   name: 'spawn',
-  timeoutMs: LIMITS.spawn,
-  run: async (boot, signal) => {
+  stalledMs: SPAWN_STALLED_MS,
+  run: async (boot, { signal, progress }) => {
     const { seam } = boot;
-    boot.guest = await change(
-      seam,
-      boot.context,
-      boot.guest,
-      { vm_state: vmState.building, task_state: taskState.spawning },
-      { expectedTaskState: taskState.blockDeviceMapping },
-    );
+    await ours(boot, { task_state: taskState.spawning }, [taskState.blockDeviceMapping]);
     await seam.driver.spawn(
       {
         context: boot.context,
@@ -149,7 +139,10 @@ const spawn: Step<Boot> = {
         volumes: await attachmentsOf(seam.db, boot.guest.uuid),
         signal,
       },
-      async part => seam.observe?.('boot', `spawn:${part}`, boot.guest.uuid),
+      async part => {
+        progress();
+        await seam.observe?.('boot', `spawn:${part}`, boot.guest.uuid);
+      },
     );
   },
   undo: async boot => {
@@ -159,28 +152,27 @@ const spawn: Step<Boot> = {
 
 const activate: Step<Boot> = {
   name: 'activate',
-  timeoutMs: LIMITS.finish,
   run: async boot => {
-    const { seam } = boot;
-    boot.guest = await change(
-      seam,
-      boot.context,
-      boot.guest,
+    await ours(
+      boot,
       {
-        power_state: await powerStateOf(seam, boot.guest),
+        power_state: await powerStateOf(boot.seam, boot.guest),
         vm_state: vmState.active,
         task_state: null,
-        launched_at: nowOf(seam),
+        launched_at: nowOf(boot.seam),
         ...deviceNames(boot),
         ...accessAddresses(boot),
       },
-      { expectedTaskState: taskState.spawning },
+      [taskState.spawning],
     );
   },
 };
 
-/** The boot of an instance, in order; every one but the last can be taken back. */
-export const bootSteps: readonly Step<Boot>[] = [check, claim, network, blockDevices, spawn, activate];
+/**
+ * The boot of an instance, in order. The instance belongs to this host from the claim on; what the steps took is given
+ * back before the instance is.
+ */
+export const bootSteps: readonly Step<Boot>[] = [claim, check, network, blockDevices, spawn, activate];
 
 /** What the guest's disks are called, where the user named none. */
 function deviceNames({ seam, guest }: Boot) {
@@ -219,7 +211,7 @@ export async function runInstance(
 }
 
 async function boot(seam: ComputeSeam, operation: Operation, args: RunInstanceArgs): Promise<void> {
-  const state: Boot = { seam, ...operation, args, image: null, network: [] };
+  const state: Boot = { seam, ...operation, args, image: null, network: [], claimed: false, resumed: false };
   try {
     await runSteps(bootSteps, state, {
       operation: 'boot',
@@ -228,62 +220,91 @@ async function boot(seam: ComputeSeam, operation: Operation, args: RunInstanceAr
       log: seam.log.child({ requestId: operation.context.requestId }),
       observe: seam.observe,
       signal: operation.signal,
+      keep: error => error instanceof NotOurs || passing(error) !== undefined,
     });
   } catch (error) {
+    if (passing(error) !== undefined) throw error;
+    // The deletion gives everything back by itself.
     if (isPreempted(error)) throw error;
-    if (await reschedule(seam, operation, args, error)) return;
-    throw error;
+    if (await giveUpBuild(seam, operation.context, args, state.claimed, error)) return;
+    throw new Reported(error);
   }
   seam.resources.changed();
   const extra = { image_name: state.image?.name ?? null };
   await seam.notify.usage(operation.context, state.guest, 'create.end', extra, state.network);
 }
 
-/** Hands a failed build back to the scheduler, if it said that it wants another try. */
-async function reschedule(
+/**
+ * Ends a build that failed here, in one transaction: back to the scheduler if it said that it wants another try (then
+ * true), else into ERROR. Only while the instance is this host's, or nobody's yet.
+ */
+async function giveUpBuild(
   seam: ComputeSeam,
-  operation: Operation,
+  context: RequestContext,
   args: RunInstanceArgs,
+  claimed: boolean,
   error: unknown,
 ): Promise<boolean> {
+  const { uuid } = args.instance;
   const retry = args.filter_properties?.retry;
-  if (!retry || !args.request_spec) return false;
-  const uuid = operation.guest.uuid;
-  const ours = await tryUpdateInstance(
-    seam.db.knex,
-    uuid,
-    { task_state: taskState.scheduling },
-    nowOf(seam),
-    {
-      expectedVmState: vmState.building,
-      expectedTaskState: [
-        null,
-        taskState.scheduling,
-        taskState.networking,
-        taskState.blockDeviceMapping,
-        taskState.spawning,
-      ],
-    },
-  );
-  if (!ours) return false;
-  seam.log.warn('build failed here, trying another host', {
-    instance: uuid,
-    attempt: retry.num_attempts,
-    error,
+  const elsewhere = Boolean(retry) && args.request_spec !== null;
+  const done = await seam.outbox.transaction(async (trx, send) => {
+    const now = nowOf(seam);
+    const becomes = elsewhere
+      ? { task_state: taskState.scheduling }
+      : { vm_state: vmState.error, task_state: null };
+    const mine = claimed
+      ? await releaseIfMine(trx, uuid, seam.host, becomes, now)
+      : await tryUpdateInstance(trx, uuid, becomes, now, {
+          host: null,
+          expectedVmState: vmState.building,
+          expectedTaskState: taskState.scheduling,
+        });
+    if (!mine) return false;
+    await addFault(seam, uuid, error, trx);
+    if (elsewhere) {
+      await schedulerContract.client(send).run_instance(context, {
+        request_spec: { ...args.request_spec!, instance_uuids: [uuid] },
+        admin_password: args.admin_password,
+        injected_files: args.injected_files,
+        requested_networks: args.requested_networks,
+        is_first_time: args.is_first_time,
+        filter_properties: args.filter_properties ?? {},
+      });
+    }
+    return true;
   });
-  try {
-    await schedulerContract.client(seam.bus).run_instance(operation.context, {
-      request_spec: { ...args.request_spec, instance_uuids: [uuid] },
-      admin_password: args.admin_password,
-      injected_files: args.injected_files,
-      requested_networks: args.requested_networks,
-      is_first_time: args.is_first_time,
-      filter_properties: args.filter_properties ?? {},
-    });
-  } catch (failure) {
-    seam.log.error('cannot reach the scheduler', { instance: uuid, error: failure });
-    return false;
+  seam.resources.changed();
+  if (!done) {
+    seam.log.info('a build that failed here is not ours any more', { instance: uuid, error });
+    return true;
   }
-  await addFault(seam, uuid, error);
-  return true;
+  const fields = { instance: uuid, attempt: retry?.num_attempts, error };
+  if (elsewhere) seam.log.warn('build failed here, trying another host', fields);
+  return elsewhere;
+}
+
+/**
+ * The message of a build that failed for a passing cause is given up: everything it took here is given back, and the
+ * instance goes to another host, or into ERROR.
+ */
+export async function abandonBuild(
+  seam: ComputeSeam,
+  context: RequestContext,
+  args: RunInstanceArgs,
+  error: unknown,
+): Promise<void> {
+  const { uuid } = args.instance;
+  await seam.inTurn(uuid, async () => {
+    const guest = await guestOf(seam, uuid);
+    const mine = guest.host === seam.host && guest.vm_state === vmState.building;
+    if (mine) await giveBackBuild(seam, elevated(context), guest);
+    await giveUpBuild(seam, elevated(context), args, mine, error);
+  });
+}
+
+/** Takes away what a build that was cut short has on this host and in its networks. */
+export async function giveBackBuild(seam: ComputeSeam, context: RequestContext, guest: Guest): Promise<void> {
+  await seam.driver.destroy(guest, await cachedNetworkInfo(seam.db, guest.uuid));
+  await seam.network.deallocateForInstance(context, networked(guest, seam.host), seam.host);
 }

@@ -5,10 +5,13 @@ import type { Database } from '@folsom/db';
 import { joinInstances } from '@folsom/nova/instance-records';
 import { instancesOnHost } from '@folsom/nova/instances';
 import { networkApi } from '@folsom/nova/network-api';
+import { novaOutbox, type Outbox } from '@folsom/nova/outbox';
+import { passing } from '@folsom/nova/passing';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import { startHeartbeat } from '@folsom/nova/service-heartbeat';
 import type { Bus, Served } from '@folsom/rpc';
+import { abandoned } from './abandoned.ts';
 import { confirmOldResizes } from './auto-confirm.ts';
 import { cleanDeletedAfterMove, cleanRunningDeleted, reclaimSoftDeleted } from './cleanup.ts';
 import type { ComputeDriver, Guest } from './driver.ts';
@@ -21,6 +24,7 @@ import {
   expireBuilds,
   expireLostBuilds,
   recoverInterrupted,
+  recoverWithoutMessage,
   repeatDeletions,
   takeUpAbandoned,
 } from './recovery.ts';
@@ -36,7 +40,9 @@ export interface ComputeServiceOptions {
   world: World;
   driver: ComputeDriver;
   images: ImageClient;
-  /** The bus is in this process: what it carried when the last one died is lost for certain. */
+  /** Default: one of its own. */
+  outbox?: Outbox;
+  /** The bus is in this process and keeps no rows: what it carried when the last one died is lost for certain. */
   busForgets?: boolean;
   /** Told every step of every long operation before it runs; for tests. */
   observe?: StepObserver;
@@ -54,6 +60,12 @@ const SYNC_EVERY = 10;
 /** A deletion that nobody works on is taken up again after this time. */
 const ABANDONED_MS = 60_000;
 
+/**
+ * How long work that goes on with its message waits for it after a start: longer than the longest pause before a message
+ * that failed comes again.
+ */
+const MESSAGE_PATIENCE_MS = 45_000;
+
 /** A build that nobody has taken, or a task that nobody works on, after this time has lost its message. */
 const LOST_MESSAGE_MS = 600_000;
 
@@ -63,9 +75,11 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
   const settings = settingsOf(config);
   const host = settings.host;
   const log = world.log.child({ service: 'nova-compute' });
+  const outbox = options.outbox ?? novaOutbox({ db, bus, world, owner: `nova-compute:${host}` });
   const seam: ComputeSeam = {
     db,
-    bus,
+    bus: outbox.bus,
+    outbox,
     world,
     log,
     host,
@@ -77,6 +91,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     notify: usageNotifier({ bus, world, host }, settings),
     inTurn: keyedMutex(),
     working: new Map(),
+    awaited: new Set(),
     observe: options.observe,
   };
   const guests = async (): Promise<Guest[]> =>
@@ -86,20 +101,25 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
   await driver.init(present);
   if (driver.name === 'fake')
     log.warn('the fake driver is in use: instances are simulated, no guest really runs');
-  const interrupted = present.filter(guest => guest.task_state !== null || guest.vm_state === 'building');
-  if (options.busForgets) await expireLostBuilds(seam, 0);
-  // Other daemons are needed to finish work (the network service): it goes on beside serving.
-  const recovered = recoverInterrupted(seam, interrupted)
-    .then(() => resumeGuests(seam, present))
-    .catch(error => log.error('recovery failed', { error }));
-
   const capabilities = async (): Promise<void> => {
     const stats = { ...(await driver.hostStats()), host_ip: settings.my_ip };
     await schedulerContract
       .client({ ...bus, cast: (context, topic, message) => bus.fanout(context, topic, message) })
       .update_service_capabilities(adminContext(), { service_name: 'compute', host, capabilities: stats });
   };
-  const served = await computeContract.serve(bus, host, computeHandlers(seam, capabilities));
+  if (options.outbox === undefined) await outbox.start();
+  const served = await computeContract.serve(bus, host, computeHandlers(seam, capabilities), {
+    passing,
+    abandoned: (context, method, args, error) => abandoned(seam, context, method, args, error),
+  });
+  if (options.busForgets) await expireLostBuilds(seam, 0);
+  // Other daemons are needed to finish work (the network service): it goes on beside serving.
+  const stopping = new AbortController();
+  const patience = options.busForgets ? 0 : MESSAGE_PATIENCE_MS;
+  const recovered = recoverInterrupted(seam, present)
+    .then(() => resumeGuests(seam, present))
+    .then(() => recoverWithoutMessage(seam, present, patience, stopping.signal))
+    .catch(error => log.error('recovery failed', { error }));
   const beat = await startHeartbeat({
     db,
     world,
@@ -137,7 +157,9 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     // One cached network is renewed a run, so that a lost update does not stay for ever.
     const next = now[healed++ % Math.max(now.length, 1)];
     if (next !== undefined && settings.heal_instance_info_cache_interval > 0 && next.task_state === null) {
-      await seam.network.instanceNetworkInfo(adminContext(), networked(next)).catch(() => {});
+      await seam.network
+        .instanceNetworkInfo(adminContext(), networked(next))
+        .catch(error => log.warn('a cached network cannot be renewed', { instance: next.uuid, error }));
     }
     await seam.resources.report();
     await capabilities();
@@ -153,10 +175,12 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
   let stopped: Promise<void> | undefined;
   const stop = async () => {
     timer.cancel();
+    stopping.abort();
     await beat.stop();
     await served.stop();
     await running;
     await recovered;
+    if (options.outbox === undefined) await outbox.stop();
     await driver.close();
   };
   log.info('compute service started', { host, driver: driver.name, guests: present.length });

@@ -5,6 +5,8 @@ import { taskState, vmState } from '@folsom/nova/instance-state';
 import { destroyInstance } from '@folsom/nova/instances';
 import { movedBetween } from '@folsom/nova/migrations';
 import type { NetworkInfo } from '@folsom/nova/network-info';
+import { passing } from '@folsom/nova/passing';
+import { refreshUsage } from '@folsom/nova/quota-lock';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import { revokeConsoles } from './console.ts';
 import type { Guest } from './driver.ts';
@@ -19,7 +21,8 @@ interface Destruction {
   network: NetworkInfo;
 }
 
-const LIMIT_MS = 300_000;
+/** A driver that shows nothing for so long has hung. */
+const DESTROY_STALLED_MS = 1_800_000;
 
 /**
  * A deletion, in order. Nothing here is undone: each step can be repeated, and a deletion that was cut short is run
@@ -28,7 +31,6 @@ const LIMIT_MS = 300_000;
 export const destroySteps: readonly Step<Destruction>[] = [
   {
     name: 'begin',
-    timeoutMs: LIMIT_MS,
     run: async ({ seam, context, guest }) => {
       await seam.notify.usage(context, guest, 'delete.start');
       await seam.notify.usage(context, guest, 'shutdown.start');
@@ -37,7 +39,7 @@ export const destroySteps: readonly Step<Destruction>[] = [
   {
     // The guest goes before its address, so that no two guests ever have the same one.
     name: 'destroy_guest',
-    timeoutMs: LIMIT_MS,
+    stalledMs: DESTROY_STALLED_MS,
     run: async ({ seam, guest, network }) => {
       await seam.driver.destroy(guest, network, await attachmentsOf(seam.db, guest.uuid));
     },
@@ -45,7 +47,6 @@ export const destroySteps: readonly Step<Destruction>[] = [
   {
     // A move may have left something on the other host, too.
     name: 'clear_other_host',
-    timeoutMs: LIMIT_MS,
     run: async ({ seam, context, guest }) => {
       for (const host of await movedBetween(seam.db.knex, guest.uuid)) {
         if (host === seam.host) continue;
@@ -56,15 +57,17 @@ export const destroySteps: readonly Step<Destruction>[] = [
   },
   {
     name: 'deallocate_network',
-    timeoutMs: LIMIT_MS,
     run: async ({ seam, context, guest }) => {
-      await seam.network.deallocateForInstance(context, networked(guest));
+      await seam.network.deallocateForInstance(
+        context,
+        networked(guest),
+        guest.host === seam.host ? seam.host : undefined,
+      );
       await seam.notify.usage(context, guest, 'shutdown.end');
     },
   },
   {
     name: 'delete_record',
-    timeoutMs: LIMIT_MS,
     run: async state => {
       const { seam, context, guest } = state;
       state.guest = await change(seam, context, guest, {
@@ -80,17 +83,35 @@ export const destroySteps: readonly Step<Destruction>[] = [
           .update({ deleted: 1 });
       });
       seam.resources.changed();
+      if (guest.project_id !== null) {
+        await refreshUsage(seam.db, guest.project_id, nowOf(seam)).catch(error =>
+          seam.log.warn('the use of quota could not be written down', { instance: guest.uuid, error }),
+        );
+      }
     },
   },
   {
     name: 'revoke_consoles',
-    timeoutMs: LIMIT_MS,
     run: async ({ seam, context, guest }) => {
       await seam.notify.usage(context, guest, 'delete.end');
       revokeConsoles(seam, context, guest.uuid);
     },
   },
 ];
+
+/** The instance's network as its service knows it, else as it was known last. */
+async function knownNetwork(seam: ComputeSeam, context: RequestContext, guest: Guest): Promise<NetworkInfo> {
+  try {
+    return await seam.network.instanceNetworkInfo(context, networked(guest));
+  } catch (error) {
+    if (passing(error) !== undefined) throw error;
+    seam.log.warn('the network service does not know the network of an instance to delete', {
+      instance: guest.uuid,
+      error,
+    });
+    return cachedNetworkInfo(seam.db, guest.uuid);
+  }
+}
 
 const absent = (error: unknown): undefined => {
   if (!isFault(error, 'InstanceNotFound')) throw error;
@@ -112,10 +133,9 @@ export async function terminateInstance(
     if (guest.deleted || (elsewhere && guest.task_state === taskState.deleting)) {
       return seam.driver.destroy(guest, await cachedNetworkInfo(seam.db, uuid));
     }
-    const network = await seam.network
-      .instanceNetworkInfo(admin, networked(guest))
-      .catch(() => cachedNetworkInfo(seam.db, uuid));
+    seam.awaited.delete(uuid);
     try {
+      const network = await knownNetwork(seam, admin, guest);
       await runSteps(
         destroySteps,
         { seam, context: admin, guest, network },
@@ -128,6 +148,10 @@ export async function terminateInstance(
         },
       );
     } catch (error) {
+      if (passing(error) !== undefined) {
+        seam.awaited.add(uuid);
+        throw error;
+      }
       // task_state stays `deleting`: the deletion can be asked for again, and is repeated at the next start.
       seam.log.error('cannot delete an instance', { instance: uuid, error });
       await addFault(seam, uuid, error);

@@ -34,7 +34,7 @@ export const computeFault = catalogue(
     HypervisorUnavailable: { status: 503, text: 'Connection to the hypervisor is broken on host: %(host)s' },
     StepTimeout: {
       status: 500,
-      text: '%(operation)s: the step %(step)s took longer than %(seconds)s seconds.',
+      text: '%(operation)s: the step %(step)s made no progress for %(seconds)s seconds.',
     },
   },
   { module: 'nova.exception' },

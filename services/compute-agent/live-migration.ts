@@ -16,6 +16,7 @@ import {
   type Operation,
   onInstance,
   powerStateOf,
+  presentGuest,
 } from './seam.ts';
 
 /** On the destination: whether the guest could come here; asks the source for its part. */
@@ -165,7 +166,7 @@ export async function adoptArrivals(seam: ComputeSeam): Promise<void> {
   if (rows.length === 0) return;
   const present = new Set(await seam.driver.listGuests());
   for (const { uuid } of rows) {
-    const guest = await guestOf(seam, uuid).catch(() => undefined);
+    const guest = await presentGuest(seam, uuid);
     if (guest === undefined || !present.has(guest.name)) continue;
     // While it is on its way it stands still here.
     if ((await powerStateOf(seam, guest)) !== powerState.running) continue;

@@ -1,7 +1,8 @@
 import { isFault, type RequestContext } from '@folsom/core';
 import { powerState, taskState } from '@folsom/nova/instance-state';
+import { passing } from '@folsom/nova/passing';
 import { computeFault } from './faults.ts';
-import { type ComputeSeam, change, onInstance, powerStateOf } from './seam.ts';
+import { type ComputeSeam, change, NotOurs, onInstance, powerStateOf } from './seam.ts';
 
 /** Folsom's alphabet: no characters that look alike. */
 const ALPHABET = '23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
@@ -18,6 +19,7 @@ export async function setAdminPassword(
 ): Promise<void> {
   await onInstance(seam, context, uuid, async operation => {
     const { guest } = operation;
+    if (guest.task_state !== taskState.updatingPassword) throw new NotOurs('nobody waits for this password');
     const done = () =>
       change(
         seam,
@@ -36,6 +38,7 @@ export async function setAdminPassword(
     try {
       await seam.driver.setAdminPassword(guest, password ?? generatePassword(seam));
     } catch (error) {
+      if (passing(error) !== undefined) throw error;
       if (isFault(error, 'NotImplementedError')) {
         throw await failed('set_admin_password is not implemented by this driver.');
       }

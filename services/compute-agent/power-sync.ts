@@ -4,7 +4,7 @@ import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import { tryUpdateInstance } from '@folsom/nova/instances';
 import type { Guest } from './driver.ts';
 import { transition } from './power.ts';
-import { type ComputeSeam, guestOf, networked, nowOf, powerStateOf, setError } from './seam.ts';
+import { type ComputeSeam, networked, nowOf, powerStateOf, presentGuest, setError } from './seam.ts';
 
 /** States whose power the user does not expect to follow. */
 const LEFT_ALONE: readonly string[] = [
@@ -23,7 +23,7 @@ export async function syncPowerStates(seam: ComputeSeam, guests: readonly Guest[
     if (listed.task_state !== null || seam.working.has(listed.uuid)) continue;
     const real = await powerStateOf(seam, listed);
     // The question may have taken long: what is decided is decided on the instance as it is now.
-    const guest = await guestOf(seam, listed.uuid).catch(() => undefined);
+    const guest = await presentGuest(seam, listed.uuid);
     if (guest === undefined || guest.host !== seam.host || guest.task_state !== null) continue;
     if (seam.working.has(guest.uuid)) continue;
     if (real !== guest.power_state) {
@@ -46,7 +46,11 @@ async function resolve(seam: ComputeSeam, guest: Guest, real: number): Promise<v
       nowOf(seam),
       { expectedTaskState: null, expectedVmState: guest.vm_state },
     );
-    if (ours) await transition(seam, adminContext(), 'stop_instance', guest.uuid).catch(() => {});
+    if (!ours) return;
+    // Its failure stands in the instance's record; the next look tries again.
+    await transition(seam, adminContext(), 'stop_instance', guest.uuid).catch(error =>
+      seam.log.error('cannot stop on paper what stopped by itself', { instance: guest.uuid, error }),
+    );
   };
   if (guest.vm_state === vmState.active) {
     if (real === powerState.shutdown || real === powerState.crashed) await stop('guest shut down by itself');
@@ -66,7 +70,7 @@ export async function resumeGuests(seam: ComputeSeam, guests: readonly Guest[]):
 }
 
 async function resume(seam: ComputeSeam, uuid: string): Promise<void> {
-  const guest = await guestOf(seam, uuid).catch(() => undefined);
+  const guest = await presentGuest(seam, uuid);
   if (guest === undefined || guest.host !== seam.host || guest.task_state !== null) return;
   if (guest.vm_state !== vmState.active || guest.power_state !== powerState.running) return;
   try {
@@ -78,6 +82,6 @@ async function resume(seam: ComputeSeam, uuid: string): Promise<void> {
     await seam.driver.powerOn(guest, await cachedNetworkInfo(seam.db, uuid));
   } catch (error) {
     seam.log.error('cannot start a guest again', { instance: uuid, error });
-    await setError(seam, uuid);
+    await setError(seam, guest);
   }
 }

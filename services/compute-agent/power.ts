@@ -3,7 +3,15 @@ import { taskState, type VmState, vmState } from '@folsom/nova/instance-state';
 import type { InstanceChanges, UpdateCondition } from '@folsom/nova/instances';
 import { revokeConsoles } from './console.ts';
 import type { Guest } from './driver.ts';
-import { type ComputeSeam, change, networked, type Operation, onInstance, powerStateOf } from './seam.ts';
+import {
+  type ComputeSeam,
+  change,
+  NotOurs,
+  networked,
+  type Operation,
+  onInstance,
+  powerStateOf,
+} from './seam.ts';
 
 type Work = (seam: ComputeSeam, operation: Operation) => Promise<void>;
 
@@ -66,7 +74,7 @@ const transitions = {
     endsConsoles: true,
   },
   resume_instance: {
-    expected: [taskState.resuming, null],
+    expected: taskState.resuming,
     to: vmState.active,
     run: async (seam, operation) => seam.driver.resume(operation.guest, await network(seam, operation)),
     event: 'resume',
@@ -95,6 +103,9 @@ export async function transition(
     uuid,
     async operation => {
       const { guest } = operation;
+      // A message that comes late, or once more, finds another task: what it asks for is over.
+      if (guest.host !== seam.host || ![rule.expected].flat().includes(guest.task_state))
+        throw new NotOurs(`nobody waits for ${name}`);
       if (rule.event && !rule.once) await seam.notify.usage(context, guest, `${rule.event}.start`);
       await seam.observe?.(name, 'driver', uuid);
       await rule.run(seam, operation);
@@ -119,9 +130,11 @@ export async function settle(
     context,
     guest,
     { power_state: await powerStateOf(seam, guest), task_state: null, ...changes },
-    expected === undefined ? {} : { expectedTaskState: expected },
+    { host: seam.host, ...(expected === undefined ? {} : { expectedTaskState: expected }) },
   );
 }
+
+const REBOOTING: readonly (string | null)[] = [taskState.rebooting, taskState.rebootingHard];
 
 export async function rebootInstance(
   seam: ComputeSeam,
@@ -131,16 +144,14 @@ export async function rebootInstance(
 ): Promise<void> {
   await onInstance(seam, context, uuid, async operation => {
     const { guest } = operation;
+    if (guest.host !== seam.host || !REBOOTING.includes(guest.task_state))
+      throw new NotOurs('nobody waits for this reboot');
     await seam.notify.usage(context, guest, 'reboot.start');
     await seam.observe?.('reboot', 'driver', uuid);
     const before = await change(seam, context, guest, { power_state: await powerStateOf(seam, guest) });
     await seam.driver.reboot(before, await network(seam, operation), type === 'HARD' ? 'HARD' : 'SOFT');
     await seam.observe?.('reboot', 'record', uuid);
-    const after = await settle(seam, operation, { vm_state: vmState.active }, [
-      taskState.rebooting,
-      taskState.rebootingHard,
-      null,
-    ]);
+    const after = await settle(seam, operation, { vm_state: vmState.active }, REBOOTING);
     await seam.notify.usage(context, after, 'reboot.end');
   });
 }

@@ -1,11 +1,13 @@
 import type { RequestContext } from '@folsom/core';
 import { taskState, vmState } from '@folsom/nova/instance-state';
+import { passing } from '@folsom/nova/passing';
 import type { RebuildInstanceArgs } from '@folsom/nova/rpc/compute';
 import type { InjectedFiles } from '@folsom/nova/rpc/wire';
 import { settle } from './power.ts';
 import {
   type ComputeSeam,
   change,
+  NotOurs,
   networked,
   nowOf,
   type Operation,
@@ -41,6 +43,12 @@ export interface RebuildRequest {
   password: string | null;
 }
 
+const REBUILDING: readonly (string | null)[] = [
+  taskState.rebuilding,
+  taskState.rebuildBlockDeviceMapping,
+  taskState.rebuildSpawning,
+];
+
 /** The steps themselves; also what finishes a rebuild that a crash cut short. */
 export async function rebuild(
   seam: ComputeSeam,
@@ -48,6 +56,7 @@ export async function rebuild(
   request: RebuildRequest,
 ): Promise<void> {
   const { context } = operation;
+  if (!REBUILDING.includes(operation.guest.task_state)) throw new NotOurs('this rebuild is over');
   const image = await seam.images.show(context, request.imageRef);
   const extra = { image_name: image.name };
   await seam.notify.usage(context, operation.guest, 'rebuild.start', extra);
@@ -58,27 +67,20 @@ export async function rebuild(
   const steps: Step<null>[] = [
     {
       name: 'destroy',
-      timeoutMs: limit,
+      stalledMs: limit,
       run: async () => {
         guest = await change(
           seam,
           context,
           guest,
           { power_state: await powerStateOf(seam, guest), task_state: taskState.rebuilding },
-          {
-            expectedTaskState: [
-              taskState.rebuilding,
-              taskState.rebuildBlockDeviceMapping,
-              taskState.rebuildSpawning,
-            ],
-          },
+          { expectedTaskState: REBUILDING, host: seam.host },
         );
         await seam.driver.destroy(guest, network, volumes);
       },
     },
     {
       name: 'prepare',
-      timeoutMs: limit,
       run: async () => {
         guest = await change(
           seam,
@@ -91,8 +93,8 @@ export async function rebuild(
     },
     {
       name: 'spawn',
-      timeoutMs: limit,
-      run: async (_none, signal) => {
+      stalledMs: limit,
+      run: async (_none, { signal, progress }) => {
         guest = await change(
           seam,
           context,
@@ -100,16 +102,19 @@ export async function rebuild(
           { task_state: taskState.rebuildSpawning },
           { expectedTaskState: taskState.rebuildBlockDeviceMapping },
         );
-        await seam.driver.spawn({
-          context,
-          guest,
-          image,
-          injectedFiles: request.files,
-          adminPassword: request.password,
-          network,
-          volumes,
-          signal,
-        });
+        await seam.driver.spawn(
+          {
+            context,
+            guest,
+            image,
+            injectedFiles: request.files,
+            adminPassword: request.password,
+            network,
+            volumes,
+            signal,
+          },
+          async () => progress(),
+        );
       },
     },
   ];
@@ -120,6 +125,7 @@ export async function rebuild(
     log: seam.log.child({ requestId: operation.context.requestId }),
     observe: seam.observe,
     signal: operation.signal,
+    keep: error => passing(error) !== undefined,
   });
   const after = await settle(
     seam,

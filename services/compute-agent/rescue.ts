@@ -2,7 +2,7 @@ import type { RequestContext } from '@folsom/core';
 import { taskState, vmState } from '@folsom/nova/instance-state';
 import { generatePassword } from './password.ts';
 import { settle } from './power.ts';
-import { type ComputeSeam, networked, onInstance } from './seam.ts';
+import { type ComputeSeam, NotOurs, networked, onInstance } from './seam.ts';
 
 /** Boots the instance from a rescue disk, its own disk beside it. */
 export async function rescueInstance(
@@ -17,6 +17,8 @@ export async function rescueInstance(
     uuid,
     async operation => {
       const { guest, signal } = operation;
+      if (guest.host !== seam.host || guest.task_state !== taskState.rescuing)
+        throw new NotOurs('nobody waits for this rescue');
       const network = await seam.network.instanceNetworkInfo(operation.context, networked(guest));
       const image = await seam.images.show(
         operation.context,

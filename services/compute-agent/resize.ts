@@ -3,6 +3,7 @@ import { flavorById } from '@folsom/nova/flavors';
 import { moveFloatingIps } from '@folsom/nova/floating-ips';
 import { instanceRecord, instanceWire } from '@folsom/nova/instance-records';
 import { taskState, vmState } from '@folsom/nova/instance-state';
+import { updateInstance } from '@folsom/nova/instances';
 import {
   createMigration,
   type MigrationRow,
@@ -10,17 +11,28 @@ import {
   migrationByInstance,
   updateMigration,
 } from '@folsom/nova/migrations';
+import { passing } from '@folsom/nova/passing';
 import { commitReservations, rollbackReservations } from '@folsom/nova/reservations';
+import type { Sql } from '@folsom/nova/rows';
 import { computeContract, type MigrationArgs, type PrepResizeArgs } from '@folsom/nova/rpc/compute';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import type { Guest } from './driver.ts';
 import { computeFault } from './faults.ts';
-import { type ComputeSeam, change, guestOf, networked, nowOf, type Operation, onInstance } from './seam.ts';
+import {
+  type ComputeSeam,
+  change,
+  guestOf,
+  networked,
+  nowOf,
+  type Operation,
+  onInstance,
+  presentGuest,
+} from './seam.ts';
 import { attachmentsOf } from './volumes.ts';
 
 /** The instance as it is now, for a message. */
-export const instanceWireOf = async (seam: ComputeSeam, uuid: string) =>
-  instanceWire(await instanceRecord(seam.db.knex, uuid), seam.settings.instance_name_template);
+export const instanceWireOf = async (seam: ComputeSeam, uuid: string, sql: Sql = seam.db.knex) =>
+  instanceWire(await instanceRecord(sql, uuid), seam.settings.instance_name_template);
 
 /** As long as one of these is its task, a message of the resize is under way or has been there before. */
 const RESIZING: readonly (string | null)[] = [
@@ -36,7 +48,7 @@ const UNDER_WAY = ['pre-migrating', 'migrating', 'post-migrating'];
 /** Whether the part failed only because it has been done: its message came twice. */
 async function cameTwice(seam: ComputeSeam, uuid: string, error: unknown): Promise<boolean> {
   if (!isFault(error, 'UnexpectedTaskStateError')) return false;
-  const now = await guestOf(seam, uuid).catch(() => undefined);
+  const now = await presentGuest(seam, uuid);
   return now !== undefined && (RESIZING.includes(now.task_state) || now.vm_state === vmState.resized);
 }
 
@@ -52,6 +64,7 @@ async function part(
   try {
     await onInstance(seam, context, uuid, work, { errorState: true });
   } catch (error) {
+    if (passing(error) !== undefined) throw error;
     // Then the quota and the migration are the other one's.
     if (await cameTwice(seam, uuid, error)) {
       // Two hosts may have been asked: the one whose move was never begun has noted one for nothing.
@@ -87,17 +100,20 @@ export async function prepResize(
     if (guest.host === seam.host && !seam.settings.allow_resize_to_same_host) {
       throw computeFault('MigrationError', {}, { message: 'destination same as source!' });
     }
-    const migration = await preparedMigration(seam, guest, args.instance_type.id);
-    await computeContract.client(seam.bus).resize_instance(
-      admin,
-      {
-        instance: await instanceWireOf(seam, uuid),
-        migration_id: migration.id,
-        image: args.image,
-        reservations: args.reservations,
-      },
-      { host: guest.host },
-    );
+    const { host } = guest;
+    await seam.outbox.transaction(async (trx, send) => {
+      const migration = await preparedMigration(seam, trx, guest, args.instance_type.id);
+      await computeContract.client(send).resize_instance(
+        admin,
+        {
+          instance: await instanceWireOf(seam, uuid, trx),
+          migration_id: migration.id,
+          image: args.image,
+          reservations: args.reservations,
+        },
+        { host },
+      );
+    });
     await seam.notify.usage(admin, guest, 'resize.prep.end', {
       new_instance_type: args.instance_type.name,
       new_instance_type_id: args.instance_type.id,
@@ -106,11 +122,19 @@ export async function prepResize(
 }
 
 /** The note of a move to this host; a message that comes twice finds the one that the first has made. */
-async function preparedMigration(seam: ComputeSeam, guest: Guest, flavorId: number): Promise<MigrationRow> {
-  const before = await migrationByInstance(seam.db.knex, guest.uuid, 'pre-migrating').catch(() => undefined);
+async function preparedMigration(
+  seam: ComputeSeam,
+  sql: Sql,
+  guest: Guest,
+  flavorId: number,
+): Promise<MigrationRow> {
+  const before = await migrationByInstance(sql, guest.uuid, 'pre-migrating').catch(error => {
+    if (!isFault(error, 'MigrationNotFoundByStatus')) throw error;
+    return undefined;
+  });
   if (before?.dest_compute === seam.host && before.new_instance_type_id === flavorId) return before;
   return createMigration(
-    seam.db.knex,
+    sql,
     {
       instance_uuid: guest.uuid,
       source_compute: guest.host,
@@ -146,7 +170,7 @@ export async function resizeInstance(
         admin,
         guest,
         { task_state: taskState.resizeMigrating },
-        { expectedTaskState: taskState.resizePrep },
+        { expectedTaskState: taskState.resizePrep, host: seam.host },
       );
       await updateMigration(seam.db.knex, migration.id, { status: 'migrating' }, nowOf(seam));
       await seam.notify.usage(admin, moving, 'resize.start', {}, network);
@@ -157,27 +181,32 @@ export async function resizeInstance(
         migration.dest_host ?? '',
         flavor,
       );
-      await updateMigration(seam.db.knex, migration.id, { status: 'post-migrating' }, nowOf(seam));
-      const moved = await change(
-        seam,
-        admin,
-        moving,
-        { host: migration.dest_compute, task_state: taskState.resizeMigrated },
-        { expectedTaskState: taskState.resizeMigrating },
-      );
+      // From here on it is the destination's, which is told in the same moment.
+      await seam.outbox.transaction(async (trx, send) => {
+        await updateMigration(trx, migration.id, { status: 'post-migrating' }, nowOf(seam));
+        await updateInstance(
+          trx,
+          uuid,
+          { host: migration.dest_compute, task_state: taskState.resizeMigrated },
+          nowOf(seam),
+          { expectedTaskState: taskState.resizeMigrating, host: seam.host },
+        );
+        await computeContract.client(send).finish_resize(
+          admin,
+          {
+            instance: await instanceWireOf(seam, uuid, trx),
+            migration_id: migration.id,
+            image: args.image,
+            disk_info: diskInfo,
+            reservations: args.reservations,
+          },
+          { host: migration.dest_compute ?? seam.host },
+        );
+      });
       seam.resources.changed();
       await seam.observe?.('resize', 'hand_over', uuid);
-      await computeContract.client(seam.bus).finish_resize(
-        admin,
-        {
-          instance: await instanceWireOf(seam, uuid),
-          migration_id: migration.id,
-          image: args.image,
-          disk_info: diskInfo,
-          reservations: args.reservations,
-        },
-        { host: migration.dest_compute ?? seam.host },
-      );
+      const moved = await guestOf(seam, uuid, { readDeleted: 'yes' });
+      await seam.notify.updated(admin, moving, moved);
       await seam.notify.usage(admin, moved, 'resize.end', {}, network);
     },
   );
@@ -204,7 +233,8 @@ export async function finishResize(
         admin,
         guest,
         { task_state: taskState.resizeFinish },
-        { expectedTaskState: taskState.resizeMigrated },
+        // Cut short before, it goes on when its message comes again.
+        { expectedTaskState: [taskState.resizeMigrated, taskState.resizeFinish], host: seam.host },
       );
       if (resize) current = await takeSize(seam, admin, guest.uuid, migration.new_instance_type_id);
       await moveFloatingIps(seam.db, uuid, seam.host, nowOf(seam));
@@ -228,7 +258,7 @@ export async function finishResize(
         admin,
         current,
         { vm_state: vmState.resized, launched_at: nowOf(seam), task_state: null },
-        { expectedTaskState: taskState.resizeFinish },
+        { expectedTaskState: taskState.resizeFinish, host: seam.host },
       );
       await updateMigration(seam.db.knex, migration.id, { status: 'finished' }, nowOf(seam));
       await commitReservations(seam.db, args.reservations, nowOf(seam));

@@ -2,7 +2,7 @@ import type { Logger, World } from '@folsom/core';
 import { coalesced, mutex } from '@folsom/core/mutex';
 import type { Database } from '@folsom/db';
 import { reportComputeNode } from '@folsom/nova/compute-node-report';
-import { updateInstance } from '@folsom/nova/instances';
+import { claimForHost } from '@folsom/nova/instance-claims';
 import type { ComputeDriver, Guest } from './driver.ts';
 import { computeFault } from './faults.ts';
 import type { ComputeSettings } from './settings.ts';
@@ -19,8 +19,12 @@ export interface ClaimLimits {
  * step by hand, so nothing can drift and a crash leaves no claim behind.
  */
 export interface Resources {
-  /** Places the instance on this host if it fits. @throws Fault `ComputeResourcesUnavailable` */
-  claim(guest: Guest, limits: ClaimLimits): Promise<void>;
+  /**
+   * Places an instance that waits for a host on this one if it fits. False: somebody has it already.
+   *
+   * @throws Fault `ComputeResourcesUnavailable`
+   */
+  claim(guest: Guest, limits: ClaimLimits): Promise<boolean>;
   /** Writes what is taken to `compute_nodes`, soon. Cheap to call often. */
   changed(): void;
   /** Writes it now. */
@@ -95,7 +99,9 @@ export function resources(options: {
   return {
     claim: (guest, limits) =>
       oneByOne(async () => {
-        const used = guest.host === host ? await takenWithout(guest, taken) : await taken();
+        // What is placed here has been counted.
+        if (guest.host !== null) return false;
+        const used = await taken();
         const fits = (limit: number | undefined, inUse: number, wanted: number) =>
           limit === undefined || limit === null || wanted <= limit - inUse;
         const enough =
@@ -103,20 +109,9 @@ export function resources(options: {
           fits(limits.disk_gb, used.disk_gb, guest.root_gb + guest.ephemeral_gb) &&
           fits(limits.vcpu, used.vcpus, guest.vcpus);
         if (!enough) throw computeFault('ComputeResourcesUnavailable');
-        await updateInstance(db.knex, guest.uuid, { host, launched_on: host }, world.clock.now());
+        return claimForHost(db.knex, guest.uuid, host, world.clock.now());
       }),
     changed: () => void report().catch(error => log.warn('cannot report resources', { error })),
     report,
-  };
-}
-
-/** An instance that is placed here already does not count against itself. */
-async function takenWithout(guest: Guest, taken: () => Promise<Taken>): Promise<Taken> {
-  const used = await taken();
-  return {
-    memory_mb: used.memory_mb - guest.memory_mb,
-    disk_gb: used.disk_gb - guest.root_gb - guest.ephemeral_gb,
-    vcpus: used.vcpus - guest.vcpus,
-    instances: used.instances - 1,
   };
 }

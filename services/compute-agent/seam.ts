@@ -12,6 +12,9 @@ import {
   type Visibility,
 } from '@folsom/nova/instances';
 import type { NetworkApi, NetworkedInstance } from '@folsom/nova/network-api';
+import type { Outbox } from '@folsom/nova/outbox';
+import { passing } from '@folsom/nova/passing';
+import type { Sql } from '@folsom/nova/rows';
 import type { Bus } from '@folsom/rpc';
 import type { ComputeDriver, Guest } from './driver.ts';
 import type { ImageClient } from './image-client.ts';
@@ -24,6 +27,8 @@ import type { StepObserver } from './steps.ts';
 export interface ComputeSeam {
   db: Database;
   bus: Bus;
+  /** For changes that another daemon is told of: both in one transaction. */
+  outbox: Outbox;
   world: World;
   log: Logger;
   host: string;
@@ -36,6 +41,8 @@ export interface ComputeSeam {
   inTurn: ReturnType<typeof keyedMutex>;
   /** Work under way by instance, so that a deletion can end it. */
   working: Map<string, AbortController>;
+  /** Instances whose message was given back and comes again: no audit takes them for abandoned. */
+  awaited: Set<string>;
   observe: StepObserver | undefined;
 }
 
@@ -49,6 +56,13 @@ export const asGuest = (seam: ComputeSeam, record: InstanceRecord): Guest => ({
 /** The instance as the database has it now. @throws Fault `InstanceNotFound` */
 export const guestOf = async (seam: ComputeSeam, uuid: string, see?: Visibility): Promise<Guest> =>
   asGuest(seam, await instanceRecord(seam.db.knex, uuid, see));
+
+/** The same; undefined when there is none. A database that is away is an error. */
+export const presentGuest = (seam: ComputeSeam, uuid: string): Promise<Guest | undefined> =>
+  guestOf(seam, uuid).catch(error => {
+    if (!isFault(error, 'InstanceNotFound')) throw error;
+    return undefined;
+  });
 
 export const networked = (guest: InstanceRecord, host: string | null = guest.host): NetworkedInstance => ({
   id: guest.id,
@@ -82,20 +96,30 @@ export async function powerStateOf(seam: ComputeSeam, guest: Guest): Promise<num
   }
 }
 
-/** Puts an instance into ERROR, without a task. */
-export const setError = (seam: ComputeSeam, uuid: string): Promise<boolean> =>
+/** Puts an instance into ERROR, without a task, as long as it is whose it was (`host` as it was seen). */
+export const setError = (seam: ComputeSeam, { uuid, host }: Seen): Promise<boolean> =>
   tryUpdateInstance(seam.db.knex, uuid, { vm_state: vmState.error, task_state: null }, nowOf(seam), {
-    expectedTaskState: [null, ...Object.values(taskState).filter(state => state !== taskState.deleting)],
+    ...(host === undefined ? {} : { host }),
+    expectedTaskState: [null, ...NOT_DELETING],
   });
 
+/** An instance as work on it found it. */
+type Seen = { uuid: string; host?: string | null };
+const NOT_DELETING = Object.values(taskState).filter(state => state !== taskState.deleting);
+
 /** Writes down why something failed. Users see the name; administrators see the text. */
-export async function addFault(seam: ComputeSeam, uuid: string, error: unknown): Promise<void> {
+export async function addFault(
+  seam: ComputeSeam,
+  uuid: string,
+  error: unknown,
+  sql: Sql = seam.db.knex,
+): Promise<void> {
   const known = error instanceof Fault;
   const name = known ? error.name : 'NovaException';
   const text = error instanceof Error ? error.message : String(error);
   const details = known ? text : `${text}\n${error instanceof Error ? (error.stack ?? '') : ''}`;
   await recordFault(
-    seam.db.knex,
+    sql,
     {
       instance_uuid: uuid,
       code: known ? error.status : 500,
@@ -120,6 +144,21 @@ export async function withFault<T>(seam: ComputeSeam, uuid: string, question: ()
 /** Whether the failure only says that somebody else (a deletion) took over. */
 export const isPreempted = (error: unknown): boolean =>
   isFault(error, 'UnexpectedTaskStateError') || isFault(error, 'InstanceNotFound') || isDeletion(error);
+
+/** The instance is another host's, or has been worked on: the message came twice, or late. */
+export class NotOurs extends Fault {
+  constructor(message: string) {
+    super('UnexpectedTaskStateError', 409, message, { module: 'nova.exception' });
+  }
+}
+
+/** A failure that has been written down: nothing more is to be done about the instance. */
+export class Reported extends Error {
+  override name = 'Reported';
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
 
 /** Reason with which a deletion ends other work on the instance. */
 export class InstanceGoes extends Error {
@@ -147,12 +186,20 @@ export function onInstance<T>(
   return seam.inTurn(uuid, async () => {
     const controller = new AbortController();
     seam.working.set(uuid, controller);
+    seam.awaited.delete(uuid);
     const admin = elevated(context);
+    let guest: Guest | undefined;
     try {
-      const guest = await guestOf(seam, uuid);
+      guest = await guestOf(seam, uuid);
       return await work({ guest, context: admin, signal: controller.signal });
     } catch (error) {
-      await afterFailure(seam, uuid, error, options);
+      if (passing(error) !== undefined) {
+        // As it is: the message comes again and goes on with it.
+        seam.awaited.add(uuid);
+        throw error;
+      }
+      if (error instanceof Reported) throw error.cause;
+      await afterFailure(seam, guest ?? { uuid }, error, options);
       throw error;
     } finally {
       if (seam.working.get(uuid) === controller) seam.working.delete(uuid);
@@ -160,23 +207,25 @@ export function onInstance<T>(
   });
 }
 
-async function afterFailure(
+/** Writes down that work on an instance failed for good. */
+export async function afterFailure(
   seam: ComputeSeam,
-  uuid: string,
+  seen: Seen,
   error: unknown,
   options: { errorState?: boolean; keepTask?: boolean },
 ): Promise<void> {
+  const { uuid, host } = seen;
   if (isPreempted(error)) {
     seam.log.info('work was overtaken by another task', { instance: uuid, error });
     return;
   }
   seam.log.error('work on an instance failed', { instance: uuid, error });
   await addFault(seam, uuid, error);
-  if (options.errorState) await setError(seam, uuid);
+  if (options.errorState) await setError(seam, seen);
   else if (!options.keepTask) {
-    const others = Object.values(taskState).filter(state => state !== taskState.deleting);
     await tryUpdateInstance(seam.db.knex, uuid, { task_state: null }, nowOf(seam), {
-      expectedTaskState: others,
+      ...(host === undefined ? {} : { host }),
+      expectedTaskState: NOT_DELETING,
     });
   }
 }

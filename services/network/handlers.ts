@@ -117,7 +117,9 @@ export function networkHandlers(
       inTurn(args.instance_uuid, async () => {
         const admin = elevated(context);
         // A message that arrives late: its instance has given everything back already.
-        if ((await instanceIdentity(db, args.instance_uuid)).deleted)
+        const instance = await instanceIdentity(db, args.instance_uuid);
+        const moved = args.host !== null && instance.host !== null && instance.host !== args.host;
+        if (instance.deleted || moved)
           throw novaFault('InstanceNotFound', { instance_id: args.instance_uuid });
         const networks = await networksFor(args.requested_networks ?? null);
         const cards = await interfacesOfInstance(db, args.instance_uuid);
@@ -167,6 +169,16 @@ export function networkHandlers(
     deallocate_for_instance: async (context, args) => {
       const instance = await instanceIdentity(db, args.instance_id);
       return inTurn(instance.uuid, async () => {
+        // Whose it was may not give away what another host's guest runs with.
+        const { host: owner, deleted } = await instanceIdentity(db, instance.uuid);
+        const mine = args.only_if_host;
+        if (mine !== undefined && owner !== null && owner !== mine && !deleted) {
+          seam.log.info("addresses of an instance are another host's by now", {
+            instance: instance.uuid,
+            host: mine,
+          });
+          return null;
+        }
         for (const row of await fixedIpsOfInstance(db, instance.uuid)) {
           await releaseFloatingIpsOf(seam, elevated(context), row.id);
         }

@@ -1,11 +1,12 @@
 import type { Config } from '@folsom/config';
-import { adminContext, type RunningService, type World } from '@folsom/core';
+import { adminContext, isFault, type RunningService, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { hostRunner, type Runner } from '@folsom/host/runner';
 import { freeStaleFixedIps } from '@folsom/nova/fixed-ips';
 import { networkApi } from '@folsom/nova/network-api';
 import { allNetworks, networksOnHost } from '@folsom/nova/networks';
 import { novaOptions } from '@folsom/nova/options';
+import { passing } from '@folsom/nova/passing';
 import { networkContract } from '@folsom/nova/rpc/network';
 import { startHeartbeat } from '@folsom/nova/service-heartbeat';
 import { serviceByHostAndBinary, serviceIsUp } from '@folsom/nova/services';
@@ -62,7 +63,11 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
     forceRelease: settings.force_dhcp_release,
     client: networkApi({ bus, db, clock: world.clock }).client,
     isUp: async other => {
-      const record = await serviceByHostAndBinary(db.knex, other, 'nova-network').catch(() => undefined);
+      // A database that is away does not say that the host is: then its addresses would be freed behind its back.
+      const record = await serviceByHostAndBinary(db.knex, other, 'nova-network').catch(error => {
+        if (!isFault(error)) throw error;
+        return undefined;
+      });
       return (
         record !== undefined && serviceIsUp(record, world.clock.now(), settings.service_down_time * 1000)
       );
@@ -98,6 +103,7 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
       dns1: settings.flat_network_dns,
       autoAssignFloatingIp: settings.auto_assign_floating_ip,
     }),
+    { passing },
   );
   const beat = await startHeartbeat({
     db,

@@ -1,4 +1,5 @@
 import type { RequestContext, World } from '@folsom/core';
+import { passing } from '@folsom/nova/passing';
 import type { FilterProperties } from '@folsom/nova/rpc/wire';
 import { serviceIsUp } from '@folsom/nova/services';
 import type { SchedulerDriver } from './driver.ts';
@@ -44,6 +45,8 @@ export function chanceScheduler(options: ChanceSchedulerOptions): SchedulerDrive
           const own = { ...spec, instance_properties: { ...spec.instance_properties, launch_index: at } };
           await provision(seam, context, args, { host, uuid, spec: own, properties });
         } catch (error) {
+          // The message comes again; what was placed already is recognised.
+          if (passing(error) !== undefined) throw error;
           await failed(uuid, asFault(error, seam));
         }
       }

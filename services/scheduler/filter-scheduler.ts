@@ -1,5 +1,6 @@
 import { Fault, type RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
+import { passing } from '@folsom/nova/passing';
 import type { ScheduleRunArgs } from '@folsom/nova/rpc/scheduler';
 import type { FilterProperties, RequestSpec } from '@folsom/nova/rpc/wire';
 import type { Notifier } from '@folsom/rpc';
@@ -77,6 +78,8 @@ export function filterScheduler(options: FilterSchedulerOptions): SchedulerDrive
             },
           });
         } catch (error) {
+          // The message comes again; what was placed already is recognised.
+          if (passing(error) !== undefined) throw error;
           await failed(uuid, asFault(error, seam));
         }
       }

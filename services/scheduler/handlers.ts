@@ -2,6 +2,7 @@ import { type Fault, isFault, type RequestContext, type World } from '@folsom/co
 import type { Database } from '@folsom/db';
 import { taskState, vmState } from '@folsom/nova/instance-state';
 import { recordFault, tryUpdateInstance, type UpdateCondition } from '@folsom/nova/instances';
+import { passing } from '@folsom/nova/passing';
 import { rollbackReservations } from '@folsom/nova/reservations';
 import type { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { RequestSpec } from '@folsom/nova/rpc/wire';
@@ -98,6 +99,7 @@ export function schedulerHandlers(seam: HandlerSeam): Handlers<(typeof scheduler
       try {
         await driver.runInstance(context, args, fail);
       } catch (error) {
+        if (passing(error) !== undefined) throw error;
         const fault = asFault(error, seam);
         for (const uuid of spec.instance_uuids) await fail(uuid, fault);
         if (!isFault(error)) throw error;
@@ -108,6 +110,7 @@ export function schedulerHandlers(seam: HandlerSeam): Handlers<(typeof scheduler
       try {
         await driver.prepResize(context, args);
       } catch (error) {
+        if (passing(error) !== undefined) throw error;
         const fault = asFault(error, seam);
         const refused = fault.name === 'NoValidHost';
         await failed(context, {
@@ -164,3 +167,26 @@ export function schedulerHandlers(seam: HandlerSeam): Handlers<(typeof scheduler
     },
   };
 }
+
+/** Makes the rows say that a message is given up: it failed for a passing cause too often. */
+export const giveUp =
+  ({ db, world }: { db: Database; world: World }) =>
+  async (
+    _context: RequestContext,
+    method: string,
+    args: { request_spec?: RequestSpec; instance?: { uuid: string }; reservations?: string[] | null },
+    error: unknown,
+  ): Promise<void> => {
+    const now = world.clock.now();
+    const fault = asFault(error, { world });
+    const boots = method === 'run_instance';
+    const uuids = boots ? (args.request_spec?.instance_uuids ?? []) : [args.instance?.uuid ?? ''];
+    const changes = { ...(boots ? { vm_state: vmState.error } : {}), task_state: null };
+    const waitsIn = boots ? taskState.scheduling : [taskState.resizePrep, taskState.migrating];
+    for (const uuid of uuids) {
+      if (!(await tryUpdateInstance(db.knex, uuid, changes, now, { expectedTaskState: waitsIn }))) continue;
+      const said = { code: fault.status, message: fault.name, details: fault.message };
+      await recordFault(db.knex, { instance_uuid: uuid, ...said }, now);
+    }
+    await rollbackReservations(db, args.reservations ?? null, now);
+  };

@@ -1,16 +1,15 @@
 import { elevated, type RequestContext, type World } from '@folsom/core';
-import type { Database } from '@folsom/db';
+import { placeInstance } from '@folsom/nova/instance-claims';
 import { instanceRecord, instanceWire } from '@folsom/nova/instance-records';
-import { taskState } from '@folsom/nova/instance-state';
-import { tryUpdateInstance } from '@folsom/nova/instances';
+import type { Outbox } from '@folsom/nova/outbox';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import type { SchedulePrepResizeArgs, ScheduleRunArgs } from '@folsom/nova/rpc/scheduler';
 import type { FilterProperties, RequestSpec } from '@folsom/nova/rpc/wire';
 import type { Bus } from '@folsom/rpc';
 
 export interface ProvisionSeam {
-  db: Database;
   bus: Bus;
+  outbox: Outbox;
   world: World;
   instanceNameTemplate: string;
 }
@@ -22,40 +21,42 @@ export interface Placement {
   properties: FilterProperties;
 }
 
-/** Hands an instance to the nova-compute of its host. */
+/**
+ * Hands an instance to the nova-compute of its host: the decision and the message are written in one transaction, so
+ * that of two schedulers with the same message one sends.
+ */
 export async function provision(
   seam: ProvisionSeam,
   context: RequestContext,
   args: ScheduleRunArgs,
   { host, uuid, spec, properties }: Placement,
 ): Promise<void> {
-  const { db, bus, world } = seam;
-  const now = world.clock.now();
-  const taken = await tryUpdateInstance(db.knex, uuid, { host: null, scheduled_at: now }, now, {
-    expectedTaskState: taskState.scheduling,
+  const { outbox, world } = seam;
+  const attempt = properties.retry?.num_attempts ?? 1;
+  const placed = await outbox.transaction(async (trx, send) => {
+    if (!(await placeInstance(trx, { uuid, attempt, host }, world.clock.now()))) return false;
+    const record = await instanceRecord(trx, uuid);
+    await computeContract.client(send).run_instance(
+      elevated(context),
+      {
+        instance: instanceWire(record, seam.instanceNameTemplate),
+        request_spec: spec,
+        filter_properties: properties,
+        requested_networks: args.requested_networks,
+        injected_files: args.injected_files,
+        admin_password: args.admin_password,
+        is_first_time: args.is_first_time,
+      },
+      { host },
+    );
+    return true;
   });
-  if (!taken) {
-    // Deleted in the meantime, or this message has come before and a host has taken it.
-    world.log.info('an instance no longer waits for a host', {
-      instance: uuid,
-      requestId: context.requestId,
-    });
-    return;
-  }
-  const record = await instanceRecord(db.knex, uuid);
-  await computeContract.client(bus).run_instance(
-    elevated(context),
-    {
-      instance: instanceWire(record, seam.instanceNameTemplate),
-      request_spec: spec,
-      filter_properties: properties,
-      requested_networks: args.requested_networks,
-      injected_files: args.injected_files,
-      admin_password: args.admin_password,
-      is_first_time: args.is_first_time,
-    },
-    { host },
-  );
+  if (placed) return;
+  // Deleted in the meantime, or this message has come before, here or to another scheduler.
+  world.log.info('an instance no longer waits for a host', {
+    instance: uuid,
+    requestId: context.requestId,
+  });
 }
 
 /** Asks the host to prepare itself for an instance that moves to it. */

@@ -2,6 +2,9 @@ import type { Config } from '@folsom/config';
 import { adminContext, type RunningService, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { novaOptions } from '@folsom/nova/options';
+import { novaOutbox, type Outbox } from '@folsom/nova/outbox';
+import { passing } from '@folsom/nova/passing';
+import { refreshUsage, tenantsToRefresh } from '@folsom/nova/quota-lock';
 import { expireReservations } from '@folsom/nova/reservations';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import { startHeartbeat } from '@folsom/nova/service-heartbeat';
@@ -12,7 +15,7 @@ import { configOptions } from './config-options.ts';
 import { chooseDriver } from './drivers.ts';
 import { filterScheduler } from './filter-scheduler.ts';
 import { chooseFilters } from './filters/catalogue.ts';
-import { schedulerHandlers } from './handlers.ts';
+import { giveUp, schedulerHandlers } from './handlers.ts';
 import { hostStates } from './host-state.ts';
 import { schedulerOptions, trustOptions } from './options.ts';
 import { simpleScheduler } from './simple-scheduler.ts';
@@ -25,7 +28,12 @@ export interface SchedulerServiceOptions {
   db: Database;
   bus: Bus;
   world: World;
+  /** Default: one of its own. */
+  outbox?: Outbox;
 }
+
+/** Tenants whose written use of quota is put right in one periodic run. */
+const TENANTS_A_RUN = 200;
 
 /** Starts nova-scheduler. */
 export async function startScheduler(options: SchedulerServiceOptions): Promise<RunningService> {
@@ -45,7 +53,9 @@ export async function startScheduler(options: SchedulerServiceOptions): Promise<
     drivers: settings.notification_driver,
     topics: settings.notification_topics,
   });
-  const seam = { db, bus, world, instanceNameTemplate: settings.instance_name_template };
+  const outbox =
+    options.outbox ?? novaOutbox({ db, bus, world, owner: `nova-scheduler:${host}`, takesOrphans: true });
+  const seam = { bus: outbox.bus, outbox, world, instanceNameTemplate: settings.instance_name_template };
   const chance = { seam, sources, world, serviceDownTimeMs };
   const driver = chooseDriver(settings, {
     filter: () =>
@@ -90,10 +100,12 @@ export async function startScheduler(options: SchedulerServiceOptions): Promise<
     availability_zone: settings.node_availability_zone,
     reportIntervalS: settings.report_interval,
   });
+  if (options.outbox === undefined) await outbox.start();
   const served = await schedulerContract.serve(
     bus,
     host,
-    schedulerHandlers({ db, bus, world, serviceDownTimeMs, driver, hosts, sources, notify }),
+    schedulerHandlers({ db, bus: seam.bus, world, serviceDownTimeMs, driver, hosts, sources, notify }),
+    { passing, abandoned: giveUp({ db, world }) },
   );
   // A new scheduler knows no capabilities: whoever is there reports now instead of in a minute or two.
   const context = adminContext();
@@ -114,6 +126,9 @@ export async function startScheduler(options: SchedulerServiceOptions): Promise<
       .then(async () => {
         const expired = await expireReservations(db.knex, world.clock.now());
         if (expired > 0) world.log.info('quota reservations expired', { expired });
+        // What ended without writing down that the use has changed.
+        for (const tenant of await tenantsToRefresh(db, TENANTS_A_RUN))
+          await refreshUsage(db, tenant, world.clock.now());
       })
       .catch(error => world.log.error('periodic work failed', { error }));
   });
@@ -125,6 +140,7 @@ export async function startScheduler(options: SchedulerServiceOptions): Promise<
     await served.stop();
     await work;
     await beat.stop();
+    if (options.outbox === undefined) await outbox.stop();
   };
   return {
     name: 'nova-scheduler',

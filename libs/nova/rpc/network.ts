@@ -29,8 +29,12 @@ export interface InstanceNetworkQuery {
 /** Everything nova-network answers. Folsom sends these dictionaries without a version. */
 export const networkContract = contract('network', undefined, {
   allocate_for_instance: call<AllocateForInstance, NetworkInfo>(),
+  /**
+   * `only_if_host` is ours: nothing happens once the instance is another host's. Callers who do not know of it give
+   * everything back.
+   */
   deallocate_for_instance: call<
-    { instance_id: number; project_id: string | null; host: string | null },
+    { instance_id: number; project_id: string | null; host: string | null; only_if_host?: string },
     null
   >(),
   get_instance_nw_info: call<InstanceNetworkQuery, NetworkInfo>(),

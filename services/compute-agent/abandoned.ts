@@ -1,0 +1,38 @@
+import { elevated, isFault, type RequestContext } from '@folsom/core';
+import { rollbackReservations } from '@folsom/nova/reservations';
+import type { RunInstanceArgs } from '@folsom/nova/rpc/compute';
+import { abandonBuild } from './boot.ts';
+import { ruleOf } from './operations.ts';
+import { addFault, afterFailure, type ComputeSeam, nowOf, presentGuest } from './seam.ts';
+
+/**
+ * Makes the rows say that a message is given up: it failed for a passing cause too often. What goes on with its message
+ * is undone or reported as if that had been lost; anything else ends as if it had failed for good.
+ */
+export async function abandoned(
+  seam: ComputeSeam,
+  context: RequestContext,
+  method: string,
+  args: { instance?: { uuid?: unknown }; reservations?: string[] | null },
+  error: unknown,
+): Promise<void> {
+  const uuid = args.instance?.uuid;
+  if (typeof uuid !== 'string') return;
+  seam.awaited.delete(uuid);
+  if (method === 'run_instance') {
+    return abandonBuild(seam, context, args as unknown as RunInstanceArgs, error).catch(failure => {
+      if (!isFault(failure, 'InstanceNotFound')) throw failure;
+    });
+  }
+  const guest = await presentGuest(seam, uuid);
+  const rule = guest === undefined ? undefined : ruleOf(guest);
+  if (guest === undefined || rule === undefined) return;
+  if (args.reservations) await rollbackReservations(seam.db, args.reservations, nowOf(seam));
+  if (guest.host === seam.host && rule.restart === 'message') {
+    await addFault(seam, uuid, error);
+    return rule.recover(seam, elevated(context), guest);
+  }
+  // A deletion stays asked for, and is repeated by its audit.
+  if (rule.name === 'delete') return addFault(seam, uuid, error);
+  await seam.inTurn(uuid, () => afterFailure(seam, guest, error, { errorState: rule.errorState ?? false }));
+}
