@@ -15,6 +15,7 @@ import {
 } from '@folsom/swift';
 import {
   answer,
+  brokenBodyAnswer,
   bytesFromUtf8,
   createHttpServer,
   type Headers,
@@ -199,7 +200,9 @@ export async function startDbServer<Db extends AnyDb>(
       try {
         response = await handle(http);
       } catch (error) {
-        if (error instanceof DbQuarantined) response = answer(404, http);
+        const broken = brokenBodyAnswer(error, http);
+        if (broken) response = broken;
+        else if (error instanceof DbQuarantined) response = answer(404, http);
         else if (error instanceof Fault)
           response = answer(error.status, http, { body: error.message, contentType: 'text/plain' });
         else {

@@ -230,6 +230,21 @@ describe('createApp', () => {
     await closed;
   });
 
+  it('answers a request that is followed by something else, then closes', async () => {
+    const app = sample();
+    app.server.delete('/slow', async () => {
+      await systemClock.sleep(100);
+      return 'done';
+    });
+    const base = await start(app);
+    const text = await rawRequest(base, 'DELETE /slow HTTP/1.1\r\nHost: x\r\n\r\n{"not": "announced"}');
+    expect(text).toMatch(/^HTTP\/1\.1 200 OK.*done/s);
+    expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1);
+    // What breaks within its own body is still the request's fault.
+    const broken = 'POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n';
+    expect(await rawRequest(base, broken)).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
   it('says in one sentence that a port is in use', async () => {
     const first = sample();
     const base = await start(first);

@@ -10,6 +10,7 @@ import Fastify, {
   type RawServerDefault,
 } from 'fastify';
 import { type HealthCheck, healthRoutes } from './health.ts';
+import { requestsInFlight } from './in-flight.ts';
 import { explainListen } from './listen-error.ts';
 import { type HttpMetrics, httpMetrics } from './metrics.ts';
 import { canonicalTarget } from './target.ts';
@@ -106,6 +107,7 @@ export function createApp(options: AppOptions): App {
   const metrics = options.metrics ?? httpMetrics();
   const routes: RouteInfo[] = [];
 
+  const inFlight = requestsInFlight();
   const server = Fastify({
     rewriteUrl: request => {
       const { path, query, authority } = canonicalTarget(request.url ?? '/');
@@ -119,6 +121,8 @@ export function createApp(options: AppOptions): App {
     return503OnClosing: false,
     genReqId: () => '',
     clientErrorHandler(error, socket) {
+      // Bytes behind a request, such as a body nobody announced, do not take its answer away.
+      if (inFlight.closeAfterAnswer(socket)) return;
       // The parser gave up before there was a request: answer in plain HTTP and close.
       log.info('not a request', { reason: error.code, client: socket.remoteAddress });
       if (!socket.writable) return socket.destroy();
@@ -133,6 +137,7 @@ export function createApp(options: AppOptions): App {
       const http = options.tls
         ? createTlsServer(options.tls, name, settings, handler)
         : createServer(settings, handler);
+      inFlight.watch(http);
       http.headersTimeout = options.headersTimeoutMs ?? LIMITS.headersTimeoutMs;
       http.keepAliveTimeout = LIMITS.keepAliveTimeoutMs;
       // Node's own five minutes would end a long upload; bodies that are read here have a limit of their own.

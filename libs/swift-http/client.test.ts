@@ -1,7 +1,8 @@
 import net from 'node:net';
 import { seededRandom, silentLogger, systemClock } from '@folsom/core';
 import { afterEach, expect, it } from 'vitest';
-import { createInternalClient, internalText } from './client.ts';
+import { BadCall, internalText } from './calls.ts';
+import { createInternalClient } from './client.ts';
 import { answer, readAll } from './message.ts';
 import { createHttpServer } from './server.ts';
 
@@ -160,3 +161,14 @@ it('refuses headers that would break the request apart', async () => {
     client.request(target, { method: 'GET', path: '/', headers: [['X', 'a\r\nB: c']], ...limits }),
   ).rejects.toThrow('line break');
 });
+
+it.each(['/v1/a?prefix=x\nX-Evil:1', '/a b', '/a\tb', '/a\0b', ''])(
+  'never sends the target %j',
+  async path => {
+    const client = createInternalClient({ clock: systemClock });
+    const call = { method: 'GET', path, headers: [], connectTimeoutMs: 1000, timeoutMs: 1000 };
+    await expect(client.request({ ip: '127.0.0.1', port: 1 }, call)).rejects.toThrow(BadCall);
+    await expect(client.open({ ip: '127.0.0.1', port: 1 }, call)).rejects.toThrow(BadCall);
+    client.close();
+  },
+);

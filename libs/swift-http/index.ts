@@ -1,14 +1,16 @@
 export {
+  BadCall,
   ConnectionBroken,
-  createInternalClient,
   type InternalClient,
   type InternalResponse,
   InternalTimeout,
   internalText,
   type OpenRequest,
   type Target,
-} from './client.ts';
+} from './calls.ts';
+export { createInternalClient } from './client.ts';
 export { httpDate, parseHttpDate } from './dates.ts';
+export { HTTP_LIMITS } from './limits.ts';
 export { type LocalServers, localServers } from './local-servers.ts';
 export {
   type AnsweredRequest,
@@ -16,25 +18,29 @@ export {
   BadFraming,
   type BodyStream,
   bodyOf,
-  bytesFromUtf8,
+  brokenBodyAnswer,
   ClientDisconnected,
   ClientTimeout,
   dropBody,
   EMPTY_BODY,
   type Headers,
   lowerName,
-  parseTarget,
-  queryParameter,
-  quotePath,
   REASONS,
   type RequestBody,
   readAll,
   responseBytes,
   type ServerRequest,
   type ServerResponse,
+} from './message.ts';
+export { titleCase } from './response-writer.ts';
+export { createHttpServer, type HttpServer, type ListenOptions, listenOptions } from './server.ts';
+export { lendSlab, releaseSlab, SLAB_BYTES, type Slab, takeSlab } from './slabs.ts';
+export {
+  bytesFromUtf8,
+  parseTarget,
+  queryParameter,
+  quotePath,
   splitPath,
   unquoteBytes,
   utf8FromBytes,
-} from './message.ts';
-export { createHttpServer, type HttpServer, type ListenOptions, listenOptions, titleCase } from './server.ts';
-export { lendSlab, releaseSlab, SLAB_BYTES, type Slab, takeSlab } from './slabs.ts';
+} from './target.ts';

@@ -1,3 +1,4 @@
+import { checkHeader } from './calls.ts';
 import {
   type Headers,
   lowerName,
@@ -114,7 +115,10 @@ export class LocalBody implements RequestBody {
 /** Headers as they would have arrived: lower-case names. */
 export function localHeaders(headers: Iterable<readonly [string, string]>): Headers {
   const out: Headers = new Map();
-  for (const [name, value] of headers) out.set(lowerName(name), value);
+  for (const [name, value] of headers) {
+    checkHeader(name, value);
+    out.set(lowerName(name), value);
+  }
   return out;
 }
 

@@ -130,6 +130,12 @@ it.each([
   ['a folded header', 'GET / HTTP/1.1\r\n folded\r\n\r\n', '400'],
   ['a length that is no number', 'PUT / HTTP/1.1\r\nContent-Length: abc\r\n\r\n', '400'],
   ['two lengths', 'PUT / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', '400'],
+  ['a line feed in the target', 'GET /a\nX-Evil:1 HTTP/1.1\r\n\r\n', '400'],
+  ['a tab in the target', 'GET /a\tb HTTP/1.1\r\n\r\n', '400'],
+  ['a NUL in the target', 'GET /a\0b HTTP/1.1\r\n\r\n', '400'],
+  ['a control byte in a header', 'GET / HTTP/1.1\r\nA: x\x01y\r\n\r\n', '400'],
+  ['lines that end in a line feed', 'GET / HTTP/1.1\nHost: x\n\n', '400'],
+  ['too many headers', `GET / HTTP/1.1\r\n${'A:1\r\n'.repeat(1001)}\r\n`, '400'],
   ['a target without end', `GET /${'a'.repeat(9000)} HTTP/1.1\r\n\r\n`, '414'],
   ['headers without end', `GET / HTTP/1.1\r\nX: ${'a'.repeat(40_000)}\r\n\r\n`, '400'],
 ])('refuses %s', async (_what, text, status) => {
@@ -137,16 +143,70 @@ it.each([
   expect(await talk(port, [text])).toMatch(new RegExp(`^HTTP/1\\.0 ${status} `));
 });
 
-it('never takes a second request out of a body framed twice', async () => {
+it.each([
+  ['framed twice', 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', '400'],
+  ['of two equal lengths', 'Content-Length: 2\r\nContent-Length: 2\r\n\r\nab', '400'],
+  ['of an unknown coding', 'Transfer-Encoding: gzip\r\n\r\n', '200'],
+  ['with a sign in a size', 'Transfer-Encoding: chunked\r\n\r\n+0\r\n\r\n', '400'],
+  ['with a negative size', 'Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n', '400'],
+  ['with a bare line feed', 'Transfer-Encoding: chunked\r\n\r\n0\n\n', '400'],
+  ['with a chunk that is too long', 'Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n', '400'],
+  ['with a size beyond all numbers', `Transfer-Encoding: chunked\r\n\r\n${'F'.repeat(17)}5\r\n`, '400'],
+  ['with a long extension', `Transfer-Encoding: chunked\r\n\r\n0;${'x'.repeat(5000)}\r\n\r\n`, '400'],
+  [
+    'with long trailers',
+    `Transfer-Encoding: chunked\r\n\r\n0\r\n${`A: ${'x'.repeat(900)}\r\n`.repeat(20)}`,
+    '400',
+  ],
+  ['with many trailers', `Transfer-Encoding: chunked\r\n\r\n0\r\n${'A: 1\r\n'.repeat(101)}\r\n`, '400'],
+  ["with a size as Python's hex() has it", 'Transfer-Encoding: chunked\r\n\r\n0x2\r\nab\r\n0\r\n\r\n', '200'],
+])('never takes a second request out of a body %s', async (_what, rest, status) => {
   const seen: string[] = [];
   const port = await serve(async request => {
     seen.push(request.target);
     return echo(request);
   });
-  await talk(port, [
-    'PUT /one HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n',
-  ]);
-  expect(seen).toEqual(['/one']);
+  const text = await talk(port, [`PUT /one HTTP/1.1\r\n${rest}GET /smuggled HTTP/1.1\r\n\r\n`]);
+  expect(text).toMatch(new RegExp(`^HTTP/1\\.[01] ${status} `));
+  expect(seen).not.toContain('/smuggled');
+});
+
+it('cuts off a head that comes byte by byte, counted from its first', async () => {
+  server = createHttpServer({ handler: echo, world, headMsMax: 1200 });
+  const port = Number((await server.listen(0, '127.0.0.1')).split(':')[1]);
+  const head = [...`GET / HTTP/1.1\r\n${'X-Slow: 1\r\n'.repeat(40)}`];
+  expect(await talk(port, head, false)).toMatch(/^HTTP\/1\.0 408 /);
+});
+
+it('cuts off a reader that takes nothing', async () => {
+  let cancelled = false;
+  server = createHttpServer({
+    handler: async () => ({
+      status: 200,
+      headers: new Map(),
+      body: {
+        read: async () => Buffer.alloc(262_144),
+        cancel: () => {
+          cancelled = true;
+        },
+      },
+    }),
+    world,
+    writeStallMs: 300,
+  });
+  const port = Number((await server.listen(0, '127.0.0.1')).split(':')[1]);
+  const socket = net.connect({ port, host: '127.0.0.1' });
+  socket.on('error', () => {});
+  socket.write('GET / HTTP/1.1\r\n\r\n');
+  socket.pause();
+  await expect.poll(() => [server!.connections, cancelled]).toEqual([0, true]);
+  socket.destroy();
+});
+
+it('answers a request that is followed by something else, then closes', async () => {
+  const port = await serve(echo);
+  const text = await talk(port, ['DELETE /a HTTP/1.1\r\nHost: x\r\n\r\n{"not": "announced"}'], false);
+  expect(text).toMatch(/^HTTP\/1\.1 200 .*Connection: close.*DELETE \/a $/s);
 });
 
 it('keeps line breaks out of the headers it sends', async () => {

@@ -6,7 +6,7 @@ import { fallocate } from '@folsom/host/xattr';
 import { normalizeTimestamp, parseFloatText } from '@folsom/swift';
 import {
   answer,
-  ClientDisconnected,
+  brokenBodyAnswer,
   ClientTimeout,
   type Headers,
   type ServerResponse,
@@ -81,8 +81,8 @@ export async function putObject(
     return answer(201, http, { headers: [['etag', written.etag]] });
   } catch (error) {
     if (isNoRoom(error)) return noRoom(request);
-    if (error instanceof ClientDisconnected) return answer(499, http);
-    if (error instanceof ClientTimeout) return answer(408, http);
+    const broken = brokenBodyAnswer(error, http);
+    if (broken) return broken;
     throw error;
   } finally {
     if (file) discard(file);

@@ -12,6 +12,7 @@ import {
 } from '@folsom/swift';
 import {
   answer,
+  brokenBodyAnswer,
   createHttpServer,
   createInternalClient,
   type InternalClient,
@@ -107,14 +108,19 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
       try {
         response = await route(http);
       } catch (error) {
+        const broken = brokenBodyAnswer(error, http);
         const { code } = error as NodeJS.ErrnoException;
         const gone =
           code === 'ENOENT' || code === 'ENOTDIR' || code === 'EIO' || code === 'EROFS' || code === 'ENODEV';
         const full = code === 'ENOSPC' || code === 'EDQUOT';
-        log.error('request failed', { method: http.method, target: maskedTarget(http.target), error });
+        if (!broken)
+          log.error('request failed', { method: http.method, target: maskedTarget(http.target), error });
         // A device that vanished or broke under the request is one that cannot store.
         response =
-          gone || full ? answer(507, http, full ? { detail: 'The device is full' } : {}) : answer(500, http);
+          broken ??
+          (gone || full
+            ? answer(507, http, full ? { detail: 'The device is full' } : {})
+            : answer(500, http));
         if (error instanceof Fault) {
           response = answer(error.status, http, { body: error.message, contentType: 'text/plain' });
         }

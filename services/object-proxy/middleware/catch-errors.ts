@@ -1,5 +1,5 @@
 import { Fault } from '@folsom/core';
-import { answer } from '@folsom/swift-http';
+import { answer, brokenBodyAnswer } from '@folsom/swift-http';
 import type { Middleware } from '../pipeline.ts';
 
 /** Gives every answer its X-Trans-Id and keeps browsers from guessing types; turns what nobody caught into a plain 500. */
@@ -10,6 +10,12 @@ export const catchErrors: Middleware = (app, _conf, tools) => async request => {
     response.headers.set('x-content-type-options', 'nosniff');
     return response;
   } catch (error) {
+    const broken = brokenBodyAnswer(error, request);
+    if (broken) {
+      broken.headers.set('x-trans-id', request.transId);
+      broken.headers.set('x-content-type-options', 'nosniff');
+      return broken;
+    }
     const known = error instanceof Fault && error.status < 500;
     if (!known) tools.log.error('unhandled error', { request_id: request.transId, error });
     return answer(known ? error.status : 500, request, {

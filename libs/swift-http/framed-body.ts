@@ -1,0 +1,154 @@
+import { ChunkDecoder } from './framing.ts';
+import type { Framing } from './head.ts';
+import type { BodyStream } from './message.ts';
+
+export interface BodyHooks {
+  /** There is room for more. */
+  resume(): void;
+  /** Somebody waits for bytes. */
+  wait(): void;
+  /** Nobody waits any more. */
+  unwait(): void;
+  /** The last byte is here. */
+  done(): void;
+  /** The reader wants no more of it. */
+  abandon(): void;
+  /** What the reader is told of bad framing. */
+  framingError?(error: Error): Error;
+}
+
+/** A body that a socket feeds and a reader pulls. */
+export class FramedBody implements BodyStream {
+  complete: boolean;
+  failed: Error | null = null;
+  /** Whether anybody ever asked for bytes. */
+  started = false;
+  queued = 0;
+  private readonly framing: Framing;
+  private readonly chunks: ChunkDecoder | null;
+  private readonly queue: Buffer[] = [];
+  private readonly queueMax: number;
+  private readonly hooks: BodyHooks;
+  private remaining: number;
+  private waiter: { resolve: (chunk: Buffer | null) => void; reject: (error: Error) => void } | null = null;
+  private cancelled = false;
+
+  constructor(framing: Framing, queueMax: number, hooks: BodyHooks) {
+    this.framing = framing;
+    this.queueMax = queueMax;
+    this.hooks = hooks;
+    this.complete = framing === 0;
+    this.remaining = typeof framing === 'number' ? framing : Number.POSITIVE_INFINITY;
+    this.chunks = framing === 'chunked' ? new ChunkDecoder(piece => this.push(piece)) : null;
+  }
+
+  /** Null for a body whose length nobody knows yet. */
+  get length(): number | null {
+    return typeof this.framing === 'number' ? this.framing : null;
+  }
+
+  get untilClose(): boolean {
+    return this.framing === 'close';
+  }
+
+  get waiting(): boolean {
+    return this.waiter !== null;
+  }
+
+  get full(): boolean {
+    return this.queued > this.queueMax;
+  }
+
+  /** Whether its framing allows another message behind it. */
+  get clean(): boolean {
+    return !this.chunks?.foreign;
+  }
+
+  /** All of the body if it is here in one piece and nobody has read of it. */
+  get whole(): Buffer | null {
+    return this.complete && !this.failed && this.queue.length === 1 ? this.queue[0]! : null;
+  }
+
+  read(): Promise<Buffer | null> {
+    this.started = true;
+    const chunk = this.queue.shift();
+    if (chunk) {
+      this.queued -= chunk.length;
+      if (this.queued < this.queueMax / 2 && !this.complete) this.hooks.resume();
+      return Promise.resolve(chunk);
+    }
+    if (this.failed) return Promise.reject(this.failed);
+    if (this.complete || this.cancelled) return Promise.resolve(null);
+    this.hooks.wait();
+    this.hooks.resume();
+    return new Promise((resolve, reject) => {
+      this.waiter = { resolve, reject };
+    });
+  }
+
+  cancel(): void {
+    this.queue.length = 0;
+    this.queued = 0;
+    if (this.cancelled) return;
+    this.cancelled = true;
+    if (!this.complete && !this.failed) this.hooks.abandon();
+  }
+
+  fail(error: Error): void {
+    if (this.complete || this.failed) return;
+    this.failed = error;
+    this.hooks.unwait();
+    const waiter = this.waiter;
+    this.waiter = null;
+    waiter?.reject(error);
+  }
+
+  finish(): void {
+    if (this.complete) return;
+    this.complete = true;
+    this.hooks.unwait();
+    const waiter = this.waiter;
+    this.waiter = null;
+    this.hooks.done();
+    waiter?.resolve(null);
+  }
+
+  /** Takes bytes from the socket; returns those that belong to the next message. */
+  feed(chunk: Buffer): Buffer | null {
+    if (this.failed) return null;
+    if (this.chunks) {
+      try {
+        const rest = this.chunks.feed(chunk);
+        if (this.chunks.done) this.finish();
+        return rest;
+      } catch (error) {
+        this.fail(this.hooks.framingError?.(error as Error) ?? (error as Error));
+        return null;
+      }
+    }
+    if (chunk.length < this.remaining) {
+      this.remaining -= chunk.length;
+      this.push(chunk);
+      return null;
+    }
+    const whole = chunk.length === this.remaining;
+    const mine = whole ? chunk : chunk.subarray(0, this.remaining);
+    const rest = whole ? null : chunk.subarray(this.remaining);
+    this.remaining = 0;
+    if (mine.length) this.push(mine);
+    this.finish();
+    return rest;
+  }
+
+  private push(chunk: Buffer): void {
+    const waiter = this.waiter;
+    if (waiter) {
+      this.waiter = null;
+      this.hooks.unwait();
+      waiter.resolve(chunk);
+    } else {
+      this.queue.push(chunk);
+      this.queued += chunk.length;
+    }
+  }
+}
