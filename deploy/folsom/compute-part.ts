@@ -6,7 +6,7 @@ import { novaPolicy } from '@folsom/compute-api/default-policy';
 import { startConsoleAuth, startNovncProxy, startXvpVncProxy } from '@folsom/console';
 import { startConsole } from '@folsom/console/console';
 import { adminContext, type RunningService } from '@folsom/core';
-import { ensureLibvirtd } from '@folsom/host/libvirtd';
+import { ensureLibvirtd, keepLibvirtd } from '@folsom/host/libvirtd';
 import { startMetadata } from '@folsom/metadata';
 import { startNetwork } from '@folsom/network';
 import { allNetworks } from '@folsom/nova/networks';
@@ -37,6 +37,11 @@ export async function startComputePart(
   const network = await tell('starting network', () => startNetwork(common));
   started(network);
   await ensureNetwork(options);
+  // Not ready without it: every boot would fail, and the log alone would say why.
+  await tell('setting up the network of the guests', () => network.setUpNetworks()).catch(error => {
+    world.log.error('the network of the guests cannot be set up', { error });
+    throw new CannotStart(`the network of the guests cannot be set up: ${(error as Error).message}`);
+  });
   started(await startScheduler({ ...common, outbox }));
   started(await startConsoleAuth(common));
   started(await startConsole(common));
@@ -48,6 +53,7 @@ export async function startComputePart(
   ) {
     throw new CannotStart('libvirt does not answer; see its log, or start with --compute-driver fake');
   }
+  if (options.compute.driver === 'libvirt') started(keepLibvirtd(world));
   const driver = chooseDriver({ ...common, images });
   started(await tell('starting compute', () => startCompute({ ...common, outbox, driver, images })));
   started(

@@ -1,8 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '@folsom/host';
 import { confinement } from '@folsom/host/confined';
+import { libvirtdAnswers } from '@folsom/host/libvirtd';
 import { type Layout, PORTS, type PortName, type Ports } from './layout.ts';
+import { leftoverDhcpServers } from './leftovers.ts';
 import { isOpen } from './preflight.ts';
 import { readRunning } from './running.ts';
 
@@ -32,6 +34,8 @@ export async function examine(options: DoctorOptions): Promise<Finding[]> {
     imageTools(),
     clock(options.now),
     extendedAttributes(options.layout),
+    host(options.layout),
+    freeSpace(options.layout),
     ports(options),
     secretFiles(options.layout),
     ...options.configFiles.map(oldDefaults),
@@ -77,6 +81,47 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
+
+/** What the guests of a running cloud need of the host while they run. */
+async function host(layout: Layout): Promise<Finding[]> {
+  const running = await readRunning(layout);
+  if (!running?.hypervisor.startsWith('libvirt')) return [];
+  const findings: Finding[] = [];
+  if (!(await libvirtdAnswers())) {
+    findings.push({
+      severity: 'problem',
+      what: 'libvirtd does not answer: guests run on, but none can be started, stopped or looked at',
+      fix: 'systemctl restart libvirtd, or look into its log; "folsom up" starts it again where no service manager does',
+    });
+  }
+  for (const { pid, hostsFile } of await leftoverDhcpServers()) {
+    findings.push({
+      severity: 'problem',
+      what: `process ${pid} is the DHCP server of a cloud that was deleted (${hostsFile})`,
+      fix: `kill ${pid}, or start the cloud again: it does so`,
+    });
+  }
+  return findings;
+}
+
+async function freeSpace(layout: Layout): Promise<Finding[]> {
+  const at = await statfs(layout.dir).catch(() => undefined);
+  if (at === undefined) return [];
+  const free = Math.floor((at.bavail * at.bsize) / 1024 ** 2);
+  if (free >= FREE_MIB_MIN)
+    return [{ severity: 'ok', what: `the disk of ${layout.dir} has ${free} MiB free` }];
+  return [
+    {
+      severity: free < FULL_MIB ? 'problem' : 'warning',
+      what: `the disk of ${layout.dir} ${free < FULL_MIB ? 'is full' : 'is nearly full'}: ${free} MiB are free`,
+      fix: 'remove images, objects or guests that nobody needs, or give it a larger disk',
+    },
+  ];
+}
+
+/** Below these a start is refused, and a person is warned. */
+const FULL_MIB = 64;
+const FREE_MIB_MIN = 1024;
 
 /** /dev/kvm and libvirt's word alone are not enough: only the processor's own flag tells. */
 async function virtualisation(): Promise<Finding[]> {

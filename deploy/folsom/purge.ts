@@ -10,6 +10,7 @@ import { hostRunner } from '@folsom/host/runner';
 import { startNetwork } from '@folsom/network';
 import { createLocalBus } from '@folsom/rpc';
 import type { Print } from './commands.ts';
+import { leaveHost, ownsHost } from './host-owner.ts';
 import type { Layout } from './layout.ts';
 import { portsWithOffset } from './layout.ts';
 import { novaConfig } from './nova-config.ts';
@@ -27,8 +28,13 @@ export async function purge(
   if (settings?.driver === 'libvirt') {
     const guests = await removeGuests(layout);
     if (guests > 0) print(`removed ${guests} guest${guests === 1 ? '' : 's'}`);
-    await removeNetwork(layout, settings);
-    print('removed the network of the guests');
+    if (await ownsHost(layout, settings.namespace)) {
+      await removeNetwork(layout, settings);
+      await leaveHost(layout);
+      print('removed the network of the guests');
+    } else {
+      print("left the host's network alone: it is another cloud's, or this one ran in another namespace");
+    }
   }
   const others = await removeFiles(layout);
   print(

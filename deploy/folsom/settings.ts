@@ -7,6 +7,8 @@ export interface PurgeSettings {
   hostIp: string;
   fixedRange: string;
   portsOffset: number;
+  /** The network namespace it ran in, where real guests were possible. */
+  namespace?: string;
 }
 
 /** The settings of the last start; undefined before the first. */

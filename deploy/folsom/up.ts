@@ -5,6 +5,7 @@ import { httpMetrics, serveMetrics } from '@folsom/http';
 import { openLogFile } from '../log-file.ts';
 import { type Cloud, startCloud, type Tell } from './cloud.ts';
 import type { Print } from './commands.ts';
+import { networkNamespace, takeHost } from './host-owner.ts';
 import { checkFixedRange, parseFixedRange } from './host-routes.ts';
 import {
   BRIDGE,
@@ -15,6 +16,7 @@ import {
   type PortName,
   portsWithOffset,
 } from './layout.ts';
+import { clearLeftovers, leftoverDhcpServers } from './leftovers.ts';
 import { writeOpenrc } from './openrc.ts';
 import { CannotStart, checkHostAddress, checkPorts, explainFileError, prepareStateDir } from './preflight.ts';
 import { type ComputeDriver, hasProgram, type Provisioned, provision } from './provision.ts';
@@ -106,13 +108,17 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
   const compute: Provisioned = options.services.includes('compute')
     ? await provision(options.computeDriver, print)
     : { driver: 'fake', why: 'compute is not among --services' };
-  if (compute.driver === 'libvirt') await checkFixedRange(fixedRange, BRIDGE);
+  if (compute.driver === 'libvirt') {
+    await checkFixedRange(fixedRange, BRIDGE);
+    await takeHostNetwork(layout, print);
+  }
   const settings: PurgeSettings = {
     // Once real guests were possible, a later purge has to look for them.
     driver: before?.driver === 'libvirt' ? 'libvirt' : compute.driver,
     hostIp: options.hostIp,
     fixedRange,
     portsOffset: options.portsOffset,
+    namespace: compute.driver === 'libvirt' ? await networkNamespace() : before?.namespace,
   };
   await writeFile(layout.settings, JSON.stringify(settings), { mode: 0o600 });
   const metrics = httpMetrics();
@@ -165,6 +171,16 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
   // Counted from the start of the process, loading the program included.
   print(`ready in ${(performance.now() / 1000).toFixed(1)} s`);
   return { cloud, stopMetrics: async () => metricsServer?.stop(), closeLog: logFile.close };
+}
+
+/** Becomes the owner of the host's network, and says what earlier clouds have left there. */
+async function takeHostNetwork(layout: Layout, print: Print): Promise<void> {
+  const former = await takeHost(layout);
+  if (former !== undefined) print(`the network of this host was that of the stopped cloud in ${former}`);
+  const leftovers = await leftoverDhcpServers(former);
+  for (const { pid, hostsFile } of leftovers)
+    print(`ending the DHCP server that another cloud has left (process ${pid}, ${hostsFile})`);
+  await clearLeftovers(leftovers);
 }
 
 function summary(

@@ -23,7 +23,7 @@ export interface Iptables {
   chains(table: Table): readonly string[];
   /** Writes what changed to the kernel. Requests made at the same time share one write. */
   apply(): Promise<void>;
-  /** Takes every chain and rule of this daemon out of the kernel. */
+  /** Takes every chain and rule of this daemon out of the kernel, for good: what is applied later is not written. */
   removeAll(): Promise<void>;
 }
 
@@ -58,6 +58,7 @@ export interface IptablesOptions {
 
 export function iptables({ runner, binary }: IptablesOptions): Iptables {
   const prefix = binary.slice(0, 16);
+  let removed = false;
   const model: Record<Table, Map<string, string[]>> = {
     filter: new Map([['local', []]]),
     nat: new Map([
@@ -97,6 +98,8 @@ export function iptables({ runner, binary }: IptablesOptions): Iptables {
   /** What others (libvirt's filters) change between our look and our write makes the write fail: it is made anew. */
   const applyNow = () =>
     writers(async () => {
+      // Work that was under way when everything was taken away must not bring it back.
+      if (removed) return;
       for (let attempt = 1; ; attempt++) {
         const present = await snapshot(runner);
         const text = TABLES.map(table =>
@@ -145,6 +148,7 @@ export function iptables({ runner, binary }: IptablesOptions): Iptables {
     apply: coalesced(applyNow),
     removeAll: () =>
       writers(async () => {
+        removed = true;
         const present = await snapshot(runner);
         await write(TABLES.map(table => removalText(table, present[table], prefix)).join(''));
       }),

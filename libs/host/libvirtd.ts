@@ -1,6 +1,6 @@
 import { access, chmod, chown, constants, mkdir, readFile, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
-import type { Clock, Logger } from '@folsom/core';
+import type { Clock, Logger, RunningService } from '@folsom/core';
 import { run } from './run.ts';
 
 /** libvirt's socket on a host where it runs for the whole system. */
@@ -11,6 +11,7 @@ const RUN_DIR = '/run/libvirt';
 
 const START_MS = 15_000;
 const POLL_MS = 50;
+const WATCH_MS = 5_000;
 
 /** Whether a libvirtd answers at the socket. */
 export const libvirtdAnswers = (socket = LIBVIRT_SOCKET): Promise<boolean> =>
@@ -55,6 +56,28 @@ export async function ensureLibvirtd(seam: { clock: Clock; log: Logger }): Promi
     await seam.clock.sleep(POLL_MS);
   }
   return false;
+}
+
+/** Looks every few seconds whether libvirt answers, and starts it again where it was ours to start. */
+export function keepLibvirtd(seam: { clock: Clock; log: Logger }): RunningService {
+  let running: Promise<void> = Promise.resolve();
+  const look = async () => {
+    if (await libvirtdAnswers()) return;
+    const back = await ensureLibvirtd(seam);
+    if (back) seam.log.warn('libvirtd did not answer and was started again');
+    else seam.log.error('libvirtd does not answer and cannot be started');
+  };
+  const timer = seam.clock.every(WATCH_MS, () => {
+    running = running.then(look).catch(error => seam.log.error('cannot look after libvirtd', { error }));
+  });
+  return {
+    name: 'libvirtd-watch',
+    addresses: [],
+    stop: async () => {
+      timer.cancel();
+      await running;
+    },
+  };
 }
 
 /**

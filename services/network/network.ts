@@ -4,7 +4,7 @@ import type { Database } from '@folsom/db';
 import { hostRunner, type Runner } from '@folsom/host/runner';
 import { freeStaleFixedIps } from '@folsom/nova/fixed-ips';
 import { networkApi } from '@folsom/nova/network-api';
-import { allNetworks, networksOnHost } from '@folsom/nova/networks';
+import { allNetworks, networksOnHost, setNetworkHost } from '@folsom/nova/networks';
 import { novaOptions } from '@folsom/nova/options';
 import { passing } from '@folsom/nova/passing';
 import { networkContract } from '@folsom/nova/rpc/network';
@@ -36,6 +36,11 @@ export interface NetworkServiceOptions {
 }
 
 export interface RunningNetwork extends RunningService {
+  /**
+   * Makes this host serve what no host serves yet, and puts all that it serves on the host now.
+   * @throws what keeps a network from being set up
+   */
+  setUpNetworks(): Promise<void>;
   /** Takes bridges, addresses, rules and DHCP servers of this host away again. */
   removeNetworkFromHost(): Promise<void>;
 }
@@ -146,6 +151,13 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
     stop: () => {
       stopped ??= stop();
       return stopped;
+    },
+    setUpNetworks: async () => {
+      for (const network of await allNetworks(db)) {
+        if (network.multi_host) continue;
+        await setNetworkHost(db, network.id, host, world.clock.now());
+      }
+      for (const network of await networksOnHost(db, host)) await setupNetwork(seam, network);
     },
     removeNetworkFromHost: async () => {
       // Or the periodic repair would bring it all back.

@@ -222,4 +222,50 @@ describe.skipIf(!possible)("folsom up with real guests, used with today's openst
     },
     3 * MINUTE_MS,
   );
+
+  it(
+    'a start clears what a deleted cloud has left; clouds leave each other alone',
+    async () => {
+      const folsom = (...argv: string[]) =>
+        runProgram('folsom', argv, { enter: host.enter, timeoutMs: MINUTE_MS });
+      const cache = fileURLToPath(new URL('../../.cache/guest-image', import.meta.url));
+      const start = async (name: string) => {
+        await cp(cache, join(dir, name, 'guest-image'), { recursive: true });
+        const argv = ['up', '--state-dir', join(dir, name), '--compute-driver', 'libvirt'];
+        return startProgram('folsom', [...argv, '--services', 'identity,image,compute'], {
+          logFile: join(dir, `${name}.log`),
+          enter: host.enter,
+          until: /^ready in [\d.]+ s$/m,
+          timeoutMs: 2 * MINUTE_MS,
+        });
+      };
+      const killed = await start('killed');
+      killed.kill('SIGKILL');
+      await killed.exited;
+      await cp(join(dir, 'killed'), join(dir, 'moved'), { recursive: true });
+      await rm(join(dir, 'killed'), { recursive: true });
+
+      cloud = await start('next');
+      expect(await cloud.output()).toMatch(/^ending the DHCP server that another cloud has left/m);
+      const rules = async () => (await host.exec(['iptables-save'])).stdout;
+      expect(await rules()).toContain('nova-compute');
+      const dhcp = async () =>
+        (await host.exec(['pgrep', '-f', `dhcp-hostsfile=${join(dir, 'next')}`])).stdout;
+      expect(await dhcp()).not.toBe('');
+
+      const second = await folsom('up', '--state-dir', join(dir, 'moved'), '--ports-offset', '400');
+      expect(second.code).toBe(1);
+      expect(second.stderr).toContain(`belongs to the cloud in ${join(dir, 'next')}`);
+      const purged = await folsom('down', '--purge', '--state-dir', join(dir, 'moved'));
+      expect(purged.code, purged.stderr).toBe(0);
+      expect(purged.stdout).toContain("left the host's network alone");
+      expect(await rules()).toContain('nova-compute');
+      expect(await dhcp()).not.toBe('');
+
+      const done = await folsom('down', '--purge', '--state-dir', join(dir, 'next'));
+      expect(done.code, done.stderr).toBe(0);
+      expect(await rules()).not.toContain('nova');
+    },
+    5 * MINUTE_MS,
+  );
 });
