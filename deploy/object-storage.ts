@@ -28,6 +28,7 @@ export interface ObjectStorageOptions {
   /** How many devices, each a plain directory and a zone of its own. Counts at the first start. */
   devices: number;
   replicas: number;
+  /** Where the proxy listens; the storage servers behind it never leave loopback. */
   host: string;
   ports: { proxy: number; account: number; container: number; object: number };
   validator: TokenValidator | null;
@@ -44,6 +45,9 @@ export interface ObjectStorage extends RunningService {
   swiftDir: string;
   devicesDir: string;
 }
+
+/** Storage servers ask nobody who he is: in one process with their proxy, only this machine may reach them. */
+const STORAGE_HOST = '127.0.0.1';
 
 const PART_POWER = 10;
 const MIN_PART_HOURS = 1;
@@ -124,7 +128,7 @@ function prepare(options: ObjectStorageOptions, swiftDir: string, devicesDir: st
         addDevice(builder, {
           id,
           zone: id + 1,
-          ip: options.host,
+          ip: STORAGE_HOST,
           port: options.ports[kind],
           device,
           weight: 100,
@@ -134,7 +138,7 @@ function prepare(options: ObjectStorageOptions, swiftDir: string, devicesDir: st
       rebalance(builder, { nowSeconds: Math.floor(world.clock.now() / 1000), random: world.random });
       return encodeRing(ringDataOf(builder));
     });
-    readdress(path, options.host, options.ports[kind]);
+    readdress(path, STORAGE_HOST, options.ports[kind]);
     for (const device of decodeRing(readFileSync(path)).devices) {
       if (device) mkdirSync(join(devicesDir, device.device), { recursive: true });
     }
@@ -173,7 +177,7 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
     preallocate: false,
     pathHash: hash,
     world,
-    host,
+    host: STORAGE_HOST,
     filters,
     local,
   };
@@ -198,7 +202,7 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
       await startObjectServer({
         options: objectServerOptions(confSection({ devices: devicesDir, mount_check: 'false' })),
         pathHash: hash,
-        host,
+        host: STORAGE_HOST,
         port: ports.object,
         world,
         filters,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { run } from '@folsom/host';
 import { confinement } from '@folsom/host/confined';
 import { libvirtdAnswers } from '@folsom/host/libvirtd';
-import { type Layout, PORTS, type PortName, type Ports } from './layout.ts';
+import { hostOfPort, type Layout, PORTS, type PortName, type Ports } from './layout.ts';
 import { leftoverDhcpServers } from './leftovers.ts';
 import { isOpen } from './preflight.ts';
 import { readRunning } from './running.ts';
@@ -196,10 +196,10 @@ async function ports({ layout, ports, hostIp }: DoctorOptions): Promise<Finding[
     return [{ severity: 'ok', what: 'the cloud of this state directory is running' }];
   const findings: Finding[] = [];
   for (const name of Object.keys(PORTS) as PortName[]) {
-    if (await isOpen(hostIp, ports[name])) {
+    if (await isOpen(hostOfPort(name, hostIp), ports[name])) {
       findings.push({
         severity: 'problem',
-        what: `port ${ports[name]} (${name}) on ${hostIp} is in use by another program`,
+        what: `port ${ports[name]} (${name}) on ${hostOfPort(name, hostIp)} is in use by another program`,
         fix: 'stop that program, or start with --ports-offset N',
       });
     }

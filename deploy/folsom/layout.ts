@@ -39,6 +39,14 @@ export const PART_OF_PORT: Partial<Record<PortName, PartName>> = {
   container: 'object',
   object: 'object',
 };
+/** Ports that answer without a login: whatever `--host-ip` says, only this machine reaches them. */
+export const LOOPBACK_PORTS: readonly PortName[] = ['account', 'container', 'object', 'metrics'];
+export const LOOPBACK = '127.0.0.1';
+
+/** Where a port of the all-in-one cloud is opened. */
+export const hostOfPort = (name: PortName, hostIp: string): string =>
+  LOOPBACK_PORTS.includes(name) ? LOOPBACK : hostIp;
+
 export type Ports = Record<PortName, number>;
 
 /** @throws when the offset would push a port out of range */

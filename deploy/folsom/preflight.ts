@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, open, rm, stat, statfs } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import type { PortName, Ports } from './layout.ts';
+import { hostOfPort, type PortName, type Ports } from './layout.ts';
 
 /** A reason not to start, as one clear sentence for the person at the terminal. */
 export class CannotStart extends Error {}
@@ -75,7 +75,7 @@ export async function checkPorts(host: string, ports: Ports, names: readonly Por
   const taken: string[] = [];
   await Promise.all(
     names.map(async name => {
-      if (!(await isFree(host, ports[name]))) taken.push(`${ports[name]} (${name})`);
+      if (!(await isFree(hostOfPort(name, host), ports[name]))) taken.push(`${ports[name]} (${name})`);
     }),
   );
   if (taken.length > 0) {

@@ -9,6 +9,7 @@ import { networkNamespace, takeHost } from './host-owner.ts';
 import { checkFixedRange, parseFixedRange } from './host-routes.ts';
 import {
   BRIDGE,
+  hostOfPort,
   type Layout,
   layoutOf,
   PART_OF_PORT,
@@ -144,7 +145,10 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
     throw error;
   }
   const metricsServer = options.metrics
-    ? await serveMetrics(metrics.registry, { host: options.hostIp, port: ports.metrics })
+    ? await serveMetrics(metrics.registry, {
+        host: hostOfPort('metrics', options.hostIp),
+        port: ports.metrics,
+      })
     : undefined;
   const authUrl = `http://${options.hostIp}:${ports.identityPublic}/v2.0`;
   await writeOpenrc(layout.openrc, {
