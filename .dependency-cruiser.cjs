@@ -10,6 +10,17 @@ const outside = (name, comment, packages, allowed) => ({
   to: { path: packages },
 });
 
+/** Clients of peers that the configuration names: no user chooses their target. */
+const PEERS = [
+  '^services/image/(registry/remote|manage/remote-glance)\\.ts$',
+  '^services/scheduler/attestation\\.ts$',
+  '^services/compute-agent/image-client\\.ts$',
+  '^services/object-container/sync\\.ts$',
+  // Knows the class of an upload that comes in.
+  '^services/image/stores/chunks\\.ts$',
+  '^services/image/stores/fake-swift\\.ts$',
+];
+
 module.exports = {
   forbidden: [
     {
@@ -93,6 +104,20 @@ module.exports = {
       'node_modules/(saxes|fast-xml-parser|xml2js|sax)/',
       '^libs/wire/',
     ),
+    {
+      name: 'requests-through-the-door',
+      comment:
+        'Requests to where a user says go through libs/outbound; who else sends any talks to peers of the configuration only.',
+      severity: 'error',
+      from: {
+        path: '^(services|libs)/',
+        pathNot: `\\.test\\.ts$|^libs/(outbound|http|auth|swift|swift-http|testing)/|^services/console/|${PEERS.join('|')}`,
+      },
+      to: {
+        path: '^(node:)?https?$|node_modules/undici/',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
     outside('amqp-behind-the-bus', 'Only libs/rpc knows AMQP.', 'node_modules/amqplib/', '^libs/rpc/'),
   ],
   options: {

@@ -3,6 +3,7 @@ export * from './clock.ts';
 export * from './context.ts';
 export * from './faults.ts';
 export * from './limits.ts';
+export * from './listeners.ts';
 export * from './logger.ts';
 export * from './masking.ts';
 export * from './random.ts';

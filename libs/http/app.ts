@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
-import { Fault, LIMITS, newRequestId, systemClock, type World } from '@folsom/core';
+import { Fault, LIMITS, newRequestId, noteListener, systemClock, type World } from '@folsom/core';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -306,6 +306,7 @@ export function createApp(options: AppOptions): App {
       } catch (error) {
         throw explainListen(error, name, host, port);
       }
+      noteListener(server.server);
       const address = server.server.address();
       const actual = typeof address === 'object' && address ? address.port : port;
       return `${host.includes(':') ? `[${host}]` : host}:${actual}`;

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { noteListener } from '@folsom/core';
 import { collectDefaultMetrics, type Histogram, Histogram as PromHistogram, Registry } from 'prom-client';
 import { explainListen } from './listen-error.ts';
 
@@ -49,6 +50,7 @@ export async function serveMetrics(
     server.once('error', error => reject(explainListen(error, 'metrics', at.host, at.port)));
     server.listen(at.port, at.host, resolve);
   });
+  noteListener(server);
   const address = server.address();
   return {
     address: `${at.host}:${typeof address === 'object' && address ? address.port : at.port}`,

@@ -1,7 +1,7 @@
 import net from 'node:net';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import tls from 'node:tls';
-import { LIMITS, type World } from '@folsom/core';
+import { LIMITS, noteListener, type World } from '@folsom/core';
 import { Connection, type Shared } from './connection.ts';
 import { HTTP_LIMITS } from './limits.ts';
 import type { LocalServers } from './local-servers.ts';
@@ -94,6 +94,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         server.once('error', reject);
         server.listen({ port, host, backlog: options.backlog ?? 4096 }, () => {
           server.off('error', reject);
+          noteListener(server);
           const address = server.address() as net.AddressInfo;
           listening = `${address.address}:${address.port}`;
           options.local?.register(listening, options.handler);

@@ -1,4 +1,5 @@
 import type { Server, Socket } from 'node:net';
+import { noteListener } from '@folsom/core';
 
 export interface Listening {
   /** `host:port` */
@@ -18,6 +19,7 @@ export function listen(server: Server, host: string, port: number): Promise<List
     server.once('error', reject);
     server.listen({ host, port }, () => {
       server.off('error', reject);
+      noteListener(server);
       const bound = server.address();
       const actual = bound !== null && typeof bound === 'object' ? bound.port : port;
       resolve({

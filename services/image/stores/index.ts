@@ -1,7 +1,7 @@
 import type { Config } from '@folsom/config';
 import type { World } from '@folsom/core';
+import { addressRule, userDoor } from '@folsom/outbound';
 import { imageOptions, storeOptions } from '../options.ts';
-import { addressGuard } from './addresses.ts';
 import { fileStore } from './file.ts';
 import { httpStore } from './http.ts';
 import { s3Store } from './s3.ts';
@@ -29,7 +29,9 @@ export const schemeOf = (location: string): string | null =>
 export async function openStores(config: Config, world: World): Promise<Stores> {
   const image = config.of(imageOptions);
   const options = config.of(storeOptions);
-  const guard = addressGuard(image.external_source_networks);
+  const door = userDoor({
+    addresses: addressRule(image.external_source_networks, 'external_source_networks'),
+  });
   const known = (name: string) => image.known_stores.some(entry => entry.toLowerCase().includes(name));
   const stores: Store[] = [];
   let fileDirectory: string | null = null;
@@ -38,9 +40,9 @@ export async function openStores(config: Config, world: World): Promise<Stores> 
     fileDirectory = store.datadir;
     stores.push(store);
   }
-  if (known('http')) stores.push(httpStore(guard));
-  if (known('swift')) stores.push(swiftStore(options, { guard, world }));
-  if (known('s3')) stores.push(s3Store(options, { guard, world }));
+  if (known('http')) stores.push(httpStore(door));
+  if (known('swift')) stores.push(swiftStore(options, { door, world }));
+  if (known('s3')) stores.push(s3Store(options, { door, world }));
   const bySchemes = new Map(stores.flatMap(store => store.schemes.map(scheme => [scheme, store] as const)));
   const defaultStore = bySchemes.get(image.default_store);
   if (!defaultStore?.add) {

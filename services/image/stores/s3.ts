@@ -1,17 +1,16 @@
 import { createHmac } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { OptionValues } from '@folsom/config';
 import type { World } from '@folsom/core';
+import { type Door, type DoorAnswer, operatorDoor } from '@folsom/outbound';
 import type { storeOptions } from '../options.ts';
-import type { AddressGuard } from './addresses.ts';
 import { measured } from './digest.ts';
-import { discard, fetchFrom } from './fetching.ts';
+import { checkTarget, discard, fetchFrom, lengthOf } from './fetching.ts';
 import { type Store, storeFault } from './store.ts';
 
 type Options = OptionValues<(typeof storeOptions)['options']>;
@@ -27,7 +26,8 @@ interface S3Location {
 }
 
 /** Keeps images as objects of an S3 service (signature version 2, as the services of the time and swift's own speak it). */
-export function s3Store(options: Options, parts: { guard: AddressGuard; world: World }): Store {
+export function s3Store(options: Options, parts: { door: Door; world: World }): Store {
+  const ownDoor = operatorDoor();
   const own = ownPlace(options);
 
   const send = (
@@ -35,7 +35,7 @@ export function s3Store(options: Options, parts: { guard: AddressGuard; world: W
     method: string,
     key: string | null,
     extra: { headers?: Record<string, string>; body?: Readable | Buffer; signal?: AbortSignal } = {},
-  ): Promise<IncomingMessage> => {
+  ): Promise<DoorAnswer> => {
     const url = addressOf(location, key, options.s3_store_bucket_url_format);
     const date = new Date(parts.world.clock.now()).toUTCString();
     const type = extra.headers?.['content-type'] ?? '';
@@ -45,7 +45,7 @@ export function s3Store(options: Options, parts: { guard: AddressGuard; world: W
       .digest('base64');
     return fetchFrom(url, {
       method,
-      guard: own !== null && location.service === own.service ? undefined : parts.guard,
+      door: own !== null && location.service === own.service ? ownDoor : parts.door,
       headers: { ...extra.headers, date, authorization: `AWS ${location.accessKey}:${signature}` },
       ...(extra.body ? { body: extra.body } : {}),
       ...(extra.signal ? { signal: extra.signal } : {}),
@@ -55,13 +55,13 @@ export function s3Store(options: Options, parts: { guard: AddressGuard; world: W
   return {
     schemes: ['s3', 's3+http', 's3+https'],
     checkSource: async text => {
-      await parts.guard.check(new URL(`http://${parseS3Location(text).service}`).hostname);
+      await checkTarget(parts.door, `http://${parseS3Location(text).service}`);
     },
     get: async text => {
       const location = parseS3Location(text);
       const response = await send(location, 'GET', location.key);
       expectOk(response);
-      return { size: lengthOf(response), data: response };
+      return { size: lengthOf(response), data: response.body };
     },
     size: async text => {
       const location = parseS3Location(text);
@@ -80,7 +80,7 @@ export function s3Store(options: Options, parts: { guard: AddressGuard; world: W
       const location: S3Location = { ...own, key: imageId };
       const head = await send(location, 'HEAD', imageId);
       discard(head);
-      if ((head.statusCode ?? 500) < 300) throw storeFault('DuplicateImageData');
+      if (head.status < 300) throw storeFault('DuplicateImageData');
       if (options.s3_store_create_bucket_on_put) {
         const made = await send(location, 'PUT', null, {
           headers: { 'content-length': '0' },
@@ -119,7 +119,7 @@ export function s3Store(options: Options, parts: { guard: AddressGuard; world: W
       if (keep === formatS3Location(location)) return 0;
       const head = await send(location, 'HEAD', imageId);
       discard(head);
-      if ((head.statusCode ?? 500) >= 300) return 0;
+      if (head.status >= 300) return 0;
       discard(await send(location, 'DELETE', imageId));
       return 1;
     },
@@ -131,7 +131,7 @@ type Send = (
   method: string,
   key: string | null,
   extra?: { headers?: Record<string, string>; body?: Readable | Buffer; signal?: AbortSignal },
-) => Promise<IncomingMessage>;
+) => Promise<DoorAnswer>;
 
 async function put(
   send: Send,
@@ -197,15 +197,10 @@ function addressOf(location: S3Location, key: string | null, format: string): UR
     : new URL(`${protocol}://${host}${prefix}/${location.bucket}/${name}`);
 }
 
-function expectOk(response: IncomingMessage): void {
-  const status = response.statusCode ?? 500;
+function expectOk(response: DoorAnswer): void {
+  const status = response.status;
   if (status < 300) return;
   discard(response);
   if (status === 404) throw storeFault('ImageDataNotFound');
   throw storeFault('BackendError', {}, { message: `The image store answered with status ${status}.` });
 }
-
-const lengthOf = (response: IncomingMessage): number | null => {
-  const length = response.headers['content-length'];
-  return length !== undefined && /^\d+$/.test(length) ? Number(length) : null;
-};

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { configFrom } from '@folsom/config';
 import { silentLogger, systemClock, systemRandom, type World } from '@folsom/core';
+import { addressRule, userDoor } from '@folsom/outbound';
 import { afterEach, describe, expect, it } from 'vitest';
 import { serviceContext } from '../context.ts';
 import { imageDeclarations, storeOptions } from '../options.ts';
-import { addressGuard } from './addresses.ts';
 import { FAKE_KEY, FAKE_USER, type FakeSwift, startFakeSwift } from './fake-swift.ts';
 import { fileStore } from './file.ts';
 import { parseS3Location, s3Store } from './s3.ts';
@@ -17,6 +17,8 @@ import type { Store } from './store.ts';
 import { swiftStore } from './swift.ts';
 import { formatSwiftLocation, parseSwiftLocation } from './swift-location.ts';
 
+/** The stores' own addresses are open to them all the same. */
+const OUTSIDE = userDoor({ addresses: addressRule([], 'external_source_networks') });
 const world: World = { clock: systemClock, random: systemRandom, log: silentLogger };
 const context = serviceContext(world);
 const ID = '11111111-2222-3333-4444-555555555555';
@@ -49,7 +51,7 @@ async function swiftBench(version: '1' | '2', extra: Record<string, string | num
     swift_store_large_object_chunk_size: 1,
     ...extra,
   });
-  const store = swiftStore(options, { guard: addressGuard([]), world });
+  const store = swiftStore(options, { door: OUTSIDE, world });
   return { store, swift, stored: async () => [...(swift.containers.get('glance')?.keys() ?? [])].sort() };
 }
 
@@ -87,7 +89,7 @@ async function s3Bench(): Promise<Bench> {
     s3_store_bucket_url_format: 'path',
   });
   return {
-    store: s3Store(options, { guard: addressGuard([]), world }),
+    store: s3Store(options, { door: OUTSIDE, world }),
     stored: async () => [...objects.keys()],
   };
 }
@@ -235,7 +237,7 @@ describe('the swift store', () => {
     const store = swiftStore(
       swiftOptions({ swift_store_multi_tenant: true, swift_store_admin_tenants: 'ops' }),
       {
-        guard: addressGuard([]),
+        door: OUTSIDE,
         world,
       },
     );

@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-import type { AddressGuard } from './addresses.ts';
+import type { Door, DoorAnswer } from '@folsom/outbound';
 import { discard, type FetchOptions, fetchFrom, textOf } from './fetching.ts';
 import { storeFault } from './store.ts';
 
@@ -25,20 +24,17 @@ export interface SwiftConnection {
   request(
     method: string,
     path: readonly string[],
-    options?: Omit<FetchOptions, 'method' | 'guard'> & { query?: Record<string, string> },
-  ): Promise<IncomingMessage>;
+    options?: Omit<FetchOptions, 'method' | 'door'> & { query?: Record<string, string> },
+  ): Promise<DoorAnswer>;
 }
 
 const AUTH_ANSWER_BYTES_MAX = 1024 * 1024;
 
-export function swiftConnection(
-  login: SwiftLogin | SwiftSession,
-  guard: AddressGuard | undefined,
-): SwiftConnection {
+export function swiftConnection(login: SwiftLogin | SwiftSession, door: Door): SwiftConnection {
   const preset = 'storageUrl' in login ? login : null;
   let session: Promise<SwiftSession> | null = preset ? Promise.resolve(preset) : null;
   const current = (): Promise<SwiftSession> => {
-    session ??= logIn(login as SwiftLogin, guard).catch(error => {
+    session ??= logIn(login as SwiftLogin, door).catch(error => {
       session = null;
       throw error;
     });
@@ -51,14 +47,14 @@ export function swiftConnection(
       [storageUrl.replace(/\/+$/, ''), ...path.map(part => encodeURIComponent(part))].join('/'),
     );
     for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
-    return fetchFrom(url, { ...rest, method, guard, headers: { ...headers, 'x-auth-token': token } });
+    return fetchFrom(url, { ...rest, method, door, headers: { ...headers, 'x-auth-token': token } });
   };
   return {
     request: async (method, path, options) => {
       const response = await send(method, path, options);
       // A body that was streamed cannot be sent again.
       const repeatable = options?.body === undefined || Buffer.isBuffer(options.body);
-      if (response.statusCode !== 401 || preset || !repeatable) return response;
+      if (response.status !== 401 || preset || !repeatable) return response;
       discard(response);
       session = null;
       return send(method, path, options);
@@ -66,30 +62,30 @@ export function swiftConnection(
   };
 }
 
-async function logIn(login: SwiftLogin, guard: AddressGuard | undefined): Promise<SwiftSession> {
-  const session = login.version.startsWith('1') ? await logIn1(login, guard) : await logIn2(login, guard);
+async function logIn(login: SwiftLogin, door: Door): Promise<SwiftSession> {
+  const session = login.version.startsWith('1') ? await logIn1(login, door) : await logIn2(login, door);
   if (!login.internalName) return session;
   const url = new URL(session.storageUrl);
   url.hostname = `snet-${url.hostname}`;
   return { ...session, storageUrl: url.toString() };
 }
 
-async function logIn1(login: SwiftLogin, guard: AddressGuard | undefined): Promise<SwiftSession> {
+async function logIn1(login: SwiftLogin, door: Door): Promise<SwiftSession> {
   const response = await fetchFrom(new URL(login.authUrl), {
     method: 'GET',
-    guard,
+    door,
     headers: { 'x-auth-user': login.user, 'x-auth-key': login.key },
   });
   discard(response);
   const storageUrl = response.headers['x-storage-url'];
   const token = response.headers['x-auth-token'] ?? response.headers['x-storage-token'];
-  if ((response.statusCode ?? 500) >= 300 || typeof storageUrl !== 'string' || typeof token !== 'string') {
+  if (response.status >= 300 || typeof storageUrl !== 'string' || typeof token !== 'string') {
     throw refused();
   }
   return { storageUrl, token };
 }
 
-async function logIn2(login: SwiftLogin, guard: AddressGuard | undefined): Promise<SwiftSession> {
+async function logIn2(login: SwiftLogin, door: Door): Promise<SwiftSession> {
   const cut = login.user.indexOf(':');
   if (cut < 0 || login.user.indexOf(':', cut + 1) >= 0) throw storeFault('BadStoreUri');
   const body = Buffer.from(
@@ -102,12 +98,12 @@ async function logIn2(login: SwiftLogin, guard: AddressGuard | undefined): Promi
   );
   const response = await fetchFrom(new URL(`${login.authUrl.replace(/\/+$/, '')}/tokens`), {
     method: 'POST',
-    guard,
+    door,
     headers: { 'content-type': 'application/json', 'content-length': String(body.byteLength) },
     body,
   });
   const text = await textOf(response, AUTH_ANSWER_BYTES_MAX);
-  if ((response.statusCode ?? 500) >= 300) throw refused();
+  if (response.status >= 300) throw refused();
   const { access } = JSON.parse(text) as {
     access?: { token?: { id?: string }; serviceCatalog?: unknown[] };
   };
@@ -131,8 +127,8 @@ export function objectStoreUrl(catalog: readonly unknown[], region: string | nul
 }
 
 /** @throws the store's fault for any other status; its body is discarded. */
-export async function expectStatus(response: IncomingMessage, statuses: readonly number[]): Promise<void> {
-  const status = response.statusCode ?? 500;
+export async function expectStatus(response: DoorAnswer, statuses: readonly number[]): Promise<void> {
+  const status = response.status;
   if (statuses.includes(status)) return;
   discard(response);
   if (status === 404) throw storeFault('ImageDataNotFound');

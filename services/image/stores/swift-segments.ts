@@ -18,7 +18,7 @@ export async function putSegments(
     if (segment === null) break;
     const name = segmentName(location.object, number);
     const response = await connection.request('PUT', [location.container, name], {
-      headers: { 'transfer-encoding': 'chunked', 'content-type': 'application/octet-stream' },
+      headers: { 'content-type': 'application/octet-stream' },
       body: segment,
       signal: options.signal,
     });
@@ -75,7 +75,7 @@ async function segmentNames(
         ...(marker ? { marker } : {}),
       },
     });
-    if (response.statusCode === 404) {
+    if (response.status === 404) {
       discard(response);
       return names;
     }
@@ -96,7 +96,7 @@ export async function removeObject(
 ): Promise<boolean> {
   const response = await connection.request('DELETE', [container, name]);
   discard(response);
-  if (response.statusCode === 404) return false;
+  if (response.status === 404) return false;
   await expectStatus(response, [200, 204]);
   return true;
 }

@@ -1,11 +1,10 @@
-import type { IncomingMessage } from 'node:http';
 import type { OptionValues } from '@folsom/config';
 import type { World } from '@folsom/core';
+import { type Door, operatorDoor } from '@folsom/outbound';
 import type { ImageContext } from '../context.ts';
 import type { storeOptions } from '../options.ts';
-import type { AddressGuard } from './addresses.ts';
 import { measured } from './digest.ts';
-import { discard } from './fetching.ts';
+import { checkTarget, discard, lengthOf } from './fetching.ts';
 import { type Store, storeFault } from './store.ts';
 import { expectStatus, objectStoreUrl, type SwiftConnection, swiftConnection } from './swift-connection.ts';
 import { formatSwiftLocation, parseSwiftLocation, type SwiftLocation, swiftUrl } from './swift-location.ts';
@@ -18,7 +17,8 @@ const MEGABYTE = 1000 * 1024;
 const CONNECTIONS_MAX = 100;
 
 /** Keeps images as objects in swift; large ones, and those of unknown size, in segments under a manifest. */
-export function swiftStore(options: Options, parts: { guard: AddressGuard; world: World }): Store {
+export function swiftStore(options: Options, parts: { door: Door; world: World }): Store {
+  const ownDoor = operatorDoor();
   const connections = new Map<string, SwiftConnection>();
   const ownAddress = withScheme(options.swift_store_auth_address ?? '');
 
@@ -37,7 +37,7 @@ export function swiftStore(options: Options, parts: { guard: AddressGuard; world
         region: options.swift_store_region,
         internalName: options.swift_enable_snet,
       },
-      trusted ? undefined : parts.guard,
+      trusted ? ownDoor : parts.door,
     );
     if (connections.size >= CONNECTIONS_MAX) connections.delete(connections.keys().next().value!);
     connections.set(name, made);
@@ -50,7 +50,7 @@ export function swiftStore(options: Options, parts: { guard: AddressGuard; world
     const trusted = own !== null && new URL(own).host === new URL(swiftUrl(location)).host;
     return swiftConnection(
       { storageUrl: swiftUrl(location), token: context.authToken },
-      trusted ? undefined : parts.guard,
+      trusted ? ownDoor : parts.door,
     );
   };
 
@@ -67,7 +67,7 @@ export function swiftStore(options: Options, parts: { guard: AddressGuard; world
         container: `${options.swift_store_container}_${imageId}`,
         object: imageId,
       };
-      return { location, connection: swiftConnection({ storageUrl, token: context.authToken }, undefined) };
+      return { location, connection: swiftConnection({ storageUrl, token: context.authToken }, ownDoor) };
     }
     const { swift_store_user: user, swift_store_key: key } = options;
     if (ownAddress === null || !user || !key) throw storeFault('StoreAddDisabled');
@@ -86,7 +86,7 @@ export function swiftStore(options: Options, parts: { guard: AddressGuard; world
     schemes: ['swift', 'swift+https', 'swift+http'],
     checkSource: async text => {
       const location = parseSwiftLocation(text);
-      await parts.guard.check(new URL(swiftUrl(location)).hostname);
+      await checkTarget(parts.door, swiftUrl(location));
     },
     get: async (text, context) => {
       const location = parseSwiftLocation(text);
@@ -95,7 +95,7 @@ export function swiftStore(options: Options, parts: { guard: AddressGuard; world
         location.object,
       ]);
       await expectStatus(response, [200]);
-      return { size: lengthOf(response), data: response };
+      return { size: lengthOf(response), data: response.body };
     },
     size: async (text, context) => {
       const location = parseSwiftLocation(text);
@@ -117,7 +117,7 @@ export function swiftStore(options: Options, parts: { guard: AddressGuard; world
       await ensureContainer(connection, location.container, options);
       const taken = await connection.request('HEAD', [location.container, imageId]);
       discard(taken);
-      if ((taken.statusCode ?? 500) < 300) throw storeFault('DuplicateImageData');
+      if (taken.status < 300) throw storeFault('DuplicateImageData');
       const source = measured(data, { sizeMax, signal });
       try {
         const whole = size !== null && size > 0 && size < options.swift_store_large_object_size * MEGABYTE;
@@ -188,11 +188,6 @@ export function swiftStore(options: Options, parts: { guard: AddressGuard; world
 const withScheme = (address: string): string | null =>
   address === '' ? null : /^https?:\/\//.test(address) ? address : `https://${address}`;
 
-const lengthOf = (response: IncomingMessage): number | null => {
-  const length = response.headers['content-length'];
-  return length !== undefined && /^\d+$/.test(length) ? Number(length) : null;
-};
-
 async function ensureContainer(
   connection: SwiftConnection,
   container: string,
@@ -200,8 +195,8 @@ async function ensureContainer(
 ): Promise<void> {
   const head = await connection.request('HEAD', [container]);
   discard(head);
-  if ((head.statusCode ?? 500) < 300) return;
-  if (head.statusCode !== 404) await expectStatus(head, []);
+  if (head.status < 300) return;
+  if (head.status !== 404) await expectStatus(head, []);
   if (!options.swift_store_create_container_on_put && !options.swift_store_multi_tenant) {
     throw storeFault(
       'BackendError',
