@@ -47,6 +47,8 @@ export const isDatabaseAway = (error: unknown): boolean => {
   if (fatal === true) return true;
   if (error.name === 'KnexTimeoutError' || error.name === 'DatabaseError') return true;
   if (/^Unable to acquire a connection|^The database connection is not open/.test(error.message)) return true;
+  // A connection that could not be made in time.
+  if (code(error) === 'ETIMEDOUT' && (error as { errorno?: unknown }).errorno !== undefined) return true;
   // Too many connections, shutting down, killed, read or written too late.
   return [1040, 1053, 1158, 1159, 1160, 1161, 1317, 1927, 2006, 2013].includes(errno(error));
 };

@@ -283,3 +283,25 @@ function rawRequest(base: string, text: string): Promise<string> {
     socket.on('error', error => (out ? resolve(out) : reject(error)));
   });
 }
+
+describe('a database that is away', () => {
+  it("is 503 with the request's id and an error in the log, and never the client's fault", async () => {
+    // What mysql2 says of a connection that is gone.
+    const lost = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', fatal: true });
+    const lines: string[] = [];
+    const log = createLogger({ write: line => void lines.push(line) });
+    const app = sample({ world: { ...world, log }, unavailable: error => error === lost });
+    app.server.get('/rows', () => Promise.reject(lost));
+    app.server.get('/other', () =>
+      Promise.reject(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })),
+    );
+    const at = await app.listen({ host: '127.0.0.1', port: 0 });
+    const answer = await fetch(`http://${at}/rows`);
+    const id = answer.headers.get('x-request-id')!;
+    expect(answer.status).toBe(503);
+    expect(await answer.text()).toContain(id);
+    expect(lines.some(line => line.includes('"level":"error"') && line.includes(id))).toBe(true);
+    // Another server's reset is an error of ours.
+    expect((await fetch(`http://${at}/other`)).status).toBe(500);
+  });
+});

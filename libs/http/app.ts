@@ -58,6 +58,8 @@ export interface AppOptions {
    * The request's URL is not yet set.
    */
   rewritePath?: (path: string, request: IncomingMessage) => string;
+  /** Whether an error says that something the service needs is away (its database): 503 instead of 500. */
+  unavailable?: (error: unknown) => boolean;
   /** Bytes; larger bodies become `Fault('RequestTooLarge', 413)` for renderFault to shape. */
   bodyLimit?: number;
   /** Response header that carries the request id; none when absent. */
@@ -236,6 +238,12 @@ export function createApp(options: AppOptions): App {
   });
 
   const asFault = (error: unknown, request: FastifyRequest): Fault => {
+    if (options.unavailable?.(error)) {
+      const { requestId } = request;
+      log.error('the service is not available', { requestId, tenant: request.tenantId, error });
+      const message = `The service is not available at the moment. Please try again later. (request ${requestId})`;
+      return new Fault('ServiceUnavailable', 503, message, { cause: error, values: { requestId } });
+    }
     if (error instanceof Fault) return error;
     const code = (error as { code?: string }).code;
     if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
@@ -243,7 +251,9 @@ export function createApp(options: AppOptions): App {
     if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH' || code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
       return new Fault('BadRequest', 400, (error as Error).message);
     }
-    if (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE') {
+    // Only the client's own connection: what another server did to ours is not his fault.
+    const left = request.raw.destroyed && !request.raw.complete;
+    if (left && (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE')) {
       return new Fault('ClientDisconnected', 400, 'The client closed the connection.', { cause: error });
     }
     log.error('unexpected error', { requestId: request.requestId, tenant: request.tenantId, error });

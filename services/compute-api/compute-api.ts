@@ -7,6 +7,7 @@ import { type ImageClient, imageClient } from '@folsom/nova/image-client';
 import { networkApi } from '@folsom/nova/network-api';
 import { novaOptions } from '@folsom/nova/options';
 import { novaOutbox, type Outbox } from '@folsom/nova/outbox';
+import { passing } from '@folsom/nova/passing';
 import { defaultLimits } from '@folsom/nova/quotas';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
@@ -117,6 +118,7 @@ export async function startComputeApi(options: ComputeApiOptions): Promise<Compu
     rateLimiter: limits.length > 0 ? rateLimiter(limits, world.clock) : undefined,
   };
   const app = createApp({
+    unavailable: error => passing(error) === 'outage',
     name: 'nova-api-os-compute',
     world,
     renderFault,

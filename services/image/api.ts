@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { TokenValidator } from '@folsom/auth';
 import type { Config } from '@folsom/config';
 import type { RunningService, World } from '@folsom/core';
-import { checkSchema, type Database } from '@folsom/db';
+import { checkSchema, type Database, isDatabaseAway } from '@folsom/db';
 import { createApp, type HttpMetrics, type RouteInfo } from '@folsom/http';
 import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
@@ -92,6 +92,7 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
   if (db) await recoverUploads({ db, stores, journal, world, cipher, scrubQueue: parts.scrubQueue });
 
   const app = createApp({
+    unavailable: isDatabaseAway,
     name: 'glance-api',
     world: options.world,
     requestIdHeader: 'x-openstack-request-id',

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { Config } from '@folsom/config';
 import { Fault, isFault, type RunningService, type World } from '@folsom/core';
-import type { Database } from '@folsom/db';
+import { type Database, isDatabaseAway } from '@folsom/db';
 import { createApp, type RenderedFault } from '@folsom/http';
 import { fixedIpByAddress } from '@folsom/nova/fixed-ips';
 import {
@@ -53,6 +53,7 @@ export async function startMetadata(options: MetadataServiceOptions): Promise<Ru
   };
 
   const app = createApp({
+    unavailable: isDatabaseAway,
     name: 'nova-api-metadata',
     world,
     renderFault,

@@ -1,4 +1,4 @@
-import type { Logger, RequestContext, World } from '@folsom/core';
+import { isFault, type Logger, type RequestContext, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import {
   associatedFixedIps,
@@ -172,7 +172,11 @@ export async function deallocateHere(
   await seam.leases?.drain();
   const row = await fixedIpByAddress(db, address);
   if (row.instance_uuid === null) return;
-  const instance = await instanceIdentity(db, row.instance_uuid).catch(() => undefined);
+  // Of an instance that was removed from the table, nobody's quota is known.
+  const instance = await instanceIdentity(db, row.instance_uuid).catch(error => {
+    if (!isFault(error, 'InstanceNotFound')) throw error;
+    return undefined;
+  });
   const reservation = row.allocated
     ? await seam.quota.reserve(context, instance?.project_id ?? null, -1).catch(error => {
         seam.log.error('cannot update usage for a fixed address', { address, error });

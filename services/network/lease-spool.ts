@@ -35,6 +35,8 @@ export async function leaseSpool(options: {
   clock: Clock;
   log: Logger;
   onEvent: (event: LeaseEvent) => Promise<void>;
+  /** Whether a failure of `onEvent` passes by itself: then the event is kept for the next time. */
+  passing?: (error: unknown) => boolean;
 }): Promise<LeaseSpool> {
   const { directory, clock, log, onEvent } = options;
   await mkdir(directory, { recursive: true });
@@ -43,6 +45,15 @@ export async function leaseSpool(options: {
   await writeFile(`${script}.new`, scriptText(directory), { mode: 0o755 });
   await chmod(`${script}.new`, 0o755);
   await rename(`${script}.new`, script);
+
+  const tell = async (event: LeaseEvent): Promise<void> => {
+    try {
+      await onEvent(event);
+    } catch (error) {
+      if (options.passing?.(error)) throw error;
+      log.warn('lease event failed', { event, error });
+    }
+  };
 
   let offset = await readOffset(`${spool}.offset`);
   let work: Promise<void> = Promise.resolve();
@@ -65,13 +76,24 @@ export async function leaseSpool(options: {
         for (const line of buffer.subarray(0, end).toString('utf8').split('\n')) {
           const event = parse(line);
           if (event === undefined) continue;
-          await onEvent(event).catch(error => log.warn('lease event failed', { event, error }));
+          await tell(event);
         }
         offset += end + 1;
         await writeFile(`${spool}.offset`, String(offset));
       }
     } finally {
       await file.close();
+    }
+  };
+  /** For events that are read once only. */
+  const patiently = async (event: LeaseEvent): Promise<void> => {
+    for (;;) {
+      try {
+        return await tell(event);
+      } catch (error) {
+        if (stopped) return log.error('lease event lost', { event, error });
+        await clock.sleep(POLL_MS);
+      }
     }
   };
   // Between our rename and the script's next append a line may still go to the old file: it is read once more.
@@ -88,7 +110,7 @@ export async function leaseSpool(options: {
       await late.read(buffer, 0, buffer.length, consumed);
       for (const line of buffer.toString('utf8').split('\n')) {
         const event = parse(line);
-        if (event !== undefined) await onEvent(event).catch(() => {});
+        if (event !== undefined) await patiently(event);
       }
     } finally {
       await late.close();

@@ -84,6 +84,7 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
       directory: settings.networks_path,
       clock: world.clock,
       log,
+      passing: error => passing(error) !== undefined,
       onEvent: event => (event.action === 'add' ? leaseFixedIp : releaseFixedIp)(seam, event.address),
     });
     seam.leases = leases;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
+import type { Logger } from '@folsom/core';
 
 export interface AttestationOptions {
   server: string | null;
@@ -13,11 +14,17 @@ const TIMEOUT_MS = 10_000;
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
 /** Asks an Open Attestation service how far it trusts the hosts; a host it does not answer for is not trusted. */
-export function attestation(options: AttestationOptions) {
+export function attestation(options: AttestationOptions, log: Logger) {
   return async (hosts: readonly string[]): Promise<ReadonlyMap<string, string>> => {
     const levels = new Map<string, string>();
     if (options.server === null || hosts.length === 0) return levels;
-    const answer = await poll(options, { count: hosts.length, hosts }).catch(() => undefined);
+    const answer = await poll(options, { count: hosts.length, hosts }).catch(error => {
+      log.error('the attestation service does not answer: no host is trusted', {
+        server: options.server,
+        error,
+      });
+      return undefined;
+    });
     for (const { host_name, trust_lvl } of statesOf(answer)) levels.set(host_name, trust_lvl);
     return levels;
   };

@@ -75,7 +75,7 @@ export async function startScheduler(options: SchedulerServiceOptions): Promise<
             sources,
             clock: world.clock,
             log: world.log,
-            attest: attestation(config.of(trustOptions)),
+            attest: attestation(config.of(trustOptions), world.log),
             settings: {
               serviceDownTimeMs,
               cpuAllocationRatio: settings.cpu_allocation_ratio,

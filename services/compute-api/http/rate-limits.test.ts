@@ -22,6 +22,17 @@ describe('rate limits', () => {
     expect(limiter.states('u')[0]).toMatchObject({ verb: 'POST', remaining: 0, value: 10 });
   });
 
+  it('do not lock a user out when the clock steps back', () => {
+    const clock = at(10 * 86_400_000);
+    const limiter = rateLimiter(DEFAULT_RATE_LIMITS, clock);
+    for (let n = 0; n < 5; n++) expect(limiter.take('POST', 'http://h/v2/t/x', 'u')).toBeUndefined();
+    clock.ms -= 2 * 86_400_000;
+    for (let n = 0; n < 5; n++) expect(limiter.take('POST', 'http://h/v2/t/x', 'u')).toBeUndefined();
+    expect(limiter.take('POST', 'http://h/v2/t/x', 'u')).toMatchObject({ seconds: 6 });
+    clock.ms += 6_000;
+    expect(limiter.take('POST', 'http://h/v2/t/x', 'u')).toBeUndefined();
+  });
+
   it('read the form of api-paste.ini', () => {
     expect(parseRateLimits('(POST, "*", .*, 10, MINUTE);(get, *changes*, .*changes.*, 3, hour)')).toEqual([
       { verb: 'POST', uri: '"*"', regex: '.*', value: 10, unit: 'MINUTE' },

@@ -103,7 +103,9 @@ export function rateLimiter(limits: readonly RateLimit[], clock: Clock): RateLim
 function pour(bucket: Bucket, now: number): number {
   const capacity = UNITS[bucket.limit.unit];
   const share = capacity / bucket.limit.value;
-  bucket.water = Math.max(0, bucket.water - (now - (bucket.last ?? now))) + share;
+  // A clock that steps back has let nothing run out, and owes nobody anything.
+  const passed = Math.max(0, now - (bucket.last ?? now));
+  bucket.water = Math.max(0, bucket.water - passed) + share;
   bucket.last = now;
   const over = bucket.water - capacity;
   // A share is a fraction: the last whole request must not fail on its rounding.

@@ -1,4 +1,5 @@
 import { type Fault, secretsEqual, type World } from '@folsom/core';
+import { isDatabaseAway } from '@folsom/db';
 import {
   type App,
   createApp,
@@ -36,6 +37,7 @@ export interface IdentityAppOptions {
 export function identityApp(options: IdentityAppOptions): App {
   const { port, authorize, statistics } = options;
   const app = createApp({
+    unavailable: isDatabaseAway,
     name: port === 'public' ? 'keystone-public' : 'keystone-admin',
     world: { ...options.world, log: sampleFailures(options.world.log, options.world.clock) },
     bodyLimit: IDENTITY_LIMITS.bodyBytesMax,

@@ -1,7 +1,7 @@
 import type { TokenValidator } from '@folsom/auth';
 import type { Config } from '@folsom/config';
 import type { RunningService, World } from '@folsom/core';
-import { checkSchema, type Database } from '@folsom/db';
+import { checkSchema, type Database, isDatabaseAway } from '@folsom/db';
 import { createApp, type HttpMetrics, type RouteInfo } from '@folsom/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { json, nothing } from '../answers.ts';
@@ -52,6 +52,7 @@ export async function startRegistry(
   await checkSchema(db, 'glance');
   const parts: RegistryParts = { db, world, limits: settings };
   const app = createApp({
+    unavailable: isDatabaseAway,
     name: 'glance-registry',
     world,
     requestIdHeader: 'x-openstack-request-id',
