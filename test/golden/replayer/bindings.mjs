@@ -22,7 +22,7 @@ export const RULES = {
   digest: /^(etag|checksum|hash|x-image-meta-checksum|content-md5)$/i,
   /** states an asynchronous operation passes through: if recorded, any later state of the target will do */
   passing:
-    /^(BUILD|REBOOT|HARD_REBOOT|RESIZE|VERIFY_RESIZE|REBUILD|MIGRATING|PASSWORD|saving|queued|creating|deleting|attaching|detaching|SAVING|QUEUED)$/,
+    /^(building|BUILD|REBOOT|HARD_REBOOT|RESIZE|VERIFY_RESIZE|REBUILD|MIGRATING|PASSWORD|saving|queued|creating|deleting|attaching|detaching|SAVING|QUEUED)$/,
 };
 
 /** What is known so far about the correspondence recorded value -> target value. */
