@@ -13,7 +13,7 @@ describe('the canonical target', () => {
     });
     expect(canonicalTarget('HTTPS://u:p@h?x')).toEqual({ path: '/', query: '?x', authority: 'h' });
     expect(canonicalTarget('http://h')).toEqual({ path: '/', query: '', authority: 'h' });
-    expect(canonicalTarget('/http://h/v1')).toEqual({ path: '/http://h/v1', query: '', authority: null });
+    expect(canonicalTarget('/http://h/v1')).toEqual({ path: '/http:/h/v1', query: '', authority: null });
     expect(canonicalTarget('/a#b?c')).toEqual({ path: '/a', query: '', authority: null });
   });
 
@@ -28,6 +28,13 @@ describe('the canonical target', () => {
     expect(pathOf('/v1\\images')).toBe('/v1%5Cimages');
     expect(pathOf('/v1/%3fa%23b')).toBe('/v1/%3Fa%23b');
     expect(pathOf('/v1/%2e%2e/v2')).toBe('/v1/../v2');
+  });
+
+  it('takes slashes in a row for one, in the path only', () => {
+    expect(pathOf('//v2/T///servers')).toBe('/v2/T/servers');
+    expect(pathOf('http://h//v1//images')).toBe('/v1/images');
+    expect(canonicalTarget('/v1//images?a=//b')).toMatchObject({ path: '/v1/images', query: '?a=//b' });
+    expect(pathOf('/v1/%2F%2Fimages')).toBe('/v1/%2F%2Fimages');
   });
 
   it('encodes what is no path', () => {

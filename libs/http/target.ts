@@ -13,11 +13,12 @@ export interface Target {
 const ABSOLUTE = /^https?:\/\/([^/?#]*)/i;
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
 const NEEDS_WORK = /[%\\\u0080-\uffff]/;
+const DOUBLED = /\/{2,}/g;
 
 /**
  * Encoded letters, digits and `-._~` become themselves, as RFC 3986 says is the same. Everything else stays encoded: `%2F` is
  * no slash and `%25` is decoded once, by the router. A `%` that begins no byte, a backslash and bytes beyond ASCII get
- * encoded. Dot segments are names like others: nothing here goes up.
+ * encoded. Dot segments are names like others: nothing here goes up. Slashes in a row are one, as in the original's URL map.
  */
 export function canonicalTarget(target: string): Target {
   const absolute = ABSOLUTE.exec(target);
@@ -32,7 +33,8 @@ export function canonicalTarget(target: string): Target {
   };
 }
 
-function canonicalPath(path: string): string {
+function canonicalPath(sent: string): string {
+  const path = sent.includes('//') ? sent.replace(DOUBLED, '/') : sent;
   if (!NEEDS_WORK.test(path)) return path;
   return path.replace(/%([0-9a-f]{2})?|\\|[\u0080-\uffff]/gi, (found, hex: string | undefined) => {
     if (hex !== undefined) {

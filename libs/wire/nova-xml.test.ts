@@ -5,6 +5,7 @@ import {
   genericBody,
   genericXml,
   metadataElement,
+  NOVA_NS,
   pythonText,
   readMetadata,
   renderXml,
@@ -64,6 +65,20 @@ describe('generic rules', () => {
     expect(body.a).toMatchObject({ k: 'v', b: 't' });
     expect(({} as Record<string, unknown>).x).toBeUndefined();
     expect(readMetadata(parseXml('<metadata><meta key="a">1</meta><other/></metadata>'))).toEqual({ a: '1' });
+  });
+
+  it('keep the prefixes of extensions, on attributes and elements', () => {
+    const key = 'OS-FLV-EXT-DATA:ephemeral';
+    const body = (inside: string) =>
+      genericBody(
+        parseXml(
+          `<n:flavor xmlns:n="${NOVA_NS.v11}" xmlns:OS-FLV-EXT-DATA="urn:e" ram="1" ${inside}</n:flavor>`,
+        ),
+      );
+    expect(body(`${key}="2">`)).toEqual({ flavor: { ram: '1', [key]: '2' } });
+    expect(body(`><n:disk>3</n:disk><${key}>2</${key}>`)).toEqual({
+      flavor: { ram: '1', disk: '3', [key]: '2' },
+    });
   });
 
   it('print as Python prints', () => {

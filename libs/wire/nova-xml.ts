@@ -172,18 +172,24 @@ const isPlainObject = (value: unknown): value is Record<string, unknown> =>
 // Keys come from our own views, but some of them are made from users' names.
 const xmlName = (tag: string): string => (/^[A-Za-z_][\w.:-]*$/.test(tag) ? tag : 'item');
 
-/** The JSON body a document stands for by the generic rules: text, or attributes and children by name. */
+/**
+ * The JSON body a document stands for by the generic rules: text, or attributes and children by name. A key of an extension
+ * keeps its prefix (`OS-FLV-EXT-DATA:ephemeral`); a prefix for the API's own namespace says nothing.
+ */
 export const genericBody = (root: XmlElement): Record<string, unknown> => ({
-  [root.name]: genericValue(root),
+  [keyOf(root)]: genericValue(root),
 });
 
 export function genericValue(element: XmlElement): unknown {
   if (element.children.length === 0 && element.text !== '') return element.text;
   const out: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
-  Object.assign(out, element.attributes);
-  for (const item of element.children) out[item.name] = genericValue(item);
+  Object.assign(out, element.writtenAttributes);
+  for (const item of element.children) out[keyOf(item)] = genericValue(item);
   return { ...out };
 }
+
+const keyOf = (element: XmlElement): string =>
+  element.namespace === NOVA_NS.v11 ? element.name : element.written;
 
 /** `<metadata><meta key="a">b</meta></metadata>` as an object. */
 export function readMetadata(element: XmlElement | undefined): Record<string, string> {

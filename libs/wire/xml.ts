@@ -1,14 +1,18 @@
 import { Fault, LIMITS } from '@folsom/core';
 import { SaxesParser, type SaxesTagNS } from 'saxes';
 
-/** An element of a document; namespaces are resolved, prefixes forgotten. */
+/** An element of a document; namespaces are resolved. */
 export interface XmlElement {
   /** Local name. */
   name: string;
+  /** The name as the document writes it, with its prefix. */
+  written: string;
   /** Namespace URI, `''` for none. */
   namespace: string;
   /** Attributes by local name (namespace declarations left out). */
   attributes: Record<string, string>;
+  /** The same by the names that the document writes, with their prefixes. */
+  writtenAttributes: Record<string, string>;
   children: XmlElement[];
   /** All text directly inside this element, joined. */
   text: string;
@@ -39,8 +43,10 @@ export function parseXml(body: string | Uint8Array): XmlElement {
     if (stack.length >= LIMITS.xmlDepthMax) throw malformed('elements nested too deeply');
     const element: XmlElement = {
       name: tag.local,
+      written: tag.name,
       namespace: tag.uri,
-      attributes: attributesOf(tag),
+      attributes: attributesOf(tag, 'local'),
+      writtenAttributes: attributesOf(tag, 'name'),
       children: [],
       text: '',
     };
@@ -69,11 +75,11 @@ export function parseXml(body: string | Uint8Array): XmlElement {
   return root;
 }
 
-function attributesOf(tag: SaxesTagNS): Record<string, string> {
+function attributesOf(tag: SaxesTagNS, by: 'local' | 'name'): Record<string, string> {
   const out: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const attribute of Object.values(tag.attributes)) {
     if (attribute.prefix === 'xmlns' || attribute.name === 'xmlns') continue;
-    out[attribute.local] = attribute.value;
+    out[attribute[by]] = attribute.value;
   }
   return out;
 }

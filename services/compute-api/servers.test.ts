@@ -240,6 +240,11 @@ describe('servers', () => {
     expect(await names('changes-since=2001-01-01T00:00:00Z')).toContain('web_1');
     expect(await names('host=nosuch')).toHaveLength(2);
     expect(await names('host=node1&all_tenants=1', true)).toEqual(['web_1']);
+    for (const no of ['False', 'false', '0', 'no', 'off', '']) {
+      expect(await names(`deleted=${no}&all_tenants=1`, true)).toHaveLength(2);
+      expect(await names(`all_tenants=${no}`, true)).toEqual([]);
+    }
+    expect(await names('deleted=True&all_tenants=1', true)).not.toContain('web_1');
     expect((await test.call('GET', 'servers?status=bogus')).json.badRequest.message).toBe(
       'Invalid server status: bogus',
     );

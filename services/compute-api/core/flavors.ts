@@ -45,9 +45,14 @@ function visibility(api: ApiRequest): FlavorFilter {
 }
 
 /** The flavor of the path, or the resource's 404. */
-export const flavorOf = (api: ApiRequest, name = 'id', fault = notFound) =>
+export const flavorOf = (
+  api: ApiRequest,
+  name = 'id',
+  fault = notFound,
+  options: { deleted?: boolean } = {},
+) =>
   translating({ FlavorNotFound: () => fault() }, () =>
-    flavorByFlavorId(api.deps.db.knex, param(api, name), api.context),
+    flavorByFlavorId(api.deps.db.knex, param(api, name), api.context, options),
   );
 
 function page(api: ApiRequest, flavors: readonly FlavorRow[], one: typeof flavorView): JsonObject {
@@ -74,6 +79,11 @@ export function flavorsResource(registry: Registry): Resource {
         handle: async api => ok(page(api, await listed(api), flavorView)),
       },
     },
-    show: { xml: xml.one, handle: async api => ok({ flavor: flavorView(api, await flavorOf(api)) }) },
+    // A deleted flavor stays visible by its id: servers still name it.
+    show: {
+      xml: xml.one,
+      handle: async api =>
+        ok({ flavor: flavorView(api, await flavorOf(api, 'id', notFound, { deleted: true })) }),
+    },
   };
 }

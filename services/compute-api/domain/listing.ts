@@ -101,6 +101,13 @@ const STATUS_STATES: Record<string, string> = {
   deleted: 'deleted',
 };
 
+/**
+ * Whether a filter that is on or off is on. Words for no are off; Folsom took any text for yes, and today's clients send
+ * `deleted=False`.
+ */
+export const isWanted = (text: string | null | undefined): boolean =>
+  text !== null && text !== undefined && !/^\s*(|0|f|false|n|no|off|none)\s*$/i.test(text);
+
 /** Instances that match the query, newest first. @throws 400 for a filter that says nothing sensible */
 export async function listInstances(
   deps: Deps,
@@ -125,7 +132,7 @@ export async function listInstances(
   const since = filters.get('changes-since');
   if (since !== undefined) rows.where('updated_at', '>', toSqlTime(changesSince(since)));
   let deleted: boolean | undefined = since === undefined ? false : undefined;
-  if (filters.has('deleted')) deleted = filters.get('deleted') !== '';
+  if (filters.has('deleted')) deleted = isWanted(filters.get('deleted'));
   if (filters.get('vm_state') === 'deleted') {
     if (!context.isAdmin) throw badRequest('Only administrators may list deleted instances');
     deleted = true;
@@ -135,7 +142,8 @@ export async function listInstances(
 
   const tenant = filters.get('tenant_id');
   if (tenant !== undefined) filters.set('project_id', tenant);
-  if (!context.isAdmin || !filters.has('all_tenants')) filters.set('project_id', context.projectId ?? '');
+  if (!context.isAdmin || !isWanted(filters.get('all_tenants')))
+    filters.set('project_id', context.projectId ?? '');
 
   const image = filters.get('image');
   if (image !== undefined) rows.where('image_ref', image);

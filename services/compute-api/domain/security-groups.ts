@@ -57,6 +57,17 @@ export async function getGroup(deps: Deps, context: RequestContext, id: number):
   return securityGroupById(deps.db.knex, id, visibleProject(context));
 }
 
+/** The tenant's own group of that name, or undefined. */
+export async function ownGroupNamed(
+  deps: Deps,
+  context: RequestContext,
+  name: string,
+): Promise<SecurityGroupRow | undefined> {
+  await ensureDefaultGroup(deps, context);
+  const projectId = projectOf(context);
+  return (await securityGroupsByNames(deps.db.knex, projectId, [name])).get(name);
+}
+
 /** @throws 400 for a name that is taken, Fault `OverQuota` */
 export async function createGroup(
   deps: Deps,

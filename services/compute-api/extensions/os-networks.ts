@@ -1,4 +1,4 @@
-import { isFault, isoSeconds } from '@folsom/core';
+import { type Fault, isFault, isoSeconds } from '@folsom/core';
 import type { NetworkRow } from '@folsom/nova/networks';
 import { authorizeExtension } from '../deps.ts';
 import { networkSize } from '../domain/network-size.ts';
@@ -82,6 +82,12 @@ function none(error: unknown): NetworkRow[] {
   throw error;
 }
 
+/** What the network service finds wrong with the values, such as a range that is taken; other errors are its own. */
+const refusedValue = (error: Fault): Fault =>
+  REFUSALS.has(error.values.exc_type) ? badRequest(scalarText(error.values.value)) : error;
+/** Built-in exceptions that the original's network service raises for a range. */
+const REFUSALS: ReadonlySet<unknown> = new Set(['ValueError', 'AddrFormatError']);
+
 async function create(api: ApiRequest): Promise<Answer> {
   authorizeExtension(api.deps, api.context, 'networks');
   const body = entity(api.body, 'network');
@@ -94,12 +100,14 @@ async function create(api: ApiRequest): Promise<Answer> {
   if (!cidr) throw unprocessable('Network cidr or cidr_v6 is required');
   const size = networkSize(scalarText(cidr) ?? '');
   if (size === undefined) throw unprocessable('Network cidr or cidr_v6 is required');
-  const made = await api.deps.network.client.create_networks(api.context, {
-    ...pick(body),
-    label,
-    num_networks: 1,
-    network_size: size,
-  });
+  const made = await translating({ RemoteError: refusedValue }, () =>
+    api.deps.network.client.create_networks(api.context, {
+      ...pick(body),
+      label,
+      num_networks: 1,
+      network_size: size,
+    }),
+  );
   return ok({ network: view(api, made[0]!) });
 }
 

@@ -9,6 +9,7 @@ import { NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
 import { actionBody } from '../core/server-actions.ts';
 import { allowed, authorizeExtension, type Deps } from '../deps.ts';
 import { getInstance } from '../domain/instances.ts';
+import { isWanted } from '../domain/listing.ts';
 import {
   addRule,
   addToInstance,
@@ -17,6 +18,7 @@ import {
   ensureDefaultGroup,
   getGroup,
   groupsFor,
+  ownGroupNamed,
   removeFromInstance,
   removeRule,
 } from '../domain/security-groups.ts';
@@ -142,10 +144,18 @@ function idOf(text: unknown): number {
   return id;
 }
 
+const missing = <T>(work: () => Promise<T>): Promise<T> =>
+  translating({ SecurityGroupNotFound: error => notFound(error.message) }, work);
+
 const groupOf = (api: ApiRequest, id: unknown): Promise<SecurityGroupRow> =>
-  translating({ SecurityGroupNotFound: error => notFound(error.message) }, async () =>
-    getGroup(api.deps, api.context, idOf(id)),
-  );
+  missing(async () => getGroup(api.deps, api.context, idOf(id)));
+
+/** By id, or the tenant's own by a name that is no number: today's clients send one. @throws `SecurityGroupNotFound` */
+async function groupOrNamed(api: ApiRequest, id: unknown): Promise<SecurityGroupRow> {
+  const isName = typeof id === 'string' && !/^\s*[+-]?\d+\s*$/.test(id) && id.length <= NAME_CHARS_MAX;
+  const named = isName ? await ownGroupNamed(api.deps, api.context, id) : undefined;
+  return named ?? getGroup(api.deps, api.context, idOf(id));
+}
 
 function property(value: unknown, name: string): string {
   if (typeof value !== 'string') throw badRequest(`Security group ${name} is not a string or unicode`);
@@ -173,7 +183,7 @@ async function createRule(api: ApiRequest): Promise<Answer> {
   authorized(api);
   const body = entity(api.body, 'security_group_rule');
   if (!body) throw unprocessable();
-  const parent = await groupOf(api, body.parent_group_id);
+  const parent = await missing(() => groupOrNamed(api, body.parent_group_id));
   const wanted = await translating(
     {
       InvalidCidr: error => badRequest(error.message),
@@ -183,14 +193,13 @@ async function createRule(api: ApiRequest): Promise<Answer> {
       SecurityGroupNotFound: error => badRequest(error.message),
     },
     async () => {
-      const groupId = body.group_id == null ? undefined : idOf(body.group_id);
-      if (groupId !== undefined) await getGroup(api.deps, api.context, groupId);
+      const source = body.group_id == null ? undefined : await groupOrNamed(api, body.group_id);
       return ruleOf({
         protocol: body.ip_protocol,
         fromPort: body.from_port,
         toPort: body.to_port,
         cidr: body.cidr,
-        groupId,
+        groupId: source?.id,
       });
     },
   );
@@ -253,7 +262,7 @@ export const extension: Extension = {
         xml: groupsXml,
         handle: async api => {
           authorized(api);
-          const all = api.query.has('all_tenants');
+          const all = isWanted(api.query.get('all_tenants'));
           const groups = pageByOffset(api, await groupsFor(api.deps, api.context, all));
           return ok({ security_groups: await groupViews(api, groups) });
         },
@@ -262,7 +271,7 @@ export const extension: Extension = {
         xml: groupXml,
         handle: async api => {
           authorized(api);
-          const group = await groupOf(api, param(api, 'id'));
+          const group = await missing(() => groupOrNamed(api, param(api, 'id')));
           return ok({ security_group: (await groupViews(api, [group]))[0] });
         },
       },
@@ -281,9 +290,7 @@ export const extension: Extension = {
       delete: {
         handle: async api => {
           authorized(api);
-          await translating({ SecurityGroupNotFound: error => notFound(error.message) }, () =>
-            removeRule(api.deps, api.context, idOf(param(api, 'id'))),
-          );
+          await missing(async () => removeRule(api.deps, api.context, idOf(param(api, 'id'))));
           return empty();
         },
       },
