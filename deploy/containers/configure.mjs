@@ -1,8 +1,10 @@
 // Writes the configuration of docker-compose.yml: `.env` with generated passwords (once) and the services' files in
 // deploy/containers/etc. Plain JavaScript for any Node from 18 on. Options replace the addresses, for other compositions:
-//   node deploy/containers/configure.mjs [--out DIR] [--env FILE] [--set name=value ...]
+// The catalog and the consoles get this machine's address; --host-ip gives another one.
+//   node deploy/containers/configure.mjs [--host-ip ADDRESS] [--out DIR] [--env FILE] [--set name=value ...]
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -12,23 +14,40 @@ const { values } = parseArgs({
   options: {
     out: { type: 'string', default: join(here, 'etc') },
     env: { type: 'string', default: join(here, '..', '..', '.env') },
+    'host-ip': { type: 'string' },
     set: { type: 'string', multiple: true, default: [] },
   },
 });
 
-if (!existsSync(values.env)) {
-  const secret = () => randomBytes(20).toString('hex');
-  const lines = ['FOLSOM_PASSWORD', 'FOLSOM_ADMIN_TOKEN', 'FOLSOM_HASH_SUFFIX'].map(
-    name => `${name}=${secret()}`,
-  );
-  writeFileSync(values.env, `${lines.join('\n')}\n`, { mode: 0o600 });
-}
+/** The databases; each belongs to a user of its own. */
+const DATABASES = ['keystone', 'glance', 'nova'];
+
+/** The address others reach this machine at: the first that is neither loopback nor a bridge of containers or guests. */
+const ownAddress = () =>
+  Object.entries(networkInterfaces())
+    .filter(([name]) => !/^(docker|br-|br\d|virbr|veth|lxc)/.test(name))
+    .flatMap(([, addresses]) => addresses ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
+
 const kept = Object.fromEntries(
-  readFileSync(values.env, 'utf8')
+  (existsSync(values.env) ? readFileSync(values.env, 'utf8') : '')
     .split('\n')
     .filter(line => line.includes('='))
     .map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
 );
+const before = JSON.stringify(kept);
+for (const name of [
+  'FOLSOM_PASSWORD',
+  'FOLSOM_ADMIN_TOKEN',
+  'FOLSOM_HASH_SUFFIX',
+  ...DATABASES.map(database => `FOLSOM_${database.toUpperCase()}_DB_PASSWORD`),
+])
+  kept[name] ??= randomBytes(20).toString('hex');
+kept.FOLSOM_HOST_IP = values['host-ip'] ?? kept.FOLSOM_HOST_IP ?? ownAddress();
+if (JSON.stringify(kept) !== before) {
+  const lines = Object.entries(kept).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(values.env, lines.join(''), { mode: 0o600 });
+}
 
 /** Every address and secret the files below use. */
 const settings = {
@@ -37,7 +56,7 @@ const settings = {
   hashSuffix: kept.FOLSOM_HASH_SUFFIX,
   state: '/var/lib/folsom',
   etc: '/etc/folsom',
-  mysql: `mysql://root:${kept.FOLSOM_PASSWORD}@mariadb:3306`,
+  mysqlAddress: 'mariadb:3306',
   rabbitHost: 'rabbitmq',
   rabbitPort: '5672',
   rabbitUser: 'folsom',
@@ -62,10 +81,14 @@ const settings = {
   computeDriver: 'libvirt.LibvirtDriver',
   fakeNetwork: 'False',
   host: '',
+  hostIp: kept.FOLSOM_HOST_IP,
   ...Object.fromEntries(
     values.set.map(pair => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
   ),
 };
+
+const databasePassword = name => kept[`FOLSOM_${name.toUpperCase()}_DB_PASSWORD`];
+const mysql = name => `mysql://${name}:${databasePassword(name)}@${settings.mysqlAddress}/${name}`;
 
 const authtoken = user => `[keystone_authtoken]
 auth_host = ${settings.keystone}
@@ -102,13 +125,21 @@ rabbit_password = ${settings.password}
 `;
 
 const files = {
+  // Run at every start, so that a cloud of before gets its users, too.
+  'databases.sql': DATABASES.map(
+    name => `CREATE DATABASE IF NOT EXISTS ${name} CHARACTER SET utf8;
+CREATE USER IF NOT EXISTS '${name}'@'%';
+ALTER USER '${name}'@'%' IDENTIFIED BY '${databasePassword(name)}';
+GRANT ALL ON ${name}.* TO '${name}'@'%';
+`,
+  ).join(''),
   'keystone.conf': `[DEFAULT]
 admin_token = ${settings.adminToken}
 bind_host = ${settings.bind}
 public_port = ${settings.keystonePublicPort}
 admin_port = ${settings.keystoneAdminPort}
 ${rabbit}[sql]
-connection = ${settings.mysql}/keystone
+connection = ${mysql('keystone')}
 [token]
 driver = keystone.token.backends.sql.Token
 revocation_bus = True
@@ -119,7 +150,7 @@ driver = keystone.contrib.ec2.backends.sql.Ec2
 complete_v2_api = True
 bind_host = ${settings.bind}
 bind_port = ${settings.glancePort}
-sql_connection = ${settings.mysql}/glance
+sql_connection = ${mysql('glance')}
 registry_host = ${settings.registry}
 registry_port = ${settings.registryPort}
 filesystem_store_datadir = ${settings.state}/images
@@ -129,19 +160,19 @@ flavor = keystone
   'glance-registry.conf': `[DEFAULT]
 bind_host = ${settings.bind}
 bind_port = ${settings.registryPort}
-sql_connection = ${settings.mysql}/glance
+sql_connection = ${mysql('glance')}
 ${authtoken('glance')}[paste_deploy]
 flavor = keystone
 `,
   'nova.conf': `[DEFAULT]
 auth_strategy = keystone
 state_path = ${settings.state}/nova
-enabled_apis = osapi_compute,metadata
+enabled_apis = osapi_compute
 osapi_compute_listen = ${settings.bind}
 osapi_compute_listen_port = ${settings.computePort}
 metadata_listen = ${settings.bind}
 metadata_listen_port = ${settings.metadataPort}
-sql_connection = ${settings.mysql}/nova
+sql_connection = ${mysql('nova')}
 ${rabbit}glance_api_servers = ${settings.glance}:${settings.glancePort}
 network_manager = nova.network.manager.FlatDHCPManager
 flat_network_bridge = br100
@@ -151,6 +182,9 @@ ${settings.host ? `host = ${settings.host}\n` : ''}novncproxy_host = ${settings.
 novncproxy_port = ${settings.novncPort}
 xvpvncproxy_host = ${settings.bind}
 xvpvncproxy_port = ${settings.xvpvncPort}
+novncproxy_base_url = http://${settings.hostIp}:${settings.novncPort}/vnc_auto.html
+xvpvncproxy_base_url = http://${settings.hostIp}:${settings.xvpvncPort}/console
+my_ip = ${settings.hostIp}
 ${authtoken('nova')}`,
   'account-server.conf': storage('account', settings.accountPort, ['auditor', 'reaper', 'replicator']),
   'container-server.conf': storage('container', settings.containerPort, ['auditor', 'updater', 'replicator']),

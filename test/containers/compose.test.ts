@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,12 +25,18 @@ import { parse } from 'yaml';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
+/** The catalog's address in the test; nothing listens there. */
+const HOST_IP = '192.0.2.7';
+
 interface Service {
   image?: string;
   build?: { dockerfile: string; target: string };
   command?: string[];
   depends_on?: Record<string, { condition: string }>;
   healthcheck?: { test: string[] };
+  ports?: string[];
+  volumes?: string[];
+  network_mode?: string;
 }
 
 const compose = parse(await readFile(join(ROOT, 'docker-compose.yml'), 'utf8'), {
@@ -62,6 +68,20 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  it('keeps secrets out of what images are built from', async () => {
+    const ignored = (await readFile(join(ROOT, '.dockerignore'), 'utf8')).split('\n');
+    // What configure.mjs writes by itself, and what `npm start` does.
+    for (const path of ['.env', 'deploy/containers/etc', 'var', '**/secrets.json', '**/openrc'])
+      expect(ignored, path).toContain(path);
+    expect(ignored.filter(line => line.startsWith('!'))).toEqual([]);
+  });
+
+  it('keeps queues, and takes guests to the metadata service without a translation of addresses', () => {
+    expect(compose.services.rabbitmq?.volumes).toContain('rabbitmq:/var/lib/rabbitmq');
+    expect(compose.services['nova-api-metadata']?.network_mode).toBe('host');
+    expect(compose.services['nova-api']?.ports).toEqual(['8774:8774']);
+  });
+
   it('checks the health of what others wait for', () => {
     for (const [name, service] of Object.entries(compose.services)) {
       for (const [needed, { condition }] of Object.entries(service.depends_on ?? {})) {
@@ -84,7 +104,6 @@ describe('docker-compose.yml', () => {
     beforeAll(async () => {
       dir = await mkdtemp(join(tmpdir(), 'folsom-compose-'));
       [mariadb, rabbit, redis] = await Promise.all([startMariaDb(), startRabbit(), startRedis()]);
-      for (const name of ['keystone', 'glance', 'nova']) await mariadb.createDatabase(name);
       await rabbit.ctl('add_user', 'folsom', 'compose-test');
       await rabbit.ctl('set_permissions', 'folsom', '.*', '.*', '.*');
       const free = await freePorts(PORTS.length);
@@ -94,7 +113,8 @@ describe('docker-compose.yml', () => {
         adminToken: 'compose-admin-token',
         state: dir,
         bind: '127.0.0.1',
-        mysql: mariadb.url('keystone').replace(/\/keystone$/, ''),
+        mysqlAddress: `127.0.0.1:${mariadb.port}`,
+        hostIp: '127.0.0.1',
         rabbitHost: '127.0.0.1',
         rabbitPort: rabbit.port,
         keystone: '127.0.0.1',
@@ -122,6 +142,17 @@ describe('docker-compose.yml', () => {
         ...['--out', join(dir, 'etc'), '--env', join(dir, 'env')],
         ...Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`]),
       ]);
+      const server = new URL(mariadb.url(''));
+      // As the service `databases` does it, and twice: it runs at every start.
+      for (const _start of [1, 2])
+        await promisify(execFile)(
+          'mariadb',
+          [
+            ...['--no-defaults', '-h', '127.0.0.1', '-P', server.port, '-u', server.username],
+            ...['-e', `source ${join(dir, 'etc', 'databases.sql')}`],
+          ],
+          { env: { ...process.env, MYSQL_PWD: server.password } },
+        );
     });
     afterAll(async () => {
       await Promise.all(programs.map(program => program.stop()));
@@ -138,7 +169,8 @@ describe('docker-compose.yml', () => {
           .replace(/\b\d{4,5}\b/, port => String(moved[port] ?? port))
           .replace('/etc/folsom', join(dir, 'etc'))
           .replace('/var/lib/folsom', dir)
-          .replace('keystone:', '127.0.0.1:'),
+          .replace('keystone:', '127.0.0.1:')
+          .replace(/^\$\{FOLSOM_HOST_IP:\?\}$/, HOST_IP),
       );
     /** Services that prepare something and end. */
     const prepares = ([, service]: [string, Service]) =>
@@ -174,6 +206,18 @@ describe('docker-compose.yml', () => {
       const ready = await fetch(`http://127.0.0.1:${moved[port]}${path}`);
       expect(ready.status, `${name}: ${await ready.text()}`).toBe(200);
     };
+
+    it('have a database user each, and files that nobody else reads', async () => {
+      const users = new Set<string>();
+      for (const name of ['keystone', 'glance-api', 'glance-registry', 'nova']) {
+        const file = join(dir, 'etc', `${name}.conf`);
+        expect((await stat(file)).mode & 0o077, name).toBe(0);
+        const at = /mysql:\/\/(\w+):(\w+)@/.exec(await readFile(file, 'utf8'))!;
+        expect(at[1]).toBe(name.split('-')[0]);
+        users.add(at[2]!);
+      }
+      expect(users.size).toBe(3);
+    });
 
     it('prepare and run every service, each after what it waits for', async () => {
       const waiting = new Map(ours);
@@ -218,7 +262,10 @@ describe('docker-compose.yml', () => {
         }),
       });
       const { access } = (await login.json()) as {
-        access: { token: { id: string; tenant: { id: string } }; serviceCatalog: { type: string }[] };
+        access: {
+          token: { id: string; tenant: { id: string } };
+          serviceCatalog: { type: string; endpoints: { publicURL: string }[] }[];
+        };
       };
       expect(access.serviceCatalog.map(service => service.type).sort()).toEqual([
         'compute',
@@ -226,6 +273,8 @@ describe('docker-compose.yml', () => {
         'image',
         'object-store',
       ]);
+      for (const { endpoints } of access.serviceCatalog)
+        expect(new URL(endpoints[0]!.publicURL).hostname).toBe(HOST_IP);
       const tenant = access.token.tenant.id;
       const ask = async (
         method: string,
