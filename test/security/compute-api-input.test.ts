@@ -149,7 +149,7 @@ const ACTION_KEYS = [
   ],
 ];
 
-describe('bad input', { timeout: 180_000 }, () => {
+describe('bad input', { timeout: 480_000 }, () => {
   let test: TestApi;
   let server: string;
   const routes: { method: string; path: string; actions: string[] }[] = [];
