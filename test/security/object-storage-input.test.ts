@@ -53,7 +53,7 @@ const PATHS = [
   `/v1/AUTH_test/c/${LONG.slice(0, 1025)}`,
   '/v1/AUTH_other/c/o',
   '/v1/AUTH_/c/o',
-  '/v1/%0d%0aX: y/c',
+  '/v1/%0d%0aX:%20y/c',
   '/auth/v1.0',
   '/auth/v1.0/more',
   '/healthcheck',
