@@ -13,16 +13,16 @@ import { computeContract } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
-import { serverConsoles } from './core/consoles.ts';
-import { extensionsResource } from './core/extensions.ts';
-import { flavorsResource } from './core/flavors.ts';
-import { imageMetadata, imagesResource } from './core/images.ts';
-import { serverIps } from './core/ips.ts';
-import { limitsResource } from './core/limits.ts';
-import { serverMetadata } from './core/server-metadata.ts';
-import { serversResource } from './core/servers.ts';
-import { mountVersions } from './core/versions.ts';
 import type { Deps } from './deps.ts';
+import { serverConsoles } from './openstack/core/consoles.ts';
+import { extensionsResource } from './openstack/core/extensions.ts';
+import { flavorsResource } from './openstack/core/flavors.ts';
+import { imageMetadata, imagesResource } from './openstack/core/images.ts';
+import { serverIps } from './openstack/core/ips.ts';
+import { limitsResource } from './openstack/core/limits.ts';
+import { serverMetadata } from './openstack/core/server-metadata.ts';
+import { serversResource } from './openstack/core/servers.ts';
+import { mountVersions } from './openstack/core/versions.ts';
 import {
   chosenExtensions,
   completed,
@@ -30,11 +30,11 @@ import {
   type Registry,
   readExtensions,
   registryOf,
-} from './http/extension.ts';
-import { renderFault } from './http/faults.ts';
-import { mountRoutes } from './http/mount.ts';
-import { DEFAULT_RATE_LIMITS, type RateLimit, rateLimiter } from './http/rate-limits.ts';
-import { type Resource, type Route, routesOf } from './http/resource.ts';
+} from './openstack/http/extension.ts';
+import { renderFault } from './openstack/http/faults.ts';
+import { mountRoutes } from './openstack/http/mount.ts';
+import { DEFAULT_RATE_LIMITS, type RateLimit, rateLimiter } from './openstack/http/rate-limits.ts';
+import { type Resource, type Route, routesOf } from './openstack/http/resource.ts';
 
 export interface ComputeApiOptions {
   /** Must know {@link novaOptions}. */
@@ -63,7 +63,7 @@ export interface ComputeApi extends RunningService {
 }
 
 /** The folder whose listing is the list of extensions. */
-const EXTENSIONS = new URL('./extensions/', import.meta.url);
+const EXTENSIONS = new URL('./openstack/extensions/', import.meta.url);
 
 /** Resources of the core, in Folsom's order. */
 const coreResources = (registry: Registry): Resource[] => [

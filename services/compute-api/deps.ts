@@ -11,8 +11,8 @@ import type { computeContract } from '@folsom/nova/rpc/compute';
 import type { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
-import type { Registry } from './http/extension.ts';
-import type { RateLimiter } from './http/rate-limits.ts';
+import type { Registry } from './openstack/http/extension.ts';
+import type { RateLimiter } from './openstack/http/rate-limits.ts';
 
 export type NovaConfig = OptionValues<(typeof novaOptions)['options']>;
 

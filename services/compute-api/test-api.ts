@@ -10,7 +10,7 @@ import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { createLocalBus, type Handler, type LocalBus } from '@folsom/rpc';
 import { type ComputeApi, startComputeApi } from './compute-api.ts';
 import { novaPolicy } from './default-policy.ts';
-import type { RateLimit } from './http/rate-limits.ts';
+import type { RateLimit } from './openstack/http/rate-limits.ts';
 
 /** What the services behind the API answer unless a test says otherwise. */
 const ANSWERS: Record<string, Handler> = {

@@ -4,7 +4,11 @@ import { startCert } from '@folsom/cert';
 import { fakeDriver, imageClient, startCompute } from '@folsom/compute-agent';
 import { startComputeApi } from '@folsom/compute-api';
 import { novaPolicy } from '@folsom/compute-api/default-policy';
-import { DEFAULT_RATE_LIMITS, parseRateLimits, type RateLimit } from '@folsom/compute-api/http/rate-limits';
+import {
+  DEFAULT_RATE_LIMITS,
+  parseRateLimits,
+  type RateLimit,
+} from '@folsom/compute-api/openstack/http/rate-limits';
 import { configFrom } from '@folsom/config';
 import { startConsoleAuth } from '@folsom/console';
 import {

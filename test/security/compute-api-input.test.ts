@@ -1,5 +1,5 @@
 import { allRoutes } from '@folsom/compute-api/compute-api';
-import { readExtensions, registryOf } from '@folsom/compute-api/http/extension';
+import { readExtensions, registryOf } from '@folsom/compute-api/openstack/http/extension';
 import { bootBody, makeActive, startTestApi, type TestApi } from '@folsom/compute-api/test-api';
 import { seededRandom } from '@folsom/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -156,7 +156,7 @@ describe('bad input', { timeout: 480_000 }, () => {
 
   beforeAll(async () => {
     const registry = registryOf(
-      await readExtensions(new URL('../../services/compute-api/extensions/', import.meta.url)),
+      await readExtensions(new URL('../../services/compute-api/openstack/extensions/', import.meta.url)),
     );
     test = await startTestApi({ nova: { quota_instances: -1, quota_cores: -1, quota_ram: -1 } });
     const booted = await test.call('POST', 'servers', { body: bootBody(), admin: true });

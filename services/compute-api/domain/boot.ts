@@ -17,7 +17,7 @@ import type {
 } from '@folsom/nova/rpc/wire';
 import { securityGroupsByNames } from '@folsom/nova/security-groups';
 import { authorize, type Deps } from '../deps.ts';
-import { badRequest, tooLarge } from '../http/faults.ts';
+import { badRequest, tooLarge } from '../openstack/http/faults.ts';
 import { type BlockDevice, checkVolumes, rootDeviceName } from './block-devices.ts';
 import { insertInstances, textOrNull } from './boot-rows.ts';
 import { reservationId } from './passwords.ts';

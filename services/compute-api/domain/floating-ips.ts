@@ -9,7 +9,7 @@ import { type InstanceRecord, instanceRecord } from '@folsom/nova/instance-recor
 import { networkFault } from '@folsom/nova/network-faults';
 import { fixedIpsOf, parseNetworkInfo } from '@folsom/nova/network-info';
 import type { Deps } from '../deps.ts';
-import { badRequest } from '../http/faults.ts';
+import { badRequest } from '../openstack/http/faults.ts';
 
 /** A floating address of a tenant and where it leads. */
 export interface LeadingFloatingIp extends FloatingIpRow {

@@ -2,7 +2,7 @@ import { isFault, type RequestContext } from '@folsom/core';
 import { type Knex, toSqlTime } from '@folsom/db';
 import { type FlavorRow, flavorByFlavorId } from '@folsom/nova/flavors';
 import { authorize, type Deps } from '../deps.ts';
-import { badRequest } from '../http/faults.ts';
+import { badRequest } from '../openstack/http/faults.ts';
 import { matching } from './patterns.ts';
 
 /** Columns of `instances` that a listing reads. */

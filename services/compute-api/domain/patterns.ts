@@ -1,5 +1,5 @@
 import type { Knex } from '@folsom/db';
-import { badRequest } from '../http/faults.ts';
+import { badRequest } from '../openstack/http/faults.ts';
 
 /** Longest expression of a filter. */
 const PATTERN_CHARS_MAX = 255;

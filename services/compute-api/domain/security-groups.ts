@@ -24,7 +24,7 @@ import {
   securityGroupsByNames,
 } from '@folsom/nova/security-groups';
 import { authorize, type Deps, visibleProject } from '../deps.ts';
-import { badRequest, notFound } from '../http/faults.ts';
+import { badRequest, notFound } from '../openstack/http/faults.ts';
 import { targetOf } from './instances.ts';
 import { limitsFor } from './quota-checks.ts';
 

@@ -1,0 +1,123 @@
+import { isoSeconds } from '@folsom/core';
+import type { QuotaResource } from '@folsom/nova/quotas';
+import { NOVA_NS, pairs, type XmlTemplate } from '@folsom/wire/nova-xml';
+import { limitsFor } from '../../domain/quota-checks.ts';
+import { ok } from '../http/answer.ts';
+import type { Registry } from '../http/extension.ts';
+import type { RateLimitState } from '../http/rate-limits.ts';
+import type { JsonObject } from '../http/request.ts';
+import type { Resource } from '../http/resource.ts';
+
+const NAMES: Partial<Record<QuotaResource, readonly string[]>> = {
+  ram: ['maxTotalRAMSize'],
+  instances: ['maxTotalInstances'],
+  cores: ['maxTotalCores'],
+  gigabytes: ['maxTotalVolumeGigabytes'],
+  volumes: ['maxTotalVolumes'],
+  key_pairs: ['maxTotalKeypairs'],
+  floating_ips: ['maxTotalFloatingIps'],
+  metadata_items: ['maxServerMeta', 'maxImageMeta'],
+  injected_files: ['maxPersonality'],
+  injected_file_content_bytes: ['maxPersonalitySize'],
+  security_groups: ['maxSecurityGroups'],
+  security_group_rules: ['maxSecurityGroupRules'],
+};
+
+/** The order in which Folsom lists the absolute limits and their use. */
+const ORDER = [
+  'maxServerMeta',
+  'maxTotalInstances',
+  'maxPersonality',
+  'maxImageMeta',
+  'maxPersonalitySize',
+  'totalVolumesUsed',
+  'maxSecurityGroupRules',
+  'maxTotalKeypairs',
+  'totalCoresUsed',
+  'maxTotalVolumes',
+  'totalRAMUsed',
+  'totalInstancesUsed',
+  'maxSecurityGroups',
+  'totalFloatingIpsUsed',
+  'maxTotalCores',
+  'totalSecurityGroupsUsed',
+  'totalVolumeGigabytesUsed',
+  'maxTotalFloatingIps',
+  'maxTotalVolumeGigabytes',
+  'maxTotalRAMSize',
+];
+
+const inOrder = (absolute: JsonObject): JsonObject => ({
+  ...Object.fromEntries(ORDER.filter(name => name in absolute).map(name => [name, absolute[name]])),
+  ...absolute,
+});
+
+const element: XmlTemplate = {
+  tag: 'limits',
+  children: [
+    {
+      tag: 'rates',
+      children: [
+        {
+          tag: 'rate',
+          at: 'rate',
+          attributes: { uri: 'uri', regex: 'regex' },
+          children: [
+            {
+              tag: 'limit',
+              at: 'limit',
+              attributes: {
+                value: 'value',
+                verb: 'verb',
+                remaining: 'remaining',
+                unit: 'unit',
+                'next-available': 'next-available',
+              },
+            },
+          ],
+        },
+      ],
+    },
+    {
+      tag: 'absolute',
+      at: 'absolute',
+      children: [{ tag: 'limit', at: pairs, attributes: { name: '0', value: '1' } }],
+    },
+  ],
+};
+
+/** Limits of the same address stand together. */
+function rates(states: readonly RateLimitState[]) {
+  const groups = new Map<string, { uri: string; regex: string; limit: JsonObject[] }>();
+  for (const { uri, regex, verb, value, remaining, unit, resetTime } of states) {
+    const key = `${uri} ${regex}`;
+    const group = groups.get(key) ?? { uri, regex, limit: [] };
+    groups.set(key, group);
+    group.limit.push({ verb, value, remaining, unit, 'next-available': isoSeconds(resetTime * 1000) });
+  }
+  return [...groups.values()];
+}
+
+export function limitsResource(registry: Registry): Resource {
+  const xml: XmlTemplate = {
+    ...registry.xml('limits', element),
+    at: 'limits',
+    namespaces: { '': NOVA_NS.common, atom: NOVA_NS.atom, ...registry.namespaces('limits') },
+  };
+  return {
+    path: 'limits',
+    index: {
+      xml,
+      handle: async api => {
+        const limits = await limitsFor(api.deps, api.context);
+        const absolute: JsonObject = {};
+        for (const [resource, names] of Object.entries(NAMES)) {
+          for (const name of names) absolute[name] = limits[resource as QuotaResource];
+        }
+        for (const add of api.deps.registry.limits) await add(api, absolute);
+        const states = api.deps.rateLimiter?.states(api.context.userId) ?? [];
+        return ok({ limits: { rate: rates(states), absolute: inOrder(absolute) } });
+      },
+    },
+  };
+}

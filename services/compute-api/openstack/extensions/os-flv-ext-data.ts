@@ -1,0 +1,18 @@
+import { allowed } from '../../deps.ts';
+import type { Extension } from '../http/extension.ts';
+
+const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_extra_data/api/v1.1';
+
+const KEY = 'OS-FLV-EXT-DATA:ephemeral';
+
+export const extension: Extension = {
+  alias: 'OS-FLV-EXT-DATA',
+  name: 'FlavorExtraData',
+  namespace: NAMESPACE,
+  updated: '2011-09-14T00:00:00+00:00',
+  description: 'Provide additional data for flavors',
+  flavor: (api, view, flavor) => {
+    if (allowed(api.deps, api.context, 'compute_extension:flavorextradata')) view[KEY] = flavor.ephemeral_gb;
+  },
+  xml: { flavor: { namespaces: { 'OS-FLV-EXT-DATA': NAMESPACE }, attributes: { [KEY]: KEY } } },
+};

@@ -1,0 +1,134 @@
+import { readdirSync } from 'node:fs';
+import type { FlavorRow } from '@folsom/nova/flavors';
+import { extendTemplate, namespacesOf, type XmlAddition, type XmlTemplate } from '@folsom/wire/nova-xml';
+import type { Deps } from '../../deps.ts';
+import type { ListedInstance } from '../../domain/instance-details.ts';
+import type { ImageView } from '../views/images.ts';
+import type { ApiRequest, JsonObject } from './request.ts';
+import type { Operation, Resource } from './resource.ts';
+
+/** Sees nothing of the request: what it adds to an unchanged server is kept for the next one who may see it. */
+export type ServerAddition = (deps: Deps, view: JsonObject, instance: ListedInstance) => void;
+/** The same for a server that has just been asked for. */
+export type CreatedAddition = (
+  deps: Deps,
+  view: JsonObject,
+  instance: Pick<ListedInstance, 'auto_disk_config' | 'groups'>,
+) => void;
+
+/** What an extension may add to the answers of the core resources. */
+export interface Additions {
+  /** Server in show, detail, update and rebuild. */
+  server?: ServerAddition;
+  /** Server in the answer to its creation. */
+  serverCreated?: CreatedAddition;
+  /** Whether the caller sees what is added to servers; asked once a request. Absent: everybody does. */
+  seesServers?(api: ApiRequest): boolean;
+  flavor?(api: ApiRequest, view: JsonObject, flavor: FlavorRow): void;
+  image?(api: ApiRequest, view: JsonObject, image: ImageView): void;
+  /** The absolute limits. */
+  limits?(api: ApiRequest, absolute: JsonObject): Promise<void> | void;
+  /** How the additions look in XML, by the core resource they belong to. */
+  xml?: { server?: XmlAddition; flavor?: XmlAddition; image?: XmlAddition; limits?: XmlAddition };
+}
+
+/**
+ * One extension: one file in `extensions/`, found by reading the folder. Its alias says when it is loaded; what is not
+ * loaded leaves no trace in routes, answers or XML.
+ */
+export interface Extension extends Additions {
+  alias: string;
+  name: string;
+  namespace: string;
+  updated: string;
+  description: string;
+  resources?: readonly Resource[];
+  /** Body keys of `POST <resource>/:id/action`, by resource path. */
+  actions?: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  /** Operations that a core resource lacks by itself, by resource path. */
+  operations?: Readonly<Record<string, Pick<Resource, 'create' | 'delete'>>>;
+}
+
+/** The loaded extensions and what they add. */
+export interface Registry {
+  extensions: readonly Extension[];
+  loaded(alias: string): boolean;
+  /** What the caller sees added to servers. */
+  server(api: ApiRequest): ServerAddition[];
+  /** The same in the answer to their creation. */
+  serverCreated(api: ApiRequest): CreatedAddition[];
+  flavor: NonNullable<Additions['flavor']>[];
+  image: NonNullable<Additions['image']>[];
+  limits: NonNullable<Additions['limits']>[];
+  /** The template with the additions for its resource. */
+  xml(kind: keyof NonNullable<Additions['xml']>, element: XmlTemplate): XmlTemplate;
+  namespaces(kind: keyof NonNullable<Additions['xml']>): Record<string, string>;
+}
+
+const present = <T>(items: readonly (T | undefined)[]): T[] =>
+  items.filter(item => item !== undefined) as T[];
+
+export function registryOf(extensions: readonly Extension[]): Registry {
+  const sorted = [...extensions].sort((a, b) => (a.alias < b.alias ? -1 : 1));
+  const aliases = new Set(sorted.map(extension => extension.alias));
+  if (aliases.size !== sorted.length) throw new Error('two extensions have the same alias');
+  const additionsOf = (kind: keyof NonNullable<Additions['xml']>) =>
+    present(sorted.map(extension => extension.xml?.[kind]));
+  const seen = (api: ApiRequest) => sorted.filter(extension => extension.seesServers?.(api) ?? true);
+  return {
+    extensions: sorted,
+    loaded: alias => aliases.has(alias),
+    server: api => present(seen(api).map(extension => extension.server)),
+    serverCreated: api => present(seen(api).map(extension => extension.serverCreated)),
+    flavor: present(sorted.map(extension => extension.flavor)),
+    image: present(sorted.map(extension => extension.image)),
+    limits: present(sorted.map(extension => extension.limits)),
+    xml: (kind, element) => extendTemplate(element, additionsOf(kind)),
+    namespaces: kind => namespacesOf(additionsOf(kind)),
+  };
+}
+
+/** Every extension whose file lies in the folder. */
+export async function readExtensions(folder: URL): Promise<Extension[]> {
+  const files = readdirSync(folder)
+    .filter(file => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .sort();
+  return Promise.all(
+    files.map(async file => {
+      const module = (await import(new URL(file, folder).href)) as { extension?: Extension };
+      if (!module.extension) throw new Error(`extensions/${file} exports no extension`);
+      return module.extension;
+    }),
+  );
+}
+
+/**
+ * The extensions the operator wants: all of them for `standard_extensions`, those named in `osapi_compute_ext_list` for
+ * `select_extensions`.
+ */
+export function chosenExtensions(
+  all: readonly Extension[],
+  factories: readonly string[],
+  list: readonly string[],
+): Extension[] {
+  if (factories.length === 0) return [];
+  if (factories.some(factory => factory.endsWith('.standard_extensions'))) return [...all];
+  const plain = (name: string) => name.replace(/.*\./, '').replace(/[_-]/g, '').toLowerCase();
+  const wanted = new Set(list.map(plain));
+  return all.filter(extension => wanted.has(plain(extension.name)) || wanted.has(plain(extension.alias)));
+}
+
+/** The resource with what extensions give it. */
+export function completed(resource: Resource, extensions: readonly Extension[]): Resource {
+  const operations = extensions.map(extension => extension.operations?.[resource.path] ?? {});
+  const actions = Object.assign(
+    {},
+    resource.actions,
+    ...extensions.map(extension => extension.actions?.[resource.path] ?? {}),
+  ) as Record<string, Operation>;
+  return {
+    ...Object.assign({}, ...operations),
+    ...resource,
+    ...(Object.keys(actions).length > 0 ? { actions } : {}),
+  };
+}
