@@ -6,8 +6,9 @@ import { seededRandom, silentLogger, systemClock } from '@folsom/core';
 import { reaperOptions } from '@folsom/object-account';
 import { updaterOptions as containerUpdaterOptions, syncOptions } from '@folsom/object-container';
 import { containerServerConf } from '@folsom/object-container/server';
+import type { Tools } from '@folsom/object-proxy/middleware/middleware';
 import { proxyOptions } from '@folsom/object-proxy/options';
-import { buildPipeline, type Tools } from '@folsom/object-proxy/pipeline';
+import { buildPipeline } from '@folsom/object-proxy/pipeline';
 import {
   auditorOptions,
   expirerOptions,

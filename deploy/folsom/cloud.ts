@@ -1,41 +1,12 @@
-import type { RunningService, World } from '@folsom/core';
+import type { RunningService } from '@folsom/core';
 import { type Database, DatabaseError, dbSync, openDatabase, type SchemaName } from '@folsom/db';
-import type { HttpMetrics } from '@folsom/http';
-import { createLocalBus, type LocalBus } from '@folsom/rpc';
+import { createLocalBus } from '@folsom/rpc';
 import { bootstrap, catalogServices } from './bootstrap.ts';
-import type { Print } from './commands.ts';
 import { writeConfFiles } from './conf-files.ts';
 import { startIdentityPart } from './identity-part.ts';
-import type { Layout, PartName, Ports } from './layout.ts';
+import type { PartName } from './layout.ts';
+import type { CloudOptions, PartOptions } from './part.ts';
 import { CannotStart } from './preflight.ts';
-import type { Provisioned } from './provision.ts';
-import type { Secrets } from './secrets.ts';
-
-/** Says what is being done when it takes long. */
-export type Tell = <T>(what: string, work: () => Promise<T>) => Promise<T>;
-
-export interface CloudOptions {
-  layout: Layout;
-  ports: Ports;
-  /** Which parts to start. */
-  parts: readonly PartName[];
-  hostIp: string;
-  secrets: Secrets;
-  world: World;
-  metrics: HttpMetrics;
-  compute: Provisioned;
-  /** CIDR of the guests' network. */
-  fixedRange: string;
-  swift: { devices: number; replicas: number };
-  tell: Tell;
-  print: Print;
-}
-
-/** What every part of the cloud is given. */
-export interface PartOptions extends CloudOptions {
-  bus: LocalBus;
-  databases: Record<SchemaName, Database>;
-}
 
 export interface Cloud {
   /** In the order in which they were started. */

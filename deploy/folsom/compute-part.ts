@@ -13,9 +13,9 @@ import { allNetworks } from '@folsom/nova/networks';
 import { novaOutbox } from '@folsom/nova/outbox';
 import { networkContract } from '@folsom/nova/rpc/network';
 import { startScheduler } from '@folsom/scheduler';
-import type { PartOptions } from './cloud.ts';
 import { BRIDGE } from './layout.ts';
 import { novaConfig } from './nova-config.ts';
+import type { PartOptions } from './part.ts';
 import { CannotStart } from './preflight.ts';
 
 /** Starts the nova daemons; front ends last. Every started service is handed to `started` at once, for a clean undo. */

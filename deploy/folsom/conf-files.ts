@@ -1,6 +1,6 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CloudOptions } from './cloud.ts';
+import type { CloudOptions } from './part.ts';
 
 /** Configuration for the management programs beside a running cloud: `nova-manage --config-file DIR/etc/nova.conf …`. */
 export async function writeConfFiles({ layout, hostIp, fixedRange }: CloudOptions): Promise<void> {

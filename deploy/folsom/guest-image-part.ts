@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { GuestImage } from '../guest-image/build.ts';
-import type { PartOptions } from './cloud.ts';
+import type { PartOptions } from './part.ts';
 
 /** How long one upload may take. */
 const UPLOAD_TIMEOUT_MS = 120_000;

@@ -1,6 +1,6 @@
 import { configFrom } from '@folsom/config';
 import { identityOptions, type RunningIdentity, startIdentity } from '@folsom/identity';
-import type { PartOptions } from './cloud.ts';
+import type { PartOptions } from './part.ts';
 
 /** keystone with signed tokens, as `folsom up` runs it. */
 export function startIdentityPart(options: PartOptions): Promise<RunningIdentity> {

@@ -3,7 +3,7 @@ import { configFrom } from '@folsom/config';
 import type { RunningService } from '@folsom/core';
 import { startImageApi } from '@folsom/image/api';
 import { imageDeclarations } from '@folsom/image/options';
-import type { PartOptions } from './cloud.ts';
+import type { PartOptions } from './part.ts';
 
 /** glance-api with its registry in process and the file store. */
 export function startImagePart(options: PartOptions, validator: TokenValidator): Promise<RunningService> {

@@ -2,8 +2,8 @@ import { type Config, configFrom } from '@folsom/config';
 import { consoleOptions } from '@folsom/console';
 import { novaOptions } from '@folsom/nova/options';
 import { schedulerOptions, trustOptions } from '@folsom/scheduler';
-import type { PartOptions } from './cloud.ts';
 import { BRIDGE } from './layout.ts';
+import type { PartOptions } from './part.ts';
 
 /** Name of this node in nova's service records. */
 const NODE = 'folsom';

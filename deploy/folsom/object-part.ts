@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import type { TokenValidator } from '@folsom/auth';
 import type { RunningService } from '@folsom/core';
 import { startObjectStorage } from '../object-storage.ts';
-import type { PartOptions } from './cloud.ts';
+import type { PartOptions } from './part.ts';
 
 /** Object storage on plain directories of the state directory, one device and one replica unless asked otherwise. */
 export async function startObjectPart(

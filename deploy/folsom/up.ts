@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
 import { httpMetrics, serveMetrics } from '@folsom/http';
 import { openLogFile } from '../log-file.ts';
-import { type Cloud, startCloud, type Tell } from './cloud.ts';
+import { type Cloud, startCloud } from './cloud.ts';
 import type { Print } from './commands.ts';
 import { networkNamespace, takeHost } from './host-owner.ts';
 import { checkFixedRange, parseFixedRange } from './host-routes.ts';
@@ -19,6 +19,7 @@ import {
 } from './layout.ts';
 import { clearLeftovers, leftoverDhcpServers } from './leftovers.ts';
 import { writeOpenrc } from './openrc.ts';
+import type { Tell } from './part.ts';
 import { CannotStart, checkHostAddress, checkPorts, explainFileError, prepareStateDir } from './preflight.ts';
 import { type ComputeDriver, hasProgram, type Provisioned, provision } from './provision.ts';
 import { forgetRunning, readRunning, writeRunning } from './running.ts';

@@ -1,6 +1,7 @@
 import type { Pickled } from '@folsom/pickle';
 import { type NameBounds, nameBounds } from './container.ts';
 import { DbFile, type DbStat } from './database.ts';
+import type { ListedContainer } from './listed.ts';
 
 /** What an account knows of a container. */
 export interface ContainerRow {
@@ -16,9 +17,6 @@ export interface AccountStat extends DbStat {
   account: string;
   container_count: number;
 }
-
-/** name, objects, bytes, 1 for a rolled-up directory. */
-export type ListedContainer = [string, number, number, 0 | 1];
 
 export class AccountDb extends DbFile<ContainerRow> {
   readonly kind = 'account' as const;

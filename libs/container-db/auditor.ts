@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { World } from '@folsom/core';
 import { type Pass, writeReconCache } from '@folsom/swift';
-import { openWhenFree } from './busy.ts';
 import type { AnyDb, DbFileOptions } from './database.ts';
+import { openWhenFree } from './open-when-free.ts';
 import type { DbKindName } from './schema.ts';
 import { databasesOf, usableDevices } from './walk.ts';
 

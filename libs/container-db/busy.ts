@@ -1,5 +1,4 @@
 import type { Clock } from '@folsom/core';
-import type { AnyDb, DbFileOptions } from './database.ts';
 
 /**
  * How long a statement waits for another process's transaction. SQLite waits in the only thread there is, so this
@@ -27,23 +26,4 @@ export async function whileBusy<T>(clock: Clock, work: () => Promise<T> | T): Pr
       await clock.sleep(pause);
     }
   }
-}
-
-/** Opens a database for a daemon, with everything pending in it, once nobody has it locked. */
-export function openWhenFree<Db extends AnyDb>(
-  Kind: new (path: string, options: DbFileOptions) => Db,
-  path: string,
-  options: DbFileOptions,
-): Promise<Db> {
-  return whileBusy(options.world.clock, async () => {
-    const db = new Kind(path, options);
-    try {
-      await db.commitPending(30_000);
-      db.stat();
-      return db;
-    } catch (error) {
-      db.close();
-      throw error;
-    }
-  });
 }

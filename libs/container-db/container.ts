@@ -1,5 +1,6 @@
 import type { Pickled } from '@folsom/pickle';
 import { DbFile, type DbStat } from './database.ts';
+import type { ListedObject } from './listed.ts';
 import { asciiText } from './listing-format.ts';
 
 /** A row of a container's listing. Deleted objects stay as rows for a while. */
@@ -170,9 +171,6 @@ const JSON_ITEM = `'{"hash": ' || json_quote(etag) || ', "last_modified": "' ||
   strftime('%Y-%m-%dT%H:%M:%S', cast(created_at AS INTEGER), 'unixepoch') || '.' ||
   substr(substr(created_at, instr(created_at || '.', '.') + 1) || '000000', 1, 6) ||
   '", "bytes": ' || size || ', "name": ' || json_quote(name) || ', "content_type": ' || json_quote(content_type) || '}'`;
-
-/** name, created_at, size, content type, etag. A content type of null marks a rolled-up directory. */
-export type ListedObject = [string, string, number, string | null, string];
 
 export interface NameBounds {
   after?: string;

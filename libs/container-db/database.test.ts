@@ -6,8 +6,9 @@ import { pickle, pyTuple } from '@folsom/pickle';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { AccountDb } from './account.ts';
-import { ContainerDb, type ListedObject, type ObjectRow } from './container.ts';
+import { ContainerDb, type ObjectRow } from './container.ts';
 import { chexor, createDbFile, DbQuarantined, pythonBase64 } from './database.ts';
+import type { ListedObject } from './listed.ts';
 import { listRows } from './listing-rows.ts';
 import { createDbStore } from './store.ts';
 

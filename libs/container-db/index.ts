@@ -1,8 +1,8 @@
-export { AccountDb, type AccountStat, type ListedContainer } from './account.ts';
+export { AccountDb, type AccountStat } from './account.ts';
 export { dbAuditPass } from './auditor.ts';
-export { openWhenFree } from './busy.ts';
-export { ContainerDb, type ContainerStat, type ListedObject, type ObjectRow } from './container.ts';
+export { ContainerDb, type ContainerStat, type ObjectRow } from './container.ts';
 export { createDbFile, DbQuarantined } from './database.ts';
+export type { ListedContainer, ListedObject } from './listed.ts';
 export {
   containersAsJson,
   containersAsText,
@@ -16,6 +16,7 @@ export {
 } from './listing-format.ts';
 export { type ListingType, listingType, readListingQuery } from './listing-request.ts';
 export { type ListingQuery, listRows, plainBounds, prepareListing } from './listing-rows.ts';
+export { openWhenFree } from './open-when-free.ts';
 export { dbReplicationPass, dbReplicatorOptions, isReported, replicationMetrics } from './replicator.ts';
 export {
   type DbHandler,

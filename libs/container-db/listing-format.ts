@@ -1,5 +1,4 @@
-import type { ListedContainer } from './account.ts';
-import type { ListedObject } from './container.ts';
+import type { ListedContainer, ListedObject } from './listed.ts';
 
 /** `1347000000.12345` → `2012-09-07T06:40:00.123450`. */
 export function listingTime(timestamp: string): string {

@@ -1,5 +1,5 @@
-import type { ListedContainer } from './account.ts';
-import type { ListedObject, NameBounds } from './container.ts';
+import type { NameBounds } from './container.ts';
+import type { ListedContainer, ListedObject } from './listed.ts';
 
 /** What a listing asks for. Absent parameters are undefined; `path` sets prefix and delimiter. */
 export interface ListingQuery {

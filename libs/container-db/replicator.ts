@@ -6,9 +6,9 @@ import type { Ring, RingDevice } from '@folsom/ring';
 import { type ConfSection, isMounted, type Pass, timestampOf, writeReconCache } from '@folsom/swift';
 import { type InternalClient, internalText } from '@folsom/swift-http';
 import type { AccountStat } from './account.ts';
-import { openWhenFree } from './busy.ts';
 import type { ContainerStat } from './container.ts';
 import { type AnyDb, type DbFileOptions, DbQuarantined, type ReplicationInfo, removeDb } from './database.ts';
+import { openWhenFree } from './open-when-free.ts';
 import type { DbKindName } from './schema.ts';
 import { type DbLocation, databasesOf, eachOf, entriesOf, ownAddresses } from './walk.ts';
 

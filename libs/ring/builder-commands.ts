@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Clock, Random } from '@folsom/core';
 import { PickleError } from '@folsom/pickle';
 import { newBuilder, pretendMinPartHoursPassed, type RingBuilder, ringDataOf, validate } from './builder.ts';
 import { decodeBuilder, encodeBuilder } from './builder-file.ts';
-import { addDevices, Refused, removeDevices, setInfo, setWeights } from './device-commands.ts';
+import { type BuilderCommandWorld, type CommandRun, EXIT, Refused } from './command.ts';
+import { addDevices, removeDevices, setInfo, setWeights } from './device-commands.ts';
 import { rebalanceCommand } from './rebalance-command.ts';
 import { encodeRing } from './ring-data.ts';
 import { pythonRepr } from './search.ts';
@@ -12,28 +12,7 @@ import { deviceTable, listParts, ringSummary, searchTable } from './tables.ts';
 import { SEARCH_VALUE_USAGE, USAGE } from './usage.ts';
 import { writeWhole } from './write-whole.ts';
 
-export interface BuilderCommandWorld {
-  clock: Clock;
-  random: Random;
-  /** Receive text as it comes, newlines included. */
-  out(text: string): void;
-  err(text: string): void;
-  /** Asks the operator; the answer without its newline. */
-  ask(prompt: string): string;
-}
-
-export const EXIT = { success: 0, warning: 1, error: 2 } as const;
-
 type Command = (run: CommandRun) => number;
-
-export interface CommandRun extends BuilderCommandWorld {
-  builder: RingBuilder;
-  builderFile: string;
-  ringFile: string;
-  backupDir: string;
-  /** What follows the command. */
-  args: readonly string[];
-}
 
 const print = (run: BuilderCommandWorld, ...lines: string[]): void => run.out(`${lines.join('\n')}\n`);
 

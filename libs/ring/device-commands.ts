@@ -6,7 +6,7 @@ import {
   removeDevice,
   setDeviceWeight,
 } from './builder.ts';
-import type { CommandRun } from './builder-commands.ts';
+import { type CommandRun, Refused } from './command.ts';
 import type { BuilderDevice } from './devices.ts';
 import {
   type DeviceMatch,
@@ -16,9 +16,6 @@ import {
   SearchValueError,
   searchDevices,
 } from './search.ts';
-
-/** A command that stops with exit status 2 after the message; nothing it changed is written. */
-export class Refused extends Error {}
 
 const UNCHANGED = 'The on-disk ring builder is unchanged.\n';
 const RULE = '-'.repeat(79);

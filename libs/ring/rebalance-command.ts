@@ -1,5 +1,5 @@
 import { EmptyRingError, RingValidationError, ringBalance, validate } from './builder.ts';
-import type { CommandRun } from './builder-commands.ts';
+import type { CommandRun } from './command.ts';
 import { rebalance } from './rebalance.ts';
 
 const RULE = '-'.repeat(79);

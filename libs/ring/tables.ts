@@ -1,5 +1,5 @@
 import { deviceBalance, liveDevices, partsPerWeight, type RingBuilder, ringBalance } from './builder.ts';
-import { Refused } from './device-commands.ts';
+import { Refused } from './command.ts';
 import type { BuilderDevice } from './devices.ts';
 import { searchDevices } from './search.ts';
 

@@ -1,7 +1,4 @@
-import type { TokenValidator } from '@folsom/auth';
-import type { Logger, World } from '@folsom/core';
-import type { Cache } from '@folsom/memcache';
-import { ConfError, type ConfSection, type SwiftConf } from '@folsom/swift';
+import { ConfError, type SwiftConf } from '@folsom/swift';
 import { authToken } from './middleware/auth-token.ts';
 import { cacheMiddleware } from './middleware/cache.ts';
 import { catchErrors } from './middleware/catch-errors.ts';
@@ -10,6 +7,7 @@ import { domainRemap } from './middleware/domain-remap.ts';
 import { formPost } from './middleware/formpost.ts';
 import { healthcheck } from './middleware/healthcheck.ts';
 import { keystoneAuth } from './middleware/keystoneauth.ts';
+import type { Middleware, Tools } from './middleware/middleware.ts';
 import { nameCheck } from './middleware/name-check.ts';
 import { proxyLogging } from './middleware/proxy-logging.ts';
 import { rateLimit } from './middleware/ratelimit.ts';
@@ -18,24 +16,6 @@ import { staticWeb } from './middleware/staticweb.ts';
 import { tempAuth } from './middleware/tempauth.ts';
 import { tempUrl } from './middleware/tempurl.ts';
 import type { ProxyApp } from './request.ts';
-
-/** What a middleware may need besides its section of the conf file. */
-export interface Tools {
-  world: World;
-  log: Logger;
-  /** The cache if one is handed in; else the cache middleware makes the one its section asks for. */
-  cache: Cache | null;
-  /** Checks keystone tokens; null without an identity service. */
-  validator: TokenValidator | null;
-  swiftDir: string;
-  /** Looks up a domain's CNAME; null if it has none. */
-  resolveCname: (domain: string) => Promise<{ name: string; ttl: number } | null>;
-  /** Called when the proxy stops. */
-  onStop: (work: () => void) => void;
-}
-
-/** Wraps an application in a middleware configured by its section. */
-export type Middleware = (app: ProxyApp, conf: ConfSection, tools: Tools) => ProxyApp;
 
 /** Middleware by its name in `use = egg:swift#NAME`. */
 const MIDDLEWARE: Record<string, Middleware> = {

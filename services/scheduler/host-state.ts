@@ -1,14 +1,7 @@
+import type { HostService } from './facts.ts';
 import type { Sources } from './sources.ts';
 
 export type Capabilities = Readonly<Record<string, unknown>>;
-
-export interface HostService {
-  host: string;
-  disabled: boolean;
-  availability_zone: string;
-  created_at: number | null;
-  updated_at: number | null;
-}
 
 /** What the scheduler believes of a host: its last report, less what was placed on it since. */
 export interface HostState {

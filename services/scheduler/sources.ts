@@ -1,27 +1,7 @@
 import type { RequestContext } from '@folsom/core';
 import { type Database, fromSqlBool, fromSqlTime, inBatches, toSqlTime } from '@folsom/db';
 import { listServices, type ServiceRow } from '@folsom/nova/services';
-import type { HostService } from './host-state.ts';
-
-/** A hypervisor's row as scheduling needs it. */
-export interface NodeFacts {
-  service: HostService;
-  vcpus: number;
-  vcpus_used: number;
-  memory_mb: number;
-  free_ram_mb: number;
-  local_gb: number;
-  local_gb_used: number;
-  free_disk_gb: number;
-  disk_available_least: number | null;
-  updated_at: number | null;
-}
-
-export interface VolumeFacts {
-  id: string;
-  size: number;
-  availability_zone: string | null;
-}
+import type { NodeFacts, VolumeFacts } from './facts.ts';
 
 /** Every question the scheduler asks the database; each is one statement, whatever the number of hosts or hints. */
 export interface Sources {

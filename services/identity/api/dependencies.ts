@@ -6,7 +6,7 @@ import type { Fresh } from '../fresh.ts';
 import type { Passwords } from '../passwords.ts';
 import type { Pki } from '../pki/pki.ts';
 import type { Role } from '../repositories/roles.ts';
-import type { SignedLogin } from '../signed-login.ts';
+import type { SignedLogin } from '../signed-request.ts';
 import type { Tokens } from '../tokens/tokens.ts';
 import type { Authorize } from './authorize.ts';
 import type { Statistics } from './stats.ts';

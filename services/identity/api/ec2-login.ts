@@ -1,4 +1,4 @@
-import type { SignedLogin } from '../signed-login.ts';
+import type { SignedLogin } from '../signed-request.ts';
 import type { Token } from '../tokens/token.ts';
 import type { Dependencies } from './dependencies.ts';
 import { ADMIN, type Asked, BOTH, type Operation } from './operation.ts';

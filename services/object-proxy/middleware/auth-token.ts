@@ -1,6 +1,6 @@
 import { answer } from '@folsom/swift-http';
-import type { Middleware } from '../pipeline.ts';
 import { isTrue } from '../request.ts';
+import type { Middleware } from './middleware.ts';
 
 /** Headers that only this middleware may set for those further in. */
 const IDENTITY_HEADERS = [

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cache, memcachedCache, memoryCache, redisCache } from '@folsom/memcache';
 import { type ConfSection, readConf } from '@folsom/swift';
-import type { Middleware, Tools } from '../pipeline.ts';
+import type { Middleware, Tools } from './middleware.ts';
 
 /** memcache_servers of the section, else of memcache.conf; nothing configured means a cache in this process. */
 function configuredCache(conf: ConfSection, tools: Tools): Cache {

@@ -1,6 +1,6 @@
 import { Fault } from '@folsom/core';
 import { answer, brokenBodyAnswer } from '@folsom/swift-http';
-import type { Middleware } from '../pipeline.ts';
+import type { Middleware } from './middleware.ts';
 
 /** Gives every answer its X-Trans-Id and keeps browsers from guessing types; turns what nobody caught into a plain 500. */
 export const catchErrors: Middleware = (app, _conf, tools) => async request => {

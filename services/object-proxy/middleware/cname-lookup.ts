@@ -1,5 +1,5 @@
 import { answer } from '@folsom/swift-http';
-import type { Middleware } from '../pipeline.ts';
+import type { Middleware } from './middleware.ts';
 
 /** Follows the CNAME of a foreign Host header to the storage domain, for domain_remap further in. */
 export const cnameLookup: Middleware = (app, conf, tools) => {

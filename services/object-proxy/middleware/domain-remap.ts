@@ -1,5 +1,5 @@
 import { answer } from '@folsom/swift-http';
-import type { Middleware } from '../pipeline.ts';
+import type { Middleware } from './middleware.ts';
 
 /** `container.account.storage-domain/object` as another way to write `/v1/account/container/object`. */
 export const domainRemap: Middleware = (app, conf) => {

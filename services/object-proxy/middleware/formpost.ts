@@ -9,9 +9,9 @@ import {
   type ServerResponse,
   utf8FromBytes,
 } from '@folsom/swift-http';
-import type { Middleware } from '../pipeline.ts';
 import { type ProxyApp, type ProxyRequest, preAuthorized } from '../request.ts';
 import { FormInvalid, type FormPart, formParts, parseAttributes } from './form-parts.ts';
+import type { Middleware } from './middleware.ts';
 import { tempUrlKey } from './temp-url-key.ts';
 
 const VALUE_BYTES_MAX = 4096;

@@ -1,5 +1,5 @@
 import { answer } from '@folsom/swift-http';
-import type { Middleware } from '../pipeline.ts';
+import type { Middleware } from './middleware.ts';
 
 /** Answers OK to /healthcheck, whatever the method. */
 export const healthcheck: Middleware = app => async request =>

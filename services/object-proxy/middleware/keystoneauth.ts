@@ -1,7 +1,7 @@
 import { answer, bytesFromUtf8, type ServerResponse, splitPath } from '@folsom/swift-http';
-import type { Middleware } from '../pipeline.ts';
 import { isTrue, type ProxyRequest } from '../request.ts';
 import { cleanAcl, parseAcl, referrerAllowed } from './acl.ts';
+import type { Middleware } from './middleware.ts';
 import { isContainerSync } from './tempauth.ts';
 
 /** Decides by keystone roles and access lists who may do what in an account. */

@@ -1,5 +1,5 @@
 import { answer } from '@folsom/swift-http';
-import type { Middleware } from '../pipeline.ts';
+import type { Middleware } from './middleware.ts';
 
 /** Refuses paths with characters, lengths or patterns an operator does not want. */
 export const nameCheck: Middleware = (app, conf) => {

@@ -1,7 +1,7 @@
 import { maskedTarget, statsFrom, syslogFrom } from '@folsom/swift';
 import { type BodyStream, ClientDisconnected, quotePath, type RequestBody } from '@folsom/swift-http';
-import type { Middleware } from '../pipeline.ts';
 import { isTrue, remoteClient } from '../request.ts';
+import type { Middleware } from './middleware.ts';
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 

@@ -1,7 +1,7 @@
 import { bodyOf, type ServerResponse, splitPath } from '@folsom/swift-http';
 import { containerKey } from '../info.ts';
-import type { Middleware } from '../pipeline.ts';
 import type { ProxyRequest } from '../request.ts';
+import type { Middleware } from './middleware.ts';
 
 const BLACKLIST_PAUSE_MS = 1000;
 

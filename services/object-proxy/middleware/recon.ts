@@ -1,5 +1,5 @@
 import { reconFilter, reconOptions } from '@folsom/swift';
-import type { Middleware } from '../pipeline.ts';
+import type { Middleware } from './middleware.ts';
 
 /** /recon/... in a proxy's pipeline, as on the storage servers. */
 export const recon: Middleware = (app, conf) => {

@@ -6,8 +6,8 @@ import {
   type ServerResponse,
   splitPath,
 } from '@folsom/swift-http';
-import type { Middleware } from '../pipeline.ts';
 import { isTrue, type ProxyApp, type ProxyRequest, preAuthorized } from '../request.ts';
+import type { Middleware } from './middleware.ts';
 import { listingPage, type WebListingItem } from './staticweb-page.ts';
 
 /** How a container is shown as a web site: the X-Container-Meta-Web-* headers. */

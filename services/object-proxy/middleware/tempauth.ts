@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { secretsEqual } from '@folsom/core';
 import { answer, type ServerResponse, splitPath, unquoteBytes } from '@folsom/swift-http';
-import type { Middleware } from '../pipeline.ts';
 import { isTrue, type ProxyRequest, remoteClient } from '../request.ts';
 import { cleanAcl, parseAcl, referrerAllowed } from './acl.ts';
+import type { Middleware } from './middleware.ts';
 
 interface User {
   key: string;

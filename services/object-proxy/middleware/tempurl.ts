@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { secretsEqual } from '@folsom/core';
 import { answer, type Headers, queryParameter, quotePath, type ServerResponse } from '@folsom/swift-http';
-import type { Middleware } from '../pipeline.ts';
 import type { ProxyRequest } from '../request.ts';
+import type { Middleware } from './middleware.ts';
 import { tempUrlKey } from './temp-url-key.ts';
 
 /** Names, or beginnings of names with `*`, separated by spaces. */

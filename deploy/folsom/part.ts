@@ -1,0 +1,34 @@
+import type { World } from '@folsom/core';
+import type { Database, SchemaName } from '@folsom/db';
+import type { HttpMetrics } from '@folsom/http';
+import type { LocalBus } from '@folsom/rpc';
+import type { Print } from './commands.ts';
+import type { Layout, PartName, Ports } from './layout.ts';
+import type { Provisioned } from './provision.ts';
+import type { Secrets } from './secrets.ts';
+
+/** Says what is being done when it takes long. */
+export type Tell = <T>(what: string, work: () => Promise<T>) => Promise<T>;
+
+export interface CloudOptions {
+  layout: Layout;
+  ports: Ports;
+  /** Which parts to start. */
+  parts: readonly PartName[];
+  hostIp: string;
+  secrets: Secrets;
+  world: World;
+  metrics: HttpMetrics;
+  compute: Provisioned;
+  /** CIDR of the guests' network. */
+  fixedRange: string;
+  swift: { devices: number; replicas: number };
+  tell: Tell;
+  print: Print;
+}
+
+/** What every part of the cloud is given. */
+export interface PartOptions extends CloudOptions {
+  bus: LocalBus;
+  databases: Record<SchemaName, Database>;
+}
