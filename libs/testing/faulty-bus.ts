@@ -1,5 +1,5 @@
 import { type Clock, seededRandom } from '@folsom/core';
-import { type Bus, rpcFault } from '@folsom/rpc';
+import { type Bus, type Delivered, rpcFault } from '@folsom/rpc';
 
 export interface BusFaults {
   /** The same seed gives the same faults for the same sequence of messages. */
@@ -14,6 +14,8 @@ export interface BusFaults {
   delayMs?: number;
   /** Milliseconds until a dropped call gives up; default 60 s. */
   timeoutMs?: number;
+  /** Where the second of a message that comes twice may go instead: to a twin of its server. */
+  twin?: (topic: string, method: string) => string | undefined;
   /** Only these messages are touched. */
   only?: (topic: string, method: string) => boolean;
 }
@@ -32,7 +34,7 @@ export function faultyBus(bus: Bus, faults: BusFaults): FaultyBus {
   const send = async <T>(
     topic: string,
     method: string,
-    once: () => Promise<T>,
+    once: (topic: string) => Promise<T>,
     dropped: () => Promise<T>,
     answered = false,
   ): Promise<T> => {
@@ -43,7 +45,7 @@ export function faultyBus(bus: Bus, faults: BusFaults): FaultyBus {
       delay: chance(faults.delay),
       ms: random.int((faults.delayMs ?? 1000) + 1),
     };
-    if (faults.only !== undefined && !faults.only(topic, method)) return once();
+    if (faults.only !== undefined && !faults.only(topic, method)) return once(topic);
     if (draw.drop) {
       injected.push({ fault: 'drop', topic, method });
       return dropped();
@@ -52,15 +54,16 @@ export function faultyBus(bus: Bus, faults: BusFaults): FaultyBus {
       injected.push({ fault: 'delay', topic, method });
       const arrival = faults.clock.sleep(draw.ms);
       // Who casts does not wait for the arrival; so messages of one sender overtake each other.
-      if (!answered) return void arrival.then(once).catch(() => {}) as T;
+      if (!answered) return void arrival.then(() => once(topic)).catch(() => {}) as T;
       await arrival;
     }
     if (draw.duplicate) {
       injected.push({ fault: 'duplicate', topic, method });
-      const [first] = await Promise.all([once(), once().catch(() => undefined)]);
+      const second = faults.twin?.(topic, method) ?? topic;
+      const [first] = await Promise.all([once(topic), once(second).catch(() => undefined)]);
       return first;
     }
-    return once();
+    return once(topic);
   };
 
   return {
@@ -81,9 +84,20 @@ export function faultyBus(bus: Bus, faults: BusFaults): FaultyBus {
       send(
         topic,
         message.method,
-        () => bus.cast(context, topic, message),
+        to => bus.cast(context, to, message),
         async () => {},
       ),
+    deliver: kept => {
+      const { method } = JSON.parse(kept.text) as { method: string };
+      const arrived = Promise.withResolvers<Delivered>();
+      void send(
+        kept.topic,
+        method,
+        async topic => arrived.resolve(bus.deliver({ ...kept, topic }).done),
+        async () => arrived.resolve({}),
+      );
+      return { taken: Promise.resolve(), done: arrived.promise };
+    },
     fanout: (context, topic, message) =>
       send(
         topic,

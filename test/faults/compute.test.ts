@@ -343,6 +343,38 @@ describe('a compute service that ended in the middle', () => {
     expect(row.task_state).toBeNull();
   });
 
+  it('leaves a build alone that another host has by now', async () => {
+    const uuid = await addInstance(db, flavor, { task_state: 'networking', host: 'node1' });
+    await networkContract.client(bus).allocate_for_instance(admin, {
+      instance_id: (await db.knex('instances').where({ uuid }).first('id')).id,
+      instance_uuid: uuid,
+      project_id: 'p',
+      host: 'node1',
+      rxtx_factor: 1,
+      requested_networks: null,
+      vpn: false,
+    });
+    const destroyed: string[] = [];
+    const driver = fakeDriver({ host: 'node1' });
+    const service = await compute({
+      busForgets: true,
+      driver: {
+        ...driver,
+        // Between the listing and the recovery.
+        init: async () => void (await db.knex('instances').where({ uuid }).update({ host: 'node2' })),
+        destroy: async guest => void destroyed.push(guest.uuid),
+      },
+    });
+    await service.stop();
+    expect(destroyed).toEqual([]);
+    expect(await db.knex('instances').where({ uuid }).first('vm_state', 'task_state', 'host')).toEqual({
+      vm_state: 'building',
+      task_state: 'networking',
+      host: 'node2',
+    });
+    expect(await usedAddresses()).toBe(1);
+  });
+
   it('leaves nothing behind whichever step of a boot it died at', async () => {
     for (const step of [...bootSteps.map(one => one.name), 'spawn:start']) {
       const driver = fakeDriver({ host: 'node1' });

@@ -17,7 +17,9 @@ import { imageService } from './images.ts';
 import { type Life, life, mortal, mortalClock, mortalDatabase } from './mortal.ts';
 
 export const HOSTS = ['node1', 'node2', 'node3'] as const;
-export const PROCESSES = ['api', 'scheduler', 'network', ...HOSTS] as const;
+/** Two of what may be two; the schedulers choose in different ways. */
+const APIS = ['api1', 'api2'] as const;
+export const PROCESSES = [...APIS, 'scheduler1', 'scheduler2', 'network', ...HOSTS] as const;
 export type ProcessName = (typeof PROCESSES)[number];
 
 export const TENANTS = {
@@ -56,8 +58,8 @@ export interface Answer {
 }
 
 /**
- * A cloud of one API, one scheduler, one network service and three compute hosts in this process, in simulated time, over
- * a bus that loses, repeats and reorders. Every process has its own connection to the shared database and can be ended
+ * A cloud of two APIs, two schedulers of different drivers, one network service and three compute hosts in this process, in
+ * simulated time, over a bus that loses, repeats and reorders, and brings the second of a message to a twin. Every process has its own connection to the shared database and can be ended
  * between any two of its steps.
  */
 export interface SimulatedCloud {
@@ -112,20 +114,34 @@ export async function simulatedCloud(seed: number): Promise<SimulatedCloud> {
   const db = await openDatabase({ connection });
   await dbSync(db, 'nova');
   const broker = createLocalBus(world, { faultStatus: novaFaultStatus });
+  // As over RabbitMQ: who hands a message on is rid of it once the broker has it.
+  const confirming: Bus = {
+    ...broker,
+    deliver: kept => {
+      broker.deliver(kept);
+      return { taken: Promise.resolve(), done: Promise.resolve({}) };
+    },
+  };
   let calm = false;
-  const bus = faultyBus(broker, {
+  const twins = seededRandom(seed + 1);
+  const bus = faultyBus(confirming, {
     seed,
     clock,
     drop: 0.02,
     duplicate: 0.05,
     delay: 0.3,
     delayMs: 4000,
+    twin: (topic, method) =>
+      topic.startsWith('compute.') && method === 'run_instance'
+        ? `compute.${HOSTS[twins.int(HOSTS.length)]}`
+        : undefined,
     only: () => !calm,
   });
   const images = imageService(clock);
   images.add(IMAGE);
   const drivers = new Map(HOSTS.map(host => [host, fakeDriver({ host, memoryMb: 8192, vcpus: 16 })]));
   const processes = new Map<ProcessName, Process>();
+  let asked = 0;
 
   const configOf = (host: string) =>
     configFrom([novaOptions, schedulerOptions, trustOptions], {
@@ -146,6 +162,7 @@ export async function simulatedCloud(seed: number): Promise<SimulatedCloud> {
         running_deleted_instance_timeout: 300,
         running_deleted_instance_poll_interval: 5,
         image_cache_manager_interval: 0,
+        ...(host === 'scheduler2' ? CHANCE : {}),
         report_interval: 20,
         service_down_time: 60,
         rpc_response_timeout: 60,
@@ -171,7 +188,7 @@ export async function simulatedCloud(seed: number): Promise<SimulatedCloud> {
       },
     } as Bus;
     const parts = {
-      config: configOf(HOSTS.includes(name as 'node1') ? name : 'control'),
+      config: configOf(name),
       bus: serving,
       world: mine,
     };
@@ -186,7 +203,7 @@ export async function simulatedCloud(seed: number): Promise<SimulatedCloud> {
     database: Database,
     own: Life,
   ): Promise<void> => {
-    if (name === 'api') {
+    if (name.startsWith('api')) {
       process.api = await startComputeApi({
         ...parts,
         database,
@@ -194,13 +211,13 @@ export async function simulatedCloud(seed: number): Promise<SimulatedCloud> {
         policy: novaPolicy(),
         images: mortal(images.forApi, own),
       });
-    } else if (name === 'scheduler') await startScheduler({ ...parts, db: database });
+    } else if (name.startsWith('scheduler')) await startScheduler({ ...parts, db: database });
     else if (name === 'network') await startNetwork({ ...parts, db: database });
     else {
       await startCompute({
         ...parts,
         db: database,
-        driver: mortal(drivers.get(name)!, own),
+        driver: mortal(drivers.get(name as 'node1')!, own),
         images: mortal(images.forCompute, own),
       });
     }
@@ -270,7 +287,8 @@ export async function simulatedCloud(seed: number): Promise<SimulatedCloud> {
       calm = true;
     },
     call: async (tenant, method, path, body) => {
-      const process = processes.get('api');
+      const living = APIS.map(name => processes.get(name)).filter(one => one?.api !== undefined);
+      const process = living[asked++ % Math.max(living.length, 1)];
       if (process?.api === undefined || process.life.over) return { status: 0, json: undefined, text: '' };
       const died = new Promise<null>(resolve => process.life.atEnd(() => resolve(null)));
       const answer = await Promise.race([
@@ -298,6 +316,11 @@ export async function simulatedCloud(seed: number): Promise<SimulatedCloud> {
     },
   };
 }
+
+const CHANCE = {
+  scheduler_driver: 'nova.scheduler.chance.ChanceScheduler',
+  compute_scheduler_driver: 'nova.scheduler.chance.ChanceScheduler',
+};
 
 /** Turns of the loop without a query or message after which nothing is under way. */
 const QUIET_TURNS = 8;

@@ -114,7 +114,7 @@ export async function randomHistory(cloud: SimulatedCloud, random: Random, steps
         history.crashes++;
         cloud.kill(name);
         // Without the API there is no history.
-        const downMs = 500 + random.int(name === 'api' ? 5_000 : 90_000);
+        const downMs = 500 + random.int(name.startsWith('api') ? 5_000 : 90_000);
         inBackground(
           cloud.clock.sleep(downMs).then(async () => {
             tell(`${name} starts`);

@@ -13,6 +13,9 @@ interface Row {
   vcpus: number;
 }
 
+/** Resources of quota_usages by the name the API shows them by. */
+const WRITTEN = { instances: 'totalInstancesUsed', cores: 'totalCoresUsed', ram: 'totalRAMUsed' };
+
 /** What must hold of a cloud that has come to rest after a history. Answers what does not, one sentence each. */
 export async function broken(cloud: SimulatedCloud, history: History): Promise<string[]> {
   const out: string[] = [...history.wrong];
@@ -108,6 +111,9 @@ export async function broken(cloud: SimulatedCloud, history: History): Promise<s
       out.push(`${host} reports ${used} MB used; its ${here.length} instances take ${memory}`);
     if (count !== here.length) out.push(`${host} reports ${count} guests and has ${here.length}`);
   }
+  const kept = await knex('folsom_outbox').select('topic', 'body', 'dead_reason');
+  for (const { topic, body, dead_reason } of kept)
+    out.push(`a message to ${topic} is still kept: ${JSON.parse(body).method} ${dead_reason ?? ''}`);
   const promised = await knex('reservations').where({ deleted: 0 }).select('uuid', 'resource', 'delta');
   if (promised.length > 0) out.push(`reservations of nobody: ${JSON.stringify(promised)}`);
   for (const { tenantId, tenantName } of Object.values(TENANTS)) {
@@ -124,6 +130,17 @@ export async function broken(cloud: SimulatedCloud, history: History): Promise<s
       totalCoresUsed: absolute.maxTotalCores,
       totalRAMUsed: absolute.maxTotalRAMSize,
     };
+    // What an original would go by.
+    const written = (await knex('quota_usages').where({ project_id: tenantId })) as {
+      resource: string;
+      in_use: number;
+      reserved: number;
+    }[];
+    for (const [resource, name] of Object.entries(WRITTEN)) {
+      const seen = written.filter(row => row.resource === resource).map(row => row.in_use);
+      if (seen.length !== 1 || seen[0] !== real[name])
+        out.push(`${tenantName}: ${resource} is written down as ${seen}, really ${real[name]}`);
+    }
     for (const [name, value] of Object.entries(real)) {
       if (absolute[name] !== value) out.push(`${tenantName}: ${name} is ${absolute[name]}, really ${value}`);
       if (value > limits[name]!) out.push(`${tenantName}: ${name} is ${value}, over ${limits[name]}`);

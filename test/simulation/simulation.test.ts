@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { seededRandom } from '@folsom/core';
+import { seededRandom, systemClock } from '@folsom/core';
 import { expect, it } from 'vitest';
 import { simulatedCloud } from './cloud.ts';
 import { heal, randomHistory } from './history.ts';
@@ -8,8 +8,17 @@ import { broken } from './invariants.ts';
 /** FOLSOM_SIMULATION=from-to runs other seeds than those that always run, e.g. `7-7` to see one again. */
 const [from = 1, to = 6] = (process.env.FOLSOM_SIMULATION ?? '').split('-').filter(Boolean).map(Number);
 const STEPS = 70;
+/** In CI every day has histories of its own beside them. */
+const SEEDS_A_DAY = 4;
+const DAY_MS = 86_400_000;
+const today = Math.floor(systemClock.now() / DAY_MS) * SEEDS_A_DAY;
+const ofToday =
+  process.env.CI && !process.env.FOLSOM_SIMULATION
+    ? Array.from({ length: SEEDS_A_DAY }, (_, at) => today + at)
+    : [];
+if (ofToday.length > 0) console.info(`simulation: seeds of today ${ofToday.join(', ')}`);
 
-it.each(Array.from({ length: to - from + 1 }, (_, at) => from + at))(
+it.each([...Array.from({ length: to - from + 1 }, (_, at) => from + at), ...ofToday])(
   'seed %i: whatever happens, the cloud comes to rest and nothing is lost',
   async seed => {
     const cloud = await simulatedCloud(seed);
