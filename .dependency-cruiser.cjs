@@ -15,7 +15,6 @@ const PEERS = [
   '^services/image/(registry/remote|manage/remote-glance)\\.ts$',
   '^services/scheduler/attestation\\.ts$',
   '^services/compute-agent/image-client\\.ts$',
-  '^services/object-container/sync\\.ts$',
   // Knows the class of an upload that comes in.
   '^services/image/stores/chunks\\.ts$',
   '^services/image/stores/fake-swift\\.ts$',
@@ -121,7 +120,7 @@ module.exports = {
         pathNot: `\\.test\\.ts$|^libs/(outbound|http|auth|swift|swift-http|testing)/|^services/console/|${PEERS.join('|')}`,
       },
       to: {
-        path: '^(node:)?https?$|node_modules/undici/',
+        path: '^(node:)?(https?|http2)$|node_modules/undici/',
         dependencyTypesNot: ['type-only'],
       },
     },

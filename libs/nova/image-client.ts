@@ -1,4 +1,6 @@
+import { text as textOf } from 'node:stream/consumers';
 import { type Clock, Fault, type Logger, type RequestContext } from '@folsom/core';
+import { type DoorAnswer, operatorDoor } from '@folsom/outbound';
 import { novaFault } from './faults.ts';
 import type { ImageWire } from './rpc/wire.ts';
 
@@ -41,12 +43,23 @@ const PAGE = 100;
 const IMAGES_MAX = 10_000;
 /** Bytes of a listing. */
 const LISTING_BYTES_MAX = 32 * 1024 * 1024;
+const KEEP_ALIVE_MS = 4_000;
+
+interface Answer {
+  status: number;
+  headers: DoorAnswer['headers'];
+  text: string;
+}
 
 const JSON_PROPERTIES = ['block_device_mapping', 'mappings'];
 
 export function imageClient(options: ImageClientOptions): ImageClient {
   const { clock, log, timeoutMs = TIMEOUT_MS, cacheMs = CACHE_MS } = options;
   const servers = options.servers.map(server => (/^https?:\/\//.test(server) ? server : `http://${server}`));
+  const door = operatorDoor({
+    limits: { answerMs: timeoutMs, totalMs: timeoutMs, bytesMax: LISTING_BYTES_MAX },
+    keepAliveMs: KEEP_ALIVE_MS,
+  });
   const cache = new Map<string, { image: ImageWire; until: number }>();
   let turn = 0;
 
@@ -55,12 +68,12 @@ export function imageClient(options: ImageClientOptions): ImageClient {
     method: string,
     path: string,
     headers: Record<string, string> = {},
-  ): Promise<Response> => {
+  ): Promise<Answer> => {
     let failure: unknown;
     for (let attempt = 0; attempt < servers.length; attempt++) {
       const server = servers[(turn + attempt) % servers.length]!;
       try {
-        const response = await fetch(`${server}${path}`, {
+        const answer = await door.request(`${server}${path}`, {
           method,
           headers: {
             ...(context.authToken === null ? {} : { 'x-auth-token': context.authToken }),
@@ -68,11 +81,10 @@ export function imageClient(options: ImageClientOptions): ImageClient {
             'x-openstack-request-id': context.requestId,
             ...headers,
           },
-          signal: AbortSignal.timeout(timeoutMs),
-          redirect: 'error',
         });
+        const text = await textOf(answer.body);
         turn = (turn + attempt) % servers.length;
-        return response;
+        return { status: answer.status, headers: answer.headers, text };
       } catch (error) {
         failure = error;
         log.warn('image service does not answer', {
@@ -93,7 +105,6 @@ export function imageClient(options: ImageClientOptions): ImageClient {
       const kept = cache.get(key);
       if (kept && kept.until > clock.monotonic()) return structuredClone(kept.image);
       const response = await request(context, 'HEAD', `/v1/images/${encodeURIComponent(id)}`);
-      await response.arrayBuffer();
       check(response, id);
       const image = fromHeaders(response.headers);
       if (image.status === 'active' && cacheMs > 0) {
@@ -112,9 +123,10 @@ export function imageClient(options: ImageClientOptions): ImageClient {
         const query = new URLSearchParams({ is_public: 'none', ...filters, limit: String(size) });
         if (after !== undefined) query.set('marker', after);
         const response = await request(context, 'GET', `/v1/images/detail?${query}`);
-        const body = await readLimited(response);
-        checkPlain(response, body);
-        const page = (JSON.parse(body) as { images: Record<string, unknown>[] }).images.map(fromJson);
+        checkPlain(response);
+        const page = (JSON.parse(response.text) as { images: Record<string, unknown>[] }).images.map(
+          fromJson,
+        );
         images.push(...page);
         if (page.length < size) break;
         after = page.at(-1)!.id;
@@ -124,9 +136,8 @@ export function imageClient(options: ImageClientOptions): ImageClient {
 
     async create(context, image) {
       const response = await request(context, 'POST', '/v1/images', toHeaders(image));
-      const body = await readLimited(response);
-      checkPlain(response, body);
-      return fromJson((JSON.parse(body) as { image: Record<string, unknown> }).image);
+      checkPlain(response);
+      return fromJson((JSON.parse(response.text) as { image: Record<string, unknown> }).image);
     },
 
     async update(context, id, image) {
@@ -135,49 +146,38 @@ export function imageClient(options: ImageClientOptions): ImageClient {
         ...toHeaders(image),
         'x-glance-registry-purge-props': 'true',
       });
-      const body = await readLimited(response);
-      check(response, id, body);
-      return fromJson((JSON.parse(body) as { image: Record<string, unknown> }).image);
+      check(response, id);
+      return fromJson((JSON.parse(response.text) as { image: Record<string, unknown> }).image);
     },
 
     async delete(context, id) {
       cache.delete(keyOf(context, id));
       const response = await request(context, 'DELETE', `/v1/images/${encodeURIComponent(id)}`);
-      await response.arrayBuffer();
       if (response.status === 404) throw novaFault('ImageNotFound', { image_id: id });
       check(response, id);
     },
   };
 }
 
-async function readLimited(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += (chunk as Uint8Array).byteLength;
-    if (size > LISTING_BYTES_MAX) throw novaFault('GlanceConnectionFailed');
-    chunks.push(chunk as Uint8Array);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
+const succeeded = ({ status }: Answer): boolean => status >= 200 && status < 300;
 
-function check(response: Response, id: string, body = ''): void {
-  if (response.ok) return;
+function check(response: Answer, id: string): void {
+  if (succeeded(response)) return;
   if (response.status === 401 || response.status === 403)
     throw novaFault('ImageNotAuthorized', { image_id: id });
   if (response.status === 404) throw novaFault('ImageNotFound', { image_id: id });
-  checkPlain(response, body);
+  checkPlain(response);
 }
 
-function checkPlain(response: Response, body: string): void {
-  if (response.ok) return;
+function checkPlain(response: Answer): void {
+  if (succeeded(response)) return;
   if (response.status === 401 || response.status === 403) throw novaFault('NotAuthorized');
   if (response.status === 404) throw novaFault('NotFound');
   if (response.status >= 400 && response.status < 500) {
     throw new Fault(
       'Invalid',
       response.status === 413 ? 413 : 400,
-      body.slice(0, 1000) || 'Unacceptable parameters.',
+      response.text.slice(0, 1000) || 'Unacceptable parameters.',
       {
         module: 'nova.exception',
       },
@@ -205,15 +205,15 @@ const time = (value: unknown): string | null => {
   return Number.isNaN(at) ? null : `${new Date(at).toISOString().slice(0, 19)}.000000`;
 };
 
-function fromHeaders(headers: Headers): ImageWire {
+function fromHeaders(headers: Answer['headers']): ImageWire {
   const meta = (name: string): string | null => {
-    const value = headers.get(`x-image-meta-${name}`);
-    return value === null ? null : text(value);
+    const value = headers[`x-image-meta-${name}`];
+    return value === undefined ? null : text(String(value));
   };
   const properties: Record<string, unknown> = {};
   const prefix = 'x-image-meta-property-';
-  for (const [name, value] of headers) {
-    if (name.startsWith(prefix)) properties[name.slice(prefix.length)] = text(value);
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith(prefix)) properties[name.slice(prefix.length)] = text(String(value));
   }
   return {
     id: meta('id') ?? '',

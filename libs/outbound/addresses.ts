@@ -49,6 +49,9 @@ export interface AddressRule {
   allows(address: string): boolean;
 }
 
+/** Leaves addresses to the list of hosts that goes with it. */
+export const anyAddress: AddressRule = { allows: address => plainAddress(address) !== null };
+
 /**
  * @param networks CIDR ranges that are allowed although they are inner ones or this machine's own addresses
  * @param option the option they stand in, for the error

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { noteListener } from '@folsom/core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { addressRule, plainAddress } from './addresses.ts';
+import { addressRule, anyAddress, plainAddress } from './addresses.ts';
 import { type Door, operatorDoor, type Resolved, userDoor } from './door.ts';
 
 const none = addressRule([], 'external_source_networks');
@@ -186,6 +186,10 @@ describe('what else a target may be', () => {
       await expect(door.request(`http://${host}:${at}/`, { method: 'GET' }), host).rejects.toThrow(
         '(listener)',
       );
+    const meant = opened(userDoor({ addresses: anyAddress, hosts: ['127.0.0.5', `127.0.0.1:${at}`] }));
+    await meant.check(`http://127.0.0.1:${at}/`);
+    await expect(meant.check(`http://127.0.0.5:${at}/`)).rejects.toThrow('(listener)');
+    await expect(meant.check(`http://127.0.0.1:${at + 1}/`)).rejects.toThrow('(address)');
     await new Promise(resolve => own.close(resolve));
     await expect(door.check(`http://127.0.0.1:${at}/`)).resolves.toBeUndefined();
   });

@@ -40,7 +40,10 @@ export interface UserDoorOptions {
   addresses: AddressRule;
   /** Lower case, without the colon; http and https unless given. */
   schemes?: readonly string[];
-  /** Hosts that are allowed as targets, lower case; any unless given. They do not open addresses. */
+  /**
+   * Hosts that are allowed as targets, lower case, each `host` or `host:port`; any unless given. They do not open addresses.
+   * One with its port may be a listener of our own: whoever wrote that down meant it.
+   */
   hosts?: readonly string[];
   /** Ports that are allowed; any that is not another protocol's unless given. */
   ports?: readonly number[];
@@ -230,7 +233,7 @@ function checkedConnector(
         });
         connect({ ...options, hostname: host }, (...[error, socket]) => {
           if (error !== null || !socket) return callback(error ?? new Error('no connection'), null);
-          if (allowed(rule, socket.remoteAddress ?? '', port) === null) return callback(null, socket);
+          if (allowed(rule, host, socket.remoteAddress ?? '', port) === null) return callback(null, socket);
           socket.destroy();
           callback(new OutboundRefused('address'), null);
         });
@@ -250,16 +253,17 @@ async function addressesOf(rule: Rule, host: string, port: number, limits: DoorL
       : await inTime((rule.resolve ?? resolveName)(host), limits.connectMs);
   if (found.length === 0) throw new OutboundRefused('address');
   for (const { address } of found) {
-    const reason = allowed(rule, address, port);
+    const reason = allowed(rule, host, address, port);
     if (reason !== null) throw new OutboundRefused(reason);
   }
   return found;
 }
 
-/** Why an address may not be connected to, or null. */
-function allowed(rule: Rule, address: string, port: number): 'address' | 'listener' | null {
+/** Why an address of a host may not be connected to, or null. */
+function allowed(rule: Rule, host: string, address: string, port: number): 'address' | 'listener' | null {
   if (!rule.addresses.allows(address)) return 'address';
-  if (isListening(port) && isThisMachine(address)) return 'listener';
+  const meant = rule.hosts?.includes(`${host}:${port}`) ?? false;
+  if (!meant && isListening(port) && isThisMachine(address)) return 'listener';
   for (const target of rule.refused?.() ?? []) {
     if (
       target.port === port &&
@@ -281,7 +285,9 @@ function checkUrl(rule: Rule, url: URL): void {
     throw new OutboundRefused('scheme');
   const port = portOf(url);
   if (rule.ports ? !rule.ports.includes(port) : BAD_PORTS.has(port)) throw new OutboundRefused('port');
-  if (rule.hosts && !rule.hosts.includes(hostOf(url))) throw new OutboundRefused('address');
+  const host = hostOf(url);
+  if (rule.hosts && !rule.hosts.some(named => named === host || named === `${host}:${port}`))
+    throw new OutboundRefused('address');
 }
 
 function parseUrl(text: URL | string, base?: URL): URL {

@@ -1,4 +1,4 @@
-export { type AddressRule, addressRule } from './addresses.ts';
+export { type AddressRule, addressRule, anyAddress } from './addresses.ts';
 export {
   type Door,
   type DoorAnswer,

@@ -45,7 +45,7 @@ export interface ContainerServerOptions extends ContainerServerConf, DbServerOpt
 export const containerServerConf = (app: ConfSection): ContainerServerConf => ({
   ...dbServerConf(app),
   allowVersions: app.bool('allow_versions', false),
-  allowedSyncHosts: app.list('allowed_sync_hosts', ['127.0.0.1']),
+  allowedSyncHosts: app.list('allowed_sync_hosts', []),
   connectTimeoutMs: app.float('conn_timeout', 0.5) * 1000,
   nodeTimeoutMs: app.float('node_timeout', 3) * 1000,
 });

@@ -9,6 +9,7 @@ import {
   usableDevices,
 } from '@folsom/container-db';
 import type { Logger, World } from '@folsom/core';
+import { anyAddress, type Door, userDoor } from '@folsom/outbound';
 import type { Ring } from '@folsom/ring';
 import { type ConfSection, type Pass, type PathHash, STORAGE_PORTS, syncToProblem } from '@folsom/swift';
 import {
@@ -18,7 +19,6 @@ import {
   internalText,
   quotePath,
 } from '@folsom/swift-http';
-import { Agent, request as httpRequest, ProxyAgent } from 'undici';
 
 /** Options of `[container-sync]`; times in milliseconds. */
 export interface SyncOptions {
@@ -30,6 +30,7 @@ export interface SyncOptions {
   intervalMs: number;
   /** One container's share of a pass. */
   containerTimeMs: number;
+  /** The hosts an operator trusts with this cluster's data, each `host` or `host:port`. */
   allowedSyncHosts: readonly string[];
 }
 
@@ -40,7 +41,7 @@ export const syncOptions = (conf: ConfSection): SyncOptions => ({
   syncProxy: conf.str('sync_proxy', '') || null,
   intervalMs: conf.int('interval', 300) * 1000,
   containerTimeMs: conf.int('container_time', 60) * 1000,
-  allowedSyncHosts: conf.list('allowed_sync_hosts', ['127.0.0.1']),
+  allowedSyncHosts: conf.list('allowed_sync_hosts', []),
 });
 
 export interface SyncParts {
@@ -61,11 +62,14 @@ export interface SyncCounts {
 
 const REMOTE_MS = 60_000;
 const CONNECT_MS = 5_000;
+const KEEP_ALIVE_MS = 4_000;
+/** A remote has nothing to say but whether it took the change. */
+const ANSWER_BYTES_MAX = 1024 * 1024;
 
 type Work = SyncParts & {
   log: Logger;
   counts: SyncCounts;
-  dispatcher: Agent | ProxyAgent;
+  door: Door;
   storagePorts: Set<number>;
 };
 
@@ -76,26 +80,34 @@ type Work = SyncParts & {
 export function syncPass(parts: SyncParts): Pass & { counts: () => SyncCounts; close: () => Promise<void> } {
   const { options, world } = parts;
   const log = world.log.child({ service: 'swift-container-sync' });
-  const limits = { headersTimeout: REMOTE_MS, bodyTimeout: REMOTE_MS, connect: { timeout: CONNECT_MS } };
-  const dispatcher = options.syncProxy
-    ? new ProxyAgent({ uri: options.syncProxy, ...limits })
-    : new Agent(limits);
+  const door = userDoor({
+    addresses: anyAddress,
+    hosts: options.allowedSyncHosts.map(host => host.toLowerCase().replace(/[[\]]/g, '')),
+    refused: () => storageServers(parts.rings),
+    limits: { connectMs: CONNECT_MS, answerMs: REMOTE_MS, idleMs: REMOTE_MS, bytesMax: ANSWER_BYTES_MAX },
+    proxy: options.syncProxy,
+    keepAliveMs: KEEP_ALIVE_MS,
+  });
   let counts: SyncCounts = { syncs: 0, puts: 0, deletes: 0, skips: 0, failures: 0 };
   return {
     name: 'swift-container-sync',
     counts: () => counts,
-    close: () => dispatcher.close(),
+    close: () => door.close(),
     run: async signal => {
       counts = { syncs: 0, puts: 0, deletes: 0, skips: 0, failures: 0 };
       const own = ownAddresses();
-      const storagePorts = new Set([...STORAGE_PORTS, options.bindPort, ...portsOf(parts.rings)]);
+      const storagePorts = new Set([
+        ...STORAGE_PORTS,
+        options.bindPort,
+        ...[...storageServers(parts.rings)].map(({ port }) => port),
+      ]);
       const devices = await usableDevices(options.devices, options.mountCheck, log);
       for await (const { path, device } of databasesOf(options.devices, 'container', devices)) {
         if (signal.aborted) return;
         let db: ContainerDb | null = null;
         try {
           db = await openWhenFree(ContainerDb, path, { world: { ...world, log } });
-          await syncContainer({ ...parts, log, counts, dispatcher, storagePorts }, db, device, own, signal);
+          await syncContainer({ ...parts, log, counts, door, storagePorts }, db, device, own, signal);
         } catch (error) {
           counts.failures++;
           log.error('cannot sync a container', { path, error });
@@ -108,10 +120,9 @@ export function syncPass(parts: SyncParts): Pass & { counts: () => SyncCounts; c
   };
 }
 
-/** The ports of all storage servers in rings. */
-function* portsOf(rings: SyncParts['rings']): Generator<number> {
+function* storageServers(rings: SyncParts['rings']): Generator<{ ip: string; port: number }> {
   for (const ring of Object.values(rings)) {
-    for (const device of ring.devices) if (device) yield device.port;
+    for (const device of ring.devices) if (device) yield device;
   }
 }
 
@@ -216,9 +227,9 @@ async function send(
 ): Promise<number> {
   const stream = body ? Readable.from(chunksOf(body), { objectMode: false }) : null;
   try {
-    const response = await httpRequest(url, { method, headers, body: stream, dispatcher: work.dispatcher });
-    await response.body.dump();
-    return response.statusCode;
+    const answer = await work.door.request(url, { method, headers, body: stream });
+    for await (const _ of answer.body);
+    return answer.status;
   } finally {
     body?.cancel();
   }

@@ -18,10 +18,10 @@ beforeAll(async () => {
   store = await testStore({
     devices: 3,
     replicas: 3,
-    files: {
-      'container-server.conf': '[app:container-server]\nallowed_sync_hosts = 127.0.0.1\n',
+    files: ports => ({
+      'container-server.conf': `[app:container-server]\nallowed_sync_hosts = 127.0.0.1, localhost:${ports.proxy}\n`,
       'account-server.conf': '[account-reaper]\ndelay_reaping = 604800\n',
-    },
+    }),
   });
   client = createInternalClient(world);
   owner = store.as('test:tester');
@@ -51,6 +51,11 @@ const section = (values: Record<string, string> = {}) =>
     ...values,
   });
 
+const syncing = (hosts: string) => {
+  const options = { bind_port: String(store.ports.container), allowed_sync_hosts: hosts };
+  return syncPass({ ...parts(), options: syncOptions(section(options)) });
+};
+
 it('updater: an account learns the numbers of its containers', async () => {
   await owner('PUT', '/v1/AUTH_test/counted');
   for (const name of ['a', 'b', 'c']) await owner('PUT', `/v1/AUTH_test/counted/${name}`, {}, '12345');
@@ -68,7 +73,7 @@ it('updater: an account learns the numbers of its containers', async () => {
 });
 
 it('sync: changes of a container reach another one, proved by its key', async () => {
-  const url = `http://127.0.0.1:${store.ports.proxy}/v1/AUTH_test2/copy`;
+  const url = `http://localhost:${store.ports.proxy}/v1/AUTH_test2/copy`;
   const other = store.as('test2:tester2');
   expect((await other('PUT', '/v1/AUTH_test2/copy', { 'X-Container-Sync-Key': 'shared' })).status).toBe(201);
   const made = await owner('PUT', '/v1/AUTH_test/synced', {
@@ -83,10 +88,7 @@ it('sync: changes of a container reach another one, proved by its key', async ()
     'content',
   );
   await owner('PUT', '/v1/AUTH_test/synced/gone', {}, 'x');
-  const sync = syncPass({
-    ...parts(),
-    options: syncOptions(section({ bind_port: String(store.ports.container) })),
-  });
+  const sync = syncing(`localhost:${store.ports.proxy}`);
   await sync.run(signal);
   await sync.run(signal);
   const copy = await other('GET', '/v1/AUTH_test2/copy/doc%20one');
@@ -123,10 +125,36 @@ it('sync: goes to no storage server, and nowhere at all unless an operator says 
   for (const port of [account, container, object, 6000, 6001, 6002]) {
     expect(await put(`http://127.0.0.1:${port}/d1/1/AUTH_test2/copy`)).toBe(400);
   }
-  expect(await put(`http://localhost:${proxy}/v1/AUTH_test2/copy`)).toBe(400);
+  expect(await put(`http://localhost:${proxy + 1}/v1/AUTH_test2/copy`)).toBe(400);
   const plain = await testStore();
   expect(await put(`http://127.0.0.1:${plain.ports.proxy}/v1/AUTH_test2/copy`, plain)).toBe(400);
   await plain.stop();
+});
+
+it('sync: what is written into a database by other hands still meets the door', async () => {
+  const target = store.as('test2:tester2');
+  await target('PUT', '/v1/AUTH_test2/inner', { 'X-Container-Sync-Key': 'k' });
+  const to = `http://127.0.0.1:${store.ports.proxy}/v1/AUTH_test2/inner`;
+  await owner('PUT', '/v1/AUTH_test/inward', {
+    'X-Container-Sync-To': to,
+    'X-Container-Sync-Key': 'k',
+  });
+  await owner('PUT', '/v1/AUTH_test/inward/o', {}, 'x');
+  // A listed host is not a listed listener; a host that is not listed is none at all, as with the option's default.
+  for (const hosts of ['127.0.0.1', 'elsewhere.example', '']) {
+    const sync = syncing(hosts);
+    await sync.run(signal);
+    expect([hosts, sync.counts().puts]).toEqual([hosts, 0]);
+    expect(sync.counts().failures).toBeGreaterThan(0);
+    expect((await target('GET', '/v1/AUTH_test2/inner/o')).status).toBe(404);
+    await sync.close();
+  }
+  const meant = syncing(`127.0.0.1:${store.ports.proxy}`);
+  await meant.run(signal);
+  await meant.run(signal);
+  expect((await target('GET', '/v1/AUTH_test2/inner/o')).text).toBe('x');
+  await meant.close();
+  await owner('POST', '/v1/AUTH_test/inward', { 'X-Container-Sync-To': '', 'X-Container-Sync-Key': '' });
 });
 
 it('reaper: a deleted account loses its containers and objects', async () => {
