@@ -1,8 +1,8 @@
 import { elevated, isFault, type RequestContext } from '@folsom/core';
 import { rollbackReservations } from '@folsom/nova/reservations';
 import type { RunInstanceArgs } from '@folsom/nova/rpc/compute';
-import { abandonBuild } from './boot.ts';
-import { ruleOf } from './operations.ts';
+import { abandonBuild } from './operations/boot.ts';
+import { ruleOf } from './operations/table.ts';
 import { addFault, afterFailure, type ComputeSeam, nowOf, presentGuest } from './seam.ts';
 
 /**

@@ -3,7 +3,7 @@ import { vmState } from '@folsom/nova/instance-state';
 import { tryUpdateInstance } from '@folsom/nova/instances';
 import { unconfirmedMigrations, updateMigration } from '@folsom/nova/migrations';
 import { computeContract } from '@folsom/nova/rpc/compute';
-import { instanceWireOf } from './resize.ts';
+import { instanceWireOf } from './operations/resize.ts';
 import { type ComputeSeam, nowOf } from './seam.ts';
 
 /** Resizes to this host that their user has not decided about within `resize_confirm_window` are confirmed. */

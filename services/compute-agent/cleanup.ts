@@ -3,8 +3,8 @@ import { instanceName, joinInstances } from '@folsom/nova/instance-records';
 import { vmState } from '@folsom/nova/instance-state';
 import { instanceFrom } from '@folsom/nova/instances';
 import { deletedAfterMove } from '@folsom/nova/migrations';
-import { terminateInstance } from './destroy.ts';
 import type { Guest } from './driver.ts';
+import { terminateInstance } from './operations/delete.ts';
 import { asGuest, type ComputeSeam, nowOf } from './seam.ts';
 
 /** Deleted instances looked at in one run. */

@@ -17,8 +17,8 @@ import { cleanDeletedAfterMove, cleanRunningDeleted, reclaimSoftDeleted } from '
 import type { ComputeDriver, Guest } from './driver.ts';
 import { computeHandlers } from './handlers.ts';
 import type { ImageClient } from './image-client.ts';
-import { adoptArrivals } from './live-migration.ts';
 import { usageNotifier } from './notifications.ts';
+import { adoptArrivals } from './operations/live-migrate.ts';
 import { resumeGuests, syncPowerStates } from './power-sync.ts';
 import {
   expireBuilds,

@@ -2,10 +2,10 @@ import { elevated } from '@folsom/core';
 import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
 import type { computeContract } from '@folsom/nova/rpc/compute';
 import type { Handlers } from '@folsom/rpc';
-import { runInstance } from './boot.ts';
 import { consoleOutput, validateConsolePort, vncConsole } from './console.ts';
-import { terminateInstance } from './destroy.ts';
 import { computeFault } from './faults.ts';
+import { runInstance } from './operations/boot.ts';
+import { terminateInstance } from './operations/delete.ts';
 import {
   checkAsDestination,
   checkAsSource,
@@ -13,11 +13,11 @@ import {
   liveMigrate,
   prepareArrival,
   undoArrival,
-} from './live-migration.ts';
-import { setAdminPassword } from './password.ts';
-import { rebootInstance, transition } from './power.ts';
-import { rebuildInstance } from './rebuild.ts';
-import { rescueInstance } from './rescue.ts';
+} from './operations/live-migrate.ts';
+import { setAdminPassword } from './operations/password.ts';
+import { rebootInstance, transition } from './operations/power.ts';
+import { rebuildInstance } from './operations/rebuild.ts';
+import { rescueInstance } from './operations/rescue.ts';
 import {
   confirmResize,
   finishResize,
@@ -25,9 +25,9 @@ import {
   prepResize,
   resizeInstance,
   revertResize,
-} from './resize.ts';
+} from './operations/resize.ts';
+import { snapshotInstance } from './operations/snapshot.ts';
 import { type ComputeSeam, guestOf, networked, onInstance, withFault } from './seam.ts';
-import { snapshotInstance } from './snapshot.ts';
 
 const notImplemented = async (): Promise<never> => {
   throw computeFault('NotImplementedError');

@@ -3,7 +3,7 @@ import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
 import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import { tryUpdateInstance } from '@folsom/nova/instances';
 import type { Guest } from './driver.ts';
-import { transition } from './power.ts';
+import { transition } from './operations/power.ts';
 import { type ComputeSeam, networked, nowOf, powerStateOf, presentGuest, setError } from './seam.ts';
 
 /** States whose power the user does not expect to follow. */

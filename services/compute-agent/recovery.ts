@@ -3,10 +3,10 @@ import { toSqlTime } from '@folsom/db';
 import { taskState, vmState } from '@folsom/nova/instance-state';
 import { tryUpdateInstance } from '@folsom/nova/instances';
 import { passing } from '@folsom/nova/passing';
-import { terminateInstance } from './destroy.ts';
 import type { Guest } from './driver.ts';
 import { computeFault } from './faults.ts';
-import { type OperationRule, ruleOf } from './operations.ts';
+import { terminateInstance } from './operations/delete.ts';
+import { type OperationRule, ruleOf } from './operations/table.ts';
 import { addFault, type ComputeSeam, isPreempted, nowOf, presentGuest, setError } from './seam.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { fakeDriver, type RunningCompute, startCompute } from '@folsom/compute-agent';
-import { bootSteps } from '@folsom/compute-agent/boot';
+import { bootSteps } from '@folsom/compute-agent/operations/boot';
 import type { Database } from '@folsom/db';
 import { startNetwork } from '@folsom/network';
 import { computeContract } from '@folsom/nova/rpc/compute';

@@ -1,5 +1,5 @@
-import { bootSteps } from '@folsom/compute-agent/boot';
-import { destroySteps } from '@folsom/compute-agent/destroy';
+import { bootSteps } from '@folsom/compute-agent/operations/boot';
+import { destroySteps } from '@folsom/compute-agent/operations/delete';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cannotRun, eventually, type HostUnderTest, hostUnderTest } from './host-under-test.ts';
 

@@ -16,8 +16,8 @@ import { commitReservations, rollbackReservations } from '@folsom/nova/reservati
 import type { Sql } from '@folsom/nova/rows';
 import { computeContract, type MigrationArgs, type PrepResizeArgs } from '@folsom/nova/rpc/compute';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
-import type { Guest } from './driver.ts';
-import { computeFault } from './faults.ts';
+import type { Guest } from '../driver.ts';
+import { computeFault } from '../faults.ts';
 import {
   type ComputeSeam,
   change,
@@ -27,8 +27,8 @@ import {
   type Operation,
   onInstance,
   presentGuest,
-} from './seam.ts';
-import { attachmentsOf } from './volumes.ts';
+} from '../seam.ts';
+import { attachmentsOf } from '../volumes.ts';
 
 /** The instance as it is now, for a message. */
 export const instanceWireOf = async (seam: ComputeSeam, uuid: string, sql: Sql = seam.db.knex) =>

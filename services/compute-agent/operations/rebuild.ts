@@ -3,7 +3,6 @@ import { taskState, vmState } from '@folsom/nova/instance-state';
 import { passing } from '@folsom/nova/passing';
 import type { RebuildInstanceArgs } from '@folsom/nova/rpc/compute';
 import type { InjectedFiles } from '@folsom/nova/rpc/wire';
-import { settle } from './power.ts';
 import {
   type ComputeSeam,
   change,
@@ -13,9 +12,10 @@ import {
   type Operation,
   onInstance,
   powerStateOf,
-} from './seam.ts';
-import { runSteps, type Step } from './steps.ts';
-import { attachmentsOf } from './volumes.ts';
+} from '../seam.ts';
+import { runSteps, type Step } from '../steps.ts';
+import { attachmentsOf } from '../volumes.ts';
+import { settle } from './power.ts';
 
 /** Makes the instance anew from an image; its addresses stay. */
 export async function rebuildInstance(

@@ -4,7 +4,7 @@ import { instanceWire } from '@folsom/nova/instance-records';
 import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import type { InstanceWire } from '@folsom/nova/rpc/wire';
-import type { TargetCheck } from './driver.ts';
+import type { TargetCheck } from '../driver.ts';
 import {
   addFault,
   type ComputeSeam,
@@ -17,7 +17,7 @@ import {
   onInstance,
   powerStateOf,
   presentGuest,
-} from './seam.ts';
+} from '../seam.ts';
 
 /** On the destination: whether the guest could come here; asks the source for its part. */
 export async function checkAsDestination(

@@ -9,8 +9,8 @@ import { passing } from '@folsom/nova/passing';
 import type { RunInstanceArgs } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
-import type { Guest } from './driver.ts';
-import { computeFault } from './faults.ts';
+import type { Guest } from '../driver.ts';
+import { computeFault } from '../faults.ts';
 import {
   addFault,
   type ComputeSeam,
@@ -24,9 +24,9 @@ import {
   onInstance,
   powerStateOf,
   Reported,
-} from './seam.ts';
-import { runSteps, type Step } from './steps.ts';
-import { attachmentsOf } from './volumes.ts';
+} from '../seam.ts';
+import { runSteps, type Step } from '../steps.ts';
+import { attachmentsOf } from '../volumes.ts';
 
 /** State that the steps of a boot hand on. */
 interface Boot {

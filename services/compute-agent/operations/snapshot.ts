@@ -3,8 +3,8 @@ import { taskState } from '@folsom/nova/instance-state';
 import { tryUpdateInstance } from '@folsom/nova/instances';
 import { passing } from '@folsom/nova/passing';
 import type { SnapshotInstanceArgs } from '@folsom/nova/rpc/compute';
-import type { Guest } from './driver.ts';
-import { computeFault } from './faults.ts';
+import type { Guest } from '../driver.ts';
+import { computeFault } from '../faults.ts';
 import {
   addFault,
   type ComputeSeam,
@@ -14,7 +14,7 @@ import {
   isPreempted,
   NotOurs,
   nowOf,
-} from './seam.ts';
+} from '../seam.ts';
 
 /** Backups read at a time and kept at most; more is a mistake in the request. */
 const ROTATION_MAX = 10_000;

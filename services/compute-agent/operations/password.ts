@@ -1,8 +1,8 @@
 import { isFault, type RequestContext } from '@folsom/core';
 import { powerState, taskState } from '@folsom/nova/instance-state';
 import { passing } from '@folsom/nova/passing';
-import { computeFault } from './faults.ts';
-import { type ComputeSeam, change, NotOurs, onInstance, powerStateOf } from './seam.ts';
+import { computeFault } from '../faults.ts';
+import { type ComputeSeam, change, NotOurs, onInstance, powerStateOf } from '../seam.ts';
 
 /** Folsom's alphabet: no characters that look alike. */
 const ALPHABET = '23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';

@@ -1,8 +1,8 @@
 import type { RequestContext } from '@folsom/core';
 import { taskState, vmState } from '@folsom/nova/instance-state';
+import { type ComputeSeam, NotOurs, networked, onInstance } from '../seam.ts';
 import { generatePassword } from './password.ts';
 import { settle } from './power.ts';
-import { type ComputeSeam, NotOurs, networked, onInstance } from './seam.ts';
 
 /** Boots the instance from a rescue disk, its own disk beside it. */
 export async function rescueInstance(

@@ -1,8 +1,8 @@
 import type { RequestContext } from '@folsom/core';
 import { taskState, type VmState, vmState } from '@folsom/nova/instance-state';
 import type { InstanceChanges, UpdateCondition } from '@folsom/nova/instances';
-import { revokeConsoles } from './console.ts';
-import type { Guest } from './driver.ts';
+import { revokeConsoles } from '../console.ts';
+import type { Guest } from '../driver.ts';
 import {
   type ComputeSeam,
   change,
@@ -11,7 +11,7 @@ import {
   type Operation,
   onInstance,
   powerStateOf,
-} from './seam.ts';
+} from '../seam.ts';
 
 type Work = (seam: ComputeSeam, operation: Operation) => Promise<void>;
 

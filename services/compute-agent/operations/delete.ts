@@ -8,11 +8,11 @@ import type { NetworkInfo } from '@folsom/nova/network-info';
 import { passing } from '@folsom/nova/passing';
 import { refreshUsage } from '@folsom/nova/quota-lock';
 import { computeContract } from '@folsom/nova/rpc/compute';
-import { revokeConsoles } from './console.ts';
-import type { Guest } from './driver.ts';
-import { addFault, type ComputeSeam, change, guestOf, InstanceGoes, networked, nowOf } from './seam.ts';
-import { runSteps, type Step } from './steps.ts';
-import { attachmentsOf } from './volumes.ts';
+import { revokeConsoles } from '../console.ts';
+import type { Guest } from '../driver.ts';
+import { addFault, type ComputeSeam, change, guestOf, InstanceGoes, networked, nowOf } from '../seam.ts';
+import { runSteps, type Step } from '../steps.ts';
+import { attachmentsOf } from '../volumes.ts';
 
 interface Destruction {
   seam: ComputeSeam;

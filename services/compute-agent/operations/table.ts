@@ -4,13 +4,8 @@ import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
 import { instanceWire } from '@folsom/nova/instance-records';
 import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import { type MigrationRow, migrationByInstance, updateMigration } from '@folsom/nova/migrations';
-import { bootSteps, giveBackBuild } from './boot.ts';
-import { destroySteps, terminateInstance } from './destroy.ts';
-import type { Guest } from './driver.ts';
-import { computeFault } from './faults.ts';
-import { rebootInstance, settle, type TransitionName, transition } from './power.ts';
-import { rebuild } from './rebuild.ts';
-import { finishRevertResize, revertResize } from './resize.ts';
+import type { Guest } from '../driver.ts';
+import { computeFault } from '../faults.ts';
 import {
   addFault,
   type ComputeSeam,
@@ -20,7 +15,12 @@ import {
   onInstance,
   powerStateOf,
   setError,
-} from './seam.ts';
+} from '../seam.ts';
+import { bootSteps, giveBackBuild } from './boot.ts';
+import { destroySteps, terminateInstance } from './delete.ts';
+import { rebootInstance, settle, type TransitionName, transition } from './power.ts';
+import { rebuild } from './rebuild.ts';
+import { finishRevertResize, revertResize } from './resize.ts';
 
 /** Takes work up that was cut short: finishes it, undoes it, or writes down that it is lost. */
 type Recover = (seam: ComputeSeam, context: RequestContext, guest: Guest) => Promise<void>;
