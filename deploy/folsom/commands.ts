@@ -1,5 +1,6 @@
 import { createReadStream, watch } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import { type LookAtDisk, requireRoom } from '@folsom/core';
 import { examine, type Finding } from './doctor.ts';
 import { type Layout, layoutOf, portsWithOffset } from './layout.ts';
 import { isOpen } from './preflight.ts';
@@ -11,7 +12,7 @@ export type Print = (line: string) => void;
 const MIB = 1024 * 1024;
 
 /** Prints each service, its state, memory and address. Exit code 3 when nothing runs, as init scripts have it. */
-export async function status(layout: Layout, print: Print): Promise<number> {
+export async function status(layout: Layout, print: Print, look?: LookAtDisk): Promise<number> {
   const running = await readRunning(layout);
   if (!running) {
     print(`not running (state directory ${layout.dir})`);
@@ -29,6 +30,7 @@ export async function status(layout: Layout, print: Print): Promise<number> {
     `process ${running.pid} since ${running.since}, memory ${Math.round((memory ?? 0) / MIB)} MB for all services`,
   );
   print(`hypervisor: ${running.hypervisor}`);
+  await requireRoom(layout.dir, look).catch((error: Error) => print(`problem: ${error.message}`));
   return 0;
 }
 

@@ -3,8 +3,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { status } from './commands.ts';
 import { examine, oldDefaults } from './doctor.ts';
 import { layoutOf, type Ports, portsWithOffset } from './layout.ts';
+import { writeRunning } from './running.ts';
 
 const dirs: string[] = [];
 async function scratch(): Promise<string> {
@@ -50,6 +52,30 @@ describe('doctor', () => {
     const file = join(await scratch(), 'keystone.conf');
     await writeFile(file, '[DEFAULT]\nadmin_token = 4f2e9b0c77\n', { mode: 0o600 });
     expect(await oldDefaults(file)).toEqual([]);
+  });
+
+  it('and status say that the disk is full', async () => {
+    const layout = layoutOf(await scratch());
+    const lookAtDisk = async () => ({ bavail: 256, bsize: 4096 });
+    const ports = portsWithOffset(20_000);
+    const options = {
+      layout,
+      ports,
+      hostIp: '127.0.0.1',
+      configFiles: [],
+      now: () => Date.now(),
+      lookAtDisk,
+    };
+    expect(await examine(options)).toContainEqual(
+      expect.objectContaining({
+        severity: 'problem',
+        what: `the disk of ${layout.dir} is full: 1 MiB are free`,
+      }),
+    );
+    await writeRunning(layout, { since: 'now', hostIp: '127.0.0.1', services: [], hypervisor: 'fake' });
+    const said: string[] = [];
+    expect(await status(layout, line => said.push(line), lookAtDisk)).toBe(0);
+    expect(said).toContain(`problem: the disk of ${layout.dir} is full: 1 MiB are free`);
   });
 
   it('finds readable secrets, ports in use and a wrong clock', async () => {

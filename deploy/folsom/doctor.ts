@@ -1,5 +1,6 @@
-import { mkdtemp, readdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DISK_FULL_BYTES, freeMib, type LookAtDisk } from '@folsom/core';
 import { run } from '@folsom/host';
 import { confinement } from '@folsom/host/confined';
 import { libvirtdAnswers } from '@folsom/host/libvirtd';
@@ -24,6 +25,7 @@ export interface DoctorOptions {
   /** Configuration files to look into for old defaults. */
   configFiles: readonly string[];
   now: () => number;
+  lookAtDisk?: LookAtDisk;
 }
 
 /** Looks for old defaults in use and for what this machine lacks; never changes anything. */
@@ -35,7 +37,7 @@ export async function examine(options: DoctorOptions): Promise<Finding[]> {
     clock(options.now),
     extendedAttributes(options.layout),
     host(options.layout),
-    freeSpace(options.layout),
+    freeSpace(options.layout, options.lookAtDisk),
     ports(options),
     secretFiles(options.layout),
     ...options.configFiles.map(oldDefaults),
@@ -104,10 +106,9 @@ async function host(layout: Layout): Promise<Finding[]> {
   return findings;
 }
 
-async function freeSpace(layout: Layout): Promise<Finding[]> {
-  const at = await statfs(layout.dir).catch(() => undefined);
-  if (at === undefined) return [];
-  const free = Math.floor((at.bavail * at.bsize) / 1024 ** 2);
+async function freeSpace(layout: Layout, look?: LookAtDisk): Promise<Finding[]> {
+  const free = await freeMib(layout.dir, look);
+  if (free === undefined) return [];
   if (free >= FREE_MIB_MIN)
     return [{ severity: 'ok', what: `the disk of ${layout.dir} has ${free} MiB free` }];
   return [
@@ -120,7 +121,7 @@ async function freeSpace(layout: Layout): Promise<Finding[]> {
 }
 
 /** Below these a start is refused, and a person is warned. */
-const FULL_MIB = 64;
+const FULL_MIB = DISK_FULL_BYTES / 1024 ** 2;
 const FREE_MIB_MIN = 1024;
 
 /** /dev/kvm and libvirt's word alone are not enough: only the processor's own flag tells. */

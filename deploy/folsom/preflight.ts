@@ -1,14 +1,12 @@
 import { constants } from 'node:fs';
-import { access, mkdir, open, rm, stat, statfs } from 'node:fs/promises';
+import { access, mkdir, open, rm, stat } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { isDiskFull, requireRoom } from '@folsom/core';
 import { hostOfPort, type PortName, type Ports } from './layout.ts';
 
 /** A reason not to start, as one clear sentence for the person at the terminal. */
 export class CannotStart extends Error {}
-
-/** Below this a start would fail half-way. */
-const FREE_BYTES_MIN = 64 * 1024 * 1024;
 
 /** Makes the state directory (0700) and its folders; refuses one that cannot be used. */
 export async function prepareStateDir(dir: string, folders: readonly string[]): Promise<void> {
@@ -25,26 +23,20 @@ export async function prepareStateDir(dir: string, folders: readonly string[]): 
   } catch (error) {
     throw explainFileError(error, dir);
   }
-  const { bavail, bsize } = await statfs(dir);
-  if (bavail * bsize < FREE_BYTES_MIN) {
-    throw new CannotStart(
-      `the disk of ${dir} is full: less than ${FREE_BYTES_MIN / 1024 / 1024} MiB are free`,
-    );
-  }
+  await requireRoom(dir).catch((error: Error) => {
+    throw new CannotStart(error.message);
+  });
 }
 
 /** One sentence for what went wrong with a file or a database; passes other errors through. */
 export function explainFileError(error: unknown, path: string): Error {
   if (error instanceof CannotStart) return error;
+  if (isDiskFull(error)) return new CannotStart(`the disk of ${path} is full`);
   const { code, message } = error as NodeJS.ErrnoException;
   switch (code) {
     case 'EACCES':
     case 'EPERM':
       return new CannotStart(`no permission to use the state directory ${path}`);
-    case 'ENOSPC':
-    case 'EDQUOT':
-    case 'SQLITE_FULL':
-      return new CannotStart(`the disk of ${path} is full`);
     case 'EROFS':
       return new CannotStart(`the state directory ${path} is on a read-only file system`);
     case 'ENOTDIR':

@@ -22,7 +22,7 @@ import { fallocate } from '@folsom/host/xattr';
 import { type Pickled, pickle, pyTuple, unpickle } from '@folsom/pickle';
 import { normalizeTimestamp, timestampOf } from '@folsom/swift';
 import Database from 'better-sqlite3';
-import { BUSY_MS } from './busy.ts';
+import { BUSY_MS, isBusy } from './busy.ts';
 import { type DbKindName, schemaOf } from './schema.ts';
 
 /** Beyond this size a pending file is merged into its database by the next write. */
@@ -72,6 +72,8 @@ export class DbLocked extends Error {
 
 export interface DbFileOptions {
   world: World;
+  /** How long a statement may stand still for another process's transaction. Default {@link BUSY_MS}. */
+  stallMs?: number;
   /** Reserve room ahead of a growing file. */
   preallocate?: boolean;
 }
@@ -88,8 +90,8 @@ export function chexor(old: string, name: string, timestamp: string): string {
   return out;
 }
 
-function connect(path: string): Database.Database {
-  const sqlite = new Database(path, { fileMustExist: true, timeout: BUSY_MS });
+function connect(path: string, stallMs: number): Database.Database {
+  const sqlite = new Database(path, { fileMustExist: true, timeout: stallMs });
   sqlite.pragma('synchronous = NORMAL');
   sqlite.pragma('temp_store = MEMORY');
   sqlite.pragma('journal_mode = DELETE');
@@ -130,7 +132,7 @@ export abstract class DbFile<Row> {
     this.preallocate = options.preallocate ?? false;
     this.inode = statSync(path).ino;
     try {
-      this.sqlite = connect(path);
+      this.sqlite = connect(path, options.stallMs ?? BUSY_MS);
     } catch (error) {
       // Its kind is not known yet, but the name of its place tells.
       if (!isCorrupt(error)) throw error;
@@ -213,13 +215,16 @@ export abstract class DbFile<Row> {
     });
   }
 
-  /** Brings pending rows into the database. With `staleOk` a lock held by others is no error. */
+  /**
+   * Brings pending rows into the database. With `staleOk` a lock held by others is no error: whoever reads goes without
+   * the newest rows rather than wait behind a writer.
+   */
   async commitPending(timeoutMs = 10_000, staleOk = false): Promise<void> {
     if (!this.openPending(false) || fstatSync(this.pendingFd).size === 0) return;
     try {
       await this.locked(timeoutMs, () => this.mergePending([]));
     } catch (error) {
-      if (!(error instanceof DbLocked && staleOk)) throw error;
+      if (!(staleOk && (error instanceof DbLocked || isBusy(error)))) throw error;
     }
   }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Fault, type RunningService, type World } from '@folsom/core';
+import { Fault, isDiskFull, type RunningService, type World } from '@folsom/core';
 import {
   type ConfSection,
   countAnswer,
@@ -103,7 +103,12 @@ export async function startDbServer<Db extends AnyDb>(
 ): Promise<RunningService> {
   const { world, root } = options;
   const log = world.log.child({ service: service.program });
-  const fileOptions: DbFileOptions = { world: { ...world, log }, preallocate: options.preallocate };
+  const fileOptions: DbFileOptions = {
+    world: { ...world, log },
+    preallocate: options.preallocate,
+    // A writer that waits must not hold up the readers: it tries again when others have had their turn.
+    stallMs: 0,
+  };
   const store = createDbStore<Db>(service.kind, service.Kind, fileOptions);
   const datadir = service.kind === 'account' ? 'accounts' : 'containers';
 
@@ -208,8 +213,8 @@ export async function startDbServer<Db extends AnyDb>(
         else {
           const locked = error instanceof DbLocked || isBusy(error);
           log.error('request failed', { method: http.method, target: maskedTarget(http.target), error });
-          response = isFull(error)
-            ? answer(507, http, { body: 'The device is full', contentType: 'text/plain' })
+          response = cannotStore(error)
+            ? answer(507, http, { body: cannotStore(error)!, contentType: 'text/plain' })
             : answer(locked ? 503 : 500, http);
         }
       }
@@ -240,10 +245,15 @@ export async function startDbServer<Db extends AnyDb>(
   };
 }
 
-const FULL = new Set(['SQLITE_FULL', 'ENOSPC', 'EDQUOT']);
-
-/** Whether an error says that a device has no room left. */
-const isFull = (error: unknown): boolean => FULL.has((error as { code?: string } | null)?.code ?? '');
+/** Why a device can store nothing, if an error says so: no room is left, it broke, or it was taken away. */
+const cannotStore = (error: unknown): string | null =>
+  isDiskFull(error)
+    ? 'The device is full'
+    : /^(SQLITE_(IOERR|READONLY|CANTOPEN)|EIO$|EROFS$|ENODEV$|ENXIO$)/.test(
+          String((error as { code?: unknown } | null)?.code),
+        )
+      ? 'The device cannot be written'
+      : null;
 
 export const notMounted = (http: ServerRequest, device: string): ServerResponse =>
   answer(507, http, { body: `${device} is not mounted` });

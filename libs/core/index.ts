@@ -1,6 +1,7 @@
 export * from './assert.ts';
 export * from './clock.ts';
 export * from './context.ts';
+export * from './disk.ts';
 export * from './faults.ts';
 export * from './limits.ts';
 export * from './listeners.ts';

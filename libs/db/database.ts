@@ -1,5 +1,14 @@
 import { existsSync } from 'node:fs';
-import { type Clock, type Logger, silentLogger, systemClock, systemRandom } from '@folsom/core';
+import { dirname } from 'node:path';
+import {
+  type Clock,
+  isDiskFull,
+  type Logger,
+  requireRoom,
+  silentLogger,
+  systemClock,
+  systemRandom,
+} from '@folsom/core';
 import knexFactory, { type Knex } from 'knex';
 import { type ConnectionTarget, parseConnectionString, showTarget } from './connection-string.ts';
 import { DatabaseError, isConnectionLost, isDeadlock } from './errors.ts';
@@ -17,7 +26,7 @@ export interface Database {
   transaction<T>(fn: (trx: Knex.Transaction) => Promise<T>): Promise<T>;
   /** Runs a statement outside of a transaction again after a deadlock. */
   retry<T>(fn: () => Promise<T>): Promise<T>;
-  /** Rejects when the database does not answer. */
+  /** Rejects when the database does not answer, or the disk of its file is full. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
@@ -82,7 +91,10 @@ export async function openDatabase(options: OpenOptions): Promise<Database> {
     description,
     transaction: fn => runTransaction(knex, fn, clock, log),
     retry: fn => retryDeadlock(fn, clock, log),
-    ping: async () => void (await knex.raw('SELECT 1')),
+    ping: async () => {
+      await knex.raw('SELECT 1');
+      if (target.kind === 'sqlite' && target.file) await requireRoom(dirname(target.file));
+    },
     close: () => knex.destroy(),
   };
 }
@@ -142,7 +154,7 @@ function whyNot(error: unknown): string {
   if (code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT')) {
     return 'is damaged or not a database; restore it from a backup or move it away';
   }
-  if (code === 'SQLITE_FULL' || code === 'ENOSPC') return 'cannot be written: the disk is full';
+  if (isDiskFull(error)) return 'cannot be written: the disk is full';
   if (errno === 1045 || errno === 1044) return 'refuses the user or password of the connection string';
   if (errno === 1049) return 'does not exist; create it first (CREATE DATABASE)';
   if (isConnectionLost(error)) return `does not answer (${code ?? errno})`;

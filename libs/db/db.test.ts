@@ -139,6 +139,48 @@ describe('openDatabase', () => {
   });
 });
 
+it('reads while a writer waits for another, in this process or outside of it', async () => {
+  const connection = `sqlite:///${join(dir, 'reading.db')}`;
+  const db = await openDatabase({ connection });
+  const other = await openDatabase({ connection });
+  const read = () => db.knex('notes').orderBy('n').pluck('n');
+  try {
+    await db.knex.raw('CREATE TABLE notes (n INTEGER)');
+    await db.knex('notes').insert({ n: 1 });
+    const held = Promise.withResolvers<void>();
+    const holding = Promise.withResolvers<void>();
+    const holder = other.transaction(async trx => {
+      await trx('notes').insert({ n: 2 });
+      holding.resolve();
+      await held.promise;
+    });
+    await holding.promise;
+    const done: string[] = [];
+    const writers = [
+      db.transaction(async trx => void (await trx('notes').insert({ n: 3 }))).then(() => done.push('in one')),
+      db
+        .knex('notes')
+        .insert({ n: 4 })
+        .then(() => done.push('alone')),
+    ];
+    for (let i = 0; i < 5; i++) expect(await read()).toEqual([1]);
+    expect(done).toEqual([]);
+    held.resolve();
+    await Promise.all([holder, ...writers]);
+    expect(await read()).toEqual([1, 2, 3, 4]);
+    // What is written is read back, and a transaction sees itself alone.
+    await db.transaction(async trx => {
+      await trx('notes').where({ n: 1 }).delete();
+      expect(await trx('notes').pluck('n')).toEqual([2, 3, 4]);
+      expect(await read()).toEqual([1, 2, 3, 4]);
+    });
+    expect(await read()).toEqual([2, 3, 4]);
+  } finally {
+    await db.close();
+    await other.close();
+  }
+});
+
 describe('dbSync on SQLite', () => {
   it.each(NAMES)('creates %s once, and every later call changes nothing', async name => {
     const db = await openDatabase({ connection: 'sqlite://' });

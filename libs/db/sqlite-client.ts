@@ -34,10 +34,19 @@ interface QueryObject {
 interface ClientBase {
   driver: new (file: string, options: { timeout: number }) => Connection;
   connectionSettings: { filename: string };
+  pool: unknown;
+  acquireConnection(): Promise<Connection>;
+  releaseConnection(connection: Connection): Promise<void>;
+  destroy(done?: (error?: unknown) => void): Promise<void>;
   _formatBindings(bindings: unknown[] | undefined): unknown[];
 }
 interface TransactionBase {
+  client: ClientBase & { acquireWriter?(): Promise<Connection> };
   query(connection: Connection, sql: string): Promise<unknown>;
+  acquireConnection<T>(
+    config: { connection?: Connection } | undefined,
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T>;
 }
 
 const require = createRequire(import.meta.url);
@@ -52,17 +61,78 @@ class WritingTransaction extends KnexTransaction {
   begin(connection: Connection): Promise<unknown> {
     return this.query(connection, 'BEGIN IMMEDIATE;');
   }
+
+  override async acquireConnection<T>(
+    config: { connection?: Connection } | undefined,
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
+    const { client } = this;
+    if (config?.connection || !client.acquireWriter) return super.acquireConnection(config, work);
+    const connection = await client.acquireWriter();
+    try {
+      return await super.acquireConnection({ ...config, connection }, work);
+    } finally {
+      await client.releaseConnection(connection);
+    }
+  }
 }
+
+/** What a statement outside of a transaction is given for a connection; which one it gets is told by what it does. */
+class Lease {}
+
+const READS = /^\s*(select|with)\b/i;
 
 /**
  * knex on better-sqlite3 with what a file shared by several processes needs: WAL, foreign keys, statements
  * prepared once, transactions that begin as writers, and waiting for other writers without stopping the process.
+ * Whoever only reads has a connection of his own, which waits for no writer: neither for one that has the file
+ * locked, nor for one of this process that waits for it.
  */
 export function sqliteClient(clock: Clock): typeof Knex.Client {
   // Not a field: knex makes the clients of transactions without calling the constructor.
   const statements = new WeakMap<Connection, Map<string, Statement>>();
+  let reader: Connection | null = null;
 
   class SqliteClient extends KnexSqlite {
+    override async acquireConnection(): Promise<Connection> {
+      // A database in memory is its connection.
+      if (this.connectionSettings.filename === ':memory:') return super.acquireConnection();
+      if (!this.pool) throw new Error('Unable to acquire a connection');
+      return new Lease() as Connection;
+    }
+
+    /** The one connection that writes. */
+    acquireWriter(): Promise<Connection> {
+      return super.acquireConnection();
+    }
+
+    override async releaseConnection(connection: Connection): Promise<void> {
+      if (!(connection instanceof Lease)) await super.releaseConnection(connection);
+    }
+
+    override async destroy(done?: (error?: unknown) => void): Promise<void> {
+      // Last but one: SQLite clears its log away when the last connection goes.
+      reader?.close();
+      reader = null;
+      await super.destroy(done);
+    }
+
+    private async leased(query: QueryObject): Promise<QueryObject> {
+      if (READS.test(query.sql) && reader) return this._query(reader, query);
+      const writer = await this.acquireWriter();
+      try {
+        // The writer has made it a file with a log that readers can go by.
+        if (!reader && this.pool) {
+          reader = new this.driver(this.connectionSettings.filename, { timeout: BUSY_STALL_MS });
+          reader.pragma('query_only = ON');
+          reader.pragma('temp_store = MEMORY');
+        }
+        return await this._query(writer, query);
+      } finally {
+        await super.releaseConnection(writer);
+      }
+    }
+
     async acquireRawConnection(): Promise<Connection> {
       const connection = new this.driver(this.connectionSettings.filename, { timeout: BUSY_STALL_MS });
       for (let waited = 0; ; waited += BUSY_STALL_MS) {
@@ -87,6 +157,7 @@ export function sqliteClient(clock: Clock): typeof Knex.Client {
     }
 
     async _query(connection: Connection, query: QueryObject): Promise<QueryObject> {
+      if (connection instanceof Lease) return this.leased(query);
       const statement = this.prepared(connection, query.sql);
       const bindings = this._formatBindings(query.bindings);
       const deadline = clock.monotonic() + BUSY_WAIT_MS;

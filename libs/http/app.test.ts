@@ -292,6 +292,11 @@ describe('a database that is away', () => {
     const log = createLogger({ write: line => void lines.push(line) });
     const app = sample({ world: { ...world, log }, unavailable: error => error === lost });
     app.server.get('/rows', () => Promise.reject(lost));
+    app.server.get('/full', () =>
+      Promise.reject(
+        new Error('no write', { cause: Object.assign(new Error('full'), { code: 'SQLITE_FULL' }) }),
+      ),
+    );
     app.server.get('/other', () =>
       Promise.reject(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })),
     );
@@ -301,6 +306,10 @@ describe('a database that is away', () => {
     expect(answer.status).toBe(503);
     expect(await answer.text()).toContain(id);
     expect(lines.some(line => line.includes('"level":"error"') && line.includes(id))).toBe(true);
+    // A full disk is no error of the program, and the client is told what it is.
+    const told = await fetch(`http://${at}/full`);
+    expect(told.status).toBe(503);
+    expect(await told.text()).toContain('its disk is full');
     // Another server's reset is an error of ours.
     expect((await fetch(`http://${at}/other`)).status).toBe(500);
   });

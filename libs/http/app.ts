@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
-import { Fault, LIMITS, newRequestId, noteListener, systemClock, type World } from '@folsom/core';
+import { Fault, isDiskFull, LIMITS, newRequestId, noteListener, systemClock, type World } from '@folsom/core';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -245,6 +245,12 @@ export function createApp(options: AppOptions): App {
       return new Fault('ServiceUnavailable', 503, message, { cause: error, values: { requestId } });
     }
     if (error instanceof Fault) return error;
+    if (isDiskFull(error)) {
+      const { requestId } = request;
+      log.error('a disk is full', { requestId, tenant: request.tenantId, error });
+      const message = `The service cannot store anything: its disk is full. (request ${requestId})`;
+      return new Fault('ServiceUnavailable', 503, message, { cause: error, values: { requestId } });
+    }
     const code = (error as { code?: string }).code;
     if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
       return new Fault('RequestTooLarge', 413, 'Request is too large.');

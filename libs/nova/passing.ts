@@ -1,11 +1,10 @@
-import { Fault, isFault } from '@folsom/core';
+import { Fault, isDiskFull, isFault } from '@folsom/core';
 import { isDatabaseAway, isDatabaseFull, isDeadlock } from '@folsom/db';
 
 /** Faults of neighbours that are away: hypervisor and image service (which answers so while keystone is away, too). */
 const AWAY: readonly string[] = ['HypervisorUnavailable', 'GlanceConnectionFailed'];
 /** What the other side of a call says when its database is away; the second is an original's. */
 const AWAY_THERE: readonly unknown[] = ['OperationalError', 'DBError', 'DatabaseError'];
-const DISK_FULL: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
 
 /**
  * Whether a failure passes by itself, for the daemons' {@link Recovery}: an `outage` of database or broker is waited
@@ -18,7 +17,6 @@ export function passing(error: unknown): 'outage' | 'brief' | undefined {
   }
   if (error instanceof Fault) return AWAY.includes(error.name) ? 'brief' : undefined;
   if (isDatabaseAway(error)) return 'outage';
-  if (isDeadlock(error) || isDatabaseFull(error)) return 'brief';
-  if (DISK_FULL.includes((error as { code?: unknown } | null)?.code)) return 'brief';
+  if (isDeadlock(error) || isDatabaseFull(error) || isDiskFull(error)) return 'brief';
   return undefined;
 }

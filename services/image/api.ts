@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TokenValidator } from '@folsom/auth';
 import type { Config } from '@folsom/config';
-import type { RunningService, World } from '@folsom/core';
+import { type RunningService, requireRoom, type World } from '@folsom/core';
 import { checkSchema, type Database, isDatabaseAway } from '@folsom/db';
 import { createApp, type HttpMetrics, type RouteInfo } from '@folsom/http';
 import type { Policy } from '@folsom/policy';
@@ -69,7 +69,8 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
   const plainRegistry = options.registry ?? (db ? localRegistry({ db, world, limits: settings }) : null);
   if (!plainRegistry) throw new Error('glance-api needs a database or a registry');
   const stores = await openStores(config, world);
-  const journal = await openJournal(config, stores.fileDirectory, world);
+  const { fileDirectory } = stores;
+  const journal = await openJournal(config, fileDirectory, world);
   const cached = /cach/.test(flavor) && settings.image_cache_dir !== null;
   const parts: ApiParts = {
     world,
@@ -99,7 +100,11 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
     renderFault: renderImageFault,
     rewritePath: (path, request) => versionedPath(path, request.headers.accept ?? '', served),
     authenticate: loginOf(options.validator, settings, world),
-    checks: { registry: () => parts.registry.ping(), ...(db ? { database: () => db.ping() } : {}) },
+    checks: {
+      registry: () => parts.registry.ping(),
+      ...(db ? { database: () => db.ping() } : {}),
+      ...(fileDirectory ? { images: () => requireRoom(fileDirectory) } : {}),
+    },
     ...(options.metrics ? { metrics: options.metrics } : {}),
   });
   const { server } = app;

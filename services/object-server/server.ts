@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { Fault, type RunningService, type World } from '@folsom/core';
+import { Fault, isDiskFull, type RunningService, type World } from '@folsom/core';
 import { pickle } from '@folsom/pickle';
 import {
   countAnswer,
@@ -112,7 +112,7 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
         const { code } = error as NodeJS.ErrnoException;
         const gone =
           code === 'ENOENT' || code === 'ENOTDIR' || code === 'EIO' || code === 'EROFS' || code === 'ENODEV';
-        const full = code === 'ENOSPC' || code === 'EDQUOT';
+        const full = isDiskFull(error);
         if (!broken)
           log.error('request failed', { method: http.method, target: maskedTarget(http.target), error });
         // A device that vanished or broke under the request is one that cannot store.
