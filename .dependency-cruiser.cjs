@@ -68,6 +68,13 @@ module.exports = {
       to: { path: `^libs/${room}/(?!(index|testing)\\.ts$|node_modules/)` },
     })),
     {
+      name: 'domain-below-its-fronts',
+      comment: 'What a domain refuses and does is the same for every front end above it.',
+      severity: 'error',
+      from: { path: '^services/compute-api/domain/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^services/compute-api/(?!domain/)' },
+    },
+    {
       name: 'http-below-swift',
       comment: 'The codec knows no account, container or object.',
       severity: 'error',

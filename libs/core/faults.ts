@@ -31,7 +31,8 @@ export interface FaultOptions {
 }
 
 export interface FaultEntry {
-  status: number;
+  /** HTTP status. Absent where the front end decides; what no front end has a word for is 500. */
+  status?: number;
   /** Text with `%(name)s` placeholders filled from the values. */
   text: string;
   headers?: Record<string, string>;
@@ -63,7 +64,7 @@ export function catalogue<const T extends Record<string, FaultEntry>>(
     options: Omit<FaultOptions, 'values'> & { message?: string } = {},
   ) => {
     const entry = entries[name] as FaultEntry;
-    return new Fault(name, entry.status, options.message ?? fillText(entry.text, values), {
+    return new Fault(name, entry.status ?? 500, options.message ?? fillText(entry.text, values), {
       ...shared,
       ...options,
       values,

@@ -13,7 +13,6 @@ import { computeContract } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
-import type { Deps } from './deps.ts';
 import { serverConsoles } from './openstack/core/consoles.ts';
 import { extensionsResource } from './openstack/core/extensions.ts';
 import { flavorsResource } from './openstack/core/flavors.ts';
@@ -32,6 +31,7 @@ import {
   registryOf,
 } from './openstack/http/extension.ts';
 import { renderFault } from './openstack/http/faults.ts';
+import type { Deps } from './openstack/http/front.ts';
 import { mountRoutes } from './openstack/http/mount.ts';
 import { DEFAULT_RATE_LIMITS, type RateLimit, rateLimiter } from './openstack/http/rate-limits.ts';
 import { type Resource, type Route, routesOf } from './openstack/http/resource.ts';

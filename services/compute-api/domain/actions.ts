@@ -14,9 +14,10 @@ import { computeContract } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { InstanceWire } from '@folsom/nova/rpc/wire';
 import type { Sender } from '@folsom/rpc';
-import { authorize, type Deps } from '../deps.ts';
+import type { Deps } from './deps.ts';
 import { targetOf, wireOf } from './instances.ts';
 import { notifyUpdate } from './notifications.ts';
+import { authorize } from './policy.ts';
 
 /** What goes with an action's first step. */
 export interface Step extends InstanceChanges {

@@ -16,11 +16,12 @@ import type {
   RequestedNetworks,
 } from '@folsom/nova/rpc/wire';
 import { securityGroupsByNames } from '@folsom/nova/security-groups';
-import { authorize, type Deps } from '../deps.ts';
-import { badRequest, tooLarge } from '../openstack/http/faults.ts';
 import { type BlockDevice, checkVolumes, rootDeviceName } from './block-devices.ts';
 import { insertInstances, textOrNull } from './boot-rows.ts';
+import type { Deps } from './deps.ts';
+import { computeFault } from './faults.ts';
 import { reservationId } from './passwords.ts';
+import { authorize } from './policy.ts';
 import { checkInjectedFiles, checkMetadata, overOf, roomFor, tooManyInstances } from './quota-checks.ts';
 
 /** What somebody wants booted, already read and checked for form. */
@@ -190,7 +191,7 @@ async function affordable(
     if (room < minCount) throw tooManyInstances(over, { ...deltas, instances: minCount });
     return Math.min(room, BOOT_COUNT_MAX);
   }
-  if (maxCount > BOOT_COUNT_MAX) throw badRequest(`max_count must be <= ${BOOT_COUNT_MAX}`);
+  if (maxCount > BOOT_COUNT_MAX) throw computeFault('BootCountTooLarge', { max: BOOT_COUNT_MAX });
   return maxCount;
 }
 
@@ -226,10 +227,7 @@ async function configDriveImage(
 
 function checkUserData(userData: string | null): void {
   if (userData !== null && userData.length > USER_DATA_BYTES_MAX) {
-    throw badRequest(
-      `User data too large. User data must be no larger than ${USER_DATA_BYTES_MAX} bytes once base64 encoded. ` +
-        `Your data is ${userData.length} bytes`,
-    );
+    throw novaFault('InstanceUserDataTooLarge', { maxsize: USER_DATA_BYTES_MAX, length: userData.length });
   }
 }
 
@@ -246,29 +244,9 @@ async function checkGroups(sql: Sql, projectId: string, names: readonly string[]
 /** `zone:host` lets administrators name the host. */
 function zoneOf(deps: Deps, text: string | null): { zone: string | null; forcedHost: string | null } {
   const [zone = '', host, ...rest] = (text ?? '').split(':');
-  if (rest.length > 0) throw badRequest('The supplied availability zone is not valid.');
+  if (rest.length > 0) throw computeFault('InvalidAvailabilityZone');
   return { zone: zone === '' ? deps.config.default_schedule_zone : zone, forcedHost: host ?? null };
 }
 
 const boolOrNull = (value: string | null): boolean | null =>
   value === null ? null : /^(1|true|yes|y)$/i.test(value);
-
-/** The faults of a boot as the server resource words them. */
-export const BOOT_FAULTS: Record<string, (error: { message: string; status: number }) => Error> = {
-  TooManyInstances: error => tooLarge(error.message, 0),
-  MetadataLimitExceeded: error => tooLarge(error.message, 0),
-  OnsetFileLimitExceeded: error => tooLarge(error.message, 0),
-  OnsetFilePathLimitExceeded: error => tooLarge(error.message, 0),
-  OnsetFileContentLimitExceeded: error => tooLarge(error.message, 0),
-  InvalidMetadataSize: error => tooLarge(error.message),
-  InvalidMetadata: error => badRequest(error.message),
-  InstanceTypeMemoryTooSmall: error => badRequest(error.message),
-  InstanceTypeDiskTooSmall: error => badRequest(error.message),
-  InstanceTypeNotFound: error => badRequest(error.message),
-  ImageNotFound: () => badRequest('Can not find requested image'),
-  ImageNotAuthorized: () => badRequest('Can not find requested image'),
-  FlavorNotFound: () => badRequest('Invalid flavorRef provided.'),
-  KeypairNotFound: () => badRequest('Invalid key_name provided.'),
-  SecurityGroupNotFound: error => badRequest(error.message),
-  SecurityGroupNotFoundForProject: error => badRequest(error.message),
-};

@@ -6,9 +6,10 @@ import { migrationByInstance } from '@folsom/nova/migrations';
 import { refreshUsage } from '@folsom/nova/quota-lock';
 import { confirmResizeAndWait } from '@folsom/nova/rpc/compute';
 import { listServices, serviceIsUp } from '@folsom/nova/services';
-import { authorize, type Deps } from '../deps.ts';
 import { begin, change, hostOf, type Tell } from './actions.ts';
+import type { Deps } from './deps.ts';
 import { targetOf, wireOf } from './instances.ts';
+import { authorize } from './policy.ts';
 import { downsizeDeltas, reserveFor } from './resize.ts';
 
 /** Deletes now, or marks for the reclaiming sweep where the operator keeps deleted instances for a while. */

@@ -8,8 +8,8 @@ import {
 import { type InstanceRecord, instanceRecord } from '@folsom/nova/instance-records';
 import { networkFault } from '@folsom/nova/network-faults';
 import { fixedIpsOf, parseNetworkInfo } from '@folsom/nova/network-info';
-import type { Deps } from '../deps.ts';
-import { badRequest } from '../openstack/http/faults.ts';
+import type { Deps } from './deps.ts';
+import { computeFault } from './faults.ts';
 
 /** A floating address of a tenant and where it leads. */
 export interface LeadingFloatingIp extends FloatingIpRow {
@@ -75,16 +75,20 @@ export async function releaseFloatingIp(deps: Deps, context: RequestContext, id:
   await deps.network.client.deallocate_floating_ip(context, { address: row.address });
 }
 
-/** Lets an address lead to the first fixed address of an instance. @throws 400 */
+/**
+ * Lets an address lead to the first fixed address of an instance.
+ *
+ * @throws Fault `FloatingIpAssociated`, `NoFloatingIpInterface`, `NoFixedIpForFloatingIp` and its like
+ */
 export async function addFloatingIp(
   deps: Deps,
   context: RequestContext,
   instance: InstanceRecord,
   address: string,
 ): Promise<void> {
-  if (!instance.info_cache) throw badRequest('No nw_info cache associated with instance');
+  if (!instance.info_cache) throw computeFault('NetworkInfoMissing');
   const [fixed] = fixedIpsOf(parseNetworkInfo(instance.info_cache.network_info));
-  if (fixed === undefined) throw badRequest('No fixed ips associated to instance');
+  if (fixed === undefined) throw computeFault('NoFixedIpForFloatingIp');
   try {
     const before = await deps.network.client.associate_floating_ip(context, {
       floating_address: address,
@@ -93,12 +97,9 @@ export async function addFloatingIp(
     await refresh(deps, context, instance.uuid);
     if (before !== null && before !== instance.uuid) await refresh(deps, context, before);
   } catch (error) {
-    if (isFault(error, 'FloatingIpAssociated')) throw badRequest('floating ip is already associated');
-    if (isFault(error, 'NoFloatingIpInterface')) {
-      throw badRequest('l3driver call to add floating ip failed');
-    }
+    if (isFault(error, 'FloatingIpAssociated') || isFault(error, 'NoFloatingIpInterface')) throw error;
     deps.log.warn('floating address not associated', { instance: instance.uuid, address, error });
-    throw badRequest('Error. Unable to associate floating ip');
+    throw computeFault('FloatingIpNotAssociable');
   }
 }
 

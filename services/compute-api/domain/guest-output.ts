@@ -1,9 +1,10 @@
 import type { RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
-import { authorize, type Deps } from '../deps.ts';
 import { hostOf } from './actions.ts';
+import type { Deps } from './deps.ts';
 import { targetOf, wireOf } from './instances.ts';
+import { authorize } from './policy.ts';
 
 /** @throws Fault `InstanceNotReady` */
 export async function vncConsole(

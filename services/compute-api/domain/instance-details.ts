@@ -5,7 +5,7 @@ import type { InstanceRecord } from '@folsom/nova/instance-records';
 import { type InstanceFaultRow, latestFaults } from '@folsom/nova/instances';
 import { parseNetworkInfo } from '@folsom/nova/network-info';
 import { groupNamesOfInstances } from '@folsom/nova/security-groups';
-import type { Deps } from '../deps.ts';
+import type { Deps } from './deps.ts';
 import { COLUMNS, type ListedRow } from './listing.ts';
 
 /** Addresses by network label, as answers show them. */

@@ -2,8 +2,9 @@ import type { RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { type InstanceRecord, instanceRecord, instanceWire } from '@folsom/nova/instance-records';
 import type { InstanceWire } from '@folsom/nova/rpc/wire';
-import { authorize, type Deps, visibleProject } from '../deps.ts';
-import { isUuidLike } from '../openstack/http/request.ts';
+import type { Deps } from './deps.ts';
+import { authorize, visibleProject } from './policy.ts';
+import { isUuidLike } from './values.ts';
 
 /**
  * The one lookup of an instance for every front end: by uuid, within the caller's tenant, and only what policy lets the

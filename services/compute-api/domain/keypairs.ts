@@ -5,7 +5,7 @@ import { novaFault } from '@folsom/nova/faults';
 import { countKeyPairs, createKeyPair, keyPairExists } from '@folsom/nova/keypairs';
 import { withLock } from '@folsom/nova/quota-lock';
 import { limitsOf } from '@folsom/nova/quotas';
-import type { Deps } from '../deps.ts';
+import type { Deps } from './deps.ts';
 
 const generate = promisify(generateKeyPair);
 

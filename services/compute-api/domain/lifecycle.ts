@@ -2,9 +2,10 @@ import { elevated, type RequestContext } from '@folsom/core';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
 import { checkAction, invalidState, taskState, vmState } from '@folsom/nova/instance-state';
 import { tryUpdateInstance } from '@folsom/nova/instances';
-import { authorize, type Deps } from '../deps.ts';
 import { begin, change, hostOf } from './actions.ts';
+import type { Deps } from './deps.ts';
 import { targetOf, wireOf } from './instances.ts';
+import { authorize } from './policy.ts';
 
 /** Reboots: SOFT asks the guest, HARD does not. */
 export async function reboot(

@@ -1,9 +1,10 @@
 import { isFault, type RequestContext } from '@folsom/core';
 import { type Knex, toSqlTime } from '@folsom/db';
 import { type FlavorRow, flavorByFlavorId } from '@folsom/nova/flavors';
-import { authorize, type Deps } from '../deps.ts';
-import { badRequest } from '../openstack/http/faults.ts';
+import type { Deps } from './deps.ts';
+import { computeFault } from './faults.ts';
 import { matching } from './patterns.ts';
+import { authorize } from './policy.ts';
 
 /** Columns of `instances` that a listing reads. */
 export const COLUMNS = [
@@ -108,7 +109,7 @@ const STATUS_STATES: Record<string, string> = {
 export const isWanted = (text: string | null | undefined): boolean =>
   text !== null && text !== undefined && !/^\s*(|0|f|false|n|no|off|none)\s*$/i.test(text);
 
-/** Instances that match the query, newest first. @throws 400 for a filter that says nothing sensible */
+/** Instances that match the query, newest first. @throws Fault `InvalidServerStatus` and its like for a filter that says nothing sensible */
 export async function listInstances(
   deps: Deps,
   context: RequestContext,
@@ -123,7 +124,7 @@ export async function listInstances(
   const status = filters.get('status');
   if (status !== undefined) {
     const state = STATUS_STATES[status.toLowerCase()];
-    if (state === undefined) throw badRequest(`Invalid server status: ${status}`);
+    if (state === undefined) throw computeFault('InvalidServerStatus', { status });
     filters.set('vm_state', state);
   }
   const { knex } = deps.db;
@@ -134,7 +135,7 @@ export async function listInstances(
   let deleted: boolean | undefined = since === undefined ? false : undefined;
   if (filters.has('deleted')) deleted = isWanted(filters.get('deleted'));
   if (filters.get('vm_state') === 'deleted') {
-    if (!context.isAdmin) throw badRequest('Only administrators may list deleted instances');
+    if (!context.isAdmin) throw computeFault('DeletedServersAdminOnly');
     deleted = true;
   }
   if (deleted === true) rows.where(where => where.where('deleted', 1).orWhere('vm_state', 'soft-delete'));
@@ -197,7 +198,7 @@ async function after(deps: Deps, rows: Knex.QueryBuilder, marker: string, contex
   const found = deps.db.knex('instances').where({ uuid: marker, deleted: 0 });
   if (!context.isAdmin) found.where('project_id', context.projectId ?? '');
   const row = (await found.first('created_at', 'id')) as { created_at: string; id: number } | undefined;
-  if (!row) throw badRequest(`marker [${marker}] not found`);
+  if (!row) throw computeFault('ListMarkerNotFound', { marker });
   rows.where(where =>
     where
       .where('created_at', '<', row.created_at)
@@ -208,6 +209,6 @@ async function after(deps: Deps, rows: Knex.QueryBuilder, marker: string, contex
 function changesSince(text: string): number {
   const iso = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$/.exec(text.trim());
   const ms = iso ? Date.parse(iso[3] ? text.trim() : `${text.trim()}Z`) : Number.NaN;
-  if (Number.isNaN(ms)) throw badRequest('Invalid changes-since value');
+  if (Number.isNaN(ms)) throw computeFault('InvalidChangesSince');
   return ms;
 }

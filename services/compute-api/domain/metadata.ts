@@ -3,9 +3,10 @@ import type { InstanceRecord } from '@folsom/nova/instance-records';
 import { checkAction } from '@folsom/nova/instance-state';
 import { metadataOf, replaceMetadata } from '@folsom/nova/instances';
 import type { MetadataDiff } from '@folsom/nova/rpc/compute';
-import { authorize, type Deps } from '../deps.ts';
 import { hostOf } from './actions.ts';
+import type { Deps } from './deps.ts';
 import { getInstance, targetOf, wireOf } from './instances.ts';
+import { authorize } from './policy.ts';
 import { checkMetadata, limitsFor } from './quota-checks.ts';
 
 export const metadataFrom = (instance: InstanceRecord): Record<string, string> =>

@@ -1,7 +1,7 @@
 import type { RequestContext } from '@folsom/core';
 import { sqlSeconds } from '@folsom/core';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
-import type { Deps } from '../deps.ts';
+import type { Deps } from './deps.ts';
 
 interface States {
   vm_state: string | null;

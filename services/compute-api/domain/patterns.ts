@@ -1,5 +1,5 @@
 import type { Knex } from '@folsom/db';
-import { badRequest } from '../openstack/http/faults.ts';
+import { computeFault } from './faults.ts';
 
 /** Longest expression of a filter. */
 const PATTERN_CHARS_MAX = 255;
@@ -9,15 +9,15 @@ const PATTERN_CHARS_MAX = 255;
  * anchored, letters in either case. Only what a database can answer without running an expression is understood
  * (`^`, `$`, `.`, `.*`, `\`-escapes); the rest is refused, since an expression made by a user can take for ever.
  *
- * @throws 400
+ * @throws Fault `InvalidFilterExpression`
  */
 export function matching(query: Knex.QueryBuilder, column: string, pattern: string): void {
   query.whereRaw("?? LIKE ? ESCAPE '!'", [column, likeOf(pattern)]);
 }
 
-/** The LIKE pattern (escape character `!`) that means the same as the expression. @throws 400 */
+/** The LIKE pattern (escape character `!`) that means the same as the expression. @throws Fault `InvalidFilterExpression` */
 export function likeOf(pattern: string): string {
-  if (pattern.length > PATTERN_CHARS_MAX) throw badRequest('The filter expression is too long');
+  if (pattern.length > PATTERN_CHARS_MAX) throw invalid('The filter expression is too long');
   let at = 0;
   let like = '%';
   if (pattern.startsWith('^')) {
@@ -51,7 +51,9 @@ export function likeOf(pattern: string): string {
 
 const literal = (c: string): string => (c === '%' || c === '_' || c === '!' ? `!${c}` : c);
 
+const invalid = (reason: string) => computeFault('InvalidFilterExpression', { reason });
+
 const unsupported = () =>
-  badRequest(
+  invalid(
     'The filter expression may use only ^, $, ., .* and .+; put a backslash before other special characters',
   );

@@ -4,7 +4,7 @@ import { novaFault } from '@folsom/nova/faults';
 import type { FlavorRow } from '@folsom/nova/flavors';
 import { type Limits, limitsOf, type Over } from '@folsom/nova/quotas';
 import type { InjectedFiles } from '@folsom/nova/rpc/wire';
-import type { Deps } from '../deps.ts';
+import type { Deps } from './deps.ts';
 
 export const limitsFor = (deps: Deps, context: RequestContext): Promise<Limits> =>
   limitsOf(deps.db.knex, context.projectId ?? '', deps.quotaDefaults);

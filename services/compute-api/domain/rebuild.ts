@@ -6,11 +6,12 @@ import { instanceRecord } from '@folsom/nova/instance-records';
 import { checkAction } from '@folsom/nova/instance-state';
 import { replaceMetadata, replaceSystemMetadata, systemMetadataOf } from '@folsom/nova/instances';
 import type { ImageWire, InjectedFiles } from '@folsom/nova/rpc/wire';
-import { authorize, type Deps } from '../deps.ts';
 import { begin, hostOf, type Step } from './actions.ts';
 import { kernelAndRamdisk } from './boot.ts';
 import { systemMetadata } from './boot-rows.ts';
+import type { Deps } from './deps.ts';
 import { targetOf, wireOf } from './instances.ts';
+import { authorize } from './policy.ts';
 import { checkInjectedFiles, checkMetadata, limitsFor } from './quota-checks.ts';
 
 export interface RebuildRequest {

@@ -6,9 +6,10 @@ import { checkAction } from '@folsom/nova/instance-state';
 import { type MigrationRow, migrationByInstance, updateMigration } from '@folsom/nova/migrations';
 import type { Deltas } from '@folsom/nova/quotas';
 import { reserve, rollbackReservations } from '@folsom/nova/reservations';
-import { authorize, type Deps } from '../deps.ts';
 import { begin, type Tell } from './actions.ts';
+import type { Deps } from './deps.ts';
 import { targetOf } from './instances.ts';
+import { authorize } from './policy.ts';
 import { overOf, tooManyInstances } from './quota-checks.ts';
 
 /** What going from one flavor to another adds (`more`) or frees (`less`). */

@@ -23,9 +23,10 @@ import {
   securityGroupInUse,
   securityGroupsByNames,
 } from '@folsom/nova/security-groups';
-import { authorize, type Deps, visibleProject } from '../deps.ts';
-import { badRequest, notFound } from '../openstack/http/faults.ts';
+import type { Deps } from './deps.ts';
+import { computeFault } from './faults.ts';
 import { targetOf } from './instances.ts';
+import { authorize, visibleProject } from './policy.ts';
 import { limitsFor } from './quota-checks.ts';
 
 const projectOf = (context: RequestContext): string => context.projectId ?? '';
@@ -51,7 +52,7 @@ export async function groupsFor(
   return listSecurityGroups(deps.db.knex, context.isAdmin && allTenants ? null : projectOf(context));
 }
 
-/** By id, within the tenant for users. @throws 404 with Folsom's text */
+/** By id, within the tenant for users. @throws Fault `SecurityGroupNotFound` */
 export async function getGroup(deps: Deps, context: RequestContext, id: number): Promise<SecurityGroupRow> {
   await ensureDefaultGroup(deps, context);
   return securityGroupById(deps.db.knex, id, visibleProject(context));
@@ -68,7 +69,7 @@ export async function ownGroupNamed(
   return (await securityGroupsByNames(deps.db.knex, projectId, [name])).get(name);
 }
 
-/** @throws 400 for a name that is taken, Fault `OverQuota` */
+/** @throws Fault `SecurityGroupExists`, `OverQuota` */
 export async function createGroup(
   deps: Deps,
   context: RequestContext,
@@ -85,7 +86,7 @@ export async function createGroup(
     deps.clock.now(),
     async trx => {
       if ((await securityGroupsByNames(trx, projectId, [name])).has(name)) {
-        throw badRequest(`Security group ${name} already exists`);
+        throw computeFault('SecurityGroupExists', { name });
       }
       return createSecurityGroup(
         trx,
@@ -96,10 +97,10 @@ export async function createGroup(
   );
 }
 
-/** @throws 400 while a server belongs to it */
+/** @throws Fault `SecurityGroupInUse` while a server belongs to it */
 export async function destroyGroup(deps: Deps, group: SecurityGroupRow): Promise<void> {
   await withLock(deps.db, group.project_id, async trx => {
-    if (await securityGroupInUse(trx, group.id)) throw badRequest('Security group is still in use');
+    if (await securityGroupInUse(trx, group.id)) throw computeFault('SecurityGroupInUse');
     await deleteSecurityGroup(trx, group.id, deps.clock.now());
   });
 }
@@ -107,7 +108,7 @@ export async function destroyGroup(deps: Deps, group: SecurityGroupRow): Promise
 /**
  * Adds a rule and tells the hosts it concerns. A thousand adds at the same moment never pass the quota.
  *
- * @throws 400 for a rule that is there already, Fault `SecurityGroupLimitExceeded`
+ * @throws Fault `SecurityGroupRuleExists`, `SecurityGroupLimitExceeded`
  */
 export async function addRule(
   deps: Deps,
@@ -119,7 +120,7 @@ export async function addRule(
   const made = await withLock(deps.db, group.project_id, async trx => {
     const rules = (await rulesOfGroups(trx, [group.id])).get(group.id) ?? [];
     if (rules.some(other => sameRule(other, rule))) {
-      throw badRequest(`This rule already exists in group ${group.id}`);
+      throw computeFault('SecurityGroupRuleExists', { group_id: group.id });
     }
     if (limits.security_group_rules >= 0 && rules.length >= limits.security_group_rules) {
       throw novaFault('SecurityGroupLimitExceeded');
@@ -137,11 +138,11 @@ const sameRule = (a: Omit<NewRule, 'parent_group_id'>, b: Omit<NewRule, 'parent_
   a.cidr === b.cidr &&
   a.group_id === b.group_id;
 
-/** @throws 404 */
+/** @throws Fault `SecurityGroupRuleNotFound` */
 export async function removeRule(deps: Deps, context: RequestContext, id: number): Promise<void> {
   await ensureDefaultGroup(deps, context);
   const rule = await ruleById(deps.db.knex, id).catch(() => {
-    throw notFound(`Rule (${id}) not found`);
+    throw computeFault('SecurityGroupRuleNotFound', { rule_id: id });
   });
   const group = await securityGroupById(deps.db.knex, rule.parent_group_id, visibleProject(context));
   await deleteRule(deps.db.knex, id, deps.clock.now());

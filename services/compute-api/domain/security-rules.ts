@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { novaFault } from '@folsom/nova/faults';
 import type { NewRule } from '@folsom/nova/security-groups';
-import { integer } from '../openstack/http/request.ts';
+import { integer } from './values.ts';
 
 /** A rule as its request says it; undefined parts are open. */
 export interface RuleRequest {

@@ -3,9 +3,10 @@ import type { InstanceRecord } from '@folsom/nova/instance-records';
 import { checkAction } from '@folsom/nova/instance-state';
 import { systemMetadataOf } from '@folsom/nova/instances';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
-import { authorize, type Deps } from '../deps.ts';
 import { begin, hostOf } from './actions.ts';
+import type { Deps } from './deps.ts';
 import { targetOf } from './instances.ts';
+import { authorize } from './policy.ts';
 
 export interface SnapshotRequest {
   name: string;

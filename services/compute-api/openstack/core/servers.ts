@@ -1,13 +1,14 @@
+import type { Fault } from '@folsom/core';
 import { flavorByFlavorId } from '@folsom/nova/flavors';
-import { authorize } from '../../deps.ts';
 import { change } from '../../domain/actions.ts';
-import { BOOT_FAULTS, boot } from '../../domain/boot.ts';
+import { boot } from '../../domain/boot.ts';
 import { deleteOrSoftDelete } from '../../domain/deletion.ts';
 import { detailSources, detailsOf, listedFrom } from '../../domain/instance-details.ts';
 import { listInstances } from '../../domain/listing.ts';
+import { authorize } from '../../domain/policy.ts';
 import { type Answer, nothing, ok } from '../http/answer.ts';
 import type { Registry } from '../http/extension.ts';
-import { badRequest, inState, notFound, translating, unprocessable } from '../http/faults.ts';
+import { badRequest, inState, notFound, tooLarge, translating, unprocessable } from '../http/faults.ts';
 import { linksOf, selfHref } from '../http/links.ts';
 import { type ApiRequest, entity, pageOf } from '../http/request.ts';
 import type { Resource } from '../http/resource.ts';
@@ -77,7 +78,7 @@ export function serversResource(registry: Registry, path = 'servers'): Resource 
 async function create(api: ApiRequest): Promise<Answer> {
   const { deps, context } = api;
   const read = readBoot(api);
-  const booted = await translating(BOOT_FAULTS as never, async () => {
+  const booted = await translating(BOOT_FAULTS, async () => {
     const flavor = await flavorByFlavorId(deps.db.knex, read.flavorId, context);
     return boot(deps, context, { ...read.request, flavor });
   });
@@ -112,3 +113,23 @@ async function update(api: ApiRequest): Promise<Answer> {
   const updated = await change(api.deps, api.context, record, changes);
   return ok({ server: serverView(api, await detailsOf(api.deps, updated)) });
 }
+
+/** The faults of a boot as the server resource words them. */
+const BOOT_FAULTS: Record<string, (error: Fault) => Fault> = {
+  TooManyInstances: error => tooLarge(error.message, 0),
+  MetadataLimitExceeded: error => tooLarge(error.message, 0),
+  OnsetFileLimitExceeded: error => tooLarge(error.message, 0),
+  OnsetFilePathLimitExceeded: error => tooLarge(error.message, 0),
+  OnsetFileContentLimitExceeded: error => tooLarge(error.message, 0),
+  InvalidMetadataSize: error => tooLarge(error.message),
+  InvalidMetadata: error => badRequest(error.message),
+  InstanceTypeMemoryTooSmall: error => badRequest(error.message),
+  InstanceTypeDiskTooSmall: error => badRequest(error.message),
+  InstanceTypeNotFound: error => badRequest(error.message),
+  ImageNotFound: () => badRequest('Can not find requested image'),
+  ImageNotAuthorized: () => badRequest('Can not find requested image'),
+  FlavorNotFound: () => badRequest('Invalid flavorRef provided.'),
+  KeypairNotFound: () => badRequest('Invalid key_name provided.'),
+  SecurityGroupNotFound: error => badRequest(error.message),
+  SecurityGroupNotFoundForProject: error => badRequest(error.message),
+};

@@ -1,10 +1,10 @@
-import { authorizeExtension } from '../../deps.ts';
 import { getInstance } from '../../domain/instances.ts';
 import { addFixedIp, removeFixedIp } from '../../domain/lifecycle.ts';
 import { actionBody } from '../core/server-actions.ts';
 import { empty } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { notFound, translating, unprocessable } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { type ApiRequest, isObject, param, scalarText } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/multinic/api/v1.1';

@@ -1,6 +1,5 @@
 import { isFault } from '@folsom/core';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
-import { authorizeExtension } from '../../deps.ts';
 import { getInstance } from '../../domain/instances.ts';
 import { act, liveMigrate, resetState, setLocked } from '../../domain/lifecycle.ts';
 import { resize } from '../../domain/resize.ts';
@@ -9,6 +8,7 @@ import { actionBody, imageProperties, orUnprocessable } from '../core/server-act
 import { type Answer, empty } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, conflictForState, inState, notFound, translating } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import {
   type ApiRequest,
   boolFromString,

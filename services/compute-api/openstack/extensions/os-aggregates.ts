@@ -12,10 +12,10 @@ import {
 import { novaFault } from '@folsom/nova/faults';
 import { wireBase } from '@folsom/nova/rows';
 import { listServices } from '@folsom/nova/services';
-import { authorizeExtension } from '../../deps.ts';
 import { type Answer, nothing, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, conflict, notFound, translating } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { type ApiRequest, isObject, type JsonObject, NAME_CHARS_MAX, param, rowId } from '../http/request.ts';
 
 const check = (api: ApiRequest) => authorizeExtension(api.deps, api.context, 'aggregates');

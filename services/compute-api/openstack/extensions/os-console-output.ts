@@ -1,10 +1,10 @@
-import { authorizeExtension } from '../../deps.ts';
 import { consoleOutput } from '../../domain/guest-output.ts';
 import { getInstance } from '../../domain/instances.ts';
 import { actionBody } from '../core/server-actions.ts';
 import { ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, notFound, translating } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { integer, isObject, param } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/os-console-output/api/v2';

@@ -1,10 +1,10 @@
-import { authorizeExtension } from '../../deps.ts';
 import { vncConsole } from '../../domain/guest-output.ts';
 import { getInstance } from '../../domain/instances.ts';
 import { actionBody } from '../core/server-actions.ts';
 import { ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, conflict, notFound, translating } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { isObject, param } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/os-consoles/api/v2';

@@ -1,4 +1,4 @@
-import { allowed } from '../../deps.ts';
+import { allowed } from '../../domain/policy.ts';
 import type { CreatedAddition, Extension } from '../http/extension.ts';
 import { boolFromString } from '../http/request.ts';
 

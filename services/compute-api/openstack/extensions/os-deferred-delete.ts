@@ -1,9 +1,9 @@
-import { authorizeExtension } from '../../deps.ts';
 import { forceDelete, restore } from '../../domain/deletion.ts';
 import { getInstance } from '../../domain/instances.ts';
 import { empty } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { inState, notFound, translating } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { type ApiRequest, param } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/deferred-delete/api/v1.1';

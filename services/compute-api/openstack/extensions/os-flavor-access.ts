@@ -1,11 +1,12 @@
 import { isFault } from '@folsom/core';
 import { addFlavorTenant, type FlavorRow, flavorTenants, removeFlavorTenant } from '@folsom/nova/flavors';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { allowed, authorizeExtension } from '../../deps.ts';
+import { allowed } from '../../domain/policy.ts';
 import { flavorOf } from '../core/flavors.ts';
 import { ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, conflict, notFound, translating } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { type ApiRequest, isObject, type JsonObject } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_access/api/v2';

@@ -1,11 +1,11 @@
 import { isFault } from '@folsom/core';
 import { deleteExtraSpec, extraSpecs, type FlavorRow, setExtraSpecs } from '@folsom/nova/flavors';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { authorizeExtension } from '../../deps.ts';
 import { flavorOf } from '../core/flavors.ts';
 import { nothing, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, notFound } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { type ApiRequest, isObject, type JsonObject, NAME_CHARS_MAX, param } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_extra_specs/api/v1.1';

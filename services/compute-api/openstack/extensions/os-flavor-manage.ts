@@ -1,8 +1,8 @@
 import { createFlavor, deleteFlavor, flavorByFlavorId } from '@folsom/nova/flavors';
-import { authorizeExtension } from '../../deps.ts';
 import { type Answer, empty, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, conflict, notFound, translating } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { type ApiRequest, boolFromString, entity, integer, param, scalarText } from '../http/request.ts';
 import { flavorTemplates, flavorView } from '../views/flavors.ts';
 

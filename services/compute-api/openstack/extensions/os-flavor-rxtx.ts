@@ -1,4 +1,4 @@
-import { allowed } from '../../deps.ts';
+import { allowed } from '../../domain/policy.ts';
 import { float } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 

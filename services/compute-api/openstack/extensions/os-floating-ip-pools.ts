@@ -1,7 +1,7 @@
 import { floatingPools } from '@folsom/nova/floating-ips';
-import { authorizeExtension } from '../../deps.ts';
 import { ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
+import { authorizeExtension } from '../http/front.ts';
 
 export const extension: Extension = {
   alias: 'os-floating-ip-pools',

@@ -1,5 +1,4 @@
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { authorizeExtension } from '../../deps.ts';
 import {
   addFloatingIp,
   allocateFloatingIp,
@@ -14,6 +13,7 @@ import { serverOf } from '../core/server-lookup.ts';
 import { empty, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, forbidden, notFound, tooLarge, translating } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { type ApiRequest, isObject, NAME_CHARS_MAX, param, rowId } from '../http/request.ts';
 
 const check = (api: ApiRequest) => authorizeExtension(api.deps, api.context, 'floating_ips');
@@ -122,7 +122,14 @@ export const extension: Extension = {
         handle: async api => {
           check(api);
           const address = addressOf(api, 'addFloatingIp');
-          await addFloatingIp(api.deps, api.context, await serverOf(api), address);
+          const instance = await serverOf(api);
+          await translating(
+            {
+              FloatingIpAssociated: () => badRequest('floating ip is already associated'),
+              NoFloatingIpInterface: () => badRequest('l3driver call to add floating ip failed'),
+            },
+            () => addFloatingIp(api.deps, api.context, instance, address),
+          );
           return empty();
         },
       },

@@ -1,4 +1,4 @@
-import { allowed } from '../../deps.ts';
+import { allowed } from '../../domain/policy.ts';
 import type { Extension } from '../http/extension.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_extra_data/api/v1.1';

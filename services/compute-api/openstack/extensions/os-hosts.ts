@@ -2,10 +2,10 @@ import { computeNodeByHost } from '@folsom/nova/compute-nodes';
 import { type InstanceRow, instancesOnHost } from '@folsom/nova/instances';
 import { groupBy } from '@folsom/nova/rows';
 import { listServices } from '@folsom/nova/services';
-import { authorizeExtension } from '../../deps.ts';
 import { type Answer, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, forbidden, notFound, translating, unexpectedAnswer } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { type ApiRequest, isObject, param } from '../http/request.ts';
 import type { RoutedOperation } from '../http/resource.ts';
 

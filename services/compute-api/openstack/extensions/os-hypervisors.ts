@@ -8,10 +8,10 @@ import {
 import { instanceName } from '@folsom/nova/instance-records';
 import { instancesOnHosts } from '@folsom/nova/instance-usage';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { authorizeExtension } from '../../deps.ts';
 import { ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { notFound, notImplemented, translating } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { type ApiRequest, param, rowId } from '../http/request.ts';
 
 const DETAILS = [

@@ -1,11 +1,11 @@
 import { sqlSeconds } from '@folsom/core';
 import { fromSqlTime } from '@folsom/db';
 import { listServices } from '@folsom/nova/services';
-import { authorizeExtension } from '../../deps.ts';
 import { lastAuditPeriod } from '../../domain/audit-period.ts';
 import { ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { type ApiRequest, type JsonObject, param } from '../http/request.ts';
 
 interface TaskLog {

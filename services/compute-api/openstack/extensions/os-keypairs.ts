@@ -1,10 +1,10 @@
 import { deleteKeyPair, keyPairByName, listKeyPairs } from '@folsom/nova/keypairs';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { authorizeExtension } from '../../deps.ts';
 import { importKeyPair, makeKeyPair } from '../../domain/keypairs.ts';
 import { empty, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, conflict, notFound, tooLarge, translating } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { entity, param } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/keypairs/api/v1.1';

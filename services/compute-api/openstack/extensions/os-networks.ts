@@ -1,10 +1,10 @@
 import { type Fault, isFault, isoSeconds } from '@folsom/core';
 import type { NetworkRow } from '@folsom/nova/networks';
-import { authorizeExtension } from '../../deps.ts';
 import { networkSize } from '../../domain/network-size.ts';
 import { type Answer, empty, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, notFound, translating, unprocessable } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import {
   type ApiRequest,
   entity,

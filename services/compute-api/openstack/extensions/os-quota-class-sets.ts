@@ -1,8 +1,9 @@
 import { classLimits, type Limits, setClassLimit } from '@folsom/nova/quotas';
-import { adminOnly, authorizeExtension } from '../../deps.ts';
+import { adminOnly } from '../../domain/policy.ts';
 import { type Answer, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { forbidden } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { type ApiRequest, param } from '../http/request.ts';
 import { limitsIn, quotaTemplate } from './os-quota-sets.ts';
 

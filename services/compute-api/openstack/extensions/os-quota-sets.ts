@@ -1,9 +1,9 @@
 import { isQuotaResource, type Limits, limitsOf, QUOTA_RESOURCES, setLimit } from '@folsom/nova/quotas';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { authorizeExtension } from '../../deps.ts';
 import { type Answer, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, forbidden } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { type ApiRequest, entity, integer, param } from '../http/request.ts';
 
 /** Quotas of a tenant or a class in XML: an attribute and one element a resource. */

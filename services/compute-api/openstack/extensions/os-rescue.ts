@@ -1,4 +1,3 @@
-import { authorizeExtension } from '../../deps.ts';
 import { getInstance } from '../../domain/instances.ts';
 import { act, rescue } from '../../domain/lifecycle.ts';
 import { actionBody } from '../core/server-actions.ts';
@@ -6,6 +5,7 @@ import { adminPasswordOf } from '../core/server-body.ts';
 import { empty, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { inState, notFound, translating } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { type ApiRequest, isObject, param } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/rescue/api/v1.1';

@@ -6,9 +6,9 @@ import {
 } from '@folsom/nova/security-groups';
 import { child, type XmlElement } from '@folsom/wire';
 import { NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
-import { allowed, authorizeExtension, type Deps } from '../../deps.ts';
 import { getInstance } from '../../domain/instances.ts';
 import { isWanted } from '../../domain/listing.ts';
+import { allowed } from '../../domain/policy.ts';
 import {
   addRule,
   addToInstance,
@@ -26,6 +26,8 @@ import { actionBody } from '../core/server-actions.ts';
 import { type Answer, empty, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest, notFound, tooLarge, translating, unprocessable } from '../http/faults.ts';
+import type { Deps } from '../http/front.ts';
+import { authorizeExtension } from '../http/front.ts';
 import {
   type ApiRequest,
   entity,

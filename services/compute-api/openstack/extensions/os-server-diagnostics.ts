@@ -1,9 +1,9 @@
-import { authorizeExtension } from '../../deps.ts';
 import { diagnostics } from '../../domain/guest-output.ts';
 import { getInstance } from '../../domain/instances.ts';
 import { type Answer, empty, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { notFound, translating } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { isObject, param } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/server-diagnostics/api/v1.1';

@@ -3,10 +3,11 @@ import { instancesActiveBetween } from '@folsom/nova/instance-usage';
 import type { InstanceRow } from '@folsom/nova/instances';
 import { groupBy, wireTime } from '@folsom/nova/rows';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { authorize, authorizeExtension } from '../../deps.ts';
+import { authorize } from '../../domain/policy.ts';
 import { ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { type ApiRequest, param } from '../http/request.ts';
 
 const HOUR_MS = 3_600_000;

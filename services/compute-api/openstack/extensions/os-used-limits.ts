@@ -1,5 +1,5 @@
 import { hasReserved, usagesOf } from '@folsom/nova/quotas';
-import { allowed } from '../../deps.ts';
+import { allowed } from '../../domain/policy.ts';
 import type { Extension } from '../http/extension.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/used_limits/api/v1.1';

@@ -1,10 +1,10 @@
 import { interfacesOfInstance } from '@folsom/nova/virtual-interfaces';
 import { NOVA_NS } from '@folsom/wire/nova-xml';
-import { authorizeExtension } from '../../deps.ts';
 import { getInstance } from '../../domain/instances.ts';
 import { ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { notFound, translating } from '../http/faults.ts';
+import { authorizeExtension } from '../http/front.ts';
 import { pageByOffset, param } from '../http/request.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/virtual_interfaces/api/v1.1';

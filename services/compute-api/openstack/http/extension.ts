@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
 import type { FlavorRow } from '@folsom/nova/flavors';
 import { extendTemplate, namespacesOf, type XmlAddition, type XmlTemplate } from '@folsom/wire/nova-xml';
-import type { Deps } from '../../deps.ts';
 import type { ListedInstance } from '../../domain/instance-details.ts';
 import type { ImageView } from '../views/images.ts';
+import type { Deps } from './front.ts';
 import type { ApiRequest, JsonObject } from './request.ts';
 import type { Operation, Resource } from './resource.ts';
 

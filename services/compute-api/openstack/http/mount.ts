@@ -4,13 +4,14 @@ import { parseXml, type XmlElement } from '@folsom/wire';
 import { parseJson } from '@folsom/wire/json';
 import { genericBody, genericXml, renderXml } from '@folsom/wire/nova-xml';
 import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
-import type { Deps } from '../../deps.ts';
 import { type AnswerFormat, answerFormat, bodyFormat, type Format } from './accept.ts';
 import type { Answer } from './answer.ts';
 import { badRequest, notFound, plain, rateLimited } from './faults.ts';
+import type { Deps } from './front.ts';
 import { withPrefix } from './links.ts';
 import { type ApiRequest, isObject } from './request.ts';
 import type { Operation, Route } from './resource.ts';
+import { withStatus } from './statuses.ts';
 
 /** The compute API's mount points: the same application under two names. */
 export const MOUNTS = ['v2', 'v1.1'] as const;
@@ -72,9 +73,17 @@ async function serve(
     root,
     projectId: params.project_id,
   };
-  const answer = await operation.handle(api);
+  const answer = await answered(operation, api);
   reply.header('x-compute-request-id', request.requestId);
   return write(reply, answer, operation, answerAs);
+}
+
+async function answered(operation: Operation, api: ApiRequest): Promise<Answer> {
+  try {
+    return await operation.handle(api);
+  } catch (error) {
+    throw isFault(error) ? withStatus(error) : error;
+  }
 }
 
 const needsBody = (operation: Operation, method: string): boolean =>

@@ -1,7 +1,10 @@
 import type { RequestContext } from '@folsom/core';
-import type { Deps } from '../../deps.ts';
+import { boolFromString, integer, isUuidLike, rowId } from '../../domain/values.ts';
 import type { Format } from './accept.ts';
 import { badRequest } from './faults.ts';
+import type { Deps } from './front.ts';
+
+export { boolFromString, integer, isUuidLike, rowId };
 
 /** One request as handlers see it. */
 export interface ApiRequest {
@@ -43,37 +46,8 @@ export function entity(body: unknown, key: string): JsonObject | undefined {
 /** A path parameter that must be there. */
 export const param = (api: ApiRequest, name: string): string => api.params[name] ?? '';
 
-/** Folsom's integer reading: digits with a sign, nothing else; undefined when it is none. */
-export function integer(value: unknown): number | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) ? Math.trunc(value) : undefined;
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  if (typeof value !== 'string' || !/^\s*[+-]?\d{1,15}\s*$/.test(value)) return undefined;
-  return Number(value);
-}
-
-/** `true` for Folsom's true words and non-zero numbers. */
-export function boolFromString(value: unknown): boolean {
-  if (value === null || value === undefined || value === '' || value === false) return false;
-  if (value === true) return true;
-  const number = integer(value);
-  if (number !== undefined) return number !== 0;
-  return typeof value === 'string' && /^(true|yes|y)$/i.test(value);
-}
-
 /** Strings as Folsom measures them for its columns. */
 export const NAME_CHARS_MAX = 255;
-
-/** Row ids are 32-bit; anything else names nothing. */
-export function rowId(text: string): number | undefined {
-  if (!/^\d{1,10}$/.test(text)) return undefined;
-  const value = Number(text);
-  return value <= 2_147_483_647 ? value : undefined;
-}
-
-const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
-
-/** Whether Folsom takes it for a uuid. */
-export const isUuidLike = (value: unknown): value is string => typeof value === 'string' && UUID.test(value);
 
 /** `limit` and `marker` of a listing. @throws 400 for a limit that is none. */
 export function pageOf(api: ApiRequest): { limit: number; marker: string | undefined } {

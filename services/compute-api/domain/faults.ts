@@ -1,0 +1,42 @@
+import { catalogue } from '@folsom/core';
+
+/**
+ * What a domain function refuses beyond the exceptions that Folsom's daemons share (`@folsom/nova/faults`). No status
+ * here: each front end says what its users get for a name.
+ */
+export const computeFault = catalogue({
+  InvalidServerStatus: { text: 'Invalid server status: %(status)s' },
+  DeletedServersAdminOnly: { text: 'Only administrators may list deleted instances' },
+  ListMarkerNotFound: { text: 'marker [%(marker)s] not found' },
+  InvalidChangesSince: { text: 'Invalid changes-since value' },
+  InvalidFilterExpression: { text: '%(reason)s' },
+  BootCountTooLarge: { text: 'max_count must be <= %(max)s' },
+  InvalidAvailabilityZone: { text: 'The supplied availability zone is not valid.' },
+  ImageMetadataLimitExceeded: { text: 'Image metadata limit exceeded' },
+  InvalidImageMetadata: { text: 'Image metadata key %(reason)s' },
+  SnapshotsNotPermitted: { text: 'Instance snapshots are not permitted at this time.' },
+  SecurityGroupExists: { text: 'Security group %(name)s already exists' },
+  SecurityGroupInUse: { text: 'Security group is still in use' },
+  SecurityGroupRuleExists: { text: 'This rule already exists in group %(group_id)s' },
+  SecurityGroupRuleNotFound: { text: 'Rule (%(rule_id)s) not found' },
+  NetworkInfoMissing: { text: 'No nw_info cache associated with instance' },
+  NoFixedIpForFloatingIp: { text: 'No fixed ips associated to instance' },
+  FloatingIpNotAssociable: { text: 'Error. Unable to associate floating ip' },
+  FloatingIpNotOnInstance: { text: 'Floating ip %(address)s does not lead to instance %(instance_id)s' },
+  LiveMigrationFailed: { text: 'Live migration of instance %(instance_id)s to host %(host)s failed' },
+  NetworkNotAssociable: {
+    text: 'Cannot associate network %(network)s with project %(project_id)s: %(reason)s',
+  },
+  NetworkRefused: { text: '%(reason)s' },
+  InvalidNetworkSize: { text: 'Network cidr or cidr_v6 is required' },
+  HypervisorNotFound: { text: "Hypervisor with ID '%(id)s' could not be found." },
+  NoHypervisorMatches: { text: "No hypervisor matching '%(match)s' could be found." },
+  UptimeNotImplemented: { text: 'Virt driver does not implement uptime function.' },
+  HostUnknown: { text: "Host '%(host)s' could not be found." },
+  UnexpectedHostAnswer: { text: '%(answer)s' },
+  PowerActionNotImplemented: { text: '%(reason)s' },
+  CertificateMissing: { text: 'There is no root certificate' },
+  ConsoleNotFound: { text: 'Console %(console_id)s could not be found.' },
+});
+
+export type ComputeFaultName = Parameters<typeof computeFault>[0];
