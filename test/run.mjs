@@ -36,6 +36,7 @@ if (only.length === 0) {
       bin('depcruise'),
       ['--config', '.dependency-cruiser.cjs', 'services', 'libs', 'deploy', 'test'],
     ],
+    ['unused', bin('knip'), []],
   ]) {
     const code = await run(command, args);
     console.log(`${code === 0 ? 'ok' : 'FAILED'}: ${what}`);

@@ -11,7 +11,7 @@ export interface CommandLine {
   wants: 'help' | 'version' | null;
 }
 
-export const valueKey = (group: string, name: string): string => `${group}\0${name}`;
+const valueKey = (group: string, name: string): string => `${group}\0${name}`;
 
 /** Where `--flag` leads: the group, the option and whether the flag alone means true or false. */
 interface Target {

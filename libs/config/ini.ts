@@ -31,7 +31,7 @@ export interface IniFile {
 export type IniDialect = 'oslo' | 'paste';
 
 /** Largest configuration file read. */
-export const INI_BYTES_MAX = 4 * 1024 * 1024;
+const INI_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Reads a file as {@link parseIni} does; a missing or unreadable file is a {@link ConfigError}. */
 export function readIni(file: string, dialect: IniDialect = 'paste'): IniFile {

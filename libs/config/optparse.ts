@@ -38,7 +38,7 @@ const HELP_FLAG: Flag = {
 const WIDTH = 78;
 const HELP_COLUMN_MAX = 24;
 
-export const destOf = (flag: Flag): string => flag.dest ?? flag.name.replace(/^-+/, '').replaceAll('-', '_');
+const destOf = (flag: Flag): string => flag.dest ?? flag.name.replace(/^-+/, '').replaceAll('-', '_');
 
 function flagText(flag: Flag): string {
   const metavar = flag.isSwitch ? '' : (flag.metavar ?? destOf(flag).toUpperCase());

@@ -496,7 +496,7 @@ export abstract class DbFile<Row> {
 // biome-ignore lint/suspicious/noExplicitAny: rows of both kinds, which have no shape in common
 export type AnyDb = DbFile<any>;
 
-export function parseMetadata(text: string | null): Metadata {
+function parseMetadata(text: string | null): Metadata {
   if (!text) return {};
   try {
     return JSON.parse(text) as Metadata;
@@ -513,7 +513,7 @@ export function pythonBase64(bytes: Buffer): string {
 }
 
 /** Moves a database's directory to `<device>/quarantined`. */
-export function quarantine(path: string, kind: DbKindName, world: World, why: string): DbQuarantined {
+function quarantine(path: string, kind: DbKindName, world: World, why: string): DbQuarantined {
   const directory = dirname(path);
   const device = dirname(dirname(dirname(dirname(directory))));
   let target = join(device, 'quarantined', `${kind}s`, basename(directory));

@@ -19,7 +19,7 @@ function isoOfSecond(seconds: number): string {
 }
 
 /** A JSON string in ASCII, as Python's json writes it. */
-export function asciiJson(text: string): string {
+function asciiJson(text: string): string {
   return asciiText(JSON.stringify(text));
 }
 
@@ -34,7 +34,7 @@ export function asciiText(json: string): string {
  * Text for an XML element or a quoted attribute. Characters that XML 1.0 cannot hold at all become U+FFFD: one odd
  * name must not make a whole listing unreadable.
  */
-export function xmlText(text: string): string {
+function xmlText(text: string): string {
   if (!/[&<>"'\x00-\x1f\ufffe\uffff\ud800-\udfff]/.test(text)) return text;
   return text
     .replace(

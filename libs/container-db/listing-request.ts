@@ -1,7 +1,7 @@
 import { type AnsweredRequest, answer, queryParameter, type ServerResponse } from '@folsom/swift-http';
 import type { ListingQuery } from './listing-rows.ts';
 
-export const LISTING_LIMIT = 10_000;
+const LISTING_LIMIT = 10_000;
 
 const TYPES = ['text/plain', 'application/json', 'application/xml', 'text/xml'] as const;
 export type ListingType = (typeof TYPES)[number];

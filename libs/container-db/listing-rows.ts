@@ -12,7 +12,7 @@ export interface ListingQuery {
 }
 
 /** Byte order of UTF-8, which is SQLite's; JavaScript's own order differs beyond the basic plane. */
-export function compareNames(a: string, b: string): number {
+function compareNames(a: string, b: string): number {
   if (!/[\ud800-\udfff]/.test(a) && !/[\ud800-\udfff]/.test(b)) return a < b ? -1 : a > b ? 1 : 0;
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
@@ -34,11 +34,7 @@ export function prepareListing(query: ListingQuery): PreparedListing {
   return { prefix: query.prefix, delimiter: delimiter || undefined, path };
 }
 
-export function boundsOf(
-  marker: string,
-  endMarker: string | undefined,
-  prefix: string | undefined,
-): NameBounds {
+function boundsOf(marker: string, endMarker: string | undefined, prefix: string | undefined): NameBounds {
   const bounds: NameBounds = {};
   if (endMarker) bounds.before = endMarker;
   if (marker && (prefix === undefined || compareNames(marker, prefix) >= 0)) bounds.after = marker;

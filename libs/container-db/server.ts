@@ -255,7 +255,7 @@ const cannotStore = (error: unknown): string | null =>
       ? 'The device cannot be written'
       : null;
 
-export const notMounted = (http: ServerRequest, device: string): ServerResponse =>
+const notMounted = (http: ServerRequest, device: string): ServerResponse =>
   answer(507, http, { body: `${device} is not mounted` });
 
 /** The metadata headers of a request, with the time of their setting; names in the original's spelling. */

@@ -45,7 +45,7 @@ export type FaultMaker<Name extends string> = (
 ) => Fault;
 
 /** Fills `%(name)s` placeholders; one without a value stays as it is. */
-export const fillText = (text: string, values: Record<string, unknown>): string =>
+const fillText = (text: string, values: Record<string, unknown>): string =>
   text.replace(/%\((\w+)\)[sdr]/g, (whole, key: string) => (key in values ? String(values[key]) : whole));
 
 /**

@@ -3,9 +3,6 @@ import type { Server } from 'node:net';
 /** How many listeners of this process have a port. */
 const listening = new Map<number, number>();
 
-/** Ports noted by a composition for its other processes. */
-const elsewhere = new Set<number>();
-
 /** Notes what a server listens on until it is closed; call it when it listens. */
 export function noteListener(server: Pick<Server, 'address' | 'once'>): void {
   const address = server.address();
@@ -20,10 +17,5 @@ export function noteListener(server: Pick<Server, 'address' | 'once'>): void {
   });
 }
 
-/** Notes ports that other processes of the same cloud on this machine listen on. */
-export function noteListeningPorts(ports: Iterable<number>): void {
-  for (const port of ports) elsewhere.add(port);
-}
-
-/** Whether the cloud listens on a port of this machine, on whichever of its addresses. */
-export const isListening = (port: number): boolean => listening.has(port) || elsewhere.has(port);
+/** Whether this process listens on a port, on whichever of the machine's addresses. */
+export const isListening = (port: number): boolean => listening.has(port);

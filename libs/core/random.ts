@@ -16,7 +16,7 @@ export interface Random {
 export const ALPHANUMERIC = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
 /** Builds every method from one function that yields bytes; a simulation passes a seeded one. */
-export function randomFrom(bytes: (count: number) => Buffer): Random {
+function randomFrom(bytes: (count: number) => Buffer): Random {
   const int = (below: number): number => {
     if (below <= 1) return 0;
     // Rejection sampling keeps every value equally likely.

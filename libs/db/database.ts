@@ -45,7 +45,7 @@ export interface OpenOptions {
 }
 
 /** Attempts of a transaction in all. */
-export const TRANSACTION_ATTEMPTS_MAX = 15;
+const TRANSACTION_ATTEMPTS_MAX = 15;
 const POOL_MAX = 15;
 /** How long a request waits for a free connection. */
 const ACQUIRE_TIMEOUT_MS = 30_000;

@@ -9,7 +9,7 @@ import { int, type Schema, table, text, varchar } from './schema/table.ts';
 
 export type SchemaName = 'keystone' | 'glance' | 'nova';
 
-export const SCHEMAS: Readonly<Record<SchemaName, Schema>> = {
+const SCHEMAS: Readonly<Record<SchemaName, Schema>> = {
   keystone: keystoneSchema,
   glance: glanceSchema,
   nova: novaSchema,

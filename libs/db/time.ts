@@ -19,5 +19,3 @@ export function fromSqlTime(value: unknown): number | null {
 /** 0, 1, NULL, '0', '1', true, false. */
 export const fromSqlBool = (value: unknown): boolean =>
   value === true || value === 1 || value === '1' || value === 1n;
-
-export const toSqlBool = (value: boolean): 0 | 1 => (value ? 1 : 0);

@@ -59,22 +59,6 @@ export async function addressesOf(runner: Runner, device: string): Promise<Addre
   return (link?.addr_info ?? []).filter(info => info.family === 'inet' && info.scope === 'global');
 }
 
-/** All global IPv4 addresses of this host as `{ device, address, prefix }`. */
-export async function hostAddresses(
-  runner: Runner,
-): Promise<{ device: string; address: string; prefix: number }[]> {
-  const links = await ipJson<LinkInfo>(runner, 'addr', 'show');
-  return links.flatMap(link =>
-    (link.addr_info ?? [])
-      .filter(info => info.family === 'inet')
-      .map(info => ({ device: link.ifname, address: info.local, prefix: info.prefixlen })),
-  );
-}
-
-/** IPv4 routes of the main table. */
-export const hostRoutes = (runner: Runner): Promise<RouteInfo[]> =>
-  ipJson<RouteInfo>(runner, 'route', 'show');
-
 /**
  * Makes a bridge unless it exists, and, when `port` is given, puts that network card into it: its addresses and
  * routes move to the bridge so that the host stays reachable. Without a port the bridge stands alone.

@@ -28,8 +28,6 @@ export interface DnsmasqOptions {
   asRoot: boolean;
 }
 
-export type Dnsmasq = ReturnType<typeof dnsmasq>;
-
 /** Controls the dnsmasq of a bridge. It outlives us and is found again by its pid file. */
 export function dnsmasq(runner: Runner, options: DnsmasqOptions) {
   const hostsFile = join(options.directory, `nova-${options.device}.conf`);

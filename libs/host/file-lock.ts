@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { constants, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import koffi from 'koffi';
 
@@ -22,22 +22,4 @@ export const unlockFile = (fd: number): void => void flock(fd, LOCK_UN);
 export function openDirectoryLock(directory: string): number {
   mkdirSync(directory, { recursive: true });
   return openSync(join(directory, '.lock'), constants.O_WRONLY | constants.O_CREAT, 0o600);
-}
-
-/** Runs `work` under a directory's lock. Waits by `sleep` between tries; null if not obtained within `timeoutMs`. */
-export async function withDirectoryLock<T>(
-  directory: string,
-  { timeoutMs, sleep }: { timeoutMs: number; sleep: (ms: number) => Promise<void> },
-  work: () => T,
-): Promise<{ value: T } | null> {
-  const fd = openDirectoryLock(directory);
-  try {
-    for (let waited = 0; !tryLockFile(fd); waited += 5) {
-      if (waited >= timeoutMs) return null;
-      await sleep(5);
-    }
-    return { value: work() };
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -91,7 +91,7 @@ export async function checkImageFile(
   return checkImage(await imageEnds(path), diskFormat, imageId);
 }
 
-export function checkImage(ends: ImageEnds, diskFormat: string | null, imageId: string): ImageHeader {
+function checkImage(ends: ImageEnds, diskFormat: string | null, imageId: string): ImageHeader {
   const found = readImageHeader(ends);
   // A fixed VHD is a raw disk with a footer.
   const header =

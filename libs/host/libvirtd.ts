@@ -4,7 +4,7 @@ import type { Clock, Logger, RunningService } from '@folsom/core';
 import { run } from './run.ts';
 
 /** libvirt's socket on a host where it runs for the whole system. */
-export const LIBVIRT_SOCKET = '/run/libvirt/libvirt-sock';
+const LIBVIRT_SOCKET = '/run/libvirt/libvirt-sock';
 
 /** Beside the sockets: a host that has sockets of its own has its own daemons. */
 const RUN_DIR = '/run/libvirt';

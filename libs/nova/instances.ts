@@ -297,5 +297,3 @@ export async function latestFaults(
     rows.map(raw => fromRow<InstanceFaultRow>(metadataSpec, raw)).map(row => [row.instance_uuid, row]),
   );
 }
-
-export { spec as instanceColumns };

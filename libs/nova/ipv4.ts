@@ -21,7 +21,7 @@ export function parseIpv4(text: string): number | undefined {
   return value;
 }
 
-export const formatIpv4 = (value: number): string =>
+const formatIpv4 = (value: number): string =>
   [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255].join('.');
 
 /** `10.0.0.0/24`; host bits are cut off as netaddr's subnets do, a missing prefix is 32. */

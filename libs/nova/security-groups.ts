@@ -224,7 +224,7 @@ export async function dissociateGroup(
     .update(deletion(now));
 }
 
-export const ruleWire = (rule: SecurityGroupRuleRow): SecurityGroupRuleWire => ({
+const ruleWire = (rule: SecurityGroupRuleRow): SecurityGroupRuleWire => ({
   ...wireBase(rule),
   id: rule.id,
   parent_group_id: rule.parent_group_id,

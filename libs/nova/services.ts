@@ -1,6 +1,6 @@
 import { insertReturningId, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
-import { alive, columns, deletion, fromRow, type RowBase, type Sql } from './rows.ts';
+import { alive, columns, fromRow, type RowBase, type Sql } from './rows.ts';
 
 /** A row of `services`: one daemon on one host. */
 export interface ServiceRow extends RowBase {
@@ -123,16 +123,4 @@ export async function setServicesDisabled(
   return sql('services')
     .where({ ...alive, ...filter })
     .update({ disabled: disabled ? 1 : 0 });
-}
-
-export async function deleteService(sql: Sql, id: number, now: number): Promise<boolean> {
-  const changed = await sql('services')
-    .where({ ...alive, id })
-    .update(deletion(now));
-  if (changed > 0) {
-    await sql('compute_nodes')
-      .where({ ...alive, service_id: id })
-      .update(deletion(now));
-  }
-  return changed > 0;
 }

@@ -27,7 +27,7 @@ const live = (db: Database) => db.knex('virtual_interfaces').where('deleted', 0)
 const ADDRESS_ATTEMPTS = 5;
 
 /** A locally known prefix and three random bytes, the first below 0x80, as the original draws them. */
-export const newMacAddress = (random: Random): string =>
+const newMacAddress = (random: Random): string =>
   [0xfa, 0x16, 0x3e, random.int(0x80), random.int(0x100), random.int(0x100)]
     .map(byte => byte.toString(16).padStart(2, '0'))
     .join(':');

@@ -36,7 +36,7 @@ export class RingValidationError extends Error {
 }
 
 /** Shown for a device that should have nothing and has something. */
-export const WORST_BALANCE = 999.99;
+const WORST_BALANCE = 999.99;
 
 export function newBuilder(partPower: number, replicas: number, minPartHours: number): RingBuilder {
   return {

@@ -13,7 +13,7 @@ export type Settlement =
   | { dead: string };
 
 /** Milliseconds before the attempt that follows the `attempt`-th, counted from 1. */
-export const pauseAfter = (attempt: number): number =>
+const pauseAfter = (attempt: number): number =>
   Math.min(RPC_LIMITS.retryPauseMs * 2 ** Math.min(attempt - 1, 16), RPC_LIMITS.retryPauseMaxMs);
 
 /**

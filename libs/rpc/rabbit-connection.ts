@@ -170,7 +170,7 @@ export function rabbitConnection(options: RabbitOptions, world: World): RabbitCo
 }
 
 /** Folsom's back-off: first pause, then so much more each time, with an upper bound. */
-export const retryPauseMs = (options: RabbitOptions, attempt: number): number =>
+const retryPauseMs = (options: RabbitOptions, attempt: number): number =>
   Math.min(
     RPC_LIMITS.reconnectPauseMaxMs,
     1000 * (options.rabbit_retry_interval + (attempt - 1) * options.rabbit_retry_backoff),

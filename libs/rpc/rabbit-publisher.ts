@@ -26,7 +26,7 @@ export type Destination =
   | { kind: 'dead' };
 
 /** Queue of what was given up. */
-export const DEAD_LETTERS = 'folsom.dead_letters';
+const DEAD_LETTERS = 'folsom.dead_letters';
 /** How much longer than its pause a queue of waiting messages is kept. */
 const LATER_GRACE_MS = 600_000;
 

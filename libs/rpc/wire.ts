@@ -10,7 +10,7 @@ export type Body = Record<string, unknown>;
  * Writes the context's fields as `_context_<field>`. The list is closed: a field added to the context in our
  * programs never reaches the bus, its logs or a notification unless it is named here.
  */
-export function packContext(context: RequestContext): Body {
+function packContext(context: RequestContext): Body {
   return {
     _context_auth_token: context.authToken,
     _context_instance_lock_checked: false,
@@ -91,7 +91,7 @@ export function castText(context: RequestContext, message: Message): string {
 }
 
 /** `2012-09-27T10:00:00.000000`: always with the fraction, as Folsom's contexts and rows travel. */
-export const isoMicroseconds = (ms: number): string => {
+const isoMicroseconds = (ms: number): string => {
   const text = pythonIso(ms);
   return text.includes('.') ? text : `${text}.000000`;
 };

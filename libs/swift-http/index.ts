@@ -1,5 +1,4 @@
 export {
-  BadCall,
   ConnectionBroken,
   type InternalClient,
   type InternalResponse,
@@ -10,7 +9,7 @@ export {
 } from './calls.ts';
 export { createInternalClient } from './client.ts';
 export { httpDate, parseHttpDate } from './dates.ts';
-export { HTTP_LIMITS } from './limits.ts';
+
 export { type LocalServers, localServers } from './local-servers.ts';
 export {
   type AnsweredRequest,

@@ -34,7 +34,7 @@ export class ConfError extends Error {
 const TRUE_VALUES = new Set(['true', '1', 'yes', 'on', 't', 'y']);
 
 /** Whether an option or header value means yes. */
-export const isTrue = (value: string | undefined): boolean =>
+const isTrue = (value: string | undefined): boolean =>
   value !== undefined && TRUE_VALUES.has(value.trim().toLowerCase());
 
 /** Reads a conf file, or the `.conf` files of a directory one after the other. */

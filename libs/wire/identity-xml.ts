@@ -6,7 +6,7 @@ import { parseXml, writeXml, type XmlElement, type XmlNode } from './xml.ts';
  * attributes, `description` is an element, lists become elements named by the singular, `*_links` of the root are left out.
  */
 
-export const IDENTITY_NAMESPACE = 'http://docs.openstack.org/identity/api/v2.0';
+const IDENTITY_NAMESPACE = 'http://docs.openstack.org/identity/api/v2.0';
 
 /** Extensions whose documents carry a prefix in JSON (`OS-KSADM:service`) and a namespace in XML. */
 const EXTENSION_NAMESPACE = (alias: string) => `http://docs.openstack.org/identity/api/ext/${alias}/v1.0`;

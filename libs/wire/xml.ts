@@ -117,10 +117,10 @@ const ESCAPES: Record<string, string> = {
 };
 
 /** Text as it stands between tags; characters XML cannot hold are dropped. */
-export const escapeText = (text: string): string => dropForbidden(text).replace(/[&<>]/g, c => ESCAPES[c]!);
+const escapeText = (text: string): string => dropForbidden(text).replace(/[&<>]/g, c => ESCAPES[c]!);
 
 /** Text as it stands inside a double-quoted attribute. */
-export const escapeAttribute = (text: string): string =>
+const escapeAttribute = (text: string): string =>
   dropForbidden(text)
     .replace(/[&<>"]/g, c => ESCAPES[c]!)
     .replace(/[\n\r\t]/g, c => `&#${c.charCodeAt(0)};`);

@@ -20,7 +20,7 @@ export async function consoleOutput(
 }
 
 /** The last lines; no number counts as none. Python's slicing: a negative number leaves out that many at the start. */
-export function lastLines(text: string, length: number | string): string {
+function lastLines(text: string, length: number | string): string {
   const wanted =
     typeof length === 'number' ? Math.trunc(length) : /^\s*-?\d+\s*$/.test(length) ? Number(length) : 0;
   if (wanted === 0 || Number.isNaN(wanted)) return '';

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { catalogue, type RequestContext } from '@folsom/core';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { request } from 'undici';
@@ -161,7 +161,7 @@ function identity(context: RequestContext): Record<string, string> {
 }
 
 /** v1's `x-image-meta-*` headers as nova's image dictionary. */
-export function imageFromHeaders(headers: Record<string, string | string[] | undefined>): ImageWire {
+function imageFromHeaders(headers: Record<string, string | string[] | undefined>): ImageWire {
   const meta: Record<string, string> = {};
   const properties: Record<string, string> = {};
   for (const [name, raw] of Object.entries(headers)) {
@@ -192,6 +192,3 @@ export function imageFromHeaders(headers: Record<string, string | string[] | und
     properties,
   };
 }
-
-/** For services that have no image service at hand. */
-export const bytesOf = (data: Uint8Array): Readable => Readable.from([data]);

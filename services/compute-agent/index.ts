@@ -2,6 +2,6 @@ export { chooseDriver } from './choose-driver.ts';
 export { type ComputeServiceOptions, type RunningCompute, startCompute } from './compute.ts';
 export type { ComputeDriver, Guest } from './driver.ts';
 export { type FakeDriverOptions, fakeDriver } from './drivers/fake.ts';
-export { canVirtualise, type LibvirtDriverOptions, libvirtDriver } from './drivers/libvirt/driver.ts';
+export { type LibvirtDriverOptions, libvirtDriver } from './drivers/libvirt/driver.ts';
 export { type ImageClient, imageClient } from './image-client.ts';
 export type { StepObserver } from './steps.ts';

@@ -11,7 +11,7 @@ const extension = (rule: readonly unknown[], names: readonly string[]) =>
  * Who may do what where the operator has no policy.json: Folsom's own rules. An action that is not named takes the
  * `default` rule: administrators and the owner.
  */
-export const DEFAULT_POLICY: Readonly<Record<string, readonly unknown[]>> = {
+const DEFAULT_POLICY: Readonly<Record<string, readonly unknown[]>> = {
   context_is_admin: [['role:admin']],
   admin_api: [['is_admin:True']],
   admin_or_owner: [['is_admin:True'], ['project_id:%(project_id)s']],

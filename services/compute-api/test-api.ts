@@ -80,7 +80,7 @@ export const DEMO = 'd'.repeat(32);
 export const ADMIN = 'a'.repeat(32);
 export const OTHER = 'e'.repeat(32);
 
-export const TOKENS = {
+const TOKENS = {
   demo: { userId: 'user-demo', userName: 'demo', tenantId: DEMO, tenantName: 'demo', roles: ['Member'] },
   admin: { userId: 'user-admin', userName: 'admin', tenantId: ADMIN, tenantName: 'admin', roles: ['admin'] },
   other: { userId: 'user-other', userName: 'other', tenantId: OTHER, tenantName: 'other', roles: ['Member'] },

@@ -72,7 +72,7 @@ async function sizeOf(file: string): Promise<number | undefined> {
   }
 }
 
-export function plain(response: ServerResponse, status: number, text: string): void {
+function plain(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
   response.end(`${text}\n`);
 }

@@ -1,3 +1,2 @@
-export { identityOperations } from './api/operations.ts';
 export * from './identity.ts';
 export * from './options.ts';

@@ -81,7 +81,7 @@ export const keystoneCatalogOptions = options('catalog', {
   ),
 });
 
-export const keystoneDriverOptions = [
+const keystoneDriverOptions = [
   keystoneIdentityOptions,
   keystoneCatalogOptions,
   driver('policy', 'keystone.policy.backends.rules.Policy'),

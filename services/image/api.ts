@@ -52,7 +52,7 @@ export interface RunningImageService extends RunningService {
   routes: readonly RouteInfo[];
 }
 
-export const IMAGE_API_PORT = 9292;
+const IMAGE_API_PORT = 9292;
 
 /** Starts glance-api: versions 1 and 2, stores, image cache, recovery of uploads cut off by a crash. */
 export async function startImageApi(options: ImageApiOptions): Promise<RunningImageService> {

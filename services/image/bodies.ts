@@ -6,7 +6,7 @@ import { httpFault } from './faults.ts';
 const DISCARDED_BYTES_MAX = 16 * 1024 ** 3;
 
 /** Whether a body was announced, as Folsom decides it. */
-export const hasBody = (request: FastifyRequest): boolean =>
+const hasBody = (request: FastifyRequest): boolean =>
   request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
 
 /** Bytes announced, or null. */

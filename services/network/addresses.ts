@@ -36,9 +36,6 @@ export interface QuotaReservation {
   commit(): Promise<void>;
   rollback(): Promise<void>;
 }
-export const noAddressQuota: AddressQuota = {
-  reserve: async () => ({ commit: async () => {}, rollback: async () => {} }),
-};
 
 export interface AddressSeam {
   db: Database;
@@ -59,7 +56,7 @@ export interface AddressSeam {
 }
 
 /** The address this host answers DHCP on: the gateway, or one of its own in a multi_host network. */
-export async function dhcpAddress(seam: AddressSeam, network: NetworkRow): Promise<string> {
+async function dhcpAddress(seam: AddressSeam, network: NetworkRow): Promise<string> {
   if (!network.multi_host) {
     if (network.gateway === null) throw networkFault('NetworkNotCreated', { req: 'gateway' });
     return network.gateway;

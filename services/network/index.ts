@@ -1,7 +1,6 @@
-export { type AddressQuota, noAddressQuota, type QuotaReservation } from './addresses.ts';
+export type { AddressQuota, QuotaReservation } from './addresses.ts';
 export {
   type NetworkServiceOptions,
   type RunningNetwork,
-  removeNetworkFromHost,
   startNetwork,
 } from './network.ts';

@@ -169,15 +169,6 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
   };
 }
 
-/** The same removal where no service runs any more (`folsom down --purge`). */
-export async function removeNetworkFromHost(
-  options: Omit<NetworkServiceOptions, 'bus' | 'quota'>,
-): Promise<void> {
-  if (options.config.of(novaOptions).fake_network) return;
-  const host = await hostOf(options, null);
-  await host.remove(await allNetworks(options.db));
-}
-
 async function hostOf(
   options: Omit<NetworkServiceOptions, 'bus' | 'quota'>,
   leases: LeaseSpool | null,

@@ -4,7 +4,7 @@ import { type Headers, parseHttpDate } from '@folsom/swift-http';
 export type Verdict = 'go' | 'unchanged' | 'failed';
 
 /** Whether a list of entity tags, quoted or not, holds this one; `*` holds all. */
-export function tagsHold(header: string, etag: string): boolean {
+function tagsHold(header: string, etag: string): boolean {
   if (header.trim() === '*') return true;
   return header.split(',').some(item => {
     const tag = item.trim().replace(/^W\//, '');

@@ -125,7 +125,7 @@ export const updatePath = (
 ): string => quotePath(`/${device}/${partition}/${update.account}/${update.container}/${update.object}`);
 
 /** Keeps an update in `async_pending`, in the original's form; on disk when this resolves. */
-export async function keepUpdate(
+async function keepUpdate(
   context: Pick<ObjectServerContext, 'pathHash' | 'world'>,
   device: string,
   update: ContainerUpdate,

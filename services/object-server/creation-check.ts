@@ -1,7 +1,7 @@
 import { answer, type ServerRequest, type ServerResponse, utf8FromBytes } from '@folsom/swift-http';
 
 /** Limits of swift 1.7; sizes in bytes. */
-export const OBJECT_LIMITS = {
+const OBJECT_LIMITS = {
   fileSize: 5 * 2 ** 30 + 2,
   nameLength: 1024,
   metaNameLength: 128,

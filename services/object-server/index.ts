@@ -14,7 +14,6 @@ export {
 } from './expirer.ts';
 export { type ObjectServerOptions, objectServerOptions } from './options.ts';
 export {
-  localAddresses,
   type ReplicatorOptions,
   type ReplicatorSettings,
   replicateObjects,

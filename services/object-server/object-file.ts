@@ -52,7 +52,7 @@ export interface ObjectFiles {
 const NO_FILES: ObjectFiles = { present: false, all: [], data: null, meta: null, tombstone: null };
 
 /** Reads an object's directory; an absent one holds nothing. The newest `.ts` or `.data` decides. */
-export function listObject(directory: string): ObjectFiles {
+function listObject(directory: string): ObjectFiles {
   let names: string[];
   try {
     names = readdirSync(directory);
@@ -177,7 +177,7 @@ export function isExpired(metadata: ObjectMetadata, nowSeconds: number): boolean
 }
 
 /** `X-Delete-At` in seconds; 0 if there is none. */
-export const deleteAt = (metadata: ObjectMetadata): number => {
+const deleteAt = (metadata: ObjectMetadata): number => {
   const text = metaText(metadata, 'X-Delete-At');
   const value = text === undefined ? 0 : Number(text);
   return Number.isFinite(value) ? Math.trunc(value) : 0;

@@ -190,7 +190,7 @@ async function collectJobs({ options, ring, world, addresses }: ReplicatorSettin
 }
 
 /** Addresses of this host's interfaces. */
-export const localAddresses = (): string[] =>
+const localAddresses = (): string[] =>
   Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(item => item.address));
 
 function removeOldTemporaries(folder: string, before: number): void {

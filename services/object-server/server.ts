@@ -158,7 +158,7 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
   };
 }
 
-export const notMounted = (http: ServerRequest, device: string): ServerResponse =>
+const notMounted = (http: ServerRequest, device: string): ServerResponse =>
   answer(507, http, { body: `${device} is not mounted`, contentType: 'text/plain' });
 
 /** REPLICATE: the suffix hashes of a partition, after hashing anew those that the caller names. */

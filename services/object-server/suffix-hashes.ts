@@ -220,7 +220,7 @@ async function hashSuffix(path: string, options: HashingOptions): Promise<string
 }
 
 /** Removes what newer files supersede; the names that stay, newest first (a single one as it is). */
-export function cleanDirectory(directory: string, names: readonly string[], reclaimBefore: number): string[] {
+function cleanDirectory(directory: string, names: readonly string[], reclaimBefore: number): string[] {
   if (names.length === 1) {
     const [name] = names as [string];
     if (!name.endsWith('.ts') || Number(name.slice(0, -3)) >= reclaimBefore) return [name];

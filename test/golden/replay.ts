@@ -65,7 +65,7 @@ export function listedDifferences(section: string): Map<number, string> {
   return listed;
 }
 
-export const numberOf = (slug: string): number => Number.parseInt(slug, 10);
+const numberOf = (slug: string): number => Number.parseInt(slug, 10);
 
 /** What differs without standing in the list, with the replayer's lines about it. */
 export function unlisted(replayed: Replayed, listed: ReadonlyMap<number, string>): string[] {

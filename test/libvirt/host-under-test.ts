@@ -10,7 +10,7 @@ import { run } from '@folsom/host';
 import { canMakeNamespaces, type HostNamespace, hostNamespace } from '@folsom/testing';
 import { addFlavor, addInstance, until, wire } from '../faults/compute-cloud.ts';
 
-export const MY_IP = '172.31.77.1';
+const MY_IP = '172.31.77.1';
 
 /** Why real guests cannot run here, aloud; undefined where they can. */
 export function cannotRun(): string | undefined {

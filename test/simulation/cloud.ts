@@ -42,7 +42,7 @@ export type Tenant = keyof typeof TENANTS;
 
 export const IMAGE = '11111111-1111-4111-8111-111111111111';
 /** Small enough that histories reach them. */
-export const QUOTA = { instances: 8, cores: 20, ram: 6144 };
+const QUOTA = { instances: 8, cores: 20, ram: 6144 };
 export const FLAVORS = [
   { name: 'small', memory_mb: 256, vcpus: 1 },
   { name: 'medium', memory_mb: 512, vcpus: 2 },

@@ -135,7 +135,7 @@ export function identitySteps(walk: Walk): void {
   });
 }
 
-export async function createUser(walk: Walk, name: string, tenant = ''): Promise<string> {
+async function createUser(walk: Walk, name: string, tenant = ''): Promise<string> {
   const wide = (text: string) => {
     const left = Math.ceil((119 - text.length) / 2);
     return `${' '.repeat(left)}${text}${' '.repeat(119 - text.length - left)}`;

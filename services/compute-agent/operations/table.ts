@@ -180,7 +180,7 @@ const migration: Recover = async (seam, context, guest) => {
 };
 
 /** Every long operation of this service. */
-export const operations: readonly OperationRule[] = [
+const operations: readonly OperationRule[] = [
   {
     name: 'boot',
     // Of a build: its task is null between the claim and the network.

@@ -136,7 +136,7 @@ export function systemMetadata(image: ImageWire, imageRef: string): Record<strin
 }
 
 /** A name as a host may have it: letters, digits, dots and dashes. */
-export function hostnameOf(name: string, uuid: string): string {
+function hostnameOf(name: string, uuid: string): string {
   const text = [...name]
     .filter(c => c.codePointAt(0)! < 256)
     .join('')

@@ -151,7 +151,7 @@ async function cachesOf(knex: Knex, uuids: string[]): Promise<Map<string, string
 }
 
 /** Names of the hypervisors on these hosts. */
-export async function hypervisorNames(knex: Knex, hosts: string[]): Promise<Map<string, string>> {
+async function hypervisorNames(knex: Knex, hosts: string[]): Promise<Map<string, string>> {
   if (hosts.length === 0) return new Map();
   const rows = (await knex('compute_nodes as n')
     .join('services as s', 's.id', 'n.service_id')

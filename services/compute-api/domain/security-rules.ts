@@ -76,7 +76,7 @@ function checkPorts(shown: string, protocol: string, from: unknown, to: unknown)
 }
 
 /** `address/prefix`; everybody where none is given. @throws Fault `InvalidCidr` */
-export function cidrOf(value: unknown): string {
+function cidrOf(value: unknown): string {
   if (value === undefined || value === null || value === '') return '0.0.0.0/0';
   if (typeof value !== 'string') throw novaFault('InvalidCidr', { cidr: typeof value });
   let decoded = value;

@@ -7,7 +7,7 @@ import type { IncomingMessage } from 'node:http';
 const PATTERN = /^(\/v2\.0\/tokens\/)([^/]+)((?:\/endpoints)?)$/;
 
 /** Stands in the URL where the token stood. */
-export const TOKEN_PLACE = '-';
+const TOKEN_PLACE = '-';
 
 const taken = new WeakMap<IncomingMessage, string>();
 

@@ -10,7 +10,7 @@ import { tokenOfPath } from './token-in-path.ts';
 import { accessView, validationText, validationView } from './token-view.ts';
 
 /** Asks for the exact time of issue in a validation; sent by our own services. */
-export const ISSUED_AT_HEADER = 'x-token-issued-at';
+const ISSUED_AT_HEADER = 'x-token-issued-at';
 
 export function tokenOperations(deps: Dependencies): Operation[] {
   const { db, tokens, catalog, pki, world } = deps;

@@ -7,7 +7,7 @@ const length = (count: number): Buffer => {
   return Buffer.from([0x80 | digits.length, ...digits]);
 };
 
-export const der = (tag: number, ...content: readonly Buffer[]): Buffer => {
+const der = (tag: number, ...content: readonly Buffer[]): Buffer => {
   const body = Buffer.concat(content);
   return Buffer.concat([Buffer.from([tag]), length(body.length), body]);
 };

@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs
 import { join } from 'node:path';
 import type { World } from '@folsom/core';
 import { createDigestedFile, type DigestedFile } from '../stores/digested-file.ts';
-import { type CachedImage, type CacheIndex, openCacheIndex } from './index-database.ts';
+import { type CachedImage, openCacheIndex } from './index-database.ts';
 
 export interface CacheOptions {
   directory: string;
@@ -229,7 +229,7 @@ function cacheFill(
   };
 }
 
-export type { CachedImage, CacheIndex };
+export type { CachedImage };
 
 /** Ids name files: anything that could be a path is refused by standing for a name that never exists. */
 function safeName(imageId: string): string {

@@ -11,8 +11,8 @@ export const controlOptions = options('DEFAULT', {
   respawn: bool(false, 'Start the server again when it ends by itself'),
 });
 
-export const CONTROL_COMMANDS = ['start', 'stop', 'shutdown', 'restart', 'reload', 'force-reload'] as const;
-export const CONTROLLED_SERVERS = ['glance-api', 'glance-registry', 'glance-scrubber'] as const;
+const CONTROL_COMMANDS = ['start', 'stop', 'shutdown', 'restart', 'reload', 'force-reload'] as const;
+const CONTROLLED_SERVERS = ['glance-api', 'glance-registry', 'glance-scrubber'] as const;
 
 export interface StartedServer {
   pid: number;

@@ -41,7 +41,7 @@ export interface RegistryOptions {
   listen?: { host: string; port: number };
 }
 
-export const REGISTRY_PORT = 9191;
+const REGISTRY_PORT = 9191;
 
 /** Starts glance-registry: image metadata over REST, for our glance-api or an original one. */
 export async function startRegistry(

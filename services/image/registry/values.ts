@@ -40,7 +40,7 @@ export function imageValues(data: Record<string, unknown>): {
 }
 
 /** Texts, whatever JSON they came as; undefined when there are none. */
-export function propertyValues(value: unknown): Record<string, string | null> | undefined {
+function propertyValues(value: unknown): Record<string, string | null> | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'object' || Array.isArray(value)) throw new InvalidValue('Invalid image properties.');
   const out: Record<string, string | null> = Object.create(null) as Record<string, string | null>;

@@ -9,7 +9,6 @@ import { type Store, storeFault } from './store.ts';
 import { swiftStore } from './swift.ts';
 
 export type { AddRequest, OpenedImage, Store, StoredImage } from './store.ts';
-export { storeFault } from './store.ts';
 
 /** The stores of a configuration. */
 export interface Stores {

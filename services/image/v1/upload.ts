@@ -119,7 +119,7 @@ function checkExpected(request: UploadRequest, stored: StoredImage): void {
 }
 
 /** A store's fault in the words of version 1. */
-export function explain(error: unknown): unknown {
+function explain(error: unknown): unknown {
   if (!(error instanceof Fault)) return error;
   switch (error.name) {
     case 'DuplicateImageData':

@@ -30,7 +30,7 @@ export type Shown = Record<string, unknown>;
 const TAGS_MAX = 1000;
 
 /** The image as version 2 shows it. Empty attributes are left out. */
-export function imageView(parts: V2Parts, schema: ImageSchema, image: Image, tags: readonly string[]): Shown {
+function imageView(parts: V2Parts, schema: ImageSchema, image: Image, tags: readonly string[]): Shown {
   const href = `/v2/images/${encodeURIComponent(image.id)}`;
   const location = plainLocation(parts.cipher, image.location);
   const view: Shown = {

@@ -2,7 +2,7 @@ import { httpFault } from '../faults.ts';
 import type { ImageSchema } from './schema.ts';
 
 /** Attributes only the service sets. */
-export const READ_ONLY = [
+const READ_ONLY = [
   'created_at',
   'updated_at',
   'status',
@@ -14,7 +14,7 @@ export const READ_ONLY = [
   'schema',
 ];
 /** Names that mean something inside and are nobody's to use. */
-export const RESERVED = ['owner', 'is_public', 'location', 'deleted', 'deleted_at'];
+const RESERVED = ['owner', 'is_public', 'location', 'deleted', 'deleted_at'];
 /** Attributes every image has; all others are its properties. */
 export const BASE_ATTRIBUTES = [
   'checksum',

@@ -60,7 +60,7 @@ function amazonOrder(a: string, b: string): number {
 }
 
 /** The properties Folsom's own schema-image.json adds. */
-export const STOCK_CUSTOM_PROPERTIES: Record<string, PropertySchema> = {
+const STOCK_CUSTOM_PROPERTIES: Record<string, PropertySchema> = {
   kernel_id: {
     type: 'string',
     pattern: UUID_PATTERN,
@@ -174,7 +174,7 @@ function hasType(value: unknown, type: PropertySchema['type']): boolean {
 const SHOWN_CHARS_MAX = 1024;
 
 /** A value as Python 2 prints it inside a message, cut to a bearable length. */
-export function pythonRepr(value: unknown): string {
+function pythonRepr(value: unknown): string {
   const text = repr(value, 0);
   return text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}...` : text;
 }

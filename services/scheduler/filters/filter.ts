@@ -43,7 +43,7 @@ export const everyHost: HostTest = () => true;
 export const noHost: HostTest = () => false;
 
 /** Longest list of instance ids a hint may hold. */
-export const HINT_UUIDS_MAX = 200;
+const HINT_UUIDS_MAX = 200;
 
 /** A hint that is an id or a list of ids; undefined when it is absent or empty, null when it is of another shape. */
 export function uuidsOfHint(hint: unknown): string[] | undefined | null {

@@ -28,7 +28,7 @@ const line = (cells: readonly string[]): string =>
 
 export const printHead = (print: Print): void => print(line(COLUMNS.map(([name]) => name)));
 
-export function printRow(
+function printRow(
   print: Print,
   name: string,
   connections: number,

@@ -88,7 +88,7 @@ function cpu(domain: DomainDescription): string {
   return '';
 }
 
-export function diskXml(disk: DomainDisk): string {
+function diskXml(disk: DomainDisk): string {
   const source = disk.kind === 'file' ? `file='${xmlText(disk.path)}'` : `dev='${xmlText(disk.path)}'`;
   const cdrom = disk.device === 'cdrom';
   const bus = cdrom ? 'ide' : 'virtio';

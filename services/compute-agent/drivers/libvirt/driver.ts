@@ -39,7 +39,7 @@ export interface LibvirtDriverOptions {
  * Whether this machine's processors can run guests themselves. /dev/kvm and libvirt's capabilities may be there
  * without it, on hosts that are guests themselves: a domain then starts and never gets anywhere.
  */
-export const canVirtualise = (cpuInfo: string): boolean => /^flags\s*:.*\b(vmx|svm)\b/m.test(cpuInfo);
+const canVirtualise = (cpuInfo: string): boolean => /^flags\s*:.*\b(vmx|svm)\b/m.test(cpuInfo);
 
 /**
  * Whether a user without rights gets as far as this folder. Guests' processes are such users; where they cannot get

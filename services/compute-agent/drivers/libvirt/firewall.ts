@@ -108,7 +108,7 @@ const dhcpServers = (network: NetworkInfo): string[] =>
   );
 
 /** The chain of a guest, first match decides. */
-export function chainRules(
+function chainRules(
   network: NetworkInfo,
   own: readonly SecurityGroupRuleRow[],
   members: ReadonlyMap<number, readonly string[]>,

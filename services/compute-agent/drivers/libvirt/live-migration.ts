@@ -42,7 +42,7 @@ const FLAGS: Readonly<Record<string, number>> = {
  * Copying only what lies over the base image would need bases that are equal byte for byte on both hosts; filesystems
  * grown on each are not, so disks are copied whole.
  */
-export function migrationFlags(names: string): number {
+function migrationFlags(names: string): number {
   const wanted = names
     .split(',')
     .map(name => name.trim())
@@ -65,8 +65,6 @@ interface MovedDisk {
   backing_file: string;
   disk_size: number;
 }
-
-export type LiveMigration = ReturnType<typeof liveMigration>;
 
 export function liveMigration(options: {
   libvirt: LibvirtConnection;

@@ -1,6 +1,5 @@
 import { isFault } from '@folsom/core';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { getInstance } from '../../domain/instances.ts';
 import { reboot, setAdminPassword } from '../../domain/lifecycle.ts';
 import { limitsFor } from '../../domain/quota-checks.ts';
 import { rebuild } from '../../domain/rebuild.ts';
@@ -17,7 +16,7 @@ import {
   unprocessable,
 } from '../http/faults.ts';
 import { selfHref } from '../http/links.ts';
-import { type ApiRequest, isObject, type JsonObject, NAME_CHARS_MAX, param } from '../http/request.ts';
+import { type ApiRequest, isObject, type JsonObject, NAME_CHARS_MAX } from '../http/request.ts';
 import type { Operation } from '../http/resource.ts';
 import {
   accessAddress,
@@ -200,6 +199,3 @@ export async function imageProperties(api: ApiRequest, metadata: unknown): Promi
     }),
   );
 }
-
-/** An instance for actions that hide a missing one behind their own status. */
-export const instanceOf = (api: ApiRequest) => getInstance(api.deps, api.context, param(api, 'id'));

@@ -16,10 +16,8 @@ import { serversText } from '../views/server-texts.ts';
 import { serversView, serverTemplates, serverView } from '../views/servers.ts';
 import { serverActions } from './server-actions.ts';
 import { accessAddress, autoDiskConfig, readBoot, serverName } from './server-body.ts';
-import { serverOf, shown } from './server-lookup.ts';
+import { serverOf } from './server-lookup.ts';
 import { readCreateXml } from './server-xml.ts';
-
-export { serverOf, shown };
 
 /** `servers`, and under other names the same for os-create-server-ext and os-volumes_boot. */
 export function serversResource(registry: Registry, path = 'servers'): Resource {

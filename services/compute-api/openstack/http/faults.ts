@@ -40,7 +40,6 @@ export const forbidden = make('HTTPForbidden', 403);
 export const notFound = make('HTTPNotFound', 404);
 export const conflict = make('HTTPConflict', 409);
 export const unprocessable = make('HTTPUnprocessableEntity', 422);
-export const internal = make('HTTPInternalServerError', 500);
 export const notImplemented = make('HTTPNotImplemented', 501);
 
 /** What a daemon answered, when that was not what it should be: a message of null where it answered nothing. */

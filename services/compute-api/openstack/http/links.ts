@@ -15,7 +15,7 @@ export const linksOf = (api: ApiRequest, collection: string, id: string | number
 export const selfHref = (api: ApiRequest, collection: string, id: string | number): string =>
   `${api.base}/${api.projectId}/${collection}/${id}`;
 
-export const bookmarkHref = (api: ApiRequest, collection: string, id: string | number): string =>
+const bookmarkHref = (api: ApiRequest, collection: string, id: string | number): string =>
   `${api.root}/${api.projectId}/${collection}/${id}`;
 
 export const bookmark = (api: ApiRequest, collection: string, id: string | number): Link[] => [

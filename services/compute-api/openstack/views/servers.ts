@@ -32,7 +32,7 @@ const ACTIVE_TASKS: Record<string, string> = {
 };
 
 /** The status users see. */
-export function statusOf(vm: string, task: string | null): string {
+function statusOf(vm: string, task: string | null): string {
   if (vm === vmState.active && task !== null && ACTIVE_TASKS[task] !== undefined) return ACTIVE_TASKS[task];
   if (vm === vmState.resized && task === 'resize_reverting') return 'REVERT_RESIZE';
   return STATUS[vm] ?? 'UNKNOWN';
@@ -44,7 +44,7 @@ const hostIds = new Map<string, string>();
 const HOST_IDS_MAX = 10_000;
 
 /** Tells a tenant's hosts apart without naming them. */
-export function hostIdOf(projectId: string | null, host: string | null): string {
+function hostIdOf(projectId: string | null, host: string | null): string {
   if (!host) return '';
   const key = `${projectId ?? 'None'}${host}`;
   let id = hostIds.get(key);
