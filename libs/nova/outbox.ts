@@ -3,6 +3,7 @@ import { type Database, IN_VALUES_MAX, type Knex } from '@folsom/db';
 import {
   type Bus,
   castText,
+  deadText,
   type Message,
   type OutboxRow,
   type OutboxStore,
@@ -152,11 +153,15 @@ function sqlStore(db: Database, alone: boolean): OutboxStore {
           .delete(),
       );
     },
-    bury: async (row, reason) => {
-      await db
-        .knex(TABLE)
-        .where({ id: row })
-        .update({ dead_reason: reason.slice(0, REASON_CHARS_MAX) });
+    bury: async ({ row, text }, reason) => {
+      const dead = { body: deadText(text), dead_reason: reason.slice(0, REASON_CHARS_MAX) };
+      await db.retry(async () => {
+        await db.knex(TABLE).where({ id: row }).update(dead);
+        const buried = db.knex(TABLE).whereNotNull('dead_reason').orderBy('id', 'desc');
+        const [oldest] = await buried.offset(RPC_LIMITS.deadLettersMax).limit(1).select('id');
+        if (oldest !== undefined)
+          await db.knex(TABLE).whereNotNull('dead_reason').where('id', '<=', oldest.id).delete();
+      });
     },
   };
 }

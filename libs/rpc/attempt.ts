@@ -1,4 +1,4 @@
-import type { World } from '@folsom/core';
+import { maskText, type World } from '@folsom/core';
 import type { ServeOptions } from './bus.ts';
 import { dispatch, type Outcome } from './dispatch.ts';
 import { RPC_LIMITS } from './limits.ts';
@@ -32,7 +32,7 @@ export async function attempt(
   const { passing, error } = result;
   const context = unpackContext(body, world.clock.now());
   const method = String(body.method);
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = maskText(error instanceof Error ? error.message : String(error));
   const fields = { requestId: context.requestId, topic: served.topic, method, attempt: number };
   const limit = passing === 'outage' ? RPC_LIMITS.outageAttemptsMax : RPC_LIMITS.briefAttemptsMax;
   if (number < limit) {

@@ -27,8 +27,8 @@ export interface OutboxStore {
   /** Keeps the owner's rows his for longer. */
   renew(owner: string, leaseUntil: number): Promise<void>;
   remove(rows: readonly number[]): Promise<void>;
-  /** Puts a row aside for good, with the reason. */
-  bury(row: number, reason: string): Promise<void>;
+  /** Puts a row aside for good, with the reason and without its secrets. */
+  bury(kept: OutboxRow, reason: string): Promise<void>;
 }
 
 export interface RelayOptions {
@@ -130,7 +130,7 @@ export function relay(options: RelayOptions): Relay {
         if (dead === undefined) return settle(topic, lane, kept.row);
         lane.inFlight--;
         await store
-          .bury(kept.row, dead)
+          .bury(kept, dead)
           .catch(error => world.log.error('cannot put a message aside', { topic, error }));
         held.delete(kept.row);
       },

@@ -3,6 +3,7 @@ import type { World } from '@folsom/core';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { attempt } from './attempt.ts';
 import type { Served, ServeOptions } from './bus.ts';
+import { deadText } from './dead-letter.ts';
 import type { Outcome } from './dispatch.ts';
 import { RPC_LIMITS } from './limits.ts';
 import type { RabbitOptions } from './options.ts';
@@ -172,7 +173,10 @@ export async function rabbitServer(
         await publisher.publish(to, text, { messageId, headers: { ...headers, [ATTEMPT]: number + 1 } });
       } else {
         const why = { 'x-folsom-reason': settlement.dead.slice(0, 1000), 'x-folsom-queue': queue ?? topic };
-        await publisher.publish({ kind: 'dead' }, text, { messageId, headers: { ...headers, ...why } });
+        await publisher.publish({ kind: 'dead' }, deadText(text), {
+          messageId,
+          headers: { ...headers, ...why },
+        });
       }
       return true;
     } catch (error) {

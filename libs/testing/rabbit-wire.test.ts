@@ -1,6 +1,6 @@
 import { createLogger, Fault, requestContext, systemClock, systemRandom } from '@folsom/core';
-import { type Bus, createNotifier, createRabbitBus, type RabbitOptions } from '@folsom/rpc';
-import amqp, { type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib';
+import { type Bus, createNotifier, createRabbitBus, type RabbitOptions, RPC_LIMITS } from '@folsom/rpc';
+import amqp, { type Channel, type ChannelModel, type ConsumeMessage, type GetMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from './eventually.ts';
 import { type RabbitServer, rabbitOptions, serverMissing, startRabbit } from './index.ts';
@@ -355,6 +355,51 @@ describe.skipIf(serverMissing('rabbit'))('on the wire', { timeout: 120_000 }, ()
     release.resolve();
     await eventually(waiting).toBe('0');
     expect(begun).toBe(2);
+  });
+
+  it('puts a message that is given up among the dead letters, with its reason and without secrets', async () => {
+    const given: string[] = [];
+    const run_instance = () => {
+      throw new Error('no connection to mysql://nova:MARKED@db/nova');
+    };
+    await bus().serve({
+      topic: 'hopeless',
+      host: 'h',
+      handlers: { run_instance },
+      recovery: { passing: () => 'brief', abandoned: async (_, method) => void given.push(method) },
+    });
+    const properties = { user_data: 'MARKED', uuid: 'i' };
+    const args = {
+      admin_password: 'MARKED',
+      injected_files: [['/etc/motd', 'MARKED']],
+      request_spec: { instance_properties: properties },
+    };
+    const body = { method: 'run_instance', args, _context_auth_token: 'MARKED' };
+    // As it comes back after the last but one attempt.
+    const headers = { 'x-folsom-attempt': RPC_LIMITS.briefAttemptsMax };
+    channel.publish('nova', 'hopeless', Buffer.from(JSON.stringify(body)), { headers });
+    await eventually(() => given).toEqual(['run_instance']);
+    /** Before the first letter there is no queue, and asking closes the channel. */
+    const look = async (): Promise<GetMessage | false> => {
+      const own = await peer.createChannel();
+      own.on('error', () => {});
+      return own.get('folsom.dead_letters', { noAck: true }).catch(() => false as const);
+    };
+    let letter: GetMessage | false = false;
+    await eventually(async () => {
+      letter ||= await look();
+      return letter !== false;
+    }).toBe(true);
+    const { content, properties: kept } = letter as unknown as GetMessage;
+    expect(kept.headers).toMatchObject({
+      'x-folsom-reason': 'no connection to mysql://nova:***@db/nova',
+      'x-folsom-queue': 'hopeless',
+    });
+    expect(JSON.parse(content.toString())).toMatchObject({
+      method: 'run_instance',
+      args: { injected_files: [['/etc/motd', '***']], request_spec: { instance_properties: { uuid: 'i' } } },
+    });
+    expect(content.toString()).not.toContain('MARKED');
   });
 
   it('says what to do when the broker is not there, and gives up only where told so', async () => {
