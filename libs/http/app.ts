@@ -22,6 +22,8 @@ declare module 'fastify' {
     requestId: string;
     /** Tenant named in the log line; set by whoever authenticates the request. */
     tenantId: string | null;
+    /** The declared operation that answers, once it is known; its name in logs and metrics. */
+    operation: string | null;
     /** Monotonic milliseconds at arrival. */
     startedAt: number;
   }
@@ -155,6 +157,7 @@ export function createApp(options: AppOptions): App {
 
   server.decorateRequest('requestId', '');
   server.decorateRequest('tenantId', null);
+  server.decorateRequest('operation', null);
   server.decorateRequest('startedAt', 0);
 
   const begin = (request: FastifyRequest, reply: FastifyReply) => {
@@ -207,11 +210,13 @@ export function createApp(options: AppOptions): App {
 
   server.addHook('onResponse', (request, reply, done) => {
     const ms = world.clock.monotonic() - request.startedAt;
-    const route = request.routeOptions.config?.name ?? request.routeOptions.url ?? 'unmatched';
+    const { operation } = request;
+    const route = operation ?? request.routeOptions.config?.name ?? request.routeOptions.url ?? 'unmatched';
     metrics.observe(name, request.method, route, reply.statusCode, ms / 1000);
     log.info('request', {
       requestId: request.requestId,
       tenant: request.tenantId,
+      ...(operation ? { operation } : {}),
       method: request.method,
       path: request.url.slice(0, 1024),
       status: reply.statusCode,

@@ -1,0 +1,115 @@
+import type { Fault } from '@folsom/core';
+import type { XmlElement } from '@folsom/wire';
+import type { StaticDecode, TSchema } from 'typebox';
+import type { Answer } from './answer.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'ANY';
+
+/**
+ * What a fault of the domain becomes in this operation's answer: a status with the service's own text for it, a status with a
+ * text, or another fault.
+ */
+export type FaultAnswer =
+  | number
+  | readonly [status: number, text: string | ((fault: Fault) => string)]
+  | ((fault: Fault) => Fault);
+
+/** Keeps a fault's own text under another status: `{ KeyPairExists: [409, ownText] }`. */
+export const ownText = (fault: Fault): string => fault.message;
+
+/** How an answer looks. */
+export interface View {
+  /** The JSON document. */
+  shape?: TSchema;
+  /** How the service's writer makes XML of it: its own kind of template; absent: by the service's generic rules. */
+  xml?: unknown;
+}
+
+/** What `run` sees: typed values and the domain, no request. */
+export interface Asked<Domain, Context, Params, Query, Body> {
+  domain: Domain;
+  /** Who asks, as the service's front found out. */
+  context: Context;
+  params: Params;
+  query: Query;
+  body: Body;
+}
+
+/** Names of the parameters of a path: `servers/:id/metadata/:key` has `id` and `key`. */
+export type ParamNames<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
+  ? Name | ParamNames<Rest>
+  : Path extends `${string}:${infer Name}`
+    ? Name
+    : never;
+
+export type ParamsOf<Path extends string> = { readonly [Name in ParamNames<Path>]: string };
+
+type Read<Shape, Else> = Shape extends TSchema ? StaticDecode<Shape> : Else;
+
+/** One operation of an API. Everything a front does for it, the reference page and the generated tests follow from it. */
+export interface Declaration<Domain, Context, Path extends string, Params, Query, Body> {
+  /** In logs, metrics and the reference; unique in its API. */
+  name: string;
+  /** One sentence for the reference page. */
+  about?: string;
+  method: Method;
+  /** Below the front's prefix; `:name` is a parameter. */
+  path: Path;
+  /** Other paths that do the same. */
+  aliases?: readonly string[];
+  /** One of several operations of the same method and path, told apart by the one key of their body; `body` is what it holds. */
+  key?: string;
+  /** Names of the service's ports that serve it; absent: all. */
+  ports?: readonly string[];
+  /** The rule of the policy that the front asks. Null: the front asks none; whoever has a valid token, or the domain decides. */
+  policy: string | null;
+  /** Served without a token. */
+  public?: boolean;
+  /** Shapes of what is sent. Parameters without a shape are text; a query or a body without one is not looked at. */
+  params?: Params;
+  query?: Query;
+  body?: Body;
+  /** Whether a request without a body is refused; default: where there is a shape for it. */
+  bodyRequired?: boolean;
+  /** Reads an XML body that the shape alone does not explain. */
+  readXml?: (root: XmlElement) => unknown;
+  /** Status of the answer when all went well. */
+  answers: number;
+  view?: View;
+  /** Faults of the domain by name. Others keep their own status and text. */
+  faults?: Readonly<Record<string, FaultAnswer>>;
+  run(
+    asked: Asked<
+      Domain,
+      Context,
+      Read<Params, ParamsOf<Path>>,
+      Read<Query, Record<never, never>>,
+      Read<Body, undefined>
+    >,
+  ): Result | Promise<Result>;
+}
+
+/** A document, nothing at all, or an answer with a status, headers or a body of its own. */
+export type Result = object | undefined | Answer;
+
+/** An operation whose shapes are known to its front only. */
+export interface Operation<Domain = unknown, Context = unknown>
+  extends Omit<Declaration<Domain, Context, string, TSchema, TSchema, TSchema>, 'run'> {
+  run(asked: Asked<Domain, Context, never, never, never>): Result | Promise<Result>;
+}
+
+/**
+ * A service's way to declare operations: `export const operation = operationFor<Dependencies, Caller>()`, and then
+ * `operation({ name, method, path, policy, body, answers, run: ({ domain, body }) => … })` with typed values in `run`.
+ */
+export const operationFor =
+  <Domain, Context>() =>
+  <
+    const Path extends string,
+    Params extends TSchema | undefined = undefined,
+    Query extends TSchema | undefined = undefined,
+    Body extends TSchema | undefined = undefined,
+  >(
+    declared: Declaration<Domain, Context, Path, Params, Query, Body>,
+  ): Operation<Domain, Context> =>
+    declared as unknown as Operation<Domain, Context>;
