@@ -18,6 +18,8 @@ const PEERS = [
   // Knows the class of an upload that comes in.
   '^services/image/stores/chunks\\.ts$',
   '^services/image/stores/fake-swift\\.ts$',
+  // Listens, for tests.
+  '^services/console-web/fake-cloud\\.ts$',
 ];
 
 module.exports = {

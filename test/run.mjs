@@ -30,6 +30,7 @@ if (process.env.CI) failed += missing.length;
 if (only.length === 0) {
   for (const [what, command, args] of [
     ['types', bin('tsc'), ['--noEmit']],
+    ["types of the console's page", bin('tsc'), ['--noEmit', '-p', 'services/console-web/front']],
     ['lint', bin('biome'), ['check', '--diagnostic-level=error', '.']],
     [
       'layers',

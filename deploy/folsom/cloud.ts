@@ -62,6 +62,10 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       await ensureGuestImage(parts);
       await startComputePart(parts, validator, service => services.push(service));
     }
+    if (wanted('console')) {
+      const { startConsolePart } = await import('./console-part.ts');
+      services.push(await tell('starting the web console', () => startConsolePart(parts)));
+    }
   } catch (error) {
     await stop().catch(stopError => world.log.error('stopping failed', { error: stopError }));
     throw error;

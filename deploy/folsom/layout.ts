@@ -18,12 +18,13 @@ export const PORTS = {
   container: 6001,
   object: 6000,
   metrics: 9100,
+  consoleWeb: 8090,
 } as const;
 
 export type PortName = keyof typeof PORTS;
 
 /** The parts `folsom up --services` can choose from; without identity nobody could log in. */
-export const PARTS = ['identity', 'image', 'object', 'compute'] as const;
+export const PARTS = ['identity', 'image', 'object', 'compute', 'console'] as const;
 export type PartName = (typeof PARTS)[number];
 
 /** Which part listens on a port; what is missing belongs to all. */
@@ -38,6 +39,7 @@ export const PART_OF_PORT: Partial<Record<PortName, PartName>> = {
   account: 'object',
   container: 'object',
   object: 'object',
+  consoleWeb: 'console',
 };
 /** Ports that answer without a login: whatever `--host-ip` says, only this machine reaches them. */
 export const LOOPBACK_PORTS: readonly PortName[] = ['account', 'container', 'object', 'metrics'];

@@ -14,11 +14,27 @@ interface LogEntry {
 /** Fields that have a column of their own or say nothing about the way. */
 const HIDDEN = new Set(['time', 'level', 'message', 'service', 'requestId', 'tenant', 'client', 'ms']);
 
+/** One line of a request's way; times in milliseconds. */
+export interface Step {
+  /** Since the request's first line. */
+  at: number;
+  took: number | null;
+  service: string;
+  what: string;
+  level: string;
+}
+
 /**
  * A request's way through the services: every log line that carries its id, in order of time, with the milliseconds since
  * the first, the service that did the work, how long it took, and what it was.
+ *
+ * @param tenant whose request it has to be; null for anybody's
  */
-export async function trace(logFile: string, requestId: string): Promise<string[]> {
+export async function requestSteps(
+  logFile: string,
+  requestId: string,
+  tenant: string | null = null,
+): Promise<Step[]> {
   const entries: LogEntry[] = [];
   const lines = createInterface({ input: createReadStream(logFile), crlfDelay: Number.POSITIVE_INFINITY });
   for await (const line of lines) {
@@ -26,15 +42,29 @@ export async function trace(logFile: string, requestId: string): Promise<string[
     const entry = parse(line);
     if (entry?.requestId === requestId) entries.push(entry);
   }
+  const others = entries.some(entry => typeof entry.tenant === 'string' && entry.tenant !== tenant);
+  const own = entries.some(entry => entry.tenant === tenant);
+  if (tenant !== null && (others || !own)) return [];
   // A line is written when its work is done: order by when the work began, what took longer around what was within it.
   const began = (entry: LogEntry) => Date.parse(entry.time) - (entry.ms ?? 0);
   entries.sort((a, b) => began(a) - began(b) || (b.ms ?? 0) - (a.ms ?? 0));
   const start = entries.length > 0 ? began(entries[0]!) : 0;
-  const rows = entries.map(entry => ({
-    at: `+${Math.round(began(entry) - start)} ms`,
+  return entries.map(entry => ({
+    at: Math.round(began(entry) - start),
+    took: entry.ms ?? null,
     service: serviceOf(entry),
-    took: entry.ms === undefined ? '' : `${duration(entry.ms)} ms`,
     what: describe(entry),
+    level: entry.level,
+  }));
+}
+
+/** {@link requestSteps} as a table. */
+export async function trace(logFile: string, requestId: string): Promise<string[]> {
+  const rows = (await requestSteps(logFile, requestId)).map(({ at, took, service, what }) => ({
+    at: `+${at} ms`,
+    service,
+    took: took === null ? '' : `${duration(took)} ms`,
+    what,
   }));
   if (rows.length === 0) return [];
   const head = { at: 'AT', service: 'SERVICE', took: 'TOOK', what: 'WHAT' };

@@ -199,6 +199,10 @@ function summary(
   print('Endpoints');
   for (const { name, url } of cloud.endpoints) print(`  ${name.padEnd(16)} ${url}`);
   if (options.services.includes('compute')) print(`Hypervisor: ${compute.driver} (${compute.why})`);
+  if (options.services.includes('console')) {
+    const address = cloud.services.find(({ name }) => name === 'console-web')?.addresses[0];
+    print(`Web console: http://${address}/  (users and passwords as below)`);
+  }
   print(`Credentials: ${layout.openrc} (admin), ${layout.openrcDemo} (demo)`);
   print('Try in another terminal:');
   print(`  . ${layout.openrc}`);

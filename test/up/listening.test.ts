@@ -19,6 +19,7 @@ const OPEN = [
   PORTS.novncproxy,
   PORTS.xvpvncproxy,
   PORTS.objectProxy,
+  PORTS.consoleWeb,
 ];
 const CLOSED = [PORTS.account, PORTS.container, PORTS.object, PORTS.metrics];
 

@@ -1,0 +1,3 @@
+import type { Texts } from './table.ts';
+
+export const ACCESS: Texts = {};

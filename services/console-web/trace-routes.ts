@@ -1,0 +1,21 @@
+import type { App } from '@folsom/http';
+import { fault } from './faults.ts';
+import type { Console } from './shared.ts';
+
+const REQUEST_ID = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** A request's way through the services: administrators see any, others that of their project. */
+export function traceRoutes(app: App, web: Console): void {
+  app.server.get('/api/trace/:id', { config: { name: 'trace' } }, async (request, reply) => {
+    const { access } = web.sessionOf(request)!;
+    const { id } = request.params as { id: string };
+    if (web.trace === null) throw fault('NoSuchService');
+    if (!REQUEST_ID.test(id)) throw fault('BadRequest');
+    const admin = access.roles.some(role => role.toLowerCase() === 'admin');
+    const steps = await web.trace.request(id, admin ? null : access.project.id);
+    return reply
+      .header('cache-control', 'no-store')
+      .type('application/json')
+      .send(Buffer.from(JSON.stringify({ steps })));
+  });
+}
