@@ -10,7 +10,7 @@ const NODE = 'folsom';
 
 /** nova.conf of the all-in-one cloud. */
 export function novaConfig(
-  options: Pick<PartOptions, 'layout' | 'ports' | 'hostIp' | 'compute' | 'fixedRange'>,
+  options: Pick<PartOptions, 'layout' | 'ports' | 'hostIp' | 'compute' | 'fixedRange' | 'nova'>,
 ): Config {
   const { layout, ports, hostIp, compute, fixedRange } = options;
   const real = compute.driver === 'libvirt';
@@ -51,6 +51,7 @@ export function novaConfig(
       vncserver_proxyclient_address: '127.0.0.1',
       // One machine: heartbeats and clean-ups may be quick.
       periodic_fuzzy_delay: 0,
+      ...options.nova,
     },
   });
 }

@@ -23,6 +23,8 @@ export interface CloudOptions {
   /** CIDR of the guests' network. */
   fixedRange: string;
   swift: { devices: number; replicas: number };
+  /** More of nova.conf, for tests. */
+  nova?: Readonly<Record<string, string | number | boolean>>;
   tell: Tell;
   print: Print;
 }

@@ -11,6 +11,8 @@ export const LIMITS = {
   headersTimeoutMs: 30_000,
   /** A JSON or XML body that arrives more slowly than this is given up. */
   bodyTimeoutMs: 60_000,
+  /** A reader who takes nothing of an answer for so long is gone. */
+  writeStallMs: 60_000,
   /** Idle keep-alive connections. */
   keepAliveTimeoutMs: 65_000,
   /** How long a stopping server waits for requests in flight. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import {
   createLogger,
   Fault,
@@ -11,6 +12,7 @@ import {
 } from '@folsom/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type App, type AppOptions, createApp } from './index.ts';
+import { dropStalledReaders } from './stalled-readers.ts';
 
 const world: World = { clock: systemClock, random: systemRandom, log: silentLogger };
 const apps: App[] = [];
@@ -243,6 +245,43 @@ describe('createApp', () => {
     // What breaks within its own body is still the request's fault.
     const broken = 'POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n';
     expect(await rawRequest(base, broken)).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  it('answers once where the body breaks behind an answer that was given early', async () => {
+    const { hostname: host, port } = new URL(await start(sample()));
+    const client = connect({ host, port: Number(port) });
+    client.write('GET /fault HTTP/1.1\r\nHost: x\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n');
+    let text = '';
+    client.on('data', data => {
+      if (text === '') client.write('zz\r\n');
+      text += data;
+    });
+    await once(client, 'close');
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 418']);
+  });
+
+  it('ends the connection of a reader who takes nothing of his answer, and of no other', async () => {
+    const open = new Set<number>();
+    const server = createServer((request, response) => {
+      open.add(request.socket.remotePort!);
+      request.socket.once('close', () => open.delete(request.socket.remotePort!));
+      response.write(Buffer.alloc(request.url === '/large' ? 32 * 1024 ** 2 : 10));
+    });
+    dropStalledReaders(server, 300);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const clients = ['/large', '/small'].map(path => {
+      const client = connect({ host: '127.0.0.1', port }).pause();
+      client.on('error', () => {});
+      client.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      return client;
+    });
+    await expect.poll(() => open.size).toBe(2);
+    await expect.poll(() => [...open]).toEqual([clients[1]!.localPort]);
+    for (const client of clients) client.destroy();
+    server.closeAllConnections();
+    server.close();
   });
 
   it('says in one sentence that a port is in use', async () => {

@@ -10,9 +10,10 @@ import Fastify, {
   type RawServerDefault,
 } from 'fastify';
 import { type HealthCheck, healthRoutes } from './health.ts';
-import { requestsInFlight } from './in-flight.ts';
+import { refuseBytes, requestsInFlight } from './in-flight.ts';
 import { explainListen } from './listen-error.ts';
 import { type HttpMetrics, httpMetrics } from './metrics.ts';
+import { dropStalledReaders } from './stalled-readers.ts';
 import { canonicalTarget } from './target.ts';
 import { createTlsServer, type TlsFiles } from './tls.ts';
 
@@ -129,19 +130,20 @@ export function createApp(options: AppOptions): App {
       if (inFlight.closeAfterAnswer(socket)) return;
       // The parser gave up before there was a request: answer in plain HTTP and close.
       log.info('not a request', { reason: error.code, client: socket.remoteAddress });
-      if (!socket.writable) return socket.destroy();
-      const status =
-        error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-      socket.end(
-        `HTTP/1.1 ${status}\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 0\r\n\r\n`,
-      );
+      refuseBytes(error, socket);
     },
     serverFactory: handler => {
-      const settings = { maxHeaderSize: LIMITS.headerBytesMax, noDelay: true };
+      const settings = {
+        maxHeaderSize: LIMITS.headerBytesMax,
+        noDelay: true,
+        // How exactly the limits of time are kept; node looks every 30 s.
+        connectionsCheckingInterval: LIMITS.headersTimeoutMs / 6,
+      };
       const http = options.tls
         ? createTlsServer(options.tls, name, settings, handler)
         : createServer(settings, handler);
       inFlight.watch(http);
+      dropStalledReaders(http);
       http.headersTimeout = options.headersTimeoutMs ?? LIMITS.headersTimeoutMs;
       http.keepAliveTimeout = LIMITS.keepAliveTimeoutMs;
       // Node's own five minutes would end a long upload; bodies that are read here have a limit of their own.

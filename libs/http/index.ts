@@ -1,5 +1,6 @@
 export * from './app.ts';
 export * from './health.ts';
+export { refuseBrokenRequests } from './in-flight.ts';
 export * from './listen-error.ts';
 export * from './metrics.ts';
 export * from './target.ts';

@@ -1,7 +1,9 @@
 import { createServer } from 'node:http';
 import { noteListener } from '@folsom/core';
 import { collectDefaultMetrics, type Histogram, Histogram as PromHistogram, Registry } from 'prom-client';
+import { refuseBrokenRequests } from './in-flight.ts';
 import { explainListen } from './listen-error.ts';
+import { canonicalTarget } from './target.ts';
 
 /** Counts and durations of requests by service, method, route pattern and status; never by id. */
 export interface HttpMetrics {
@@ -37,7 +39,7 @@ export async function serveMetrics(
 ): Promise<{ address: string; stop(): Promise<void> }> {
   collectDefaultMetrics({ register: registry });
   const server = createServer((request, response) => {
-    if (request.method !== 'GET' || request.url !== '/metrics') {
+    if (request.method !== 'GET' || canonicalTarget(request.url ?? '').path !== '/metrics') {
       response.writeHead(404, { 'content-length': '0' }).end();
       return;
     }
@@ -46,6 +48,7 @@ export async function serveMetrics(
       () => response.writeHead(500, { 'content-length': '0' }).end(),
     );
   });
+  refuseBrokenRequests(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', error => reject(explainListen(error, 'metrics', at.host, at.port)));
     server.listen(at.port, at.host, resolve);

@@ -174,7 +174,7 @@ export class Connection {
   private refuse(status: number): void {
     this.busy = true;
     this.socket.end(
-      `HTTP/1.0 ${status} ${REASONS[status]}\r\nConnection: close\r\nContent-length: 0\r\n\r\n`,
+      `HTTP/1.0 ${status} ${REASONS[status]}\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nContent-length: 0\r\n\r\n`,
     );
     this.linger();
   }

@@ -3,7 +3,9 @@ import { BadFraming } from './message.ts';
 
 const LF = 10;
 const CR = 13;
-const HEX_SIZE = /^(0[xX])?([0-9a-fA-F]{1,12})[ \t]*(;.*)?$/;
+/** None of them says where a body ends. */
+const TRAILER = /^(?!(?:content-length|transfer-encoding):)[!#$%&'*+\-.^_`|~0-9A-Za-z]+:/i;
+const HEX_SIZE = /^(0[xX])?([0-9a-fA-F]{1,12})(;.*)?$/;
 
 /**
  * Reads chunked framing, of requests and of answers. Lines end in CR LF and in nothing else; sizes are hexadecimal
@@ -78,7 +80,7 @@ export class ChunkDecoder {
       this.trailerBytes += length;
       this.trailers += 1;
       if (this.trailers > HTTP_LIMITS.trailerCountMax) throw new BadFraming('too many trailers');
-      if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:/.test(text)) throw new BadFraming('bad trailer');
+      if (!TRAILER.test(text)) throw new BadFraming('bad trailer');
       return;
     }
     const match = HEX_SIZE.exec(text);

@@ -97,7 +97,7 @@ export function parseRequestHead(head: string): RequestHead | number {
   }
   if (given === undefined) return { ...common, framing: 0, mustClose: false };
   // A negative length is a request all the same, which swift refuses in its own words.
-  if (!/^-?\d{1,16}$/.test(given)) return 400;
+  if (!/^(?:\d{1,16}|-[1-9]\d{0,15})$/.test(given)) return 400;
   const length = Number(given);
   return { ...common, framing: Math.max(0, length), mustClose: length < 0 };
 }

@@ -15,7 +15,7 @@ export const HTTP_LIMITS = {
   /** Between two requests of a connection, and before the first. */
   idleMsMax: LIMITS.keepAliveTimeoutMs,
   /** A reader who takes nothing of an answer for so long is gone. */
-  writeStallMs: 60_000,
+  writeStallMs: LIMITS.writeStallMs,
   /** A client may be silent so long within a body. */
   bodySilenceMs: 60_000,
   /** One line of chunk framing: size and extension. */

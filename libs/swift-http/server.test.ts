@@ -128,6 +128,7 @@ it.each([
   ['a header name with a space', 'GET / HTTP/1.1\r\nBad Name: x\r\n\r\n', '400'],
   ['a space before the colon', 'GET / HTTP/1.1\r\nA : x\r\n\r\n', '400'],
   ['a folded header', 'GET / HTTP/1.1\r\n folded\r\n\r\n', '400'],
+  ['a length below zero that is zero', 'PUT / HTTP/1.1\r\nContent-Length: -0\r\n\r\n', '400'],
   ['a length that is no number', 'PUT / HTTP/1.1\r\nContent-Length: abc\r\n\r\n', '400'],
   ['two lengths', 'PUT / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', '400'],
   ['a line feed in the target', 'GET /a\nX-Evil:1 HTTP/1.1\r\n\r\n', '400'],
@@ -140,7 +141,9 @@ it.each([
   ['headers without end', `GET / HTTP/1.1\r\nX: ${'a'.repeat(40_000)}\r\n\r\n`, '400'],
 ])('refuses %s', async (_what, text, status) => {
   const port = await serve(echo);
-  expect(await talk(port, [text])).toMatch(new RegExp(`^HTTP/1\\.0 ${status} `));
+  const told = await talk(port, [text]);
+  expect(told).toMatch(new RegExp(`^HTTP/1\\.0 ${status} `));
+  expect(told).toContain('X-Content-Type-Options: nosniff');
 });
 
 it.each([
@@ -159,6 +162,8 @@ it.each([
     '400',
   ],
   ['with many trailers', `Transfer-Encoding: chunked\r\n\r\n0\r\n${'A: 1\r\n'.repeat(101)}\r\n`, '400'],
+  ['with a blank behind a size', 'Transfer-Encoding: chunked\r\n\r\n2 \r\nab\r\n0\r\n\r\n', '400'],
+  ['with framing in a trailer', 'Transfer-Encoding: chunked\r\n\r\n0\r\ncontent-length: 9\r\n\r\n', '400'],
   ["with a size as Python's hex() has it", 'Transfer-Encoding: chunked\r\n\r\n0x2\r\nab\r\n0\r\n\r\n', '200'],
 ])('never takes a second request out of a body %s', async (_what, rest, status) => {
   const seen: string[] = [];

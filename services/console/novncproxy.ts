@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '@folsom/config';
 import { adminContext, type RunningService, type World } from '@folsom/core';
-import { type HealthCheck, runChecks } from '@folsom/http';
+import { type HealthCheck, refuseBrokenRequests, runChecks } from '@folsom/http';
 import { novaOptions } from '@folsom/nova/options';
 import { type ConsoleAccess, consoleauthContract } from '@folsom/nova/rpc/consoleauth';
 import type { Bus } from '@folsom/rpc';
@@ -81,6 +81,7 @@ export async function startNovncProxy(options: NovncProxyOptions): Promise<Runni
   };
 
   const attach = (server: HttpServer) => {
+    refuseBrokenRequests(server);
     server.on('upgrade', (request, socket, head) => void connect(request, socket, head));
     server.on('request', (request, response) => {
       for (const [name, value] of Object.entries(PAGE_HEADERS)) response.setHeader(name, value);

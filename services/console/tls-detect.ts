@@ -23,6 +23,7 @@ export function httpOrHttps(tls: TlsFiles, attach: (server: HttpServer) => void)
     maxHeaderSize: CONSOLE_LIMITS.requestBytesMax,
     headersTimeout: CONSOLE_LIMITS.requestMs,
     requestTimeout: CONSOLE_LIMITS.requestMs,
+    connectionsCheckingInterval: CONSOLE_LIMITS.requestMs / 5,
   };
   const http = createHttp(limits);
   attach(http);

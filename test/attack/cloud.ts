@@ -1,0 +1,263 @@
+import { mkdirSync } from 'node:fs';
+import { Agent, type IncomingHttpHeaders, request } from 'node:http';
+import { dirname, join } from 'node:path';
+import { type SignedToken, signToken } from '@folsom/auth/signed-token';
+import { configFrom } from '@folsom/config';
+import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
+import { type Database, openDatabase } from '@folsom/db';
+import { startCloud } from '@folsom/deploy/folsom/cloud';
+import { layoutOf, PARTS, PORTS, type PortName, type Ports } from '@folsom/deploy/folsom/layout';
+import { loadSecrets } from '@folsom/deploy/folsom/secrets';
+import { httpMetrics, type RouteInfo, serveMetrics } from '@folsom/http';
+import type { RunningIdentity } from '@folsom/identity';
+import { openTokenKeys } from '@folsom/identity/tokens/jwt-keys';
+import { imageDeclarations, startRegistry } from '@folsom/image';
+import { freePorts, tempDir } from '@folsom/testing';
+
+/** A person with a tenant of the same name. */
+export interface Person {
+  token: string;
+  tenant: string;
+  user: string;
+}
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+}
+
+export interface AskOptions {
+  token?: string | null;
+  headers?: Record<string, string>;
+  /** What is no text or bytes is sent as JSON. */
+  body?: unknown;
+  timeoutMs?: number;
+}
+
+/** A whole cloud as `npm start` runs it, in this process, with the fake hypervisor; every port of it listens. */
+export interface AttackedCloud {
+  ports: Ports;
+  dir: string;
+  /** Has the role admin. */
+  admin: Person;
+  /** Members of a tenant each. */
+  alice: Person;
+  bob: Person;
+  /** Alice's token as it was before it ended. */
+  expired: string;
+  databases: Record<'keystone' | 'glance' | 'nova', Database>;
+  /** What the applications declare. */
+  routes: { to: 'image' | 'imageRegistry' | 'compute'; method: string; path: string; public: boolean }[];
+  operations: RunningIdentity['operations'];
+  /** The lines logged since it was last asked. */
+  takeLog(): string[];
+  /** @throws when nothing is answered in time */
+  ask(to: PortName | number, method: string, target: string, options?: AskOptions): Promise<Answer>;
+  stop(): Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+const ANSWER_MS = 30_000;
+
+export async function startAttackedCloud(): Promise<AttackedCloud> {
+  const temp = tempDir('attack');
+  const layout = layoutOf(join(temp.path, 'var'));
+  for (const folder of [layout.log, layout.db('nova')]) mkdirSync(dirname(folder), { recursive: true });
+  for (const folder of [layout.keystone, layout.images, layout.nova, layout.objects])
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  let lines: string[] = [];
+  const log = createLogger({ level: 'debug', write: line => void lines.push(line) });
+  const world: World = { clock: systemClock, random: systemRandom, log };
+  const names = Object.keys(PORTS) as PortName[];
+  const free = await freePorts(names.length);
+  const ports = Object.fromEntries(names.map((name, at) => [name, free[at]!])) as Ports;
+  const metrics = httpMetrics();
+  const secrets = await loadSecrets(layout.secrets, world.random);
+  const stopping: (() => Promise<unknown>)[] = [];
+  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+  const stop = async () => {
+    agent.destroy();
+    for (const end of stopping.splice(0).reverse()) await end();
+    temp.remove();
+  };
+  try {
+    const cloud = await startCloud({
+      layout,
+      ports,
+      secrets,
+      world,
+      metrics,
+      compute: { driver: 'fake', why: 'nothing boots' },
+      hostIp: HOST,
+      fixedRange: '10.0.0.0/16',
+      parts: PARTS,
+      swift: { devices: 1, replicas: 1 },
+      nova: { api_rate_limit: false, quota_instances: -1, quota_cores: -1, quota_ram: -1 },
+      tell: (_what, work) => work(),
+      print: () => {},
+    });
+    stopping.push(() => cloud.stop());
+    const served = await serveMetrics(metrics.registry, { host: HOST, port: ports.metrics });
+    stopping.push(() => served.stop());
+    const databases = {} as AttackedCloud['databases'];
+    for (const name of ['keystone', 'glance', 'nova'] as const) {
+      const database = await openDatabase({ connection: `sqlite:///${layout.db(name)}` });
+      databases[name] = database;
+      stopping.push(() => database.close());
+    }
+    const identity = cloud.services.find(({ name }) => name === 'keystone') as RunningIdentity;
+    // In the all-in-one the registry is inside of glance-api: beside it, it is one more way in.
+    const registry = await startRegistry({
+      config: configFrom(imageDeclarations, { paste_deploy: { flavor: 'keystone' } }),
+      world,
+      db: databases.glance,
+      validator: identity.validator,
+      listen: { host: HOST, port: ports.imageRegistry },
+    });
+    stopping.push(() => registry.stop());
+    const routesOf = (name: string) =>
+      (cloud.services.find(service => service.name === name) as unknown as { routes: readonly RouteInfo[] })
+        .routes;
+    const ask = asker(ports, agent);
+    const login = loginTo(ask);
+    const admin = await login('admin', secrets.adminPassword);
+    const people = await Promise.all(
+      ['alice', 'bob'].map(async name => {
+        const password = world.random.hex(20);
+        await makePerson(ask, secrets.adminToken, name, password);
+        return login(name, password);
+      }),
+    );
+    const [alice, bob] = people as [Person, Person];
+    return {
+      ports,
+      dir: layout.dir,
+      admin,
+      alice,
+      bob,
+      expired: expiredTwin(alice.token, `${layout.keystone}/token-keys`),
+      databases,
+      routes: [
+        ...routesOf('glance-api').map(route => ({ ...route, to: 'image' as const })),
+        ...registry.routes.map(route => ({ ...route, to: 'imageRegistry' as const })),
+        ...routesOf('nova-api-os-compute').map(route => ({ ...route, to: 'compute' as const })),
+      ],
+      operations: identity.operations,
+      takeLog: () => {
+        const taken = lines;
+        lines = [];
+        return taken;
+      },
+      ask,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Sends targets and headers as they stand, which `fetch` would tidy up. */
+function asker(ports: Ports, agent: Agent): AttackedCloud['ask'] {
+  return (to, method, target, { token = null, headers = {}, body, timeoutMs = ANSWER_MS } = {}) => {
+    const port = typeof to === 'number' ? to : ports[to];
+    const plain = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
+    const payload = plain ? (body as string | Uint8Array | undefined) : JSON.stringify(body);
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const sent = request(
+      {
+        host: HOST,
+        port,
+        method,
+        path: target,
+        agent,
+        headers: {
+          ...(token === null ? {} : { 'x-auth-token': token }),
+          ...(plain ? {} : { 'content-type': 'application/json' }),
+          ...(payload === undefined ? {} : { 'content-length': String(Buffer.byteLength(payload)) }),
+          ...headers,
+        },
+      },
+      answer => {
+        let text = '';
+        answer.setEncoding('latin1');
+        answer.on('data', chunk => {
+          text += chunk;
+        });
+        answer.on('error', reject);
+        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text }));
+      },
+    );
+    const timer = setTimeout(
+      () => sent.destroy(new Error(`no answer in ${timeoutMs} ms: ${method} ${target.slice(0, 200)}`)),
+      timeoutMs,
+    );
+    sent.on('error', reject);
+    sent.end(payload);
+    return promise.finally(() => clearTimeout(timer));
+  };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: documents of every shape
+const json = ({ text }: Answer): any => JSON.parse(Buffer.from(text, 'latin1').toString('utf8'));
+
+const loginTo =
+  (ask: AttackedCloud['ask']) =>
+  async (name: string, password: string): Promise<Person> => {
+    const body = { auth: { tenantName: name, passwordCredentials: { username: name, password } } };
+    const answer = await ask('identityPublic', 'POST', '/v2.0/tokens', { body });
+    if (answer.status !== 200) throw new Error(`login of ${name}: ${answer.status} ${answer.text}`);
+    const { token, user } = json(answer).access;
+    return { token: token.id, tenant: token.tenant.id, user: user.id };
+  };
+
+async function makePerson(
+  ask: AttackedCloud['ask'],
+  token: string,
+  name: string,
+  password: string,
+): Promise<void> {
+  const admin = async (method: string, path: string, body?: unknown) =>
+    json(await ask('identityAdmin', method, `/v2.0${path}`, { token, body }));
+  const { tenant } = await admin('POST', '/tenants', { tenant: { name, enabled: true } });
+  const { user } = await admin('POST', '/users', {
+    user: { name, password, email: `${name}@example.org`, enabled: true },
+  });
+  const { roles } = await admin('GET', '/OS-KSADM/roles');
+  const member = roles.find((role: { name: string }) => role.name === 'Member').id;
+  await admin('PUT', `/tenants/${tenant.id}/users/${user.id}/roles/OS-KSADM/${member}`);
+}
+
+/** A token that was good an hour ago, signed by the cloud itself. */
+function expiredTwin(token: string, keyDir: string): string {
+  const keys = openTokenKeys(keyDir);
+  const [, claims = ''] = token.split('.');
+  const said = JSON.parse(Buffer.from(claims, 'base64url').toString()) as Record<string, never>;
+  const hour = 3_600_000;
+  const ended: SignedToken = {
+    key: said.jti!,
+    userId: said.sub!,
+    userName: said.usr!,
+    tenantId: said.tid!,
+    tenantName: said.ten!,
+    roles: said.rol!,
+    issuedAt: systemClock.now() - 25 * hour,
+    expiresAt: systemClock.now() - hour,
+  };
+  return signToken(ended, keys.signing());
+}
+
+/** Runs `work` for each, `width` at a time; fails with the first failure. */
+export async function eachOf<T>(
+  items: Iterable<T>,
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const left = items[Symbol.iterator]();
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      for (let next = left.next(); !next.done; next = left.next()) await work(next.value);
+    }),
+  );
+}
