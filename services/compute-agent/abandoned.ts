@@ -1,9 +1,9 @@
 import { elevated, isFault, type RequestContext } from '@folsom/core';
-import { rollbackReservations } from '@folsom/nova/reservations';
 import type { RunInstanceArgs } from '@folsom/nova/rpc/compute';
 import { abandonBuild } from './operations/boot.ts';
-import { ruleOf } from './operations/table.ts';
-import { addFault, afterFailure, type ComputeSeam, nowOf, presentGuest } from './seam.ts';
+import { recoverOperation } from './operations/operation.ts';
+import { operationOn } from './operations/table.ts';
+import { addFault, afterFailure, type ComputeSeam, presentGuest } from './seam.ts';
 
 /**
  * Makes the rows say that a message is given up: it failed for a passing cause too often. What goes on with its message
@@ -25,14 +25,13 @@ export async function abandoned(
     });
   }
   const guest = await presentGuest(seam, uuid);
-  const rule = guest === undefined ? undefined : ruleOf(guest);
-  if (guest === undefined || rule === undefined) return;
-  if (args.reservations) await rollbackReservations(seam.db, args.reservations, nowOf(seam));
-  if (guest.host === seam.host && rule.restart === 'message') {
-    await addFault(seam, uuid, error);
-    return rule.recover(seam, elevated(context), guest);
+  const op = guest === undefined ? undefined : operationOn(guest);
+  if (guest === undefined || op === undefined) return;
+  await op.failed?.(seam, uuid, args, error);
+  if (guest.host === seam.host && op.carries !== undefined) {
+    return recoverOperation(seam, op, elevated(context), guest, error);
   }
   // A deletion stays asked for, and is repeated by its audit.
-  if (rule.name === 'delete') return addFault(seam, uuid, error);
-  await seam.inTurn(uuid, () => afterFailure(seam, guest, error, { errorState: rule.errorState ?? false }));
+  if (op.name === 'delete') return addFault(seam, uuid, error);
+  await seam.inTurn(uuid, () => afterFailure(seam, guest, error, { errorState: op.errorState }));
 }

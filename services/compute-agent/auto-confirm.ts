@@ -3,7 +3,7 @@ import { vmState } from '@folsom/nova/instance-state';
 import { tryUpdateInstance } from '@folsom/nova/instances';
 import { unconfirmedMigrations, updateMigration } from '@folsom/nova/migrations';
 import { computeContract } from '@folsom/nova/rpc/compute';
-import { instanceWireOf } from './operations/resize.ts';
+import { instanceWireOf } from './operations/resize-shared.ts';
 import { type ComputeSeam, nowOf } from './seam.ts';
 
 /** Resizes to this host that their user has not decided about within `resize_confirm_window` are confirmed. */
@@ -18,7 +18,7 @@ export async function confirmOldResizes(seam: ComputeSeam): Promise<void> {
       uuid,
       { vm_state: vmState.active, task_state: null },
       nowOf(seam),
-      { expectedVmState: vmState.resized, expectedTaskState: null },
+      { host: seam.host, expectedVmState: vmState.resized, expectedTaskState: null },
     );
     if (!ours) {
       seam.log.warn('a resize is neither confirmed nor wanted any more', { instance: uuid });

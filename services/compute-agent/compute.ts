@@ -18,7 +18,7 @@ import type { ComputeDriver, Guest } from './driver.ts';
 import { computeHandlers } from './handlers.ts';
 import type { ImageClient } from './image-client.ts';
 import { usageNotifier } from './notifications.ts';
-import { adoptArrivals } from './operations/live-migrate.ts';
+import { adoptArrivals } from './operations/live-arrival.ts';
 import { resumeGuests, syncPowerStates } from './power-sync.ts';
 import {
   expireBuilds,

@@ -1,71 +1,54 @@
-import { elevated } from '@folsom/core';
+import { elevated, type RequestContext } from '@folsom/core';
 import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
 import type { computeContract } from '@folsom/nova/rpc/compute';
 import type { Handlers } from '@folsom/rpc';
 import { consoleOutput, validateConsolePort, vncConsole } from './console.ts';
+import type { Guest } from './driver.ts';
 import { computeFault } from './faults.ts';
-import { runInstance } from './operations/boot.ts';
 import { terminateInstance } from './operations/delete.ts';
 import {
   checkAsDestination,
   checkAsSource,
   finishArrival,
-  liveMigrate,
   prepareArrival,
   undoArrival,
-} from './operations/live-migrate.ts';
-import { setAdminPassword } from './operations/password.ts';
-import { rebootInstance, transition } from './operations/power.ts';
-import { rebuildInstance } from './operations/rebuild.ts';
-import { rescueInstance } from './operations/rescue.ts';
-import {
-  confirmResize,
-  finishResize,
-  finishRevertResize,
-  prepResize,
-  resizeInstance,
-  revertResize,
-} from './operations/resize.ts';
-import { snapshotInstance } from './operations/snapshot.ts';
+} from './operations/live-arrival.ts';
+import { perform } from './operations/operation.ts';
+import { operations } from './operations/table.ts';
 import { type ComputeSeam, guestOf, networked, onInstance, withFault } from './seam.ts';
 
 const notImplemented = async (): Promise<never> => {
   throw computeFault('NotImplementedError');
 };
 
-/** Everything nova-compute answers. */
-export function computeHandlers(
-  seam: ComputeSeam,
-  publishCapabilities: () => Promise<void>,
-): Handlers<typeof computeContract.methods> {
-  const firewall = (uuids: readonly string[] | null) => seam.driver.refreshFirewall(uuids);
+type Methods = typeof computeContract.methods;
+type All = Handlers<Methods>;
+type Asked = { instance: { uuid: string } };
+
+/** Messages that ask for an operation of the table. */
+function asking(seam: ComputeSeam): Partial<All> {
+  const out: Record<string, (context: RequestContext, args: Asked) => Promise<unknown>> = {};
+  for (const op of operations) {
+    for (const method of op.methods)
+      out[method] = (context, args) => perform(seam, op, context, args.instance.uuid, args);
+  }
   return {
-    run_instance: (context, args) => runInstance(seam, context, args),
+    ...(out as Partial<All>),
     terminate_instance: (context, args) => terminateInstance(seam, context, args.instance.uuid),
-    stop_instance: (context, args) => transition(seam, context, 'stop_instance', args.instance.uuid),
-    start_instance: (context, args) => transition(seam, context, 'start_instance', args.instance.uuid),
-    power_off_instance: (context, args) =>
-      transition(seam, context, 'power_off_instance', args.instance.uuid),
-    power_on_instance: (context, args) => transition(seam, context, 'start_instance', args.instance.uuid),
-    reboot_instance: (context, args) => rebootInstance(seam, context, args.instance.uuid, args.reboot_type),
-    rebuild_instance: (context, args) => rebuildInstance(seam, context, args),
-    snapshot_instance: (context, args) => snapshotInstance(seam, context, args),
-    set_admin_password: (context, args) => setAdminPassword(seam, context, args.instance.uuid, args.new_pass),
+  };
+}
+
+/** Small changes of one instance. */
+const onGuests = (seam: ComputeSeam) =>
+  ({
     inject_file: (context, args) =>
       onInstance(seam, context, args.instance.uuid, ({ guest }) =>
         seam.driver.injectFile(guest, args.path, args.file_contents),
       ),
-    rescue_instance: (context, args) =>
-      rescueInstance(seam, context, args.instance.uuid, args.rescue_password),
-    unrescue_instance: (context, args) => transition(seam, context, 'unrescue_instance', args.instance.uuid),
     change_instance_metadata: async (_context, args) => {
       // Guests read metadata from the metadata service, which asks the database: there is nothing to push.
       seam.log.debug('metadata changed', { instance: args.instance.uuid, keys: Object.keys(args.diff) });
     },
-    pause_instance: (context, args) => transition(seam, context, 'pause_instance', args.instance.uuid),
-    unpause_instance: (context, args) => transition(seam, context, 'unpause_instance', args.instance.uuid),
-    suspend_instance: (context, args) => transition(seam, context, 'suspend_instance', args.instance.uuid),
-    resume_instance: (context, args) => transition(seam, context, 'resume_instance', args.instance.uuid),
     reset_network: (context, args) =>
       onInstance(seam, context, args.instance.uuid, async ({ guest }) => {
         await seam.driver.plug(guest, await cachedNetworkInfo(seam.db, guest.uuid));
@@ -77,43 +60,47 @@ export function computeHandlers(
       );
     },
     add_fixed_ip_to_instance: (context, args) =>
-      onInstance(seam, context, args.instance.uuid, async operation => {
-        const { guest } = operation;
-        await seam.notify.usage(operation.context, guest, 'create_ip.start');
-        await seam.network.addFixedIp(operation.context, networked(guest), args.network_id);
-        const network = await seam.network.instanceNetworkInfo(operation.context, networked(guest));
-        await seam.driver.plug(guest, network);
-        await seam.notify.usage(operation.context, guest, 'create_ip.end', {}, network);
-      }),
+      changeAddresses(seam, context, args.instance.uuid, 'create_ip', (admin, guest) =>
+        seam.network.addFixedIp(admin, networked(guest), args.network_id),
+      ),
     remove_fixed_ip_from_instance: (context, args) =>
-      onInstance(seam, context, args.instance.uuid, async operation => {
-        const { guest } = operation;
-        await seam.notify.usage(operation.context, guest, 'delete_ip.start');
-        await seam.network.removeFixedIp(operation.context, networked(guest), args.address);
-        const network = await seam.network.instanceNetworkInfo(operation.context, networked(guest));
-        await seam.driver.plug(guest, network);
-        await seam.notify.usage(operation.context, guest, 'delete_ip.end', {}, network);
-      }),
+      changeAddresses(seam, context, args.instance.uuid, 'delete_ip', (admin, guest) =>
+        seam.network.removeFixedIp(admin, networked(guest), args.address),
+      ),
+  }) satisfies Partial<All>;
 
-    prep_resize: (context, args) => prepResize(seam, context, args),
-    resize_instance: (context, args) => resizeInstance(seam, context, args),
-    finish_resize: (context, args) => finishResize(seam, context, args),
-    confirm_resize: async (context, args) => {
-      await confirmResize(seam, context, args);
-    },
-    revert_resize: (context, args) => revertResize(seam, context, args),
-    finish_revert_resize: (context, args) => finishRevertResize(seam, context, args),
+/** Changes a guest's addresses and makes its card follow. */
+const changeAddresses = (
+  seam: ComputeSeam,
+  context: RequestContext,
+  uuid: string,
+  event: string,
+  work: (admin: RequestContext, guest: Guest) => Promise<void>,
+): Promise<void> =>
+  onInstance(seam, context, uuid, async ({ guest, context: admin }) => {
+    await seam.notify.usage(admin, guest, `${event}.start`);
+    await work(admin, guest);
+    const network = await seam.network.instanceNetworkInfo(admin, networked(guest));
+    await seam.driver.plug(guest, network);
+    await seam.notify.usage(admin, guest, `${event}.end`, {}, network);
+  });
 
+/** The destination's part of a live migration, and the questions before it. */
+const arrivals = (seam: ComputeSeam) =>
+  ({
     check_can_live_migrate_destination: (context, args) => checkAsDestination(seam, elevated(context), args),
     check_can_live_migrate_source: (_context, args) =>
       checkAsSource(seam, args.instance.uuid, args.dest_check_data),
     pre_live_migration: (context, args) => prepareArrival(seam, elevated(context), args),
-    live_migration: (context, args) => liveMigrate(seam, context, args),
     post_live_migration_at_destination: (context, args) =>
       finishArrival(seam, elevated(context), args.instance.uuid),
     rollback_live_migration_at_destination: (context, args) =>
       undoArrival(seam, elevated(context), args.instance.uuid),
+  }) satisfies Partial<All>;
 
+/** Questions about a guest. */
+const questions = (seam: ComputeSeam) =>
+  ({
     get_console_output: (context, args) =>
       withFault(seam, args.instance.uuid, () =>
         consoleOutput(seam, context, args.instance.uuid, args.tail_length),
@@ -133,12 +120,16 @@ export function computeHandlers(
       username: 'fakeuser',
       password: 'fakepassword',
     }),
-
     reserve_block_device_name: notImplemented,
     attach_volume: notImplemented,
     detach_volume: notImplemented,
     remove_volume_connection: notImplemented,
+  }) satisfies Partial<All>;
 
+/** The host itself. */
+const ofHost = (seam: ComputeSeam, publishCapabilities: () => Promise<void>) => {
+  const firewall = (uuids: readonly string[] | null) => seam.driver.refreshFirewall(uuids);
+  return {
     // All guests of the host: one that has just left the group is no longer among its members.
     refresh_security_group_rules: () => firewall(null),
     refresh_security_group_members: () => firewall(null),
@@ -153,5 +144,15 @@ export function computeHandlers(
     add_aggregate_host: async () => {},
     remove_aggregate_host: async () => {},
     publish_service_capabilities: () => publishCapabilities(),
-  };
-}
+  } satisfies Partial<All>;
+};
+
+/** Everything nova-compute answers. */
+export const computeHandlers = (seam: ComputeSeam, publishCapabilities: () => Promise<void>): All =>
+  ({
+    ...asking(seam),
+    ...onGuests(seam),
+    ...arrivals(seam),
+    ...questions(seam),
+    ...ofHost(seam, publishCapabilities),
+  }) as All;

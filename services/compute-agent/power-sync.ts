@@ -3,7 +3,8 @@ import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
 import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import { tryUpdateInstance } from '@folsom/nova/instances';
 import type { Guest } from './driver.ts';
-import { transition } from './operations/power.ts';
+import { perform } from './operations/operation.ts';
+import { stop as stopGuest } from './operations/power.ts';
 import { type ComputeSeam, networked, nowOf, powerStateOf, presentGuest, setError } from './seam.ts';
 
 /** States whose power the user does not expect to follow. */
@@ -28,6 +29,7 @@ export async function syncPowerStates(seam: ComputeSeam, guests: readonly Guest[
     if (seam.working.has(guest.uuid)) continue;
     if (real !== guest.power_state) {
       await tryUpdateInstance(seam.db.knex, guest.uuid, { power_state: real }, nowOf(seam), {
+        host: seam.host,
         expectedTaskState: null,
       });
     }
@@ -44,11 +46,11 @@ async function resolve(seam: ComputeSeam, guest: Guest, real: number): Promise<v
       guest.uuid,
       { task_state: taskState.stopping },
       nowOf(seam),
-      { expectedTaskState: null, expectedVmState: guest.vm_state },
+      { host: seam.host, expectedTaskState: null, expectedVmState: guest.vm_state },
     );
     if (!ours) return;
     // Its failure stands in the instance's record; the next look tries again.
-    await transition(seam, adminContext(), 'stop_instance', guest.uuid).catch(error =>
+    await perform(seam, stopGuest, adminContext(), guest.uuid).catch(error =>
       seam.log.error('cannot stop on paper what stopped by itself', { instance: guest.uuid, error }),
     );
   };

@@ -2,12 +2,12 @@ import { adminContext } from '@folsom/core';
 import { toSqlTime } from '@folsom/db';
 import { taskState, vmState } from '@folsom/nova/instance-state';
 import { tryUpdateInstance } from '@folsom/nova/instances';
-import { passing } from '@folsom/nova/passing';
 import type { Guest } from './driver.ts';
 import { computeFault } from './faults.ts';
 import { terminateInstance } from './operations/delete.ts';
-import { type OperationRule, ruleOf } from './operations/table.ts';
-import { addFault, type ComputeSeam, isPreempted, nowOf, presentGuest, setError } from './seam.ts';
+import { type AnyOperation, recoverOperation } from './operations/operation.ts';
+import { operationOn } from './operations/table.ts';
+import { addFault, type ComputeSeam, isPreempted, nowOf, presentGuest } from './seam.ts';
 
 /**
  * Runs at start, beside serving: what the last run left in the middle and needs no message is finished, undone or
@@ -15,8 +15,8 @@ import { addFault, type ComputeSeam, isPreempted, nowOf, presentGuest, setError 
  */
 export async function recoverInterrupted(seam: ComputeSeam, guests: readonly Guest[]): Promise<void> {
   for (const guest of guests) {
-    const rule = ruleOf(guest);
-    if (rule?.restart === 'now') await recover(seam, rule, guest);
+    const op = operationOn(guest);
+    if (op !== undefined && op.carries === undefined) await recover(seam, op, guest);
   }
 }
 
@@ -30,38 +30,34 @@ export async function recoverWithoutMessage(
   patienceMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const waiting = guests.filter(guest => ruleOf(guest)?.restart === 'message');
+  const waiting = guests.filter(guest => operationOn(guest)?.carries !== undefined);
   if (waiting.length === 0) return;
   if (patienceMs > 0) await seam.world.clock.sleep(patienceMs, signal).catch(() => {});
   if (signal.aborted) return;
   for (const guest of waiting) {
     const now = await presentGuest(seam, guest.uuid);
-    const rule = now === undefined ? undefined : ruleOf(now);
+    const op = now === undefined ? undefined : operationOn(now);
     // Its message came: it is worked on, waits for another attempt, or is done.
-    if (now === undefined || rule === undefined || now.host !== guest.host) continue;
+    if (now === undefined || op === undefined || now.host !== guest.host) continue;
     if (seam.working.has(now.uuid) || seam.awaited.has(now.uuid)) continue;
-    if (now.task_state === guest.task_state && now.vm_state === guest.vm_state)
-      await recover(seam, rule, now);
+    if (now.task_state === guest.task_state && now.vm_state === guest.vm_state) await recover(seam, op, now);
   }
 }
 
 /** Does what the table says, in turn with whatever else is done to the instance. */
-async function recover(seam: ComputeSeam, rule: OperationRule, guest: Guest): Promise<void> {
+async function recover(seam: ComputeSeam, op: AnyOperation, guest: Guest): Promise<void> {
   seam.log.warn('found work that was interrupted', {
     instance: guest.uuid,
-    operation: rule.name,
+    operation: op.name,
     vm_state: guest.vm_state,
     task_state: guest.task_state,
   });
   try {
-    await rule.recover(seam, adminContext(), guest);
+    await recoverOperation(seam, op, adminContext(), guest);
   } catch (error) {
-    if (isPreempted(error)) return;
-    seam.log.error('cannot finish interrupted work', { instance: guest.uuid, error });
-    // It stays as it is: the audit takes it up again.
-    if (passing(error) !== undefined || guest.task_state === taskState.deleting) return;
-    await addFault(seam, guest.uuid, error);
-    await setError(seam, guest);
+    // Its end is written already, or it stays as it is, and the audit takes it up again.
+    if (!isPreempted(error))
+      seam.log.error('cannot finish interrupted work', { instance: guest.uuid, error });
   }
 }
 
@@ -76,13 +72,13 @@ export async function takeUpAbandoned(
 ): Promise<void> {
   const before = nowOf(seam) - olderThanMs;
   for (const listed of guests) {
-    if (listed.task_state === taskState.deleting || ruleOf(listed) === undefined) continue;
+    if (listed.task_state === taskState.deleting || operationOn(listed) === undefined) continue;
     if (seam.working.has(listed.uuid) || seam.awaited.has(listed.uuid)) continue;
     if ((listed.updated_at ?? listed.created_at ?? 0) > before) continue;
     const guest = await presentGuest(seam, listed.uuid);
     if (guest?.host !== seam.host || guest.task_state !== listed.task_state) continue;
-    const rule = ruleOf(guest);
-    if (rule !== undefined) await recover(seam, rule, guest);
+    const op = operationOn(guest);
+    if (op !== undefined) await recover(seam, op, guest);
   }
 }
 
@@ -116,6 +112,7 @@ export async function expireBuilds(seam: ComputeSeam, guests: readonly Guest[]):
     seam.log.warn('build timed out', { instance: guest.uuid });
     seam.working.get(guest.uuid)?.abort(computeFault('InstanceDeployFailure', { reason: 'build timed out' }));
     await tryUpdateInstance(seam.db.knex, guest.uuid, { vm_state: vmState.error }, nowOf(seam), {
+      host: seam.host,
       expectedVmState: vmState.building,
     });
   }
@@ -145,7 +142,7 @@ export async function expireLostBuilds(seam: ComputeSeam, olderThanMs: number): 
       row.uuid,
       { vm_state: vmState.error, task_state: null },
       nowOf(seam),
-      { expectedVmState: vmState.building, expectedTaskState: row.task_state },
+      { host: null, expectedVmState: vmState.building, expectedTaskState: row.task_state },
     );
     if (!ours) continue;
     seam.log.warn('a build was lost on its way', { instance: row.uuid });

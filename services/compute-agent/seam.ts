@@ -172,6 +172,15 @@ export interface Operation {
   signal: AbortSignal;
 }
 
+interface OnInstance {
+  /** Whether a failure leaves the instance in ERROR. */
+  errorState?: boolean;
+  /** Beside other work on it. */
+  aside?: boolean | undefined;
+  /** Failures after which it is left as it is, since the message comes again. */
+  passes?(error: unknown): boolean;
+}
+
 /**
  * Runs work on an instance: one at a time, ended by a deletion, and on failure with a fault record and without a
  * task left. Work that was overtaken by another task changes nothing more.
@@ -181,9 +190,12 @@ export function onInstance<T>(
   context: RequestContext,
   uuid: string,
   work: (operation: Operation) => Promise<T>,
-  options: { errorState?: boolean; keepTask?: boolean } = {},
+  options: OnInstance = {},
 ): Promise<T> {
-  return seam.inTurn(uuid, async () => {
+  const passes = options.passes ?? ((error: unknown) => passing(error) !== undefined);
+  const inTurn: typeof seam.inTurn = options.aside ? (_uuid, fn) => fn() : seam.inTurn;
+  return inTurn(uuid, async () => {
+    if (options.aside && seam.working.has(uuid)) throw new NotOurs('something else is being done to it');
     const controller = new AbortController();
     seam.working.set(uuid, controller);
     seam.awaited.delete(uuid);
@@ -193,7 +205,7 @@ export function onInstance<T>(
       guest = await guestOf(seam, uuid);
       return await work({ guest, context: admin, signal: controller.signal });
     } catch (error) {
-      if (passing(error) !== undefined) {
+      if (passes(error)) {
         // As it is: the message comes again and goes on with it.
         seam.awaited.add(uuid);
         throw error;
@@ -212,7 +224,7 @@ export async function afterFailure(
   seam: ComputeSeam,
   seen: Seen,
   error: unknown,
-  options: { errorState?: boolean; keepTask?: boolean },
+  options: { errorState?: boolean },
 ): Promise<void> {
   const { uuid, host } = seen;
   if (isPreempted(error)) {
@@ -222,7 +234,7 @@ export async function afterFailure(
   seam.log.error('work on an instance failed', { instance: uuid, error });
   await addFault(seam, uuid, error);
   if (options.errorState) await setError(seam, seen);
-  else if (!options.keepTask) {
+  else {
     await tryUpdateInstance(seam.db.knex, uuid, { task_state: null }, nowOf(seam), {
       ...(host === undefined ? {} : { host }),
       expectedTaskState: NOT_DELETING,

@@ -1,18 +1,37 @@
 import type { Clock, Logger } from '@folsom/core';
 import { computeFault } from './faults.ts';
 
+/** What a restart does with work that was cut short in a step. */
+export type AfterRestart =
+  /** The chain is run again from its beginning; every step bears that. */
+  | 'again'
+  /** What the steps took is given back; the instance is as before, and a fault says so. */
+  | 'undo'
+  /** What the steps took is given back as far as that is possible; the instance is in ERROR, and a fault says why. */
+  | 'error';
+
 /** One named part of a long operation. Each may run again after it was cut short. */
 export interface Step<State> {
   name: string;
+  /**
+   * task_state in which it runs. The step begins by moving the instance there, as long as that is whose it was and in
+   * the task it was in: who loses that has not begun. Absent: the task stays.
+   */
+  task?: string | null;
   /**
    * Longest time without a sign of progress, in milliseconds: then the step has failed, and its signal is aborted.
    * Steps that only ask the database and other daemons have none, since every question has a limit of its own: a host
    * under load is slow and not broken.
    */
   stalledMs?: number;
-  run(state: State, part: StepPart): Promise<void>;
+  run(state: State, part: StepPart): Promise<unknown>;
   /** Takes back what `run` did or began; must bear a `run` that never finished. Runs when a later step fails too. */
-  undo?(state: State): Promise<void>;
+  undo?(state: State): Promise<unknown>;
+  /** When it is done, it and the steps before it are not undone any more. */
+  commits?: boolean;
+  restart: AfterRestart;
+  /** Whether its work is there although it was cut short: then a restart goes on behind it. */
+  found?(state: State): Promise<boolean>;
 }
 
 export interface StepPart {
@@ -24,7 +43,7 @@ export interface StepPart {
 /** Told the name of every step before it runs. Tests end the process here. */
 export type StepObserver = (operation: string, step: string, instanceUuid: string) => void | Promise<void>;
 
-export interface ChainOptions {
+export interface ChainOptions<State> {
   operation: string;
   instanceUuid: string;
   clock: Clock;
@@ -32,8 +51,10 @@ export interface ChainOptions {
   observe?: StepObserver | undefined;
   /** Ends the operation early, e.g. because the instance is being deleted. */
   signal?: AbortSignal;
-  /** Failures after which nothing is undone: what was begun is another's, or goes on when its message comes again. */
-  keep?: (error: unknown) => boolean;
+  /** Moves the instance into the task of a step. Rejects when it is another's by now. */
+  enter?(state: State, task: string | null): Promise<void>;
+  /** Failures after which nothing is undone: what was begun goes on when its message comes again. */
+  keep?(error: unknown): boolean;
 }
 
 /**
@@ -43,16 +64,18 @@ export interface ChainOptions {
 export async function runSteps<State>(
   steps: readonly Step<State>[],
   state: State,
-  options: ChainOptions,
+  options: ChainOptions<State>,
 ): Promise<void> {
   const begun: Step<State>[] = [];
   try {
     for (const step of steps) {
       options.signal?.throwIfAborted();
       await options.observe?.(options.operation, step.name, options.instanceUuid);
+      if (step.task !== undefined) await options.enter?.(state, step.task);
       begun.push(step);
       const started = options.clock.monotonic();
       await limited(step, state, options);
+      if (step.commits) begun.length = 0;
       options.log.debug('step done', {
         operation: options.operation,
         step: step.name,
@@ -61,55 +84,71 @@ export async function runSteps<State>(
       });
     }
   } catch (error) {
-    if (options.keep?.(error)) throw error;
-    for (const step of begun.reverse()) {
-      if (step.undo === undefined) continue;
-      await step.undo(state).catch(undoError =>
-        options.log.error('cannot undo a step', {
-          operation: options.operation,
-          step: step.name,
-          instance: options.instanceUuid,
-          error: undoError,
-        }),
-      );
-    }
+    if (!options.keep?.(error)) await undoSteps(begun, state, options);
     throw error;
   }
 }
 
-async function limited<State>(step: Step<State>, state: State, options: ChainOptions): Promise<void> {
+/** Takes back what these steps did, last first. */
+export async function undoSteps<State>(
+  begun: readonly Step<State>[],
+  state: State,
+  options: ChainOptions<State>,
+): Promise<void> {
+  for (const step of begun.toReversed()) {
+    try {
+      await step.undo?.(state);
+    } catch (error) {
+      options.log.error('cannot undo a step', {
+        operation: options.operation,
+        step: step.name,
+        instance: options.instanceUuid,
+        error,
+      });
+    }
+  }
+}
+
+async function limited<State>(step: Step<State>, state: State, options: ChainOptions<State>): Promise<void> {
   const controller = new AbortController();
   const onAbort = () => controller.abort(options.signal?.reason);
   options.signal?.addEventListener('abort', onAbort, { once: true });
-  let timer: { cancel(): void } | undefined;
-  let seen = options.clock.monotonic();
+  const stall = stallOf(step, options, controller);
+  try {
+    const work = step.run(state, { signal: controller.signal, progress: stall.progress });
+    work.catch(() => {}); // a step that is given up may still fail later
+    await Promise.race([work, stall.failed]);
+  } finally {
+    stall.end();
+    options.signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Fails when a step shows no progress for too long. */
+function stallOf<State>(step: Step<State>, options: ChainOptions<State>, controller: AbortController) {
   const { stalledMs } = step;
-  const stalled = new Promise<never>((_resolve, reject) => {
+  const { clock } = options;
+  let timer: { cancel(): void } | undefined;
+  let seen = clock.monotonic();
+  const failed = new Promise<never>((_resolve, reject) => {
     if (stalledMs === undefined) return;
     const watch = (ms: number) => {
-      timer = options.clock.after(ms, () => {
-        const left = stalledMs - (options.clock.monotonic() - seen);
+      timer = clock.after(ms, () => {
+        const left = stalledMs - (clock.monotonic() - seen);
         if (left > 0) return watch(left);
-        const fault = computeFault('StepTimeout', {
-          operation: options.operation,
-          step: step.name,
-          seconds: stalledMs / 1000,
-        });
+        const { operation } = options;
+        const fault = computeFault('StepTimeout', { operation, step: step.name, seconds: stalledMs / 1000 });
         controller.abort(fault);
         reject(fault);
       });
     };
     watch(stalledMs);
   });
-  const progress = () => {
-    seen = options.clock.monotonic();
+  return {
+    failed,
+    progress: () => {
+      seen = clock.monotonic();
+    },
+    end: () => timer?.cancel(),
   };
-  try {
-    const work = step.run(state, { signal: controller.signal, progress });
-    work.catch(() => {}); // a step that is given up may still fail later
-    await Promise.race([work, stalled]);
-  } finally {
-    timer?.cancel();
-    options.signal?.removeEventListener('abort', onAbort);
-  }
 }

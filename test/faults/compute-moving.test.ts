@@ -191,10 +191,10 @@ describe('a live migration', () => {
 
 describe('a resize to another host', () => {
   const steps: [string, Host][] = [
-    ['resize:migrate', 'node1'],
-    ['resize:hand_over', 'node2'],
-    ['resize:finish', 'node2'],
-    ['resize:revert', 'node2'],
+    ['resize_send:migrate', 'node1'],
+    ['resize_send:hand_over', 'node1'],
+    ['resize_finish:start', 'node2'],
+    ['resize_revert:clear', 'node2'],
   ];
   it.each(steps)('76: CVE-2015-3241: deleted at %s leaves nothing on either host', async (at, host) => {
     const uuid = await boot();
@@ -209,7 +209,7 @@ describe('a resize to another host', () => {
       };
     });
     await beginResize(uuid);
-    if (at === 'resize:revert') {
+    if (at === 'resize_revert:clear') {
       await until(db, uuid, resized);
       await setState(uuid, { task_state: 'resize_reverting' });
       const { id } = await lastMigration(uuid);

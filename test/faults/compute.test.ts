@@ -1,5 +1,5 @@
 import { fakeDriver, type RunningCompute, startCompute } from '@folsom/compute-agent';
-import { bootSteps } from '@folsom/compute-agent/operations/boot';
+import { boot } from '@folsom/compute-agent/operations/boot';
 import type { Database } from '@folsom/db';
 import { startNetwork } from '@folsom/network';
 import { computeContract } from '@folsom/nova/rpc/compute';
@@ -376,7 +376,7 @@ describe('a compute service that ended in the middle', () => {
   });
 
   it('leaves nothing behind whichever step of a boot it died at', async () => {
-    for (const step of [...bootSteps.map(one => one.name), 'spawn:start']) {
+    for (const step of [...boot.steps.map(one => one.name), 'spawn:start']) {
       const driver = fakeDriver({ host: 'node1' });
       let die: (() => void) | undefined;
       const reached = new Promise<void>(resolve => {

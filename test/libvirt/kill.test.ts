@@ -1,5 +1,5 @@
-import { bootSteps } from '@folsom/compute-agent/operations/boot';
-import { destroySteps } from '@folsom/compute-agent/operations/delete';
+import { boot } from '@folsom/compute-agent/operations/boot';
+import { deletion } from '@folsom/compute-agent/operations/delete';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cannotRun, eventually, type HostUnderTest, hostUnderTest } from './host-under-test.ts';
 
@@ -30,7 +30,7 @@ describe.skipIf(cannotRun() !== undefined)(
     };
 
     it('boot: it is there as a whole or not at all, and the user is told', async () => {
-      const steps = [...bootSteps.map(step => step.name), 'spawn:files', 'spawn:start'];
+      const steps = [...boot.steps.map(step => step.name), 'spawn:files', 'spawn:start'];
       for (const step of steps) {
         const { died } = await host.dieAt(`boot:${step}`);
         const uuid = await host.boot('ami').catch(async error => {
@@ -57,7 +57,7 @@ describe.skipIf(cannotRun() !== undefined)(
     });
 
     it('delete and reboot: they are finished by the next process', async () => {
-      for (const step of destroySteps.map(one => one.name)) {
+      for (const step of deletion.steps.map(one => one.name)) {
         const uuid = await host.boot('ami');
         await host.state(uuid, active);
         const { died } = await host.dieAt(`delete:${step}`);

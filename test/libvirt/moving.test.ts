@@ -177,9 +177,9 @@ describe.skipIf(cannotRun() !== undefined)('a guest between two hosts', { timeou
 
   it('76: CVE-2015-3241: a deletion at any step of a resize leaves nothing on either host', async () => {
     const steps: [string, HostUnderTest, HostUnderTest][] = [
-      ['resize:migrate', one, one],
-      ['resize:hand_over', one, two],
-      ['resize:finish', two, two],
+      ['resize_send:migrate', one, one],
+      ['resize_send:hand_over', one, one],
+      ['resize_finish:start', two, two],
     ];
     for (const [step, at, deleteOn] of steps) {
       const uuid = await boot();
@@ -195,7 +195,7 @@ describe.skipIf(cannotRun() !== undefined)('a guest between two hosts', { timeou
     const uuid = await boot();
     await beginResize(uuid);
     await one.state(uuid, resized);
-    const held = await two.holdAt('resize:revert');
+    const held = await two.holdAt('resize_revert:clear');
     await setTask(uuid, 'resize_reverting');
     await two.rpc('compute', 'revert_resize', await migration(uuid));
     await held.reached;

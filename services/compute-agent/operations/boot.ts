@@ -2,41 +2,24 @@ import { assert, elevated, type RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { BUILDING, releaseIfMine } from '@folsom/nova/instance-claims';
 import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
-import { taskState, vmState } from '@folsom/nova/instance-state';
-import { type InstanceChanges, tryUpdateInstance } from '@folsom/nova/instances';
+import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
+import { tryUpdateInstance } from '@folsom/nova/instances';
 import type { NetworkInfo } from '@folsom/nova/network-info';
-import { passing } from '@folsom/nova/passing';
 import type { RunInstanceArgs } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
-import type { Guest } from '../driver.ts';
 import { computeFault } from '../faults.ts';
-import {
-  addFault,
-  type ComputeSeam,
-  change,
-  guestOf,
-  isPreempted,
-  NotOurs,
-  networked,
-  nowOf,
-  type Operation,
-  onInstance,
-  powerStateOf,
-  Reported,
-} from '../seam.ts';
-import { runSteps, type Step } from '../steps.ts';
+import { addFault, type ComputeSeam, guestOf, NotOurs, networked, nowOf, powerStateOf } from '../seam.ts';
+import type { Step } from '../steps.ts';
 import { attachmentsOf } from '../volumes.ts';
+import { hold, operation, STALLED_MS, type Work } from './operation.ts';
 
 /** State that the steps of a boot hand on. */
-interface Boot {
-  seam: ComputeSeam;
-  context: RequestContext;
-  args: RunInstanceArgs;
-  guest: Guest;
+interface Boot extends Work {
+  /** Undefined when a restart takes it up without its message. */
+  args: RunInstanceArgs | undefined;
   image: ImageWire | null;
   network: NetworkInfo;
-  signal: AbortSignal;
   /** Whether the instance is this host's. */
   claimed: boolean;
   /** Whether an earlier run of this build was cut short. */
@@ -44,25 +27,20 @@ interface Boot {
 }
 
 const GIGABYTE = 1024 ** 3;
-/** A driver that shows nothing for so long has hung. */
-const SPAWN_STALLED_MS = 1_800_000;
 
-/** A change of the instance that holds only while this host builds it. */
-const ours = async (boot: Boot, changes: InstanceChanges, from: readonly (string | null)[] = BUILDING) => {
-  const { seam, context } = boot;
-  boot.guest = await change(seam, context, boot.guest, changes, {
-    host: seam.host,
-    expectedVmState: vmState.building,
-    expectedTaskState: from,
-  });
+/** The message's part of a build, in steps that run only with it. */
+const told = ({ args }: Boot): RunInstanceArgs => {
+  assert(args !== undefined, 'a build is begun by its message');
+  return args;
 };
 
 const claim: Step<Boot> = {
   name: 'claim',
+  restart: 'error',
   run: async boot => {
-    const { seam, args } = boot;
+    const { seam } = boot;
     const { uuid } = boot.guest;
-    const claimed = await seam.resources.claim(boot.guest, args.filter_properties?.limits ?? {});
+    const claimed = await seam.resources.claim(boot.guest, told(boot).filter_properties?.limits ?? {});
     boot.guest = await guestOf(seam, uuid);
     const { guest } = boot;
     // A build of this host that was cut short: its message came again, so it goes on from the beginning.
@@ -77,9 +55,10 @@ const claim: Step<Boot> = {
 
 const check: Step<Boot> = {
   name: 'check',
+  task: null,
+  restart: 'error',
   run: async boot => {
     const { seam } = boot;
-    await ours(boot, { task_state: null });
     if ((await seam.driver.listGuests()).includes(boot.guest.name)) {
       if (!boot.resumed) {
         throw novaFault('Invalid', {}, { message: 'Instance has already been created' });
@@ -96,11 +75,12 @@ const check: Step<Boot> = {
 
 const network: Step<Boot> = {
   name: 'network',
+  task: taskState.networking,
+  restart: 'error',
   run: async boot => {
     const { seam, context } = boot;
-    await ours(boot, { task_state: taskState.networking }, [null]);
     const vpn = boot.guest.image_ref === seam.settings.vpn_image_id;
-    const asked = boot.args.requested_networks ?? null;
+    const asked = told(boot).requested_networks ?? null;
     boot.network = await seam.network.allocateForInstance(
       context,
       networked(boot.guest, seam.host),
@@ -108,33 +88,32 @@ const network: Step<Boot> = {
       vpn,
     );
   },
-  undo: async boot => {
-    await boot.seam.network.deallocateForInstance(
-      boot.context,
-      networked(boot.guest, boot.seam.host),
-      boot.seam.host,
-    );
-  },
+  undo: ({ seam, context, guest }) =>
+    seam.network.deallocateForInstance(context, networked(guest, seam.host), seam.host),
 };
 
 const blockDevices: Step<Boot> = {
   name: 'block_devices',
-  run: boot => ours(boot, { task_state: taskState.blockDeviceMapping }, [taskState.networking]),
+  task: taskState.blockDeviceMapping,
+  restart: 'error',
+  run: async () => {},
 };
 
 const spawn: Step<Boot> = {
   name: 'spawn',
-  stalledMs: SPAWN_STALLED_MS,
+  task: taskState.spawning,
+  restart: 'error',
+  stalledMs: STALLED_MS,
   run: async (boot, { signal, progress }) => {
     const { seam } = boot;
-    await ours(boot, { task_state: taskState.spawning }, [taskState.blockDeviceMapping]);
+    const args = told(boot);
     await seam.driver.spawn(
       {
         context: boot.context,
         guest: boot.guest,
         image: boot.image!,
-        injectedFiles: boot.args.injected_files ?? [],
-        adminPassword: boot.args.admin_password,
+        injectedFiles: args.injected_files ?? [],
+        adminPassword: args.admin_password,
         network: boot.network,
         volumes: await attachmentsOf(seam.db, boot.guest.uuid),
         signal,
@@ -145,34 +124,55 @@ const spawn: Step<Boot> = {
       },
     );
   },
-  undo: async boot => {
-    await boot.seam.driver.destroy(boot.guest, boot.network);
+  undo: ({ seam, guest, network }) => seam.driver.destroy(guest, network),
+  found: async ({ seam, guest, network }) => {
+    if ((await powerStateOf(seam, guest)) !== powerState.running) return false;
+    await seam.driver.plug(guest, network);
+    return true;
   },
 };
 
 const activate: Step<Boot> = {
   name: 'activate',
-  run: async boot => {
-    await ours(
-      boot,
-      {
-        power_state: await powerStateOf(boot.seam, boot.guest),
-        vm_state: vmState.active,
-        task_state: null,
-        launched_at: nowOf(boot.seam),
-        ...deviceNames(boot),
-        ...accessAddresses(boot),
-      },
-      [taskState.spawning],
-    );
-  },
+  restart: 'error',
+  run: async boot =>
+    hold(boot, {
+      power_state: await powerStateOf(boot.seam, boot.guest),
+      vm_state: vmState.active,
+      task_state: null,
+      launched_at: nowOf(boot.seam),
+      ...deviceNames(boot),
+      ...accessAddresses(boot),
+    }),
 };
 
 /**
- * The boot of an instance, in order. The instance belongs to this host from the claim on; what the steps took is given
- * back before the instance is.
+ * The boot of an instance. It belongs to this host from the claim on; what the steps took is given back before the
+ * instance is.
  */
-export const bootSteps: readonly Step<Boot>[] = [claim, check, network, blockDevices, spawn, activate];
+export const boot = operation<Boot, RunInstanceArgs>({
+  name: 'boot',
+  methods: ['run_instance'],
+  asked: [taskState.scheduling],
+  carries: "the user's files, password and networks",
+  errorState: true,
+  steps: [claim, check, network, blockDevices, spawn, activate],
+  admits: (seam, guest) => guest.host === null || guest.host === seam.host,
+  begin: async (work, args) => ({
+    ...work,
+    args,
+    image: null,
+    network: args === undefined ? await cachedNetworkInfo(work.seam.db, work.guest.uuid) : [],
+    // Without its message it is found on this host, and so it is this host's.
+    claimed: args === undefined,
+    resumed: false,
+  }),
+  async done({ seam, context, guest, image, network }) {
+    seam.resources.changed();
+    await seam.notify.usage(context, guest, 'create.end', { image_name: image?.name ?? null }, network);
+  },
+  ended: giveUpBuild,
+});
 
 /** What the guest's disks are called, where the user named none. */
 function deviceNames({ seam, guest }: Boot) {
@@ -190,7 +190,7 @@ function deviceNames({ seam, guest }: Boot) {
 /** access_ip columns from the network that the configuration names, unless the user gave some. */
 function accessAddresses(boot: Boot): { access_ip_v4?: string; access_ip_v6?: string } {
   const label = boot.seam.settings.default_access_ip_network_name;
-  if (!label || !boot.args.is_first_time || boot.guest.access_ip_v4 || boot.guest.access_ip_v6) return {};
+  if (!label || !boot.args?.is_first_time || boot.guest.access_ip_v4 || boot.guest.access_ip_v6) return {};
   const ips = boot.network
     .filter(vif => vif.network?.label === label)
     .flatMap(vif => vif.network?.subnets.flatMap(subnet => subnet.ips) ?? []);
@@ -199,55 +199,17 @@ function accessAddresses(boot: Boot): { access_ip_v4?: string; access_ip_v6?: st
   return { ...(v4 ? { access_ip_v4: v4 } : {}), ...(v6 ? { access_ip_v6: v6 } : {}) };
 }
 
-/** Builds an instance. A failure goes to another host where the scheduler allows it, else the instance is in ERROR. */
-export async function runInstance(
-  seam: ComputeSeam,
-  context: RequestContext,
-  args: RunInstanceArgs,
-): Promise<void> {
-  await onInstance(seam, context, args.instance.uuid, operation => boot(seam, operation, args), {
-    errorState: true,
-  });
-}
-
-async function boot(seam: ComputeSeam, operation: Operation, args: RunInstanceArgs): Promise<void> {
-  const state: Boot = { seam, ...operation, args, image: null, network: [], claimed: false, resumed: false };
-  try {
-    await runSteps(bootSteps, state, {
-      operation: 'boot',
-      instanceUuid: operation.guest.uuid,
-      clock: seam.world.clock,
-      log: seam.log.child({ requestId: operation.context.requestId }),
-      observe: seam.observe,
-      signal: operation.signal,
-      keep: error => error instanceof NotOurs || passing(error) !== undefined,
-    });
-  } catch (error) {
-    if (passing(error) !== undefined) throw error;
-    // The deletion gives everything back by itself.
-    if (isPreempted(error)) throw error;
-    if (await giveUpBuild(seam, operation.context, args, state.claimed, error)) return;
-    throw new Reported(error);
-  }
-  seam.resources.changed();
-  const extra = { image_name: state.image?.name ?? null };
-  await seam.notify.usage(operation.context, state.guest, 'create.end', extra, state.network);
-}
+type GivenUp = Pick<Boot, 'seam' | 'context' | 'args' | 'claimed'> & { guest: { uuid: string } };
 
 /**
  * Ends a build that failed here, in one transaction: back to the scheduler if it said that it wants another try (then
  * true), else into ERROR. Only while the instance is this host's, or nobody's yet.
  */
-async function giveUpBuild(
-  seam: ComputeSeam,
-  context: RequestContext,
-  args: RunInstanceArgs,
-  claimed: boolean,
-  error: unknown,
-): Promise<boolean> {
-  const { uuid } = args.instance;
-  const retry = args.filter_properties?.retry;
-  const elsewhere = Boolean(retry) && args.request_spec !== null;
+async function giveUpBuild(state: GivenUp, error: unknown): Promise<boolean> {
+  const { seam, context, args, claimed } = state;
+  const { uuid } = state.guest;
+  const retry = args?.filter_properties?.retry;
+  const elsewhere = args !== undefined && Boolean(retry) && args.request_spec !== null;
   const done = await seam.outbox.transaction(async (trx, send) => {
     const now = nowOf(seam);
     const becomes = elsewhere
@@ -295,16 +257,14 @@ export async function abandonBuild(
   error: unknown,
 ): Promise<void> {
   const { uuid } = args.instance;
+  const admin = elevated(context);
   await seam.inTurn(uuid, async () => {
     const guest = await guestOf(seam, uuid);
     const mine = guest.host === seam.host && guest.vm_state === vmState.building;
-    if (mine) await giveBackBuild(seam, elevated(context), guest);
-    await giveUpBuild(seam, elevated(context), args, mine, error);
+    if (mine) {
+      await seam.driver.destroy(guest, await cachedNetworkInfo(seam.db, uuid));
+      await seam.network.deallocateForInstance(admin, networked(guest, seam.host), seam.host);
+    }
+    await giveUpBuild({ seam, context: admin, args, claimed: mine, guest }, error);
   });
-}
-
-/** Takes away what a build that was cut short has on this host and in its networks. */
-export async function giveBackBuild(seam: ComputeSeam, context: RequestContext, guest: Guest): Promise<void> {
-  await seam.driver.destroy(guest, await cachedNetworkInfo(seam.db, guest.uuid));
-  await seam.network.deallocateForInstance(context, networked(guest, seam.host), seam.host);
 }

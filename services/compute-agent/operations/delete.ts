@@ -2,7 +2,7 @@ import { elevated, isFault, type RequestContext } from '@folsom/core';
 import { cachedNetworkInfo, deleteInfoCache } from '@folsom/nova/instance-info-cache';
 import { instanceWire } from '@folsom/nova/instance-records';
 import { taskState, vmState } from '@folsom/nova/instance-state';
-import { destroyInstance } from '@folsom/nova/instances';
+import { destroyInstance, tryUpdateInstance } from '@folsom/nova/instances';
 import { movedBetween } from '@folsom/nova/migrations';
 import type { NetworkInfo } from '@folsom/nova/network-info';
 import { passing } from '@folsom/nova/passing';
@@ -13,24 +13,17 @@ import type { Guest } from '../driver.ts';
 import { addFault, type ComputeSeam, change, guestOf, InstanceGoes, networked, nowOf } from '../seam.ts';
 import { runSteps, type Step } from '../steps.ts';
 import { attachmentsOf } from '../volumes.ts';
+import { operation, STALLED_MS, type Work } from './operation.ts';
 
-interface Destruction {
-  seam: ComputeSeam;
-  context: RequestContext;
-  guest: Guest;
+interface Deletion extends Work {
   network: NetworkInfo;
 }
 
-/** A driver that shows nothing for so long has hung. */
-const DESTROY_STALLED_MS = 1_800_000;
-
-/**
- * A deletion, in order. Nothing here is undone: each step can be repeated, and a deletion that was cut short is run
- * again from the start until it is through.
- */
-export const destroySteps: readonly Step<Destruction>[] = [
+/** Nothing here is undone: each step can be repeated, and a deletion that was cut short is run again until it is through. */
+const steps: readonly Step<Deletion>[] = [
   {
     name: 'begin',
+    restart: 'again',
     run: async ({ seam, context, guest }) => {
       await seam.notify.usage(context, guest, 'delete.start');
       await seam.notify.usage(context, guest, 'shutdown.start');
@@ -39,7 +32,8 @@ export const destroySteps: readonly Step<Destruction>[] = [
   {
     // The guest goes before its address, so that no two guests ever have the same one.
     name: 'destroy_guest',
-    stalledMs: DESTROY_STALLED_MS,
+    restart: 'again',
+    stalledMs: STALLED_MS,
     run: async ({ seam, guest, network }) => {
       await seam.driver.destroy(guest, network, await attachmentsOf(seam.db, guest.uuid));
     },
@@ -47,6 +41,7 @@ export const destroySteps: readonly Step<Destruction>[] = [
   {
     // A move may have left something on the other host, too.
     name: 'clear_other_host',
+    restart: 'again',
     run: async ({ seam, context, guest }) => {
       for (const host of await movedBetween(seam.db.knex, guest.uuid)) {
         if (host === seam.host) continue;
@@ -57,6 +52,7 @@ export const destroySteps: readonly Step<Destruction>[] = [
   },
   {
     name: 'deallocate_network',
+    restart: 'again',
     run: async ({ seam, context, guest }) => {
       await seam.network.deallocateForInstance(
         context,
@@ -68,36 +64,52 @@ export const destroySteps: readonly Step<Destruction>[] = [
   },
   {
     name: 'delete_record',
-    run: async state => {
-      const { seam, context, guest } = state;
-      state.guest = await change(seam, context, guest, {
-        vm_state: vmState.deleted,
-        task_state: null,
-        terminated_at: nowOf(seam),
-      });
-      await deleteInfoCache(seam.db, guest.uuid, nowOf(seam));
-      await seam.db.transaction(async trx => {
-        await destroyInstance(trx, guest.uuid, nowOf(seam));
-        await trx('block_device_mapping')
-          .where({ instance_uuid: guest.uuid, deleted: 0 })
-          .update({ deleted: 1 });
-      });
-      seam.resources.changed();
-      if (guest.project_id !== null) {
-        await refreshUsage(seam.db, guest.project_id, nowOf(seam)).catch(error =>
-          seam.log.warn('the use of quota could not be written down', { instance: guest.uuid, error }),
-        );
-      }
-    },
+    restart: 'again',
+    run: deleteRecord,
   },
   {
     name: 'revoke_consoles',
+    restart: 'again',
     run: async ({ seam, context, guest }) => {
       await seam.notify.usage(context, guest, 'delete.end');
       revokeConsoles(seam, context, guest.uuid);
     },
   },
 ];
+
+/** The row goes as long as it is whose it was when the deletion began. */
+async function deleteRecord(state: Deletion): Promise<void> {
+  const { seam, context, guest } = state;
+  const now = nowOf(seam);
+  state.guest = await change(
+    seam,
+    context,
+    guest,
+    { vm_state: vmState.deleted, task_state: null, terminated_at: now },
+    { host: guest.host },
+  );
+  await deleteInfoCache(seam.db, guest.uuid, now);
+  await seam.db.transaction(async trx => {
+    await destroyInstance(trx, guest.uuid, now);
+    await trx('block_device_mapping').where({ instance_uuid: guest.uuid, deleted: 0 }).update({ deleted: 1 });
+  });
+  seam.resources.changed();
+  if (guest.project_id === null) return;
+  await refreshUsage(seam.db, guest.project_id, now).catch(error =>
+    seam.log.warn('the use of quota could not be written down', { instance: guest.uuid, error }),
+  );
+}
+
+/** A deletion; `terminateInstance` runs it. */
+export const deletion = operation<Deletion>({
+  name: 'delete',
+  methods: ['terminate_instance'],
+  asked: [taskState.deleting],
+  errorState: true,
+  steps,
+  begin: async work => ({ ...work, network: await knownNetwork(work.seam, work.context, work.guest) }),
+  again: (seam, context, guest) => terminateInstance(seam, context, guest.uuid),
+});
 
 /** The instance's network as its service knows it, else as it was known last. */
 async function knownNetwork(seam: ComputeSeam, context: RequestContext, guest: Guest): Promise<NetworkInfo> {
@@ -128,35 +140,48 @@ export async function terminateInstance(
     const admin = elevated(context);
     const guest = await guestOf(seam, uuid, { readDeleted: 'yes' }).catch(absent);
     if (guest === undefined) return seam.log.info('an instance to delete was never here', { instance: uuid });
-    // Another host has it, or it is gone: what is left is what a move put on this host.
     const elsewhere = guest.host !== null && guest.host !== seam.host;
-    if (guest.deleted || (elsewhere && guest.task_state === taskState.deleting)) {
-      return seam.driver.destroy(guest, await cachedNetworkInfo(seam.db, uuid));
-    }
+    if (guest.deleted || elsewhere) return clearHere(seam, guest);
     seam.awaited.delete(uuid);
+    const { signal } = new AbortController();
     try {
-      const network = await knownNetwork(seam, admin, guest);
-      await runSteps(
-        destroySteps,
-        { seam, context: admin, guest, network },
-        {
-          operation: 'delete',
-          instanceUuid: uuid,
-          clock: seam.world.clock,
-          log: seam.log.child({ requestId: context.requestId }),
-          observe: seam.observe,
-        },
-      );
+      const state = await deletion.begin({ seam, context: admin, guest, signal }, undefined);
+      await runSteps(steps, state, {
+        operation: deletion.name,
+        instanceUuid: uuid,
+        clock: seam.world.clock,
+        log: seam.log.child({ requestId: context.requestId }),
+        observe: seam.observe,
+      });
     } catch (error) {
       if (passing(error) !== undefined) {
         seam.awaited.add(uuid);
         throw error;
       }
-      // task_state stays `deleting`: the deletion can be asked for again, and is repeated at the next start.
-      seam.log.error('cannot delete an instance', { instance: uuid, error });
-      await addFault(seam, uuid, error);
-      await seam.db.knex('instances').where({ uuid, deleted: 0 }).update({ vm_state: vmState.error });
+      await notDeleted(seam, guest, error);
       throw error;
     }
   });
+}
+
+/**
+ * Another host has the instance, or it is gone: what is left here is what a move has put here. One that lives elsewhere
+ * and is not to be deleted is let alone: the message is late, or lost its way.
+ */
+async function clearHere(seam: ComputeSeam, guest: Guest): Promise<void> {
+  if (guest.deleted || guest.task_state === taskState.deleting) {
+    return seam.driver.destroy(guest, await cachedNetworkInfo(seam.db, guest.uuid));
+  }
+  seam.log.warn('an instance to delete lives on another host and is not to be deleted', {
+    instance: guest.uuid,
+    host: guest.host,
+  });
+}
+
+/** task_state stays `deleting`: the deletion can be asked for again, and is repeated by its audit and at the next start. */
+async function notDeleted(seam: ComputeSeam, guest: Guest, error: unknown): Promise<void> {
+  const { uuid, host } = guest;
+  seam.log.error('cannot delete an instance', { instance: uuid, error });
+  await addFault(seam, uuid, error);
+  await tryUpdateInstance(seam.db.knex, uuid, { vm_state: vmState.error }, nowOf(seam), { host });
 }

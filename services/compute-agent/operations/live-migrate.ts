@@ -1,181 +1,116 @@
-import { adminContext, isFault, type RequestContext } from '@folsom/core';
-import { moveFloatingIps } from '@folsom/nova/floating-ips';
-import { instanceWire } from '@folsom/nova/instance-records';
-import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
+import { powerState, taskState } from '@folsom/nova/instance-state';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import type { InstanceWire } from '@folsom/nova/rpc/wire';
-import type { TargetCheck } from '../driver.ts';
-import {
-  addFault,
-  type ComputeSeam,
-  change,
-  guestOf,
-  isPreempted,
-  networked,
-  nowOf,
-  type Operation,
-  onInstance,
-  powerStateOf,
-  presentGuest,
-} from '../seam.ts';
+import type { Guest } from '../driver.ts';
+import { type ComputeSeam, NotOurs, networked, powerStateOf } from '../seam.ts';
+import type { Step } from '../steps.ts';
+import { again, operation, type Work } from './operation.ts';
 
-/** On the destination: whether the guest could come here; asks the source for its part. */
-export async function checkAsDestination(
-  seam: ComputeSeam,
-  context: RequestContext,
-  args: { instance: InstanceWire; block_migration: boolean; disk_over_commit: boolean },
-): Promise<null> {
-  const { block_migration, disk_over_commit } = args;
-  const check = await seam.driver.checkAsTarget({ block_migration, disk_over_commit });
-  try {
-    await computeContract
-      .client(seam.bus)
-      .check_can_live_migrate_source(
-        context,
-        { instance: args.instance, dest_check_data: { ...check } },
-        { host: args.instance.host ?? '' },
-      );
-  } finally {
-    await seam.driver.endTargetCheck(check);
-  }
-  return null;
+/** What the message of a live migration says. */
+interface Order {
+  instance: InstanceWire;
+  dest: string;
+  block_migration: boolean;
 }
 
-/** On the source: whether the disks are where this kind of migration needs them. */
-export async function checkAsSource(
-  seam: ComputeSeam,
-  uuid: string,
-  check: Record<string, unknown>,
-): Promise<null> {
-  await seam.driver.checkAsSource(await guestOf(seam, uuid), check as unknown as TargetCheck);
-  return null;
+interface Moving extends Work {
+  order: Order | undefined;
+  /** Whether the guest is on the other host already: the move was cut short behind that. */
+  moved: boolean;
 }
 
-/** On the destination: network, filters and, for a block migration, empty disks. */
-export async function prepareArrival(
-  seam: ComputeSeam,
-  context: RequestContext,
-  args: { instance: InstanceWire; block_migration: boolean; disk: unknown },
-): Promise<null> {
-  const guest = await guestOf(seam, args.instance.uuid);
-  const network = await seam.network.instanceNetworkInfo(context, networked(guest, seam.host));
-  await seam.network.setupOnHost(context, networked(guest), seam.host);
-  const disks = args.block_migration ? String(args.disk) : null;
-  const signal = new AbortController().signal;
-  await seam.driver.prepareArrival({ context, guest, network, volumes: [], signal }, disks);
-  return null;
+const compute = ({ seam }: Work) => computeContract.client(seam.bus);
+
+/** What only the message says; without it the destination has to finish the move. */
+function orderOf({ order }: Moving): Order {
+  if (order === undefined) throw new NotOurs('the destination takes over a guest that has arrived');
+  return order;
 }
 
-/** On the source: moves the guest while it runs. A failure leaves it running here as if nothing had been. */
-export async function liveMigrate(
-  seam: ComputeSeam,
-  context: RequestContext,
-  args: { instance: InstanceWire; dest: string; block_migration: boolean },
-): Promise<void> {
-  await onInstance(seam, context, args.instance.uuid, operation => migrate(seam, operation, args));
-}
-
-async function migrate(
-  seam: ComputeSeam,
-  { guest, context }: Operation,
-  { instance, dest, block_migration }: { instance: InstanceWire; dest: string; block_migration: boolean },
-): Promise<void> {
-  // A message that comes a second time finds the guest elsewhere, or without the task.
-  if (guest.host !== seam.host || guest.task_state !== taskState.migrating) return;
-  const compute = computeContract.client(seam.bus);
-  const there = { host: dest };
-  try {
+const prepare: Step<Moving> = {
+  name: 'prepare',
+  restart: 'undo',
+  run: async work => {
+    const { seam, context, guest, moved } = work;
+    if (moved) return;
+    const { instance, dest, block_migration } = orderOf(work);
     const disk = block_migration ? await seam.driver.disksForMigration(guest) : null;
-    await seam.observe?.('live_migration', 'prepare', guest.uuid);
-    await compute.pre_live_migration(context, { instance, block_migration, disk }, there);
-    await seam.observe?.('live_migration', 'migrate', guest.uuid);
-    await seam.driver.liveMigrate(guest, dest, block_migration);
-  } catch (error) {
-    if (isPreempted(error)) throw error;
-    await change(
-      seam,
-      context,
-      guest,
-      { vm_state: vmState.active, task_state: null },
-      { expectedTaskState: taskState.migrating },
-    );
-    await addFault(seam, guest.uuid, error);
+    await compute(work).pre_live_migration(context, { instance, block_migration, disk }, { host: dest });
+  },
+  undo: async work => {
+    const { seam, context, guest, order } = work;
+    if (order?.block_migration) {
+      const { instance, dest } = order;
+      await compute(work).rollback_live_migration_at_destination(context, { instance }, { host: dest });
+    }
     await seam.network.setupOnHost(context, networked(guest), seam.host);
-    if (block_migration) await compute.rollback_live_migration_at_destination(context, { instance }, there);
-    throw error;
-  }
-  await seam.observe?.('live_migration', 'arrive', guest.uuid);
-  await compute.post_live_migration_at_destination(context, { instance, block_migration }, there);
-  const network = await seam.network.instanceNetworkInfo(context, networked(await guestOf(seam, guest.uuid)));
-  if (block_migration) await seam.driver.destroy(guest, network);
-  else await seam.driver.forgetMoved(guest);
-  await seam.network.setupOnHost(context, networked(guest), seam.host, true);
-  seam.resources.changed();
-  seam.log.info('a guest was moved', { instance: guest.uuid, dest });
-}
+  },
+};
 
-/** On the destination: the guest runs here now. Safe to repeat. */
-export async function finishArrival(seam: ComputeSeam, context: RequestContext, uuid: string): Promise<null> {
-  const guest = await guestOf(seam, uuid);
-  await seam.network.setupOnHost(context, networked(guest), seam.host);
-  const network = await seam.network.instanceNetworkInfo(context, networked(guest, seam.host));
-  await seam.driver.finishArrival(guest, network);
-  await change(
-    seam,
-    context,
-    guest,
-    {
-      host: seam.host,
-      power_state: await powerStateOf(seam, guest),
-      vm_state: vmState.active,
-      task_state: null,
-    },
-    { expectedTaskState: [taskState.migrating, null] },
-  );
-  await moveFloatingIps(seam.db, uuid, seam.host, nowOf(seam));
-  // Once more, now that the database says where the guest is: DHCP follows that.
-  await seam.network.setupOnHost(context, networked(guest, seam.host), seam.host);
-  seam.resources.changed();
-  return null;
-}
+const send: Step<Moving> = {
+  name: 'migrate',
+  restart: 'undo',
+  commits: true,
+  // libvirt has limits of its own for this, and says nothing meanwhile.
+  run: async work => {
+    const { dest, block_migration } = orderOf(work);
+    if (!work.moved) await work.seam.driver.liveMigrate(work.guest, dest, block_migration);
+    work.moved = true;
+  },
+  found: async ({ moved }) => moved,
+};
 
-/** On the destination: what was prepared for a guest that did not come goes again. */
-export async function undoArrival(seam: ComputeSeam, context: RequestContext, uuid: string): Promise<void> {
-  const guest = await guestOf(seam, uuid, { readDeleted: 'yes' });
-  if (guest.host === seam.host) return;
-  await seam.driver.destroy(guest, []);
-  await seam.network.setupOnHost(context, networked(guest), seam.host, true).catch(error => {
-    if (!isFault(error, 'InstanceNotFound')) throw error;
-  });
-}
+/** The destination makes it its own. */
+const arrive: Step<Moving> = {
+  name: 'arrive',
+  restart: 'undo',
+  commits: true,
+  run: async work => {
+    const { instance, dest, block_migration } = orderOf(work);
+    if (work.guest.host !== dest)
+      await compute(work).post_live_migration_at_destination(
+        work.context,
+        { instance, block_migration },
+        { host: dest },
+      );
+  },
+};
 
-/** Instances in migration looked at in one run. */
-const PAGE = 500;
+const clear: Step<Moving> = {
+  name: 'clear',
+  restart: 'undo',
+  run: async work => {
+    const { seam, context, guest } = work;
+    const { block_migration } = orderOf(work);
+    const network = await seam.network.instanceNetworkInfo(context, networked(await again(work)));
+    if (block_migration) await seam.driver.destroy(guest, network);
+    else await seam.driver.forgetMoved(guest);
+    await seam.network.setupOnHost(context, networked(guest, seam.host), seam.host, true);
+  },
+};
 
 /**
- * On the destination: guests that run here although the database still has them migrating from elsewhere. Their source
- * died before it could say so; what it has left of them is its to remove once it is back.
+ * On the source: moves the guest while it runs. A failure leaves it running here as if nothing had been. Begun again, it
+ * goes on behind what has happened.
  */
-export async function adoptArrivals(seam: ComputeSeam): Promise<void> {
-  const rows = (await seam.db
-    .knex('instances')
-    .where({ deleted: 0, task_state: taskState.migrating })
-    .whereNot('host', seam.host)
-    .limit(PAGE)
-    .select('uuid')) as { uuid: string }[];
-  if (rows.length === 0) return;
-  const present = new Set(await seam.driver.listGuests());
-  for (const { uuid } of rows) {
-    const guest = await presentGuest(seam, uuid);
-    if (guest === undefined || !present.has(guest.name)) continue;
-    // While it is on its way it stands still here.
-    if ((await powerStateOf(seam, guest)) !== powerState.running) continue;
-    const context = adminContext();
-    await finishArrival(seam, context, uuid);
-    seam.log.warn('took over a guest whose migration nobody finished', { instance: uuid, from: guest.host });
-    const instance = instanceWire(guest, seam.settings.instance_name_template);
-    await computeContract
-      .client(seam.bus)
-      .rollback_live_migration_at_destination(context, { instance }, { host: guest.host ?? '' });
-  }
-}
+export const liveMigration = operation<Moving, Order>({
+  name: 'live_migration',
+  methods: ['live_migration'],
+  asked: [taskState.migrating],
+  carries: 'the destination',
+  errorState: false,
+  steps: [prepare, send, arrive, clear],
+  admits: async (seam, guest, order) => {
+    if (guest.host === seam.host) return guest.task_state === taskState.migrating;
+    // The destination has it; what is left here is to be cleared.
+    return guest.host === order?.dest && guest.task_state === null && !(await isHere(seam, guest));
+  },
+  begin: async (work, order) => ({ ...work, order, moved: !(await isHere(work.seam, work.guest)) }),
+  async done({ seam, guest, order }) {
+    seam.resources.changed();
+    seam.log.info('a guest was moved', { instance: guest.uuid, dest: order?.dest });
+  },
+});
+
+const isHere = async (seam: ComputeSeam, guest: Guest): Promise<boolean> =>
+  (await powerStateOf(seam, guest)) !== powerState.noState;

@@ -1,26 +1,17 @@
-import type { RequestContext } from '@folsom/core';
-import { taskState, type VmState, vmState } from '@folsom/nova/instance-state';
-import type { InstanceChanges, UpdateCondition } from '@folsom/nova/instances';
+import { type TaskState, taskState, type VmState, vmState } from '@folsom/nova/instance-state';
+import type { InstanceChanges } from '@folsom/nova/instances';
 import { revokeConsoles } from '../console.ts';
-import type { Guest } from '../driver.ts';
-import {
-  type ComputeSeam,
-  change,
-  NotOurs,
-  networked,
-  type Operation,
-  onInstance,
-  powerStateOf,
-} from '../seam.ts';
-
-type Work = (seam: ComputeSeam, operation: Operation) => Promise<void>;
+import { networked, powerStateOf } from '../seam.ts';
+import { type AnyOperation, hold, operation, perform, STALLED_MS, type Work } from './operation.ts';
 
 /** A change of state of one instance: what the driver does, and what the instance is afterwards. */
 interface Transition {
-  /** task_states in which the end of the work may be written. */
-  expected: UpdateCondition['expectedTaskState'];
+  /** Messages that ask for it. */
+  methods: readonly string[];
+  /** task_states in which it is asked for, and in which the end of the work may be written. */
+  asked: readonly TaskState[];
   to: VmState;
-  run: Work;
+  run(work: Work): Promise<void>;
   /** Notification around it: `power_off` gives `.start` and `.end`; `suspend` is sent once, afterwards. */
   event?: string;
   once?: boolean;
@@ -28,130 +19,149 @@ interface Transition {
   errorState?: boolean;
   /** Whether the guest's screen is gone afterwards, and with it the tokens for it. */
   endsConsoles?: boolean;
+  again?: AnyOperation['again'];
 }
 
-const network = (seam: ComputeSeam, { context, guest }: Operation) =>
+const network = ({ seam, context, guest }: Work) =>
   seam.network.instanceNetworkInfo(context, networked(guest));
 
-const transitions = {
-  stop_instance: {
-    expected: [taskState.poweringOff, taskState.stopping],
-    to: vmState.stopped,
-    run: (seam, { guest }) => seam.driver.powerOff(guest),
-    event: 'power_off',
-    endsConsoles: true,
-  },
-  power_off_instance: {
-    expected: [taskState.poweringOff, taskState.stopping],
-    to: vmState.softDeleted,
-    run: (seam, { guest }) => seam.driver.powerOff(guest),
-    event: 'power_off',
-    endsConsoles: true,
-  },
-  start_instance: {
-    expected: [taskState.poweringOn, taskState.starting],
-    to: vmState.active,
-    run: async (seam, operation) => seam.driver.powerOn(operation.guest, await network(seam, operation)),
-    event: 'power_on',
-  },
-  pause_instance: {
-    expected: taskState.pausing,
-    to: vmState.paused,
-    run: (seam, { guest }) => seam.driver.pause(guest),
-  },
-  unpause_instance: {
-    expected: taskState.unpausing,
-    to: vmState.active,
-    run: (seam, { guest }) => seam.driver.unpause(guest),
-  },
-  suspend_instance: {
-    expected: taskState.suspending,
-    to: vmState.suspended,
-    run: (seam, { guest }) => seam.driver.suspend(guest),
-    event: 'suspend',
-    once: true,
-    errorState: true,
-    endsConsoles: true,
-  },
-  resume_instance: {
-    expected: taskState.resuming,
-    to: vmState.active,
-    run: async (seam, operation) => seam.driver.resume(operation.guest, await network(seam, operation)),
-    event: 'resume',
-    once: true,
-  },
-  unrescue_instance: {
-    expected: taskState.unrescuing,
-    to: vmState.active,
-    run: async (seam, operation) => seam.driver.unrescue(operation.guest, await network(seam, operation)),
-    errorState: true,
-  },
-} satisfies Record<string, Transition>;
-
-export type TransitionName = keyof typeof transitions;
-
-export async function transition(
-  seam: ComputeSeam,
-  context: RequestContext,
-  name: TransitionName,
-  uuid: string,
-): Promise<void> {
-  const rule: Transition = transitions[name];
-  await onInstance(
-    seam,
-    context,
-    uuid,
-    async operation => {
-      const { guest } = operation;
-      // A message that comes late, or once more, finds another task: what it asks for is over.
-      if (guest.host !== seam.host || ![rule.expected].flat().includes(guest.task_state))
-        throw new NotOurs(`nobody waits for ${name}`);
-      if (rule.event && !rule.once) await seam.notify.usage(context, guest, `${rule.event}.start`);
-      await seam.observe?.(name, 'driver', uuid);
-      await rule.run(seam, operation);
-      if (rule.endsConsoles) revokeConsoles(seam, context, uuid);
-      await seam.observe?.(name, 'record', uuid);
-      const after = await settle(seam, operation, { vm_state: rule.to }, rule.expected);
-      if (rule.event) await seam.notify.usage(context, after, rule.once ? rule.event : `${rule.event}.end`);
+/** As a chain: the driver's part, then the rows. Both can be repeated. */
+function transition(name: string, rule: Transition) {
+  return operation<Work>({
+    name,
+    methods: rule.methods,
+    asked: rule.asked,
+    errorState: rule.errorState ?? false,
+    ...(rule.again === undefined ? {} : { again: rule.again }),
+    begin: work => work,
+    steps: [
+      {
+        name: 'driver',
+        restart: 'again',
+        stalledMs: STALLED_MS,
+        run: async work => {
+          const { seam, context, guest } = work;
+          if (rule.event && !rule.once) await seam.notify.usage(context, guest, `${rule.event}.start`);
+          await rule.run(work);
+          if (rule.endsConsoles) revokeConsoles(seam, context, guest.uuid);
+        },
+      },
+      { name: 'record', restart: 'again', run: work => settle(work, { vm_state: rule.to }) },
+    ],
+    async done({ seam, context, guest }) {
+      if (rule.event) await seam.notify.usage(context, guest, rule.once ? rule.event : `${rule.event}.end`);
     },
-    { errorState: rule.errorState ?? false },
-  );
-}
-
-/** Writes the end of a task: the hypervisor's power state, no task, and `changes`. */
-export async function settle(
-  seam: ComputeSeam,
-  { context, guest }: Operation,
-  changes: InstanceChanges,
-  expected: UpdateCondition['expectedTaskState'],
-): Promise<Guest> {
-  return change(
-    seam,
-    context,
-    guest,
-    { power_state: await powerStateOf(seam, guest), task_state: null, ...changes },
-    { host: seam.host, ...(expected === undefined ? {} : { expectedTaskState: expected }) },
-  );
-}
-
-const REBOOTING: readonly (string | null)[] = [taskState.rebooting, taskState.rebootingHard];
-
-export async function rebootInstance(
-  seam: ComputeSeam,
-  context: RequestContext,
-  uuid: string,
-  type: string,
-): Promise<void> {
-  await onInstance(seam, context, uuid, async operation => {
-    const { guest } = operation;
-    if (guest.host !== seam.host || !REBOOTING.includes(guest.task_state))
-      throw new NotOurs('nobody waits for this reboot');
-    await seam.notify.usage(context, guest, 'reboot.start');
-    await seam.observe?.('reboot', 'driver', uuid);
-    const before = await change(seam, context, guest, { power_state: await powerStateOf(seam, guest) });
-    await seam.driver.reboot(before, await network(seam, operation), type === 'HARD' ? 'HARD' : 'SOFT');
-    await seam.observe?.('reboot', 'record', uuid);
-    const after = await settle(seam, operation, { vm_state: vmState.active }, REBOOTING);
-    await seam.notify.usage(context, after, 'reboot.end');
   });
 }
+
+const powerOff: Transition['run'] = ({ seam, guest }) => seam.driver.powerOff(guest);
+
+/** The same messages and tasks end in another state where deletions are soft. */
+const OFF = [taskState.poweringOff, taskState.stopping] as const;
+
+export const stop = transition('stop', {
+  methods: ['stop_instance'],
+  asked: OFF,
+  to: vmState.stopped,
+  run: powerOff,
+  event: 'power_off',
+  endsConsoles: true,
+  again: (seam, context, guest) => {
+    const soft = guest.task_state === taskState.poweringOff && seam.settings.reclaim_instance_interval > 0;
+    return perform(seam, soft ? powerOffForDeletion : stop, context, guest.uuid);
+  },
+});
+
+export const powerOffForDeletion = transition('power_off', {
+  methods: ['power_off_instance'],
+  asked: OFF,
+  to: vmState.softDeleted,
+  run: powerOff,
+  event: 'power_off',
+  endsConsoles: true,
+});
+
+export const start = transition('start', {
+  methods: ['start_instance', 'power_on_instance'],
+  asked: [taskState.poweringOn, taskState.starting],
+  to: vmState.active,
+  run: async work => work.seam.driver.powerOn(work.guest, await network(work)),
+  event: 'power_on',
+});
+
+export const pause = transition('pause', {
+  methods: ['pause_instance'],
+  asked: [taskState.pausing],
+  to: vmState.paused,
+  run: ({ seam, guest }) => seam.driver.pause(guest),
+});
+
+export const unpause = transition('unpause', {
+  methods: ['unpause_instance'],
+  asked: [taskState.unpausing],
+  to: vmState.active,
+  run: ({ seam, guest }) => seam.driver.unpause(guest),
+});
+
+export const suspend = transition('suspend', {
+  methods: ['suspend_instance'],
+  asked: [taskState.suspending],
+  to: vmState.suspended,
+  run: ({ seam, guest }) => seam.driver.suspend(guest),
+  event: 'suspend',
+  once: true,
+  errorState: true,
+  endsConsoles: true,
+});
+
+export const resume = transition('resume', {
+  methods: ['resume_instance'],
+  asked: [taskState.resuming],
+  to: vmState.active,
+  run: async work => work.seam.driver.resume(work.guest, await network(work)),
+  event: 'resume',
+  once: true,
+});
+
+export const unrescue = transition('unrescue', {
+  methods: ['unrescue_instance'],
+  asked: [taskState.unrescuing],
+  to: vmState.active,
+  run: async work => work.seam.driver.unrescue(work.guest, await network(work)),
+  errorState: true,
+});
+
+/** Writes the end of a task: the hypervisor's power state, no task, and `changes`. */
+export const settle = async (work: Work, changes: InstanceChanges): Promise<void> =>
+  hold(work, { power_state: await powerStateOf(work.seam, work.guest), task_state: null, ...changes });
+
+interface Reboot extends Work {
+  type: 'HARD' | 'SOFT';
+}
+
+/** A soft one that was cut short is begun again as a hard one: the guest may be off already. */
+export const reboot = operation<Reboot, { reboot_type: string }>({
+  name: 'reboot',
+  methods: ['reboot_instance'],
+  asked: [taskState.rebooting, taskState.rebootingHard],
+  errorState: false,
+  steps: [
+    {
+      name: 'driver',
+      restart: 'again',
+      stalledMs: STALLED_MS,
+      run: async work => {
+        const { seam, context, guest } = work;
+        await seam.notify.usage(context, guest, 'reboot.start');
+        await hold(work, { power_state: await powerStateOf(seam, guest) });
+        await seam.driver.reboot(work.guest, await network(work), work.type);
+      },
+    },
+    { name: 'record', restart: 'again', run: work => settle(work, { vm_state: vmState.active }) },
+  ],
+  begin: (work, message) => ({
+    ...work,
+    type: message === undefined || message.reboot_type === 'HARD' ? 'HARD' : 'SOFT',
+  }),
+  done: ({ seam, context, guest }) => seam.notify.usage(context, guest, 'reboot.end'),
+});

@@ -1,137 +1,77 @@
-import type { RequestContext } from '@folsom/core';
 import { taskState, vmState } from '@folsom/nova/instance-state';
-import { passing } from '@folsom/nova/passing';
+import type { NetworkInfo } from '@folsom/nova/network-info';
 import type { RebuildInstanceArgs } from '@folsom/nova/rpc/compute';
-import type { InjectedFiles } from '@folsom/nova/rpc/wire';
-import {
-  type ComputeSeam,
-  change,
-  NotOurs,
-  networked,
-  nowOf,
-  type Operation,
-  onInstance,
-  powerStateOf,
-} from '../seam.ts';
-import { runSteps, type Step } from '../steps.ts';
+import type { ImageWire, InjectedFiles } from '@folsom/nova/rpc/wire';
+import type { VolumeAttachment } from '../driver.ts';
+import { networked, nowOf, powerStateOf } from '../seam.ts';
 import { attachmentsOf } from '../volumes.ts';
+import { hold, operation, STALLED_MS, type Work } from './operation.ts';
 import { settle } from './power.ts';
 
-/** Makes the instance anew from an image; its addresses stay. */
-export async function rebuildInstance(
-  seam: ComputeSeam,
-  context: RequestContext,
-  args: RebuildInstanceArgs,
-): Promise<void> {
-  await onInstance(
-    seam,
-    context,
-    args.instance.uuid,
-    operation =>
-      rebuild(seam, operation, {
-        imageRef: args.image_ref,
-        files: args.injected_files ?? [],
-        password: args.new_pass,
-      }),
-    { errorState: true },
-  );
-}
-
-export interface RebuildRequest {
-  imageRef: string;
+interface Rebuild extends Work {
+  image: ImageWire;
   files: InjectedFiles;
   password: string | null;
+  network: NetworkInfo;
+  volumes: readonly VolumeAttachment[];
 }
 
-const REBUILDING: readonly (string | null)[] = [
-  taskState.rebuilding,
-  taskState.rebuildBlockDeviceMapping,
-  taskState.rebuildSpawning,
-];
+async function begin(work: Work, message: RebuildInstanceArgs | undefined): Promise<Rebuild> {
+  const { seam, context, guest } = work;
+  const image = await seam.images.show(context, message?.image_ref ?? guest.image_ref);
+  await seam.notify.usage(context, guest, 'rebuild.start', { image_name: image.name });
+  return {
+    ...work,
+    image,
+    files: message?.injected_files ?? [],
+    password: message?.new_pass ?? null,
+    network: await seam.network.instanceNetworkInfo(context, networked(guest)),
+    volumes: await attachmentsOf(seam.db, guest.uuid),
+  };
+}
 
-/** The steps themselves; also what finishes a rebuild that a crash cut short. */
-export async function rebuild(
-  seam: ComputeSeam,
-  operation: Operation,
-  request: RebuildRequest,
-): Promise<void> {
-  const { context } = operation;
-  if (!REBUILDING.includes(operation.guest.task_state)) throw new NotOurs('this rebuild is over');
-  const image = await seam.images.show(context, request.imageRef);
-  const extra = { image_name: image.name };
-  await seam.notify.usage(context, operation.guest, 'rebuild.start', extra);
-  const network = await seam.network.instanceNetworkInfo(context, networked(operation.guest));
-  const volumes = await attachmentsOf(seam.db, operation.guest.uuid);
-  let guest = operation.guest;
-  const limit = 1_800_000;
-  const steps: Step<null>[] = [
+/** Makes the instance anew from an image; its addresses stay. Without its message it is made without files. */
+export const rebuild = operation<Rebuild, RebuildInstanceArgs>({
+  name: 'rebuild',
+  methods: ['rebuild_instance'],
+  asked: [taskState.rebuilding],
+  carries: "the user's files and password",
+  errorState: true,
+  steps: [
     {
       name: 'destroy',
-      stalledMs: limit,
-      run: async () => {
-        guest = await change(
-          seam,
-          context,
-          guest,
-          { power_state: await powerStateOf(seam, guest), task_state: taskState.rebuilding },
-          { expectedTaskState: REBUILDING, host: seam.host },
-        );
-        await seam.driver.destroy(guest, network, volumes);
+      task: taskState.rebuilding,
+      restart: 'again',
+      stalledMs: STALLED_MS,
+      run: async work => {
+        const { seam } = work;
+        await hold(work, { power_state: await powerStateOf(seam, work.guest) });
+        await seam.driver.destroy(work.guest, work.network, work.volumes);
       },
     },
-    {
-      name: 'prepare',
-      run: async () => {
-        guest = await change(
-          seam,
-          context,
-          guest,
-          { task_state: taskState.rebuildBlockDeviceMapping },
-          { expectedTaskState: taskState.rebuilding },
-        );
-      },
-    },
+    { name: 'prepare', task: taskState.rebuildBlockDeviceMapping, restart: 'again', run: async () => {} },
     {
       name: 'spawn',
-      stalledMs: limit,
-      run: async (_none, { signal, progress }) => {
-        guest = await change(
-          seam,
-          context,
-          guest,
-          { task_state: taskState.rebuildSpawning },
-          { expectedTaskState: taskState.rebuildBlockDeviceMapping },
-        );
-        await seam.driver.spawn(
-          {
-            context,
-            guest,
-            image,
-            injectedFiles: request.files,
-            adminPassword: request.password,
-            network,
-            volumes,
-            signal,
-          },
-          async () => progress(),
+      task: taskState.rebuildSpawning,
+      restart: 'again',
+      stalledMs: STALLED_MS,
+      run: async (
+        { seam, context, guest, image, files, password, network, volumes },
+        { signal, progress },
+      ) => {
+        const request = { context, guest, image, network, volumes, signal };
+        await seam.driver.spawn({ ...request, injectedFiles: files, adminPassword: password }, async () =>
+          progress(),
         );
       },
     },
-  ];
-  await runSteps(steps, null, {
-    operation: 'rebuild',
-    instanceUuid: guest.uuid,
-    clock: seam.world.clock,
-    log: seam.log.child({ requestId: operation.context.requestId }),
-    observe: seam.observe,
-    signal: operation.signal,
-    keep: error => passing(error) !== undefined,
-  });
-  const after = await settle(
-    seam,
-    { ...operation, guest },
-    { vm_state: vmState.active, launched_at: nowOf(seam) },
-    taskState.rebuildSpawning,
-  );
-  await seam.notify.usage(context, after, 'rebuild.end', extra, network);
-}
+    {
+      name: 'record',
+      restart: 'again',
+      run: work => settle(work, { vm_state: vmState.active, launched_at: nowOf(work.seam) }),
+    },
+  ],
+  begin,
+  done: ({ seam, context, guest, image, network }) =>
+    seam.notify.usage(context, guest, 'rebuild.end', { image_name: image.name }, network),
+});

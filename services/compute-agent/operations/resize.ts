@@ -1,131 +1,66 @@
-import { isFault, type RequestContext } from '@folsom/core';
+import { isFault } from '@folsom/core';
 import { flavorById } from '@folsom/nova/flavors';
 import { moveFloatingIps } from '@folsom/nova/floating-ips';
-import { instanceRecord, instanceWire } from '@folsom/nova/instance-records';
 import { taskState, vmState } from '@folsom/nova/instance-state';
 import { updateInstance } from '@folsom/nova/instances';
 import {
   createMigration,
   type MigrationRow,
-  migrationById,
   migrationByInstance,
   updateMigration,
 } from '@folsom/nova/migrations';
-import { passing } from '@folsom/nova/passing';
-import { commitReservations, rollbackReservations } from '@folsom/nova/reservations';
+import type { NetworkInfo } from '@folsom/nova/network-info';
+import { commitReservations } from '@folsom/nova/reservations';
 import type { Sql } from '@folsom/nova/rows';
 import { computeContract, type MigrationArgs, type PrepResizeArgs } from '@folsom/nova/rpc/compute';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
-import type { Guest } from '../driver.ts';
 import { computeFault } from '../faults.ts';
-import {
-  type ComputeSeam,
-  change,
-  guestOf,
-  networked,
-  nowOf,
-  type Operation,
-  onInstance,
-  presentGuest,
-} from '../seam.ts';
+import { networked, nowOf } from '../seam.ts';
+import type { Step } from '../steps.ts';
 import { attachmentsOf } from '../volumes.ts';
+import { again, hold, operation, STALLED_MS, type Work } from './operation.ts';
+import {
+  beginMove,
+  instanceWireOf,
+  type Move,
+  moveFailed,
+  moveOf,
+  partFailed,
+  takeSize,
+} from './resize-shared.ts';
 
-/** The instance as it is now, for a message. */
-export const instanceWireOf = async (seam: ComputeSeam, uuid: string, sql: Sql = seam.db.knex) =>
-  instanceWire(await instanceRecord(sql, uuid), seam.settings.instance_name_template);
+/**
+ * A resize, or a migration to another host while the guest is off: the destination notes it, the source stops the guest
+ * and sends its disks, the destination starts it.
+ */
 
-/** As long as one of these is its task, a message of the resize is under way or has been there before. */
-const RESIZING: readonly (string | null)[] = [
-  taskState.resizePrep,
-  taskState.resizeMigrating,
-  taskState.resizeMigrated,
-  taskState.resizeFinish,
-  taskState.resizeReverting,
-];
-
-const UNDER_WAY = ['pre-migrating', 'migrating', 'post-migrating'];
-
-/** Whether the part failed only because it has been done: its message came twice. */
-async function cameTwice(seam: ComputeSeam, uuid: string, error: unknown): Promise<boolean> {
-  if (!isFault(error, 'UnexpectedTaskStateError')) return false;
-  const now = await presentGuest(seam, uuid);
-  return now !== undefined && (RESIZING.includes(now.task_state) || now.vm_state === vmState.resized);
+interface Preparation extends Work {
+  args: PrepResizeArgs | undefined;
 }
 
-/** Runs one part of a resize; a failure gives the promised quota back and leaves the instance in ERROR. */
-async function part(
-  seam: ComputeSeam,
-  context: RequestContext,
-  uuid: string,
-  reservations: string[] | null,
-  migrationId: number | null,
-  work: (operation: Operation) => Promise<void>,
-): Promise<void> {
-  try {
-    await onInstance(seam, context, uuid, work, { errorState: true });
-  } catch (error) {
-    if (passing(error) !== undefined) throw error;
-    // Then the quota and the migration are the other one's.
-    if (await cameTwice(seam, uuid, error)) {
-      // Two hosts may have been asked: the one whose move was never begun has noted one for nothing.
-      if (migrationId !== null)
-        await updateMigration(seam.db.knex, migrationId, { status: 'error' }, nowOf(seam), 'pre-migrating');
-      throw error;
-    }
-    await rollbackReservations(seam.db, reservations, nowOf(seam));
-    if (migrationId !== null) {
-      // What came too late does not undo a move that has ended.
-      const late = isFault(error, 'UnexpectedTaskStateError');
-      for (const from of late ? UNDER_WAY : [undefined])
-        await updateMigration(seam.db.knex, migrationId, { status: 'error' }, nowOf(seam), from);
-    }
-    throw error;
+/** Notes the move to this host and asks the source to begin, in one transaction. */
+async function request({ seam, context, guest, args }: Preparation): Promise<void> {
+  if (args === undefined) throw new Error('a move is asked for by its message');
+  const { host } = guest;
+  if (!host) throw computeFault('MigrationError', {}, { message: 'Instance has no source host' });
+  if (host === seam.host && !seam.settings.allow_resize_to_same_host) {
+    throw computeFault('MigrationError', {}, { message: 'destination same as source!' });
   }
-}
-
-/** On the destination: notes the migration and asks the source to begin. */
-export async function prepResize(
-  seam: ComputeSeam,
-  context: RequestContext,
-  args: PrepResizeArgs,
-): Promise<void> {
-  const uuid = args.instance.uuid;
-  await part(seam, context, uuid, args.reservations, null, async ({ guest, context: admin }) => {
-    // A message that comes late finds another task, or none.
-    await change(seam, admin, guest, {}, { expectedTaskState: taskState.resizePrep });
-    await seam.notify.usage(admin, guest, 'resize.prep.start');
-    if (!guest.host) {
-      throw computeFault('MigrationError', {}, { message: 'Instance has no source host' });
-    }
-    if (guest.host === seam.host && !seam.settings.allow_resize_to_same_host) {
-      throw computeFault('MigrationError', {}, { message: 'destination same as source!' });
-    }
-    const { host } = guest;
-    await seam.outbox.transaction(async (trx, send) => {
-      const migration = await preparedMigration(seam, trx, guest, args.instance_type.id);
-      await computeContract.client(send).resize_instance(
-        admin,
-        {
-          instance: await instanceWireOf(seam, uuid, trx),
-          migration_id: migration.id,
-          image: args.image,
-          reservations: args.reservations,
-        },
-        { host },
-      );
-    });
-    await seam.notify.usage(admin, guest, 'resize.prep.end', {
-      new_instance_type: args.instance_type.name,
-      new_instance_type_id: args.instance_type.id,
-    });
+  await seam.notify.usage(context, guest, 'resize.prep.start');
+  await seam.outbox.transaction(async (trx, send) => {
+    const migration = await preparedMigration({ seam, context, guest }, trx, args.instance_type.id);
+    const { image, reservations } = args;
+    const instance = await instanceWireOf(seam, guest.uuid, trx);
+    await computeContract
+      .client(send)
+      .resize_instance(context, { instance, migration_id: migration.id, image, reservations }, { host });
   });
 }
 
 /** The note of a move to this host; a message that comes twice finds the one that the first has made. */
 async function preparedMigration(
-  seam: ComputeSeam,
+  { seam, guest }: Pick<Work, 'seam' | 'context' | 'guest'>,
   sql: Sql,
-  guest: Guest,
   flavorId: number,
 ): Promise<MigrationRow> {
   const before = await migrationByInstance(sql, guest.uuid, 'pre-migrating').catch(error => {
@@ -148,231 +83,212 @@ async function preparedMigration(
   );
 }
 
-/** On the source: stops the guest and brings its disk to the destination. */
-export async function resizeInstance(
-  seam: ComputeSeam,
-  context: RequestContext,
-  args: MigrationArgs & { image: ImageWire },
-): Promise<void> {
-  const uuid = args.instance.uuid;
-  await part(
-    seam,
-    context,
-    uuid,
-    args.reservations,
-    args.migration_id,
-    async ({ guest, context: admin, signal }) => {
-      const migration = await migrationById(seam.db.knex, args.migration_id);
-      const flavor = await flavorById(seam.db.knex, migration.new_instance_type_id);
-      const network = await seam.network.instanceNetworkInfo(admin, networked(guest));
-      const moving = await change(
-        seam,
-        admin,
-        guest,
-        { task_state: taskState.resizeMigrating },
-        { expectedTaskState: taskState.resizePrep, host: seam.host },
-      );
-      await updateMigration(seam.db.knex, migration.id, { status: 'migrating' }, nowOf(seam));
-      await seam.notify.usage(admin, moving, 'resize.start', {}, network);
-      await seam.observe?.('resize', 'migrate', uuid);
-      const volumes = await attachmentsOf(seam.db, uuid);
-      const diskInfo = await seam.driver.migrateDiskAndPowerOff(
-        { context: admin, guest: moving, network, volumes, signal },
-        migration.dest_host ?? '',
-        flavor,
-      );
-      // From here on it is the destination's, which is told in the same moment.
-      await seam.outbox.transaction(async (trx, send) => {
-        await updateMigration(trx, migration.id, { status: 'post-migrating' }, nowOf(seam));
-        await updateInstance(
-          trx,
-          uuid,
-          { host: migration.dest_compute, task_state: taskState.resizeMigrated },
-          nowOf(seam),
-          { expectedTaskState: taskState.resizeMigrating, host: seam.host },
-        );
-        await computeContract.client(send).finish_resize(
-          admin,
-          {
-            instance: await instanceWireOf(seam, uuid, trx),
-            migration_id: migration.id,
-            image: args.image,
-            disk_info: diskInfo,
-            reservations: args.reservations,
-          },
+/** The instance is its source's, which gives up a move of which nothing more is heard. */
+const lostMove = async (work: Preparation) => (work.args === undefined ? moveFailed(work) : undefined);
+
+/** On the destination. */
+export const resizePrepare = operation<Preparation, PrepResizeArgs>({
+  name: 'resize_prepare',
+  methods: ['prep_resize'],
+  asked: [taskState.resizePrep],
+  carries: 'the flavor',
+  errorState: true,
+  steps: [{ name: 'request', task: taskState.resizePrep, restart: 'undo', run: request, undo: lostMove }],
+  admits: (_seam, guest) => guest.task_state === taskState.resizePrep,
+  begin: (work, args) => ({ ...work, args }),
+  done: async ({ seam, context, guest, args }) =>
+    seam.notify.usage(context, guest, 'resize.prep.end', {
+      new_instance_type: args?.instance_type.name ?? '',
+      new_instance_type_id: args?.instance_type.id ?? 0,
+    }),
+  failed: partFailed,
+});
+
+interface Sending extends Move {
+  image: ImageWire | null;
+  network: NetworkInfo;
+  diskInfo: string;
+}
+
+const migrate: Step<Sending> = {
+  name: 'migrate',
+  task: taskState.resizeMigrating,
+  restart: 'undo',
+  run: async (work, { signal }) => {
+    const { seam, context, guest } = work;
+    const migration = moveOf(work);
+    const flavor = await flavorById(seam.db.knex, migration.new_instance_type_id);
+    work.network = await seam.network.instanceNetworkInfo(context, networked(guest));
+    await updateMigration(seam.db.knex, migration.id, { status: 'migrating' }, nowOf(seam));
+    await seam.notify.usage(context, guest, 'resize.start', {}, work.network);
+    const volumes = await attachmentsOf(seam.db, guest.uuid);
+    const { network } = work;
+    const moving = { context, guest, network, volumes, signal };
+    work.diskInfo = await seam.driver.migrateDiskAndPowerOff(moving, migration.dest_host ?? '', flavor);
+  },
+  // The guest runs again where it was, with the disks that it had; what has been sent goes.
+  undo: async work => {
+    const { seam, context, guest, network, signal, migration } = work;
+    await moveFailed(work);
+    const host = migration?.dest_compute ?? seam.host;
+    if (host !== seam.host) {
+      const instance = await instanceWireOf(seam, guest.uuid);
+      await computeContract
+        .client(seam.bus)
+        .rollback_live_migration_at_destination(context, { instance }, { host });
+    }
+    await seam.driver.finishRevertMigration({ context, guest, network, volumes: [], signal });
+  },
+};
+
+/** From here on it is the destination's, which is told in the same moment. */
+const handOver: Step<Sending> = {
+  name: 'hand_over',
+  restart: 'undo',
+  commits: true,
+  run: async work => {
+    const { seam, context, guest, image, reservations, diskInfo } = work;
+    const { uuid } = guest;
+    const migration = moveOf(work);
+    await seam.outbox.transaction(async (trx, send) => {
+      await updateMigration(trx, migration.id, { status: 'post-migrating' }, nowOf(seam));
+      const becomes = { host: migration.dest_compute, task_state: taskState.resizeMigrated };
+      const mine = { expectedTaskState: taskState.resizeMigrating, host: seam.host };
+      await updateInstance(trx, uuid, becomes, nowOf(seam), mine);
+      const instance = await instanceWireOf(seam, uuid, trx);
+      await computeContract
+        .client(send)
+        .finish_resize(
+          context,
+          { instance, migration_id: migration.id, image: image!, disk_info: diskInfo, reservations },
           { host: migration.dest_compute ?? seam.host },
         );
-      });
-      seam.resources.changed();
-      await seam.observe?.('resize', 'hand_over', uuid);
-      const moved = await guestOf(seam, uuid, { readDeleted: 'yes' });
-      await seam.notify.updated(admin, moving, moved);
-      await seam.notify.usage(admin, moved, 'resize.end', {}, network);
-    },
-  );
+    });
+    seam.resources.changed();
+  },
+};
+
+/** On the source. */
+export const resizeSend = operation<Sending, MigrationArgs & { image: ImageWire }>({
+  name: 'resize_send',
+  methods: ['resize_instance'],
+  asked: [taskState.resizePrep],
+  errorState: true,
+  steps: [migrate, handOver],
+  begin: async (work, message) => ({
+    ...(await beginMove()(work, message)),
+    image: message?.image ?? null,
+    network: await work.seam.network.instanceNetworkInfo(work.context, networked(work.guest)),
+    diskInfo: '',
+  }),
+  admits: (seam, guest) => guest.host === seam.host && guest.task_state === taskState.resizePrep,
+  async done(work) {
+    const { seam, context, guest: moving } = work;
+    const moved = await again(work);
+    await seam.notify.updated(context, moving, moved);
+    await seam.notify.usage(context, moved, 'resize.end', {}, work.network);
+  },
+  failed: partFailed,
+});
+
+interface Arrival extends Move {
+  image: ImageWire | null;
+  diskInfo: string | undefined;
+  network: NetworkInfo;
 }
 
-/** On the destination: starts the guest with its new size. */
-export async function finishResize(
-  seam: ComputeSeam,
-  context: RequestContext,
-  args: MigrationArgs & { image: ImageWire | null; disk_info: string },
-): Promise<void> {
-  const uuid = args.instance.uuid;
-  await part(
-    seam,
-    context,
-    uuid,
-    args.reservations,
-    args.migration_id,
-    async ({ guest, context: admin, signal }) => {
-      const migration = await migrationById(seam.db.knex, args.migration_id);
-      const resize = migration.old_instance_type_id !== migration.new_instance_type_id;
-      let current = await change(
-        seam,
-        admin,
-        guest,
-        { task_state: taskState.resizeFinish },
-        // Cut short before, it goes on when its message comes again.
-        { expectedTaskState: [taskState.resizeMigrated, taskState.resizeFinish], host: seam.host },
-      );
-      if (resize) current = await takeSize(seam, admin, guest.uuid, migration.new_instance_type_id);
-      await moveFloatingIps(seam.db, uuid, seam.host, nowOf(seam));
-      await seam.network.setupOnHost(admin, networked(current), migration.dest_compute);
-      const network = await seam.network.instanceNetworkInfo(admin, networked(current));
-      await seam.notify.usage(admin, current, 'finish_resize.start', {}, network);
-      await seam.observe?.('resize', 'finish', uuid);
-      const volumes = await attachmentsOf(seam.db, uuid);
-      await seam.driver.finishMigration({
-        context: admin,
-        guest: current,
-        network,
-        volumes,
-        signal,
-        image: args.image,
-        diskInfo: args.disk_info,
-        resize,
-      });
-      current = await change(
-        seam,
-        admin,
-        current,
-        { vm_state: vmState.resized, launched_at: nowOf(seam), task_state: null },
-        { expectedTaskState: taskState.resizeFinish, host: seam.host },
-      );
-      await updateMigration(seam.db.knex, migration.id, { status: 'finished' }, nowOf(seam));
-      await commitReservations(seam.db, args.reservations, nowOf(seam));
-      seam.resources.changed();
-      await seam.notify.usage(admin, current, 'finish_resize.end', {}, network);
-    },
-  );
-}
+const adopt: Step<Arrival> = {
+  name: 'adopt',
+  task: taskState.resizeFinish,
+  restart: 'error',
+  run: async work => {
+    const { seam, context } = work;
+    const migration = moveOf(work);
+    if (migration.old_instance_type_id !== migration.new_instance_type_id)
+      await takeSize(work, migration.new_instance_type_id);
+    await moveFloatingIps(seam.db, work.guest.uuid, seam.host, nowOf(seam));
+    await seam.network.setupOnHost(context, networked(work.guest), migration.dest_compute);
+    work.network = await seam.network.instanceNetworkInfo(context, networked(work.guest));
+    await seam.notify.usage(context, work.guest, 'finish_resize.start', {}, work.network);
+  },
+  undo: moveFailed,
+};
 
-/** Gives an instance the sizes of a flavor. */
-async function takeSize(seam: ComputeSeam, context: RequestContext, uuid: string, flavorId: number) {
-  const flavor = await flavorById(seam.db.knex, flavorId);
-  return change(seam, context, await guestOf(seam, uuid), {
-    instance_type_id: flavor.id,
-    memory_mb: flavor.memory_mb,
-    vcpus: flavor.vcpus,
-    root_gb: flavor.root_gb,
-    ephemeral_gb: flavor.ephemeral_gb,
-  });
-}
+const start: Step<Arrival> = {
+  name: 'start',
+  restart: 'error',
+  stalledMs: STALLED_MS,
+  run: async (work, { signal }) => {
+    const { seam, context, guest, network, image, diskInfo = '' } = work;
+    const { old_instance_type_id: from, new_instance_type_id: to } = moveOf(work);
+    const volumes = await attachmentsOf(seam.db, guest.uuid);
+    const arriving = { context, guest, network, volumes, signal };
+    await seam.driver.finishMigration({ ...arriving, image, diskInfo, resize: from !== to });
+  },
+};
 
-/** On the source: the old copy goes. */
-export async function confirmResize(
-  seam: ComputeSeam,
-  context: RequestContext,
-  args: MigrationArgs,
-): Promise<null> {
-  const uuid = args.instance.uuid;
-  await part(seam, context, uuid, args.reservations, null, async ({ guest, context: admin }) => {
-    const migration = await migrationById(seam.db.knex, args.migration_id);
-    await seam.notify.usage(admin, guest, 'resize.confirm.start');
-    if (guest.host !== migration.source_compute) {
-      await seam.network.setupOnHost(admin, networked(guest), migration.source_compute, true);
-    }
-    const network = await seam.network.instanceNetworkInfo(admin, networked(guest));
-    await seam.observe?.('resize', 'confirm', uuid);
-    await seam.driver.confirmMigration(guest, network);
-    await seam.notify.usage(admin, guest, 'resize.confirm.end', {}, network);
-    await commitReservations(seam.db, args.reservations, nowOf(seam));
-  });
-  return null;
-}
+const record: Step<Arrival> = {
+  name: 'record',
+  restart: 'error',
+  run: async work => {
+    const { seam, reservations } = work;
+    await hold(work, { vm_state: vmState.resized, launched_at: nowOf(seam), task_state: null });
+    await updateMigration(seam.db.knex, moveOf(work).id, { status: 'finished' }, nowOf(seam));
+    await commitReservations(seam.db, reservations, nowOf(seam));
+  },
+};
 
-/** On the destination: the new copy goes, the source takes over. */
-export async function revertResize(
-  seam: ComputeSeam,
-  context: RequestContext,
-  args: MigrationArgs,
-): Promise<void> {
-  const uuid = args.instance.uuid;
-  await part(seam, context, uuid, args.reservations, args.migration_id, async ({ guest, context: admin }) => {
-    // Told once more, it would destroy the guest that is back.
-    await change(seam, admin, guest, {}, { expectedTaskState: taskState.resizeReverting });
-    const migration = await migrationById(seam.db.knex, args.migration_id);
-    if (migration.source_compute !== seam.host) {
-      await seam.network.setupOnHost(admin, networked(guest), seam.host, true);
-    }
-    const network = await seam.network.instanceNetworkInfo(admin, networked(guest));
-    await seam.observe?.('resize', 'revert', uuid);
-    // In place, the old disks lie beside the new ones and are put back by the second half.
-    await seam.driver.destroy(guest, network, await attachmentsOf(seam.db, uuid));
-    await computeContract.client(seam.bus).finish_revert_resize(
-      admin,
-      {
-        instance: await instanceWireOf(seam, uuid),
-        migration_id: migration.id,
-        reservations: args.reservations,
+/** On the destination. */
+export const resizeFinish = operation<
+  Arrival,
+  MigrationArgs & { image: ImageWire | null; disk_info: string }
+>({
+  name: 'resize_finish',
+  methods: ['finish_resize'],
+  asked: [taskState.resizeMigrated],
+  carries: 'the disks',
+  errorState: true,
+  steps: [adopt, start, record],
+  begin: async (work, message) => ({
+    ...(await beginMove()(work, message)),
+    image: message?.image ?? null,
+    diskInfo: message?.disk_info,
+    network: [],
+  }),
+  async done({ seam, context, guest, network }) {
+    seam.resources.changed();
+    await seam.notify.usage(context, guest, 'finish_resize.end', {}, network);
+  },
+  failed: partFailed,
+});
+
+/** On the source, when the user has confirmed: the old copy goes. The instance itself is not changed. */
+export const resizeConfirm = operation<Move, MigrationArgs>({
+  name: 'resize_confirm',
+  methods: ['confirm_resize'],
+  asked: [],
+  errorState: true,
+  steps: [
+    {
+      name: 'clear',
+      restart: 'again',
+      stalledMs: STALLED_MS,
+      run: async work => {
+        const { seam, context, guest, reservations } = work;
+        const migration = moveOf(work);
+        await seam.notify.usage(context, guest, 'resize.confirm.start');
+        if (guest.host !== migration.source_compute) {
+          await seam.network.setupOnHost(context, networked(guest), migration.source_compute, true);
+        }
+        const network = await seam.network.instanceNetworkInfo(context, networked(guest));
+        await seam.driver.confirmMigration(guest, network);
+        await seam.notify.usage(context, guest, 'resize.confirm.end', {}, network);
+        await commitReservations(seam.db, reservations, nowOf(seam));
       },
-      { host: migration.source_compute ?? seam.host },
-    );
-  });
-}
-
-/** On the source again: the guest as it was. */
-export async function finishRevertResize(
-  seam: ComputeSeam,
-  context: RequestContext,
-  args: MigrationArgs,
-): Promise<void> {
-  const uuid = args.instance.uuid;
-  await part(
-    seam,
-    context,
-    uuid,
-    args.reservations,
-    args.migration_id,
-    async ({ guest, context: admin, signal }) => {
-      const migration = await migrationById(seam.db.knex, args.migration_id);
-      const network = await seam.network.instanceNetworkInfo(admin, networked(guest, seam.host));
-      await seam.notify.usage(admin, guest, 'resize.revert.start');
-      // A deletion asked for meanwhile goes on where the instance was.
-      await change(
-        seam,
-        admin,
-        guest,
-        { host: migration.source_compute },
-        { expectedTaskState: taskState.resizeReverting },
-      );
-      let current = await takeSize(seam, admin, uuid, migration.old_instance_type_id);
-      await moveFloatingIps(seam.db, uuid, seam.host, nowOf(seam));
-      await seam.network.setupOnHost(admin, networked(current), migration.source_compute);
-      const volumes = await attachmentsOf(seam.db, uuid);
-      await seam.driver.finishRevertMigration({ context: admin, guest: current, network, volumes, signal });
-      current = await change(
-        seam,
-        admin,
-        current,
-        { vm_state: vmState.active, launched_at: nowOf(seam), task_state: null },
-        { expectedTaskState: taskState.resizeReverting },
-      );
-      await updateMigration(seam.db.knex, migration.id, { status: 'reverted' }, nowOf(seam));
-      await commitReservations(seam.db, args.reservations, nowOf(seam));
-      seam.resources.changed();
-      await seam.notify.usage(admin, current, 'resize.revert.end');
     },
-  );
-}
+  ],
+  admits: () => true,
+  begin: beginMove(['confirmed']),
+  failed: (seam, uuid, message, error) =>
+    partFailed(seam, uuid, message && { reservations: message.reservations }, error),
+});
