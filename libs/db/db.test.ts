@@ -181,6 +181,21 @@ it('reads while a writer waits for another, in this process or outside of it', a
   }
 });
 
+it('runs a transaction within a transaction, and undoes it alone', async () => {
+  const db = await openDatabase({ connection: `sqlite:///${join(dir, 'nested.db')}` });
+  await db.knex.schema.createTable('notes', table => void table.integer('n'));
+  await db.transaction(async trx => {
+    await trx.batchInsert('notes', [{ n: 1 }, { n: 2 }], 1);
+    const inner = trx.transaction(async inmost => {
+      await inmost('notes').insert({ n: 3 });
+      throw new Error('not this');
+    });
+    await expect(inner).rejects.toThrow('not this');
+  });
+  expect(await db.knex('notes').orderBy('n').pluck('n')).toEqual([1, 2]);
+  await db.close();
+});
+
 describe('dbSync on SQLite', () => {
   it.each(NAMES)('creates %s once, and every later call changes nothing', async name => {
     const db = await openDatabase({ connection: 'sqlite://' });

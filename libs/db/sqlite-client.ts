@@ -67,7 +67,9 @@ class WritingTransaction extends KnexTransaction {
     work: (connection: Connection) => Promise<T>,
   ): Promise<T> {
     const { client } = this;
-    if (config?.connection || !client.acquireWriter) return super.acquireConnection(config, work);
+    // A transaction within a transaction has no pool: it is given the outer one's connection.
+    if (config?.connection || !client.acquireWriter || !client.pool)
+      return super.acquireConnection(config, work);
     const connection = await client.acquireWriter();
     try {
       return await super.acquireConnection({ ...config, connection }, work);

@@ -90,7 +90,7 @@ export async function startAttackedCloud(): Promise<AttackedCloud> {
       metrics,
       compute: { driver: 'fake', why: 'nothing boots' },
       hostIp: HOST,
-      fixedRange: '10.0.0.0/16',
+      fixedRange: '10.0.0.0/22',
       parts: PARTS,
       swift: { devices: 1, replicas: 1 },
       nova: { api_rate_limit: false, quota_instances: -1, quota_cores: -1, quota_ram: -1 },
