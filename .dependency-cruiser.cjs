@@ -1,5 +1,17 @@
-/** Rooms whose index (and `testing.ts`, for tests) is their contract; the rest of them is private. */
-const CLOSED = ['swift-http', 'swift', 'container-db', 'memcache'];
+const { readdirSync, readFileSync } = require('node:fs');
+const { join } = require('node:path');
+
+/**
+ * What each package gives to others: the `exports` of its package.json. The rest of it is private. `./testing` and what else its tests
+ * need of it is for tests only.
+ */
+const PACKAGES = ['libs', 'services'].flatMap(folder =>
+  readdirSync(join(__dirname, folder)).map(name => {
+    const manifest = JSON.parse(readFileSync(join(__dirname, folder, name, 'package.json'), 'utf8'));
+    return { room: `${folder}/${name}`, files: Object.values(manifest.exports).map(path => path.slice(2)) };
+  }),
+);
+const pattern = text => text.replaceAll('.', '\\.');
 
 /** Arrows point one way: deploy -> services -> libs -> libs/core. Only one room may touch each outside thing. */
 const outside = (name, comment, packages, allowed) => ({
@@ -62,20 +74,13 @@ module.exports = {
       from: { path: '^libs/core/', pathNot: '\\.test\\.ts$' },
       to: { path: '^(libs/(?!core/)|services|deploy|test)' },
     },
-    ...CLOSED.map(room => ({
-      name: `private-side-of-${room}`,
-      comment: 'Others import the index.',
+    ...PACKAGES.map(({ room, files }) => ({
+      name: `private-side-of-${room.replace('/', '-')}`,
+      comment: 'Others import what its package.json exports.',
       severity: 'error',
-      from: { pathNot: `^libs/${room}/` },
-      to: { path: `^libs/${room}/(?!(index|testing)\\.ts$|node_modules/)` },
+      from: { pathNot: `^${room}/` },
+      to: { path: `^${room}/(?!(${files.map(pattern).join('|')})$|node_modules/)` },
     })),
-    {
-      name: 'domain-below-its-fronts',
-      comment: 'What a domain refuses and does is the same for every front end above it.',
-      severity: 'error',
-      from: { path: '^services/compute-api/domain/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^services/compute-api/(?!domain/)' },
-    },
     {
       name: 'http-below-swift',
       comment: 'The codec knows no account, container or object.',
@@ -93,7 +98,7 @@ module.exports = {
       name: 'testing-is-for-tests',
       severity: 'error',
       from: { pathNot: '\\.test\\.ts$|^test/|^libs/testing/' },
-      to: { path: '^libs/testing/' },
+      to: { path: '^libs/testing/|^(libs|services)/[^/]+/testing\\.ts$' },
     },
     outside(
       'sql-behind-repositories',

@@ -1,8 +1,6 @@
 import { hostname } from 'node:os';
 import { authTokenSettings, identityValidator } from '@folsom/auth';
-import { startComputeApi } from '@folsom/compute-api';
-import { novaPolicy } from '@folsom/compute-api/default-policy';
-import { parseRateLimits, type RateLimit } from '@folsom/compute-api/openstack/http/rate-limits';
+import { novaPolicy, parseRateLimits, type RateLimit, startComputeApi } from '@folsom/compute-api';
 import { type Config, ConfigError, findConfigFile, pasteSection, readIni } from '@folsom/config';
 import type { RunningService } from '@folsom/core';
 import { novaOptions } from '@folsom/nova/options';

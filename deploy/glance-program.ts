@@ -4,8 +4,7 @@ import { authTokenSettings, type IdentityValidator, identityValidator, keystoneC
 import { type Config, commonOptions, configFrom, findConfigFile, loadConfig } from '@folsom/config';
 import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
 import { type Database, openDatabase } from '@folsom/db';
-import { imageDeclarations, type Registry, remoteRegistry } from '@folsom/image';
-import { imageOptions, pasteOptions } from '@folsom/image/options';
+import { imageDeclarations, imageOptions, pasteOptions, type Registry, remoteRegistry } from '@folsom/image';
 import { type Policy, policyFile } from '@folsom/policy';
 import { type Bus, createRabbitBus, rpcOptions } from '@folsom/rpc';
 import { programLog } from './program-log.ts';

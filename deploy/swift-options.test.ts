@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { dbReplicatorOptions, dbServerConf } from '@folsom/container-db';
 import { seededRandom, silentLogger, systemClock } from '@folsom/core';
 import { reaperOptions } from '@folsom/object-account';
-import { updaterOptions as containerUpdaterOptions, syncOptions } from '@folsom/object-container';
-import { containerServerConf } from '@folsom/object-container/server';
+import {
+  containerServerConf,
+  updaterOptions as containerUpdaterOptions,
+  syncOptions,
+} from '@folsom/object-container';
 import type { Tools } from '@folsom/object-proxy/middleware/middleware';
 import { proxyOptions } from '@folsom/object-proxy/options';
 import { buildPipeline } from '@folsom/object-proxy/pipeline';

@@ -1,10 +1,8 @@
 import type { TokenValidator } from '@folsom/auth';
 import { startCert } from '@folsom/cert';
 import { chooseDriver, imageClient, startCompute } from '@folsom/compute-agent';
-import { startComputeApi } from '@folsom/compute-api';
-import { novaPolicy } from '@folsom/compute-api/default-policy';
-import { startConsoleAuth, startNovncProxy, startXvpVncProxy } from '@folsom/console';
-import { startConsole } from '@folsom/console/console';
+import { novaPolicy, startComputeApi } from '@folsom/compute-api';
+import { startConsole, startConsoleAuth, startNovncProxy, startXvpVncProxy } from '@folsom/console';
 import { adminContext, type RunningService } from '@folsom/core';
 import { ensureLibvirtd, keepLibvirtd } from '@folsom/host/libvirtd';
 import { startMetadata } from '@folsom/metadata';

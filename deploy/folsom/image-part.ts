@@ -1,8 +1,7 @@
 import type { TokenValidator } from '@folsom/auth';
 import { configFrom } from '@folsom/config';
 import type { RunningService } from '@folsom/core';
-import { startImageApi } from '@folsom/image/api';
-import { imageDeclarations } from '@folsom/image/options';
+import { imageDeclarations, startImageApi } from '@folsom/image';
 import type { PartOptions } from './part.ts';
 
 /** glance-api with its registry in process and the file store. */

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { CommandLineError, formatHelp, parseFlags } from '@folsom/config';
 import { MANAGE_COMMANDS, type ManageCall, runCacheManage } from '@folsom/image';
-import { CACHE_MANAGE_FLAGS, CACHE_MANAGE_USAGE } from '@folsom/image/manage/cache-manage-options';
+import { CACHE_MANAGE_FLAGS, CACHE_MANAGE_USAGE } from '@folsom/image/manage';
 
 /** glance-cache-manage: lists and changes the image cache of a glance-api. */
 export async function main(argv: string[]): Promise<number> {

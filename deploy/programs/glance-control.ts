@@ -5,7 +5,7 @@ import { CommandLineError, type Config, commonOptions, defaultConfigFiles, loadC
 import { createLogger, systemClock } from '@folsom/core';
 import { startBackground } from '@folsom/host/background';
 import { imageDeclarations } from '@folsom/image';
-import { controlOptions, runControl } from '@folsom/image/manage/control';
+import { controlOptions, runControl } from '@folsom/image/manage';
 
 const USAGE = `glance-control [options] <SERVER> <COMMAND> [CONFPATH]
 

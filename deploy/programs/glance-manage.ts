@@ -2,8 +2,8 @@ import { homedir } from 'node:os';
 import { CommandLineError, type Config, commonOptions, defaultConfigFiles, loadConfig } from '@folsom/config';
 import { createLogger } from '@folsom/core';
 import { openDatabase } from '@folsom/db';
-import { GLANCE_MANAGE_USAGE, runGlanceManage } from '@folsom/image/manage/glance-manage';
-import { imageOptions } from '@folsom/image/options';
+import { imageOptions } from '@folsom/image';
+import { GLANCE_MANAGE_USAGE, runGlanceManage } from '@folsom/image/manage';
 
 /** glance-manage: looks after glance's database, as glance-registry.conf names it. */
 export async function main(argv: string[]): Promise<number> {

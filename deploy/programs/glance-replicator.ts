@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { CommandLineError, type Flag, formatHelp, parseFlags, VERSION_FLAG } from '@folsom/config';
-import { REPLICATOR_COMMANDS } from '@folsom/image/manage/replicator';
+import { REPLICATOR_COMMANDS } from '@folsom/image/manage';
 
 const COMMANDS = `Commands:
 

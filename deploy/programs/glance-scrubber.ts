@@ -1,5 +1,4 @@
-import { runScrubber } from '@folsom/image';
-import { imageOptions } from '@folsom/image/options';
+import { imageOptions, runScrubber } from '@folsom/image';
 import { glanceProgram, withToolParts } from '../glance-program.ts';
 import { runUntilSignal } from '../run.ts';
 

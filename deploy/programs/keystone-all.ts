@@ -9,7 +9,7 @@ import {
   keystoneTokenOptions,
   startIdentity,
 } from '@folsom/identity';
-import { rpcOptions } from '@folsom/rpc/options';
+import { rpcOptions } from '@folsom/rpc';
 import { tellReady } from '../on-ready.ts';
 import { programLog } from '../program-log.ts';
 import { runUntilSignal } from '../run.ts';

@@ -2,9 +2,8 @@ import { commonOptions, loadConfig } from '@folsom/config';
 import { createLogger, systemClock, systemRandom } from '@folsom/core';
 import { type Database, openDatabase } from '@folsom/db';
 import { identityOptions, keystoneSqlOptions } from '@folsom/identity';
-import { commands, MissingParameter } from '@folsom/identity/manage/commands';
-import { listCommands } from '@folsom/identity/manage/usage';
-import { rpcOptions } from '@folsom/rpc/options';
+import { commands, listCommands, MissingParameter } from '@folsom/identity/manage';
+import { rpcOptions } from '@folsom/rpc';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 

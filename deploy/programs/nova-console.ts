@@ -1,4 +1,4 @@
-import { startConsole } from '@folsom/console/console';
+import { startConsole } from '@folsom/console';
 import { novaDaemon } from '../nova-daemon.ts';
 
 /** nova-console: known to the cloud; text consoles of Xen hosts are refused. */

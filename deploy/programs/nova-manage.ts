@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { runNovaManage } from '@folsom/compute-api/manage/nova-manage';
+import { runNovaManage } from '@folsom/compute-api/manage';
 import { CommandLineError, type Config, commonOptions, defaultConfigFiles, loadConfig } from '@folsom/config';
 import { adminContext, createLogger, systemClock, systemRandom } from '@folsom/core';
 import { openDatabase } from '@folsom/db';

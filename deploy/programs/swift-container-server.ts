@@ -1,5 +1,4 @@
-import { startContainerServer } from '@folsom/object-container';
-import { containerServerConf } from '@folsom/object-container/server';
+import { containerServerConf, startContainerServer } from '@folsom/object-container';
 import { filtersOf, swiftServer } from '../swift-server.ts';
 
 /** swift-container-server CONFIG */

@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
 import { systemClock, systemRandom } from '@folsom/core';
-import { runRingBuilder } from '@folsom/ring/builder-commands';
+import { runRingBuilder } from '@folsom/ring';
 
 /** swift-ring-builder: makes, changes and balances ring builders, and writes rings from them. */
 export async function main(argv: string[]): Promise<number> {

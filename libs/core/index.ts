@@ -7,6 +7,7 @@ export * from './limits.ts';
 export * from './listeners.ts';
 export * from './logger.ts';
 export * from './masking.ts';
+export * from './mutex.ts';
 export * from './random.ts';
 export * from './secrets.ts';
 export * from './service.ts';

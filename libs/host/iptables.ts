@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isFault } from '@folsom/core';
-import { coalesced, mutex } from '@folsom/core/mutex';
+import { coalesced, isFault, mutex } from '@folsom/core';
 import { HOST_COMMAND_MS, type Runner } from './runner.ts';
 
 export type Table = 'filter' | 'nat' | 'mangle';

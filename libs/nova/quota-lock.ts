@@ -1,5 +1,4 @@
-import { assert } from '@folsom/core';
-import { keyedMutex } from '@folsom/core/mutex';
+import { assert, keyedMutex } from '@folsom/core';
 import { type Database, type Knex, toSqlTime } from '@folsom/db';
 import {
   COUNTED,

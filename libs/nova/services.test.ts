@@ -1,7 +1,6 @@
 import { createLogger, seededRandom } from '@folsom/core';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
-import { fakeClock, type MariaDb, serverMissing, startMariaDb } from '@folsom/testing';
-import { eventually } from '@folsom/testing/eventually';
+import { eventually, fakeClock, type MariaDb, serverMissing, startMariaDb } from '@folsom/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type ComputeNodeValues,

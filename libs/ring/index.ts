@@ -1,4 +1,5 @@
 export * from './builder.ts';
+export { runRingBuilder } from './builder-commands.ts';
 export * from './builder-file.ts';
 export * from './devices.ts';
 export * from './rebalance.ts';

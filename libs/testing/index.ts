@@ -1,4 +1,5 @@
 export * from './clients-2012.ts';
+export * from './eventually.ts';
 export * from './fake-clock.ts';
 export * from './faulty-bus.ts';
 export * from './golden.ts';

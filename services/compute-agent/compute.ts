@@ -1,6 +1,5 @@
 import type { Config } from '@folsom/config';
-import { adminContext, type RunningService, type Timer, type World } from '@folsom/core';
-import { keyedMutex } from '@folsom/core/mutex';
+import { adminContext, keyedMutex, type RunningService, type Timer, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { joinInstances } from '@folsom/nova/instance-records';
 import { instancesOnHost } from '@folsom/nova/instances';

@@ -1,5 +1,4 @@
-import type { Logger, World } from '@folsom/core';
-import { coalesced, mutex } from '@folsom/core/mutex';
+import { coalesced, type Logger, mutex, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { reportComputeNode } from '@folsom/nova/compute-node-report';
 import { claimForHost } from '@folsom/nova/instance-claims';

@@ -1,5 +1,12 @@
-import { elevated, Fault, isFault, type Logger, type RequestContext, type World } from '@folsom/core';
-import type { keyedMutex } from '@folsom/core/mutex';
+import {
+  elevated,
+  Fault,
+  isFault,
+  type keyedMutex,
+  type Logger,
+  type RequestContext,
+  type World,
+} from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { type InstanceRecord, instanceName, instanceRecord } from '@folsom/nova/instance-records';
 import { powerState, taskState, vmState } from '@folsom/nova/instance-state';

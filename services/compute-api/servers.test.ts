@@ -1,6 +1,6 @@
 import { createFlavor } from '@folsom/nova/flavors';
 import { recordFault } from '@folsom/nova/instances';
-import { eventually } from '@folsom/testing/eventually';
+import { eventually } from '@folsom/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   ADMIN,

@@ -8,8 +8,7 @@ import { createLogger, type RunningService, seededRandom, systemClock } from '@f
 import { run } from '@folsom/host';
 import { novaOptions } from '@folsom/nova/options';
 import { createLocalBus, type LocalBus } from '@folsom/rpc';
-import { tempDir } from '@folsom/testing';
-import { eventually } from '@folsom/testing/eventually';
+import { eventually, tempDir } from '@folsom/testing';
 import { chromium } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';

@@ -6,7 +6,7 @@ import {
   fillEndpoint,
   isEndpointTemplate,
   joinEndpoints,
-} from '@folsom/auth/catalog';
+} from '@folsom/auth';
 import type { World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { LRUCache } from 'lru-cache';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { CatalogEndpoint } from '@folsom/auth/catalog';
+import type { CatalogEndpoint } from '@folsom/auth';
 
 /** Keys of a template line that a catalog entry has a place for. */
 const FIELDS: Readonly<Record<string, 'publicUrl' | 'internalUrl' | 'adminUrl' | 'serviceName'>> = {

@@ -1,7 +1,12 @@
 import { existsSync } from 'node:fs';
-import { type RevocationList, revocationList } from '@folsom/auth/revocations';
-import { signedTokenReader } from '@folsom/auth/signed-token';
-import { isAdminRole, type TokenInfo, type TokenValidator } from '@folsom/auth/token';
+import {
+  isAdminRole,
+  type RevocationList,
+  revocationList,
+  signedTokenReader,
+  type TokenInfo,
+  type TokenValidator,
+} from '@folsom/auth';
 import { type Config, findConfigFile } from '@folsom/config';
 import { Fault, type RunningService, sqlSeconds, type Timer, type World } from '@folsom/core';
 import { checkWithOwnTables, type Database } from '@folsom/db';

@@ -1,9 +1,8 @@
 export { type ImageApiOptions, startImageApi } from './api.ts';
 
 export { MANAGE_COMMANDS, type ManageCall, runCacheManage } from './cache/manage-commands.ts';
-export { imageDeclarations } from './options.ts';
+export { imageDeclarations, imageOptions, pasteOptions, storeOptions } from './options.ts';
 export { type RegistryOptions, startRegistry } from './registry/app.ts';
-
 export type { Registry } from './registry/registry.ts';
 export { remoteRegistry } from './registry/remote.ts';
 export { configuredCache, runPrefetcher, runScrubber, type ToolParts } from './tools.ts';

@@ -6,7 +6,7 @@ import { namespaceRunner } from '@folsom/host/runner';
 import { createFloatingIps } from '@folsom/nova/floating-ip-blocks';
 import { novaOptions } from '@folsom/nova/options';
 import { networkContract } from '@folsom/nova/rpc/network';
-import { createLocalBus } from '@folsom/rpc/local-bus';
+import { createLocalBus } from '@folsom/rpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startNetwork } from './index.ts';
 import { linuxNetworkHost } from './network-host.ts';

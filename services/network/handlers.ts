@@ -1,5 +1,4 @@
-import { elevated, type RequestContext } from '@folsom/core';
-import { keyedMutex } from '@folsom/core/mutex';
+import { elevated, keyedMutex, type RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { fixedIpByAddress, fixedIpById, fixedIpsOfInstance } from '@folsom/nova/fixed-ips';
 import {

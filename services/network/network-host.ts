@@ -1,7 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Clock, Logger } from '@folsom/core';
-import { coalesced, keyedMutex } from '@folsom/core/mutex';
+import { type Clock, coalesced, keyedMutex, type Logger } from '@folsom/core';
 import {
   ensureAddress,
   ensureBridge,

@@ -3,7 +3,7 @@ import { adminContext, requestContext, seededRandom, silentLogger, systemClock }
 import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { novaOptions } from '@folsom/nova/options';
 import { networkContract } from '@folsom/nova/rpc/network';
-import { createLocalBus } from '@folsom/rpc/local-bus';
+import { createLocalBus } from '@folsom/rpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startNetwork } from './index.ts';
 

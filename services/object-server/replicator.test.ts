@@ -13,7 +13,7 @@ import { seededRandom } from '@folsom/core';
 import { addDevice, newBuilder, type Ring, rebalance, ringDataOf, ringOf } from '@folsom/ring';
 import { confSection } from '@folsom/swift';
 import { createInternalClient } from '@folsom/swift-http';
-import { eventually } from '@folsom/testing/eventually';
+import { eventually } from '@folsom/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readMetadataAt } from './metadata.ts';
 import { replicateObjects, replicatorOptions } from './replicator.ts';

@@ -12,7 +12,7 @@ import {
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { unpickleDict } from '@folsom/pickle';
-import { eventually } from '@folsom/testing/eventually';
+import { eventually } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readMetadataAt } from './metadata.ts';
 import { filesOf, objectDirectory, type TestServer, testServer } from './test-devices.ts';

@@ -1,5 +1,5 @@
 import { Agent, request as httpRequest } from 'node:http';
-import { bootBody, DEMO, IMAGE, startTestApi, type TestApi } from '@folsom/compute-api/test-api';
+import { bootBody, DEMO, IMAGE, startTestApi, type TestApi } from '@folsom/compute-api/testing';
 import { startMariaDb } from '@folsom/testing';
 import type { Bench } from './run.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { run } from '@folsom/host';
-import { startTestIdentity, TEST_ADMIN_TOKEN, type TestIdentity } from '@folsom/identity/test-identity';
+import { startTestIdentity, TEST_ADMIN_TOKEN, type TestIdentity } from '@folsom/identity/testing';
 import { type Clients2012, clients2012, findPython27, tempDir } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rowsOf } from '../walkthrough/printed.ts';

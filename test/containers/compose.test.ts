@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
+  eventually,
   freePorts,
   type MariaDb,
   programFile,
@@ -19,7 +20,6 @@ import {
   startRabbit,
   startRedis,
 } from '@folsom/testing';
-import { eventually } from '@folsom/testing/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 

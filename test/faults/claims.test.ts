@@ -7,7 +7,7 @@ import { flavorById, flavorWire } from '@folsom/nova/flavors';
 import { novaOptions } from '@folsom/nova/options';
 import { networkContract } from '@folsom/nova/rpc/network';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
-import { createLocalBus, type LocalBus } from '@folsom/rpc/local-bus';
+import { createLocalBus, type LocalBus } from '@folsom/rpc';
 import { schedulerOptions, startScheduler, trustOptions } from '@folsom/scheduler';
 import { faultyBus } from '@folsom/testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { ImageClient } from '@folsom/compute-agent/image-client';
+import type { ImageClient } from '@folsom/compute-agent';
 import { configFrom } from '@folsom/config';
 import {
   adminContext,

@@ -1,11 +1,16 @@
-import type { StepObserver } from '@folsom/compute-agent';
-import { type ComputeDriver, fakeDriver, type RunningCompute, startCompute } from '@folsom/compute-agent';
+import {
+  type ComputeDriver,
+  fakeDriver,
+  type RunningCompute,
+  type StepObserver,
+  startCompute,
+} from '@folsom/compute-agent';
 import type { Database } from '@folsom/db';
 import { startNetwork } from '@folsom/network';
 import { flavorById, flavorWire } from '@folsom/nova/flavors';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import { networkContract } from '@folsom/nova/rpc/network';
-import { createLocalBus, type LocalBus } from '@folsom/rpc/local-bus';
+import { createLocalBus, type LocalBus } from '@folsom/rpc';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   addFlavor,

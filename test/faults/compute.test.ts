@@ -4,8 +4,8 @@ import type { Database } from '@folsom/db';
 import { startNetwork } from '@folsom/network';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import { networkContract } from '@folsom/nova/rpc/network';
-import { createLocalBus, type LocalBus } from '@folsom/rpc/local-bus';
-import { eventually } from '@folsom/testing/eventually';
+import { createLocalBus, type LocalBus } from '@folsom/rpc';
+import { eventually } from '@folsom/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   addFlavor,

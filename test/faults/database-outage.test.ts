@@ -1,7 +1,6 @@
 import { staticValidator } from '@folsom/auth';
 import { fakeDriver, startCompute } from '@folsom/compute-agent';
-import { type ComputeApi, startComputeApi } from '@folsom/compute-api';
-import { novaPolicy } from '@folsom/compute-api/default-policy';
+import { type ComputeApi, novaPolicy, startComputeApi } from '@folsom/compute-api';
 import { configFrom } from '@folsom/config';
 import { seededRandom, silentLogger, systemClock, type World } from '@folsom/core';
 import { type Database, dbSync, openDatabase } from '@folsom/db';

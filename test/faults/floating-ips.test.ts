@@ -1,4 +1,4 @@
-import { bootBody, DEMO, startTestApi, type TestApi } from '@folsom/compute-api/test-api';
+import { bootBody, DEMO, startTestApi, type TestApi } from '@folsom/compute-api/testing';
 import { configFrom } from '@folsom/config';
 import { adminContext, seededRandom, silentLogger, systemClock } from '@folsom/core';
 import { startNetwork } from '@folsom/network';
@@ -6,7 +6,7 @@ import { createFloatingIps } from '@folsom/nova/floating-ip-blocks';
 import { saveNetworkInfo } from '@folsom/nova/instance-info-cache';
 import { novaOptions } from '@folsom/nova/options';
 import { networkContract } from '@folsom/nova/rpc/network';
-import { createLocalBus } from '@folsom/rpc/local-bus';
+import { createLocalBus } from '@folsom/rpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const world = { clock: systemClock, random: seededRandom(4), log: silentLogger };

@@ -1,4 +1,4 @@
-import { imageHeaders, startThrowaway, type Throwaway } from '@folsom/image/throwaway';
+import { imageHeaders, startThrowaway, type Throwaway } from '@folsom/image/testing';
 import { type MariaDb, serverMissing, startMariaDb } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 

@@ -4,8 +4,7 @@ import { dirname, join } from 'node:path';
 import { seededRandom, systemClock } from '@folsom/core';
 import { run } from '@folsom/host/run';
 import { addDevice, rebalance, setPartsWanted } from '@folsom/ring';
-import { freePort, programFile, type RunningProgram, startProgram } from '@folsom/testing';
-import { eventually } from '@folsom/testing/eventually';
+import { eventually, freePort, programFile, type RunningProgram, startProgram } from '@folsom/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   type Cluster,

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { commonOptions, loadConfig, type OptionGroup } from '@folsom/config';
 import { createLogger } from '@folsom/core';
 import { identityOptions } from '@folsom/identity';
-import { imageOptions, storeOptions } from '@folsom/image/options';
+import { imageOptions, storeOptions } from '@folsom/image';
 import { novaOptions } from '@folsom/nova/options';
 import { describe, expect, it } from 'vitest';
 

@@ -3,7 +3,7 @@ import { configFrom } from '@folsom/config';
 import { silentLogger, systemClock, systemRandom } from '@folsom/core';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { identityOptions, type RunningIdentity, startIdentity } from '@folsom/identity';
-import { setUpPki } from '@folsom/identity/pki/setup';
+import { setUpPki } from '@folsom/identity/testing';
 
 /** The keystone that the recordings were made on: stock configuration, UUID tokens, certificates at hand. */
 export interface GoldenIdentity {

@@ -2,13 +2,13 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startCert } from '@folsom/cert';
 import { fakeDriver, imageClient, startCompute } from '@folsom/compute-agent';
-import { startComputeApi } from '@folsom/compute-api';
-import { novaPolicy } from '@folsom/compute-api/default-policy';
 import {
   DEFAULT_RATE_LIMITS,
+  novaPolicy,
   parseRateLimits,
   type RateLimit,
-} from '@folsom/compute-api/openstack/http/rate-limits';
+  startComputeApi,
+} from '@folsom/compute-api';
 import { configFrom } from '@folsom/config';
 import { startConsoleAuth } from '@folsom/console';
 import {

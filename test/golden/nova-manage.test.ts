@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runNovaManage } from '@folsom/compute-api/manage/nova-manage';
+import { runNovaManage } from '@folsom/compute-api/manage';
 import { commonOptions, configFrom } from '@folsom/config';
 import { seededRandom } from '@folsom/core';
 import { type Database, dbSync, openDatabase } from '@folsom/db';

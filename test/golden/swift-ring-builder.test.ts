@@ -2,8 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seededRandom, systemClock } from '@folsom/core';
-import { decodeBuilder, decodeRing } from '@folsom/ring';
-import { runRingBuilder } from '@folsom/ring/builder-commands';
+import { decodeBuilder, decodeRing, runRingBuilder } from '@folsom/ring';
 import { readGolden } from '@folsom/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger, systemClock, systemRandom } from '@folsom/core';
-import { goldenDir } from '@folsom/testing/golden';
+import { goldenDir } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   listedDifferences,

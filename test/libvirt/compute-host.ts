@@ -7,7 +7,7 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { libvirtDriver, startCompute } from '@folsom/compute-agent';
-import { settingsOf } from '@folsom/compute-agent/settings';
+import { settingsOf } from '@folsom/compute-agent/testing';
 import { configFrom } from '@folsom/config';
 import { createLogger, requestContext, systemClock, systemRandom } from '@folsom/core';
 import { dbSync, openDatabase } from '@folsom/db';
@@ -17,8 +17,7 @@ import { novaFaultStatus } from '@folsom/nova/faults';
 import { novaOptions } from '@folsom/nova/options';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import { networkContract } from '@folsom/nova/rpc/network';
-import { createRabbitBus } from '@folsom/rpc';
-import { createLocalBus } from '@folsom/rpc/local-bus';
+import { createLocalBus, createRabbitBus } from '@folsom/rpc';
 import { rabbitOptions } from '@folsom/testing';
 import { memoryImages } from '../faults/compute-cloud.ts';
 

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { silentLogger, systemClock } from '@folsom/core';
 import { type Cache, memcachedCache, memoryCache, redisCache, serverOrder } from '@folsom/memcache';
-import { startMemcached, startRedis, type ThrowAwayServer } from '@folsom/testing';
-import { eventually } from '@folsom/testing/eventually';
+import { eventually, startMemcached, startRedis, type ThrowAwayServer } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const world = { clock: systemClock, log: silentLogger };

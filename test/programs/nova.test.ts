@@ -8,6 +8,7 @@ import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import { listServices } from '@folsom/nova/services';
 import { type Bus, createRabbitBus } from '@folsom/rpc';
 import {
+  eventually,
   freePort,
   type RabbitServer,
   type RunningProgram,
@@ -18,7 +19,6 @@ import {
   type TempDir,
   tempDir,
 } from '@folsom/testing';
-import { eventually } from '@folsom/testing/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 /** Daemons as the programs they are: nova.conf, database file, RabbitMQ, signals. */

@@ -1,12 +1,12 @@
 import { request } from 'node:http';
-import { DEMO, startTestApi, type TestApi } from '@folsom/compute-api/test-api';
+import { DEMO, startTestApi, type TestApi } from '@folsom/compute-api/testing';
 import {
   type Person,
   startTestIdentity,
   TEST_ADMIN_TOKEN,
   type TestIdentity,
-} from '@folsom/identity/test-identity';
-import { imageHeaders, startThrowaway, type Throwaway } from '@folsom/image/throwaway';
+} from '@folsom/identity/testing';
+import { imageHeaders, startThrowaway, type Throwaway } from '@folsom/image/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 /**

@@ -1,6 +1,12 @@
-import { allRoutes } from '@folsom/compute-api/compute-api';
-import { readExtensions, registryOf } from '@folsom/compute-api/openstack/http/extension';
-import { bootBody, makeActive, startTestApi, type TestApi } from '@folsom/compute-api/test-api';
+import { allRoutes } from '@folsom/compute-api';
+import {
+  bootBody,
+  makeActive,
+  readExtensions,
+  registryOf,
+  startTestApi,
+  type TestApi,
+} from '@folsom/compute-api/testing';
 import { seededRandom } from '@folsom/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 

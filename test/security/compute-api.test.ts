@@ -7,10 +7,10 @@ import {
   OTHER,
   startTestApi,
   type TestApi,
-} from '@folsom/compute-api/test-api';
+} from '@folsom/compute-api/testing';
 import { novaFault } from '@folsom/nova/faults';
 import { createFlavor } from '@folsom/nova/flavors';
-import { eventually } from '@folsom/testing/eventually';
+import { eventually } from '@folsom/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 /** Advisories of nova that concern its API, each by its number in the list of advisories. */

@@ -2,15 +2,21 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CONSOLE_CHARS_MAX, consoleOutput } from '@folsom/compute-agent/console';
-import type { LibvirtConnection } from '@folsom/compute-agent/drivers/libvirt/connection';
-import type { GuestDomains } from '@folsom/compute-agent/drivers/libvirt/domains';
-import { firewall } from '@folsom/compute-agent/drivers/libvirt/firewall';
-import { existingGuestFiles, makeGuestFiles } from '@folsom/compute-agent/drivers/libvirt/guest-files';
-import { imageCache } from '@folsom/compute-agent/drivers/libvirt/image-cache';
-import { copyGuestFiles, growRootDisk } from '@folsom/compute-agent/drivers/libvirt/moved-files';
-import { snapshotGuest } from '@folsom/compute-agent/drivers/libvirt/snapshot';
-import { addFault, type ComputeSeam } from '@folsom/compute-agent/seam';
+import {
+  addFault,
+  CONSOLE_CHARS_MAX,
+  type ComputeSeam,
+  consoleOutput,
+  copyGuestFiles,
+  existingGuestFiles,
+  firewall,
+  type GuestDomains,
+  growRootDisk,
+  imageCache,
+  type LibvirtConnection,
+  makeGuestFiles,
+  snapshotGuest,
+} from '@folsom/compute-agent/testing';
 import { adminContext, seededRandom, silentLogger, systemClock } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { run } from '@folsom/host';
@@ -19,7 +25,7 @@ import { instanceRecord } from '@folsom/nova/instance-records';
 import type { NetworkInfo } from '@folsom/nova/network-info';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { refreshMembersOfInstance } from '@folsom/nova/security-group-members';
-import { createLocalBus } from '@folsom/rpc/local-bus';
+import { createLocalBus } from '@folsom/rpc';
 import { canMakeNamespaces, networkNamespace, tempDir } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addFlavor, addInstance, memoryImages, PROJECT, testDatabase } from '../faults/compute-cloud.ts';

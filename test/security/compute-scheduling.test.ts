@@ -6,7 +6,7 @@ import {
   startTestApi,
   type TestApi,
   testImage,
-} from '@folsom/compute-api/test-api';
+} from '@folsom/compute-api/testing';
 import { configFrom } from '@folsom/config';
 import { adminContext, type RunningService, seededRandom, silentLogger, systemClock } from '@folsom/core';
 import { createComputeNode } from '@folsom/nova/compute-nodes';
@@ -15,7 +15,7 @@ import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import { ensureService } from '@folsom/nova/services';
 import { createLocalBus, type LocalBus } from '@folsom/rpc';
 import { schedulerOptions, startScheduler, trustOptions } from '@folsom/scheduler';
-import { processorMs } from '@folsom/testing/processor-time';
+import { processorMs } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 /** Advisories of nova where its API and its scheduler act together, each by its number. */

@@ -1,6 +1,6 @@
-import { DEMO, IMAGE, OTHER, startTestApi, type TestApi } from '@folsom/compute-api/test-api';
-import { type Person, startTestIdentity, type TestIdentity } from '@folsom/identity/test-identity';
-import { startThrowaway, type Throwaway } from '@folsom/image/throwaway';
+import { DEMO, IMAGE, OTHER, startTestApi, type TestApi } from '@folsom/compute-api/testing';
+import { type Person, startTestIdentity, type TestIdentity } from '@folsom/identity/testing';
+import { startThrowaway, type Throwaway } from '@folsom/image/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestStore, testStore } from '../fixtures/object-store.ts';
 

@@ -1,4 +1,4 @@
-import { startTestIdentity, TEST_ADMIN_TOKEN, type TestIdentity } from '@folsom/identity/test-identity';
+import { startTestIdentity, TEST_ADMIN_TOKEN, type TestIdentity } from '@folsom/identity/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 // Bad input, generated from the declared operations: every answer is keystone's fault in keystone's form, never a 500,

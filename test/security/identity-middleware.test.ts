@@ -26,9 +26,8 @@ import { configFrom } from '@folsom/config';
 import { Fault, silentLogger, systemClock, systemRandom } from '@folsom/core';
 import { run } from '@folsom/host';
 import { type App, createApp } from '@folsom/http';
-import { startTestIdentity, TEST_PASSWORD, type TestIdentity } from '@folsom/identity/test-identity';
-import { fakeClock, serverMissing, startRedis, tempDir } from '@folsom/testing';
-import { eventually } from '@folsom/testing/eventually';
+import { startTestIdentity, TEST_PASSWORD, type TestIdentity } from '@folsom/identity/testing';
+import { eventually, fakeClock, serverMissing, startRedis, tempDir } from '@folsom/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 
 // The published holes of the auth_token middleware and of clients, by their number in the list of advisories.

@@ -13,6 +13,7 @@ import { configFrom } from '@folsom/config';
 import { silentLogger, systemClock, systemRandom } from '@folsom/core';
 import { type Bus, createRabbitBus } from '@folsom/rpc';
 import {
+  eventually,
   freePorts,
   type RabbitServer,
   type RunningProgram,
@@ -23,7 +24,6 @@ import {
   startRabbit,
   tempDir,
 } from '@folsom/testing';
-import { eventually } from '@folsom/testing/eventually';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 // What ends tokens, in each format, seen from a service in another process: over RabbitMQ, by asking, and after restarts.

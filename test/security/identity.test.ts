@@ -5,7 +5,7 @@ import {
   TEST_ADMIN_TOKEN,
   TEST_PASSWORD,
   type TestIdentity,
-} from '@folsom/identity/test-identity';
+} from '@folsom/identity/testing';
 import { type MariaDb, serverMissing, startMariaDb } from '@folsom/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

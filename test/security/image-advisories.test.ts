@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { imageHeaders, startThrowaway, type Throwaway, type ThrowawayOptions } from '@folsom/image/throwaway';
+import { imageHeaders, startThrowaway, type Throwaway, type ThrowawayOptions } from '@folsom/image/testing';
 import { policyFrom } from '@folsom/policy';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 

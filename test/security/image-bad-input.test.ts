@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { imageHeaders, startThrowaway, type Throwaway } from '@folsom/image/throwaway';
+import { imageHeaders, startThrowaway, type Throwaway } from '@folsom/image/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 /** Longest any answer may take. */

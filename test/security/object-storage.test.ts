@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { silentLogger, systemClock } from '@folsom/core';
 import { memcachedCache } from '@folsom/memcache';
 import { pickle, unpickle } from '@folsom/pickle';
-import { eventually } from '@folsom/testing/eventually';
+import { eventually } from '@folsom/testing';
 import { parseXml } from '@folsom/wire/xml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestStore, testStore } from '../fixtures/object-store.ts';

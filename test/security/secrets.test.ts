@@ -1,7 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { connect } from 'node:net';
-import { freePorts, tempDir } from '@folsom/testing';
-import { eventually } from '@folsom/testing/eventually';
+import { eventually, freePorts, tempDir } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NovaCloud, startNovaCloud } from '../golden/nova-cloud.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { runNovaManage } from '@folsom/compute-api/manage/nova-manage';
+import { runNovaManage } from '@folsom/compute-api/manage';
 import { commonOptions, configFrom } from '@folsom/config';
 import { type RunningService, silentLogger, systemClock, systemRandom, type World } from '@folsom/core';
 import { type Database, dbSync, openDatabase, type SchemaName } from '@folsom/db';

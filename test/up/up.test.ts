@@ -4,8 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HOST_ENV, run } from '@folsom/host';
-import { programArgv, type RunningProgram, runProgram, startProgram } from '@folsom/testing';
-import { eventually } from '@folsom/testing/eventually';
+import { eventually, programArgv, type RunningProgram, runProgram, startProgram } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 // The whole cloud as `npm start` runs it, with the fake hypervisor and ports out of everybody's way: below those that the

@@ -1,4 +1,4 @@
-import { isEndpointTemplate } from '@folsom/auth/catalog';
+import { isEndpointTemplate } from '@folsom/auth';
 import { fault, missing } from '../faults.ts';
 import {
   createEndpoint,

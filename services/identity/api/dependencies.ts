@@ -1,4 +1,4 @@
-import type { RevocationList } from '@folsom/auth/revocations';
+import type { RevocationList } from '@folsom/auth';
 import type { World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { CatalogState } from '../catalog-state.ts';

@@ -1,5 +1,4 @@
-import type { CatalogEntry } from '@folsom/auth/catalog';
-import { looksSigned } from '@folsom/auth/signed-token';
+import { type CatalogEntry, looksSigned } from '@folsom/auth';
 import { isoSeconds } from '@folsom/core';
 import type { Token, TokenFacts } from '../tokens/token.ts';
 

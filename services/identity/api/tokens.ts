@@ -1,4 +1,4 @@
-import type { CatalogEntry } from '@folsom/auth/catalog';
+import type { CatalogEntry } from '@folsom/auth';
 import { isoSeconds } from '@folsom/core';
 import { fault } from '../faults.ts';
 import { listRevokedTokens } from '../repositories/tokens.ts';

@@ -1,7 +1,6 @@
 import { createLogger, systemRandom, type World } from '@folsom/core';
 import { type Database, dbSync, openDatabase, toSqlTime } from '@folsom/db';
-import { fakeClock } from '@folsom/testing';
-import { eventually } from '@folsom/testing/eventually';
+import { eventually, fakeClock } from '@folsom/testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { IDENTITY_LIMITS } from '../limits.ts';
 import { adoptPage, claimAdoption } from '../repositories/token-adoption.ts';

@@ -1,8 +1,7 @@
 import { chmodSync, existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '@folsom/core';
-import { fakeClock, tempDir } from '@folsom/testing';
-import { eventually } from '@folsom/testing/eventually';
+import { eventually, fakeClock, tempDir } from '@folsom/testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startTestIdentity } from '../test-identity.ts';
 import { forgetRetiredKeys, openTokenKeys, rotateTokenKeys } from './jwt-keys.ts';

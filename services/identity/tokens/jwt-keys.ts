@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { keyId, readPublicKey, type SigningKey } from '@folsom/auth/signed-token';
+import { keyId, readPublicKey, type SigningKey } from '@folsom/auth';
 import type { Clock } from '@folsom/core';
 
 /**

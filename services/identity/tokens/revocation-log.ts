@@ -2,9 +2,11 @@ import {
   listenToRevocations,
   REVOCATION_METHOD,
   REVOCATION_TOPIC,
+  type Revocation,
+  type RevocationList,
   type RevocationListener,
-} from '@folsom/auth/revocation-feed';
-import { type Revocation, type RevocationList, readRevocations } from '@folsom/auth/revocations';
+  readRevocations,
+} from '@folsom/auth';
 import { adminContext, type Timer, type World } from '@folsom/core';
 import type { Database, Knex } from '@folsom/db';
 import type { Bus } from '@folsom/rpc';

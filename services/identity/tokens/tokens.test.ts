@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { silentLogger, systemClock, systemRandom } from '@folsom/core';
 import { createLocalBus } from '@folsom/rpc';
-import { fakeClock, tempDir } from '@folsom/testing';
-import { eventually } from '@folsom/testing/eventually';
+import { eventually, fakeClock, tempDir } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestIdentity, TEST_PASSWORD, type TestIdentity } from '../test-identity.ts';
 import type { TokenFormat } from './tokens.ts';

@@ -1,7 +1,14 @@
 import { hash } from 'node:crypto';
-import { grantSubject, type Revocation, type RevocationKind, tokenSubject } from '@folsom/auth/revocations';
-import { looksSigned, type SignedTokenReader, signToken } from '@folsom/auth/signed-token';
-import { storedTokenKey } from '@folsom/auth/stored-token';
+import {
+  grantSubject,
+  looksSigned,
+  type Revocation,
+  type RevocationKind,
+  type SignedTokenReader,
+  signToken,
+  storedTokenKey,
+  tokenSubject,
+} from '@folsom/auth';
 import type { World } from '@folsom/core';
 import type { Database, Knex } from '@folsom/db';
 import { LRUCache } from 'lru-cache';

@@ -1,5 +1,4 @@
-import type { Logger } from '@folsom/core';
-import { coalesced } from '@folsom/core/mutex';
+import { coalesced, type Logger } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { type Iptables, iptables } from '@folsom/host/iptables';
 import type { Runner } from '@folsom/host/runner';

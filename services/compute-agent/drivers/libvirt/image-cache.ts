@@ -16,8 +16,7 @@ import {
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Clock, isFault, type Logger, type Random, type RequestContext } from '@folsom/core';
-import { keyedMutex } from '@folsom/core/mutex';
+import { type Clock, isFault, keyedMutex, type Logger, type Random, type RequestContext } from '@folsom/core';
 import { checkImageFile, isExtFilesystem, toolFormat } from '@folsom/host/image-format';
 import { convertDisk, formatFile, growExtFilesystem } from '@folsom/host/qemu-img';
 import type { ImageWire } from '@folsom/nova/rpc/wire';

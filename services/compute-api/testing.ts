@@ -1,0 +1,2 @@
+export { readExtensions, registryOf } from './openstack/http/extension.ts';
+export * from './test-api.ts';

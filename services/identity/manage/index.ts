@@ -1,0 +1,2 @@
+export { commands, MissingParameter } from './commands.ts';
+export { listCommands } from './usage.ts';

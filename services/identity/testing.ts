@@ -1,0 +1,2 @@
+export { setUpPki } from './pki/setup.ts';
+export * from './test-identity.ts';
