@@ -8,6 +8,8 @@ const { join } = require('node:path');
 const PACKAGES = ['libs', 'services'].flatMap(folder =>
   readdirSync(join(__dirname, folder)).map(name => {
     const manifest = JSON.parse(readFileSync(join(__dirname, folder, name, 'package.json'), 'utf8'));
+    if (JSON.stringify(manifest.exports).includes('*'))
+      throw new Error(`${folder}/${name} exports everything`);
     return { room: `${folder}/${name}`, files: Object.values(manifest.exports).map(path => path.slice(2)) };
   }),
 );
