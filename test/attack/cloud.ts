@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { dirname, join } from 'node:path';
-import { type SignedToken, signToken } from '@folsom/auth/signed-token';
+import { type SignedToken, signToken } from '@folsom/auth';
 import { configFrom } from '@folsom/config';
 import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
 import { type Database, openDatabase } from '@folsom/db';

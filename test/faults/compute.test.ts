@@ -1,5 +1,5 @@
 import { fakeDriver, type RunningCompute, startCompute } from '@folsom/compute-agent';
-import { boot } from '@folsom/compute-agent/operations/boot';
+import { boot } from '@folsom/compute-agent/testing';
 import type { Database } from '@folsom/db';
 import { startNetwork } from '@folsom/network';
 import { computeContract } from '@folsom/nova/rpc/compute';

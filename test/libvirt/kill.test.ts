@@ -1,5 +1,4 @@
-import { boot } from '@folsom/compute-agent/operations/boot';
-import { deletion } from '@folsom/compute-agent/operations/delete';
+import { boot, deletion } from '@folsom/compute-agent/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cannotRun, eventually, type HostUnderTest, hostUnderTest } from './host-under-test.ts';
 
