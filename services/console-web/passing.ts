@@ -14,7 +14,7 @@ const TO_PAGE =
   /^(content-length|content-range|etag|last-modified|retry-after|x-image-meta-.*|x-container-.*|x-object-.*|x-account-.*|x-compute-request-id|x-openstack-request-id|x-trans-id|x-static-large-object|x-delete-at)$/;
 /** Whoever has it signs URLs for the account. */
 const NEVER = /^x-account-meta-temp-url-key/;
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'] as const;
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /**
  * Passes a request of the page on to a service of the catalog, with the session's token: `/api/cloud/compute/servers/detail`.
