@@ -4,19 +4,8 @@ import { novaPolicy, parseRateLimits, type RateLimit, startComputeApi } from '@f
 import { type Config, ConfigError, findConfigFile, pasteSection, readIni } from '@folsom/config';
 import type { RunningService } from '@folsom/core';
 import { novaOptions } from '@folsom/nova/options';
-import { type Policy, policyFile } from '@folsom/policy';
 import type { NovaParts } from './nova-daemon.ts';
-
-function configuredPolicy({ config, world }: NovaParts): Policy {
-  const settings = config.of(novaOptions);
-  const path = findConfigFile(config, settings.policy_file);
-  if (path === undefined) return novaPolicy();
-  return policyFile(path, {
-    clock: world.clock,
-    log: world.log,
-    defaultRule: settings.policy_default_rule,
-  });
-}
+import { configuredPolicy } from './policy-file.ts';
 
 interface Paste {
   /** `[filter:authtoken]` */
@@ -56,7 +45,7 @@ export async function startConfiguredComputeApi(parts: NovaParts): Promise<Runni
       database: db,
       bus,
       validator,
-      policy: configuredPolicy(parts),
+      policy: configuredPolicy(config, config.of(novaOptions), world) ?? novaPolicy(),
       world,
       authUri: settings.authUri,
       ...(paste.rateLimits === undefined ? {} : { rateLimits: paste.rateLimits }),

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { authTokenSettings, type IdentityValidator, identityValidator, keystoneClient } from '@folsom/auth';
-import { type Config, commonOptions, configFrom, findConfigFile, loadConfig } from '@folsom/config';
+import { type Config, commonOptions, configFrom, loadConfig } from '@folsom/config';
 import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
 import { type Database, openDatabase } from '@folsom/db';
 import { imageDeclarations, imageOptions, pasteOptions, type Registry, remoteRegistry } from '@folsom/image';
-import { type Policy, policyFile } from '@folsom/policy';
 import { type Bus, createRabbitBus, rpcOptions } from '@folsom/rpc';
 import { programLog } from './program-log.ts';
 
@@ -73,18 +72,6 @@ export async function configuredValidator(
 ): Promise<IdentityValidator | null> {
   if (!config.of(pasteOptions).flavor?.includes('keystone')) return null;
   return identityValidator({ settings: authTokenSettings(config), world, bus, host: hostname() });
-}
-
-/** The policy file beside the configuration, if there is one. */
-export function configuredPolicy({ config, world }: GlanceProgram): Policy | undefined {
-  const settings = config.of(imageOptions);
-  const path = findConfigFile(config, settings.policy_file);
-  if (path === undefined) return undefined;
-  return policyFile(path, {
-    clock: world.clock,
-    log: world.log,
-    defaultRule: settings.policy_default_rule,
-  });
 }
 
 /** The broker of the notifications, when they go to one. */

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { type Layout, PARTS, type PartName, type Ports } from './layout.ts';
+import { requestJson } from './request.ts';
 import type { Secrets } from './secrets.ts';
 
 /** What the first start puts into keystone; every step looks first, so that it may be repeated after a crash. */
@@ -168,22 +169,18 @@ export async function populate(options: BootstrapOptions): Promise<void> {
 }
 
 function client({ adminUrl, secrets, timeoutMs }: BootstrapOptions) {
-  const request = async (method: string, path: string, body?: unknown): Promise<Record<string, unknown>> => {
-    const response = await fetch(adminUrl + path, {
-      method,
-      headers: {
-        'x-auth-token': secrets.adminToken,
-        'content-type': 'application/json',
-        accept: 'application/json',
+  const request = async (method: string, path: string, body?: object): Promise<Record<string, unknown>> => {
+    const answer = await requestJson(
+      adminUrl + path,
+      {
+        method,
+        headers: { 'x-auth-token': secrets.adminToken },
+        timeoutMs,
+        ...(body === undefined ? {} : { body }),
       },
-      signal: AbortSignal.timeout(timeoutMs),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    if (!response.ok && response.status !== 409) {
-      throw new Error(`identity refused ${method} ${path}: ${response.status} ${text.slice(0, 200)}`);
-    }
-    return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+      [409],
+    );
+    return answer as Record<string, unknown>;
   };
   return {
     request,

@@ -1,12 +1,19 @@
+import { type Config, showOrigin } from '@folsom/config';
 import type { RunningService } from '@folsom/core';
 import { type Database, DatabaseError, dbSync, openDatabase, type SchemaName } from '@folsom/db';
 import { createLocalBus } from '@folsom/rpc';
 import { bootstrap, catalogServices } from './bootstrap.ts';
-import { writeConfFiles } from './conf-files.ts';
 import { startIdentityPart } from './identity-part.ts';
 import type { PartName } from './layout.ts';
-import type { CloudOptions, PartOptions } from './part.ts';
+import type { CloudOptions, PartOptions, ServiceName } from './part.ts';
 import { CannotStart } from './preflight.ts';
+import {
+  checkSettings,
+  readServiceConf,
+  SERVICE_CONFS,
+  withoutEffect,
+  writeServiceConfs,
+} from './service-conf.ts';
 
 export interface Cloud {
   /** In the order in which they were started. */
@@ -23,7 +30,9 @@ const BOOTSTRAP_TIMEOUT_MS = 30_000;
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const { layout, hostIp, ports, world, tell } = options;
   const services: RunningService[] = [];
-  await writeConfFiles(options);
+  checkSettings(options, options.settings);
+  await writeServiceConfs(options);
+  const configs = readConfigs(options);
   const databases = await tell('opening the databases', () => openDatabases(options));
   const bus = createLocalBus(world);
   const stop = async () => {
@@ -32,7 +41,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     await bus.close();
     await Promise.all(Object.values(databases).map(database => database.close()));
   };
-  const parts: PartOptions = { ...options, bus, databases };
+  const parts: PartOptions = { ...options, bus, databases, configs };
   try {
     const identity = await tell('starting identity', () => startIdentityPart(parts));
     services.push(identity);
@@ -72,6 +81,20 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   }
   const endpoints = catalogServices(hostIp, ports, options.parts).map(({ name, url }) => ({ name, url }));
   return { services, endpoints, stop };
+}
+
+/** Everything is read before anything starts, so that a wrong value stops nothing half-way. */
+function readConfigs({ layout, settings, world, print }: CloudOptions): Record<ServiceName, Config> {
+  const read = ({ name }: { name: ServiceName }) => {
+    const config = readServiceConf(layout, name, settings, world.log);
+    for (const line of withoutEffect(layout, name, config)) print(line);
+    for (const { group, name: option, origin } of config.unknown) {
+      const label = group === 'DEFAULT' ? option : `[${group}] ${option}`;
+      print(`${showOrigin(origin)}: there is no option ${label}`);
+    }
+    return [name, config] as const;
+  };
+  return Object.fromEntries(SERVICE_CONFS.map(read)) as Record<ServiceName, Config>;
 }
 
 async function openDatabases({ layout, world }: CloudOptions): Promise<Record<SchemaName, Database>> {

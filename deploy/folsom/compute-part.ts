@@ -7,12 +7,15 @@ import { adminContext, type RunningService } from '@folsom/core';
 import { ensureLibvirtd, keepLibvirtd } from '@folsom/host/libvirtd';
 import { startMetadata } from '@folsom/metadata';
 import { startNetwork } from '@folsom/network';
+import { createFloatingIps, hadFloatingIps } from '@folsom/nova/floating-ip-blocks';
 import { allNetworks } from '@folsom/nova/networks';
+import { novaOptions } from '@folsom/nova/options';
 import { novaOutbox } from '@folsom/nova/outbox';
 import { networkContract } from '@folsom/nova/rpc/network';
 import { startScheduler } from '@folsom/scheduler';
+import { configuredPolicy } from '../policy-file.ts';
+import { addressesOf, NO_FLOATING_RANGE } from './floating-range.ts';
 import { BRIDGE } from './layout.ts';
-import { novaConfig } from './nova-config.ts';
 import type { PartOptions } from './part.ts';
 import { CannotStart } from './preflight.ts';
 
@@ -23,7 +26,7 @@ export async function startComputePart(
   started: (service: RunningService) => void,
 ): Promise<void> {
   const { databases, world, hostIp, ports, metrics, tell } = options;
-  const config = novaConfig(options);
+  const config = options.configs.nova;
   const db = databases.nova;
   // The bus is in this process and ends with it: its casts are rows until they are worked off.
   const outbox = novaOutbox({ db, bus: options.bus, world, owner: 'folsom', alone: true });
@@ -35,6 +38,7 @@ export async function startComputePart(
   const network = await tell('starting network', () => startNetwork(common));
   started(network);
   await ensureNetwork(options);
+  await ensureFloatingPool(options);
   // Not ready without it: every boot would fail, and the log alone would say why.
   await tell('setting up the network of the guests', () => network.setUpNetworks()).catch(error => {
     world.log.error('the network of the guests cannot be set up', { error });
@@ -61,7 +65,7 @@ export async function startComputePart(
       bus,
       outbox,
       validator,
-      policy: novaPolicy(),
+      policy: configuredPolicy(config, config.of(novaOptions), world) ?? novaPolicy(),
       world,
       metrics,
       authUri: `http://${hostIp}:${ports.identityPublic}`,
@@ -83,4 +87,16 @@ async function ensureNetwork({ databases, bus, fixedRange }: PartOptions): Promi
     bridge: BRIDGE,
     multi_host: false,
   });
+}
+
+/** The pool of floating addresses, made once; later it is the operator's (`nova-manage floating`). */
+async function ensureFloatingPool({ databases, configs, floatingRange, world }: PartOptions): Promise<void> {
+  if (floatingRange === NO_FLOATING_RANGE || (await hadFloatingIps(databases.nova))) return;
+  const { default_floating_pool: pool, public_interface } = configs.nova.of(novaOptions);
+  const addresses = addressesOf(floatingRange);
+  await createFloatingIps(
+    databases.nova,
+    { addresses, pool, interface: public_interface },
+    world.clock.now(),
+  );
 }

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import type { GuestImage } from '../guest-image/build.ts';
 import type { PartOptions } from './part.ts';
+import { requestJson } from './request.ts';
 
 /** How long one upload may take. */
 const UPLOAD_TIMEOUT_MS = 120_000;
@@ -56,35 +56,31 @@ async function uploadParts(upload: Upload, image: GuestImage): Promise<void> {
 
 /** Uploads bytes or a file as a public image; resolves to its id. What is there by that name stays. */
 async function uploader({ hostIp, ports, secrets }: PartOptions): Promise<Upload> {
-  const login = await fetch(`http://${hostIp}:${ports.identityPublic}/v2.0/tokens`, {
+  const auth = {
+    tenantName: 'admin',
+    passwordCredentials: { username: 'admin', password: secrets.adminPassword },
+  };
+  const { access } = (await requestJson(`http://${hostIp}:${ports.identityPublic}/v2.0/tokens`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      auth: {
-        tenantName: 'admin',
-        passwordCredentials: { username: 'admin', password: secrets.adminPassword },
-      },
-    }),
-    signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS),
-  });
-  if (!login.ok) throw new Error(`cannot log in to upload the guest image: ${login.status}`);
-  const { access } = (await login.json()) as { access: { token: { id: string } } };
+    body: { auth },
+    timeoutMs: UPLOAD_TIMEOUT_MS,
+  })) as { access: { token: { id: string } } };
   const headers = { 'x-auth-token': access.token.id };
   const base = `http://${hostIp}:${ports.image}/v1/images`;
   return async (name, facts, source) => {
-    const listed = await fetch(`${base}?name=${name}`, {
+    const { images } = (await requestJson(`${base}?name=${name}`, {
+      method: 'GET',
       headers,
-      signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS),
-    });
-    const { images } = (await listed.json()) as { images: { id: string }[] };
+      timeoutMs: UPLOAD_TIMEOUT_MS,
+    })) as { images: { id: string }[] };
     if (images[0]) return images[0].id;
     const size = typeof source === 'string' ? (await stat(source)).size : source.length;
-    const body = typeof source === 'string' ? Readable.toWeb(createReadStream(source)) : source;
-    const response = await fetch(base, {
+    const { image } = (await requestJson(base, {
       method: 'POST',
       headers: {
         ...headers,
         'content-type': 'application/octet-stream',
+        'content-length': String(size),
         'x-image-meta-name': name,
         'x-image-meta-is_public': 'True',
         'x-image-meta-size': String(size),
@@ -92,12 +88,9 @@ async function uploader({ hostIp, ports, secrets }: PartOptions): Promise<Upload
           Object.entries(facts).map(([key, value]) => [`x-image-meta-${key}`, String(value)]),
         ),
       },
-      body: body as RequestInit['body'],
-      duplex: 'half',
-      signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`cannot upload ${name}: ${response.status} ${text.slice(0, 200)}`);
-    return (JSON.parse(text) as { image: { id: string } }).image.id;
+      body: typeof source === 'string' ? createReadStream(source) : source,
+      timeoutMs: UPLOAD_TIMEOUT_MS,
+    })) as { image: { id: string } };
+    return image.id;
   };
 }

@@ -1,28 +1,20 @@
 import type { TokenValidator } from '@folsom/auth';
-import { configFrom } from '@folsom/config';
 import type { RunningService } from '@folsom/core';
-import { imageDeclarations, startImageApi } from '@folsom/image';
+import { imageOptions, startImageApi } from '@folsom/image';
+import { configuredPolicy } from '../policy-file.ts';
 import type { PartOptions } from './part.ts';
 
 /** glance-api with its registry in process and the file store. */
 export function startImagePart(options: PartOptions, validator: TokenValidator): Promise<RunningService> {
-  const { layout, ports, hostIp, world, databases, bus, metrics } = options;
-  const config = configFrom(imageDeclarations, {
-    DEFAULT: {
-      registry_client_protocol: 'local',
-      filesystem_store_datadir: `${layout.images}/images`,
-      // Today's `openstack image create` and `image set` speak no other version.
-      complete_v2_api: true,
-      scrubber_datadir: `${layout.images}/scrubber`,
-    },
-  });
+  const { world, databases, bus, metrics, configs } = options;
+  const policy = configuredPolicy(configs.glance, configs.glance.of(imageOptions), world);
   return startImageApi({
-    config,
+    config: configs.glance,
     world,
     db: databases.glance,
     validator,
     bus,
     metrics,
-    listen: { host: hostIp, port: ports.image },
+    ...(policy ? { policy } : {}),
   });
 }

@@ -1,3 +1,4 @@
+import type { Config } from '@folsom/config';
 import type { World } from '@folsom/core';
 import type { Database, SchemaName } from '@folsom/db';
 import type { HttpMetrics } from '@folsom/http';
@@ -9,6 +10,17 @@ import type { Secrets } from './secrets.ts';
 
 /** Says what is being done when it takes long. */
 export type Tell = <T>(what: string, work: () => Promise<T>) => Promise<T>;
+
+/** Services whose options stand in a file of their own below `DIR/etc`. */
+export type ServiceName = 'keystone' | 'glance' | 'nova';
+
+/** A value given for one start: `--set nova.api_rate_limit=True`. */
+export interface Setting {
+  service: ServiceName;
+  group: string;
+  name: string;
+  text: string;
+}
 
 export interface CloudOptions {
   layout: Layout;
@@ -22,6 +34,10 @@ export interface CloudOptions {
   compute: Provisioned;
   /** CIDR of the guests' network. */
   fixedRange: string;
+  /** CIDR of the addresses that guests can be given for a while. */
+  floatingRange: string;
+  /** Options given for this start alone. */
+  settings: readonly Setting[];
   swift: { devices: number; replicas: number };
   /** More of nova.conf, for tests. */
   nova?: Readonly<Record<string, string | number | boolean>>;
@@ -33,4 +49,5 @@ export interface CloudOptions {
 export interface PartOptions extends CloudOptions {
   bus: LocalBus;
   databases: Record<SchemaName, Database>;
+  configs: Readonly<Record<ServiceName, Config>>;
 }

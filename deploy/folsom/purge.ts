@@ -10,10 +10,11 @@ import { hostRunner } from '@folsom/host/runner';
 import { startNetwork } from '@folsom/network';
 import { createLocalBus } from '@folsom/rpc';
 import type { Print } from './commands.ts';
+import { NO_FLOATING_RANGE } from './floating-range.ts';
 import { leaveHost, ownsHost } from './host-owner.ts';
 import type { Layout } from './layout.ts';
 import { portsWithOffset } from './layout.ts';
-import { novaConfig } from './nova-config.ts';
+import { readServiceConf, writeServiceConfs } from './service-conf.ts';
 import type { PurgeSettings } from './settings.ts';
 
 const VIRSH = ['virsh', '-c', 'qemu:///system'];
@@ -81,13 +82,16 @@ async function removeNetwork(layout: Layout, settings: PurgeSettings): Promise<v
   const db = await openDatabase({ connection: `sqlite:///${layout.db('nova')}`, ...world });
   const bus = createLocalBus(world);
   try {
-    const config = novaConfig({
+    await writeServiceConfs({
       layout,
       ports: portsWithOffset(settings.portsOffset),
       hostIp: settings.hostIp,
       compute: { driver: 'libvirt', why: '' },
       fixedRange: settings.fixedRange,
+      floatingRange: settings.floatingRange ?? NO_FLOATING_RANGE,
+      secrets: { adminToken: '' },
     });
+    const config = readServiceConf(layout, 'nova');
     const network = await startNetwork({ config, db, bus, world });
     await network.removeNetworkFromHost();
     await network.stop();

@@ -6,6 +6,8 @@ export interface PurgeSettings {
   driver: 'libvirt' | 'fake';
   hostIp: string;
   fixedRange: string;
+  /** Pool of floating addresses that the first start made; missing in a cloud older than that. */
+  floatingRange?: string;
   portsOffset: number;
   /** The network namespace it ran in, where real guests were possible. */
   namespace?: string;

@@ -2,9 +2,17 @@ import { writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
 import { httpMetrics, serveMetrics } from '@folsom/http';
+import { containsCidr } from '@folsom/nova/ipv4';
 import { openLogFile } from '../log-file.ts';
 import { type Cloud, startCloud } from './cloud.ts';
 import type { Print } from './commands.ts';
+import { allowPingAndSsh } from './default-group.ts';
+import {
+  DEFAULT_FLOATING_RANGE,
+  floatingClash,
+  NO_FLOATING_RANGE,
+  parseFloatingRange,
+} from './floating-range.ts';
 import { networkNamespace, takeHost } from './host-owner.ts';
 import { checkFixedRange, parseFixedRange } from './host-routes.ts';
 import {
@@ -19,7 +27,7 @@ import {
 } from './layout.ts';
 import { clearLeftovers, leftoverDhcpServers } from './leftovers.ts';
 import { writeOpenrc } from './openrc.ts';
-import type { Tell } from './part.ts';
+import type { Setting, Tell } from './part.ts';
 import { CannotStart, checkHostAddress, checkPorts, explainFileError, prepareStateDir } from './preflight.ts';
 import { type ComputeDriver, hasProgram, type Provisioned, provision } from './provision.ts';
 import { forgetRunning, readRunning, writeRunning } from './running.ts';
@@ -32,6 +40,11 @@ export interface UpOptions {
   portsOffset: number;
   /** Default: what it was at the last start, else 10.0.0.0/24. */
   fixedRange?: string;
+  /** Pool of floating addresses, or `none`; counts at the first start. */
+  floatingRange?: string;
+  /** Lets ping and ssh into the default group of the tenants admin and demo. */
+  allowPingAndSsh: boolean;
+  settings: readonly Setting[];
   services: readonly PartName[];
   computeDriver: 'auto' | ComputeDriver;
   swiftDevices: number;
@@ -107,6 +120,7 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
     );
   }
   parseFixedRange(fixedRange);
+  const floating = await floatingRangeOf(options, before, fixedRange, print);
   const compute: Provisioned = options.services.includes('compute')
     ? await provision(options.computeDriver, print)
     : { driver: 'fake', why: 'compute is not among --services' };
@@ -119,6 +133,7 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
     driver: before?.driver === 'libvirt' ? 'libvirt' : compute.driver,
     hostIp: options.hostIp,
     fixedRange,
+    floatingRange: floating,
     portsOffset: options.portsOffset,
     namespace: compute.driver === 'libvirt' ? await networkNamespace() : before?.namespace,
   };
@@ -135,6 +150,8 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
       compute,
       hostIp: options.hostIp,
       fixedRange,
+      floatingRange: floating,
+      settings: options.settings,
       parts: options.services,
       swift: { devices: options.swiftDevices, replicas: options.swiftReplicas },
       tell: teller(print),
@@ -166,6 +183,16 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
     authUrl,
     admin: false,
   });
+  if (options.allowPingAndSsh && options.services.includes('compute')) {
+    await allowPingAndSsh({
+      authUrl,
+      computeUrl: `http://${options.hostIp}:${ports.compute}/v2`,
+      users: [
+        { name: 'admin', password: secrets.adminPassword },
+        { name: 'demo', password: secrets.demoPassword },
+      ],
+    });
+  }
   await writeRunning(layout, {
     since: new Date(world.clock.now()).toISOString(),
     hostIp: options.hostIp,
@@ -176,6 +203,34 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
   // Counted from the start of the process, loading the program included.
   print(`ready in ${(performance.now() / 1000).toFixed(1)} s`);
   return { cloud, stopMetrics: async () => metricsServer?.stop(), closeLog: logFile.close };
+}
+
+/** The pool of floating addresses: that of the first start, else what is asked for, else the default where it is free. */
+async function floatingRangeOf(
+  options: UpOptions,
+  before: PurgeSettings | undefined,
+  fixedRange: string,
+  print: Print,
+): Promise<string> {
+  const asked = options.floatingRange;
+  if (before?.floatingRange !== undefined) {
+    if (asked !== undefined && asked !== before.floatingRange)
+      throw new CannotStart(
+        `the pool of floating addresses is ${before.floatingRange} since the first start; change it with nova-manage floating`,
+      );
+    return before.floatingRange;
+  }
+  const range = asked ?? DEFAULT_FLOATING_RANGE;
+  if (range === NO_FLOATING_RANGE || !options.services.includes('compute')) return NO_FLOATING_RANGE;
+  const [floating, fixed] = [parseFloatingRange(range), parseFixedRange(fixedRange)];
+  const clash =
+    containsCidr(fixed, floating) || containsCidr(floating, fixed)
+      ? `the guests' network ${fixedRange}`
+      : await floatingClash(range);
+  if (clash === undefined) return range;
+  if (asked !== undefined) throw new CannotStart(`--floating-range ${range} clashes with ${clash}`);
+  print(`no floating addresses: ${range} clashes with ${clash}; give another --floating-range`);
+  return NO_FLOATING_RANGE;
 }
 
 /** Becomes the owner of the host's network, and says what earlier clouds have left there. */

@@ -2,7 +2,9 @@ import { resolve } from 'node:path';
 import { systemClock } from '@folsom/core';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import * as commands from '../folsom/commands.ts';
+import { getConfig, listConfig, parseSetting, setConfig } from '../folsom/config-command.ts';
 import { layoutOf, PARTS, type PartName, portsWithOffset } from '../folsom/layout.ts';
+import type { Setting } from '../folsom/part.ts';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
@@ -23,6 +25,14 @@ function parts(text: string): PartName[] {
   if (given.includes('compute') && !given.includes('image'))
     throw new InvalidArgumentError('Compute needs image.');
   return PARTS.filter(part => part === 'identity' || given.includes(part));
+}
+
+function settings(text: string, before: Setting[]): Setting[] {
+  try {
+    return [...before, parseSetting(text)];
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 const stateDir = () => new Option('--state-dir <dir>', 'where everything is kept').default('./var');
@@ -60,6 +70,23 @@ export async function main(argv: string[]): Promise<number> {
       '--fixed-range <cidr>',
       'network of the guests (default: "10.0.0.0/24"); stays what it was at first',
     )
+    .option(
+      '--floating-range <cidr>',
+      'pool of floating addresses, made at the first start, or none (default: "172.24.4.224/28")',
+    )
+    .option(
+      '--allow-ping-and-ssh',
+      'let ping and ssh into the group default of the tenants admin and demo',
+      false,
+    )
+    .addOption(
+      new Option(
+        '--set <option=value>',
+        'an option of a service for this start, e.g. nova.api_rate_limit=True',
+      )
+        .argParser(settings)
+        .default([], 'none; may be repeated'),
+    )
     .addOption(
       new Option('--compute-driver <driver>', 'auto takes libvirt where it can run')
         .choices(['auto', 'libvirt', 'fake'])
@@ -82,7 +109,10 @@ export async function main(argv: string[]): Promise<number> {
         ...(adminPassword ? { adminPassword } : {}),
         ...(demoPassword ? { demoPassword } : {}),
       };
-      code = await up({ ...options, passwords, stateDir: resolve(options.stateDir) }, print);
+      code = await up(
+        { ...options, settings: options.set, passwords, stateDir: resolve(options.stateDir) },
+        print,
+      );
     });
 
   program
@@ -154,6 +184,48 @@ export async function main(argv: string[]): Promise<number> {
         secrets: { adminToken, adminPassword: password, demoPassword: password, servicePassword: password },
         timeoutMs: POPULATE_TIMEOUT_MS,
       });
+    });
+
+  const config = program
+    .command('config')
+    .description('options of the services; changes count at the next start');
+  config
+    .command('list', { isDefault: true })
+    .description('every option with its value and where it comes from')
+    .argument('[service]', 'keystone, glance or nova')
+    .addOption(stateDir())
+    .option('--changed', "only those that are not Folsom's defaults", false)
+    .action(async (service, options) => {
+      code = await listConfig(
+        layoutOf(resolve(options.stateDir)),
+        { service, changed: options.changed },
+        print,
+      );
+    });
+  config
+    .command('get')
+    .description('the value of one option')
+    .argument('<option>', 'SERVICE.OPTION or SERVICE.SECTION.OPTION')
+    .addOption(stateDir())
+    .action(async (name, options) => {
+      code = await getConfig(layoutOf(resolve(options.stateDir)), name, print);
+    });
+  config
+    .command('set')
+    .description("writes an option into the service's file in etc of the state directory")
+    .argument('<option>', 'SERVICE.OPTION or SERVICE.SECTION.OPTION')
+    .argument('<value>')
+    .addOption(stateDir())
+    .action(async (name, value, options) => {
+      code = await setConfig(layoutOf(resolve(options.stateDir)), name, value, print);
+    });
+  config
+    .command('unset')
+    .description('takes an option out of that file: its default counts again')
+    .argument('<option>', 'SERVICE.OPTION or SERVICE.SECTION.OPTION')
+    .addOption(stateDir())
+    .action(async (name, options) => {
+      code = await setConfig(layoutOf(resolve(options.stateDir)), name, undefined, print);
     });
 
   program

@@ -1,12 +1,12 @@
-import { startImageApi } from '@folsom/image';
+import { imageOptions, startImageApi } from '@folsom/image';
 import {
-  configuredPolicy,
   configuredRegistry,
   configuredValidator,
   glanceProgram,
   notificationBus,
   openGlanceDatabase,
 } from '../glance-program.ts';
+import { configuredPolicy } from '../policy-file.ts';
 import { runUntilSignal } from '../run.ts';
 
 /** glance-api, configured by glance-api.conf. */
@@ -18,7 +18,7 @@ export async function main(argv: string[]): Promise<number> {
   const db = await openGlanceDatabase(program);
   const bus = notificationBus(program);
   const validator = await configuredValidator(program, bus);
-  const policy = configuredPolicy(program);
+  const policy = configuredPolicy(config, config.of(imageOptions), world);
   const close = async () => {
     registry?.close();
     await validator?.stop();

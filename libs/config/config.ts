@@ -22,6 +22,8 @@ export interface Config {
   of<T extends OptionTable>(group: OptionGroup<T>): OptionValues<T>;
   /** Whether a file or the command line sets the option. */
   isSet(group: string, name: string): boolean;
+  /** Every text given for an option in order of rank, and where. The last one counts, or all where there may be several. */
+  given(group: string, name: string): readonly Assignment[];
   /** Every text given for an option, declared or not, in order of rank. */
   raw(group: string, name: string): readonly string[];
   /** Names of the sections the files contain. */
@@ -147,6 +149,7 @@ export function buildConfig(parts: ConfigParts): Config {
       return found as OptionValues<T>;
     },
     isSet: (group, name) => given(group, name, declared.get(`${group}\0${name}`)).length > 0,
+    given: (group, name) => given(group, name, declared.get(`${group}\0${name}`)),
     raw: (group, name) => given(group, name, declared.get(`${group}\0${name}`)).map(item => item.text),
     sections: () => [...assignments.keys()],
     unknown,

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type Logger, silentLogger } from '@folsom/core';
 import { brokerNotice, isForeignBrokerOption } from './broker.ts';
 import { parseCommandLine } from './command-line.ts';
@@ -25,6 +25,8 @@ export interface LoadOptions {
   interspersed?: boolean;
   /** `keep`: options the declarations do not know stay in `rest`. */
   unknownOptions?: 'refuse' | 'keep';
+  /** Values given for this run alone; they rank above every file but those that `folsom up` writes. */
+  settings?: readonly { group: string; name: string; text: string }[];
   /** Options other programs read from the same file: not worth a warning. `group.name`, or `name` of DEFAULT. */
   expected?: (group: string, name: string) => boolean;
   log?: Logger;
@@ -42,7 +44,7 @@ export function loadConfig(options: LoadOptions): Config {
   const dirs =
     line.configDirs.length > 0 ? line.configDirs : (options.dirs ?? []).filter(dir => existsSync(dir));
   // Asking for help must work without readable files.
-  const names = line.wants ? [] : [...files, ...dirs.flatMap(confFilesOf)];
+  const names = line.wants ? [] : [...files.flatMap(withCompanions), ...dirs.flatMap(confFilesOf)];
 
   const assignments: Assignments = new Map();
   const assign = (group: string, name: string, text: string, origin: Origin) => {
@@ -51,11 +53,18 @@ export function loadConfig(options: LoadOptions): Config {
     texts.set(name, [...(texts.get(name) ?? []), { text, origin }]);
   };
   const foreignBroker: string[] = [];
-  for (const ini of names.map(name => readIni(name, 'oslo'))) {
+  const settle = () => {
+    for (const { group, name, text } of options.settings ?? [])
+      assign(group, name, text, { file: '--set', line: 0 });
+  };
+  const decided = names.findIndex(isDecided);
+  for (const [index, ini] of names.map(name => readIni(name, 'oslo')).entries()) {
+    if (index === decided) settle();
     collect(ini, assign);
     const notice = brokerNotice(ini);
     if (notice) foreignBroker.push(notice);
   }
+  if (decided < 0) settle();
   for (const [key, texts] of line.values) {
     const [group, name] = key.split('\0') as [string, string];
     const origin = { file: `command line, --${name}`, line: 0 };
@@ -97,6 +106,27 @@ function collect(ini: IniFile, assign: Assign): void {
       assign(section.name, key, value, { file: ini.file, line });
     }
   }
+}
+
+/** Folder of the files that `folsom up` writes beside those of an operator. */
+export const COMPANIONS = 'folsom.d';
+
+/** Where `folsom up` writes what ranks below (`defaults`) and above (`decided`) an operator's `DIR/NAME.conf`. */
+export function companionsOf(file: string): { defaults: string; decided: string } {
+  const folder = join(dirname(file), COMPANIONS);
+  return {
+    defaults: join(folder, `defaults-${basename(file)}`),
+    decided: join(folder, basename(file)),
+  };
+}
+
+const isDecided = (file: string): boolean =>
+  basename(dirname(file)) === COMPANIONS && !basename(file).startsWith('defaults-');
+
+/** A file with what `folsom up` wrote beside it, so that every program given that file sees the cloud as it runs. */
+function withCompanions(file: string): string[] {
+  const { defaults, decided } = companionsOf(file);
+  return [defaults, file, decided].filter(name => name === file || existsSync(name));
 }
 
 function confFilesOf(dir: string): string[] {

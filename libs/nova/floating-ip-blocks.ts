@@ -80,3 +80,8 @@ export function listFloatingIps(db: Database, host?: string): Promise<ListedFloa
   if (host !== undefined) query.where('floating_ips.host', host);
   return query as unknown as Promise<ListedFloatingIp[]>;
 }
+
+/** Whether there are floating addresses, or were: what an operator has deleted is not made again. */
+export async function hadFloatingIps(db: Database): Promise<boolean> {
+  return (await db.knex('floating_ips').first('id')) !== undefined;
+}

@@ -63,7 +63,7 @@ describe('folsom up', () => {
   });
 
   it('starts everything, writes private credentials and says what to do next', async () => {
-    const program = await start();
+    const program = await start('--allow-ping-and-ssh');
     const said = await program.output();
     expect(said).toContain('Endpoints');
     expect(said).toContain('Hypervisor: fake');
@@ -145,6 +145,30 @@ describe('folsom up', () => {
     expect(await readFile(join(dir, 'saved.raw'), 'utf8')).toBe('bytes of an image');
     await openstack('delete', 'ours');
     expect(await openstack('list', '-f', 'value', '-c', 'Name')).toBe('guest\n');
+  });
+
+  it('has floating addresses, ping and ssh as asked for, and no limit of a rate', async () => {
+    const { token: given, serviceCatalog } = await token();
+    const compute = serviceCatalog.find(({ type }) => type === 'compute')!.endpoints[0]!.publicURL;
+    const ask = async (method: string, path: string) => {
+      const response = await fetch(`${compute}/${path}`, { method, headers: { 'x-auth-token': given.id } });
+      return { status: response.status, json: (await response.json()) as Record<string, never> };
+    };
+    const { security_groups } = (await ask('GET', 'os-security-groups')).json as {
+      security_groups: { rules: { ip_protocol: string; from_port: number }[] }[];
+    };
+    expect(security_groups[0]!.rules.map(({ ip_protocol, from_port }) => [ip_protocol, from_port])).toEqual([
+      ['icmp', -1],
+      ['tcp', 22],
+    ]);
+    // Folsom's table would stop the eleventh POST of a minute.
+    for (let n = 1; n <= 12; n++) {
+      const { status, json } = await ask('POST', 'os-floating-ips');
+      expect(status, `the ${n}th`).toBe(n <= 10 ? 200 : 413);
+      if (n <= 10) expect((json as { floating_ip: { ip: string } }).floating_ip.ip).toMatch(/^172\.24\.4\.2/);
+      else expect(JSON.stringify(json)).toMatch(/quota/i);
+    }
+    expect((await ask('GET', 'limits')).json).toMatchObject({ limits: { rate: [] } });
   });
 
   it('keeps no secret in its log and traces a request', async () => {
