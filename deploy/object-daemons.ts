@@ -34,6 +34,7 @@ import {
   startDaemon,
 } from '@folsom/swift';
 import { createInternalClient, type LocalServers } from '@folsom/swift-http';
+import type { ObjectConf, StorageConfName } from './object-conf.ts';
 import { internalSwift } from './swift-internal.ts';
 
 export interface ObjectDaemonsOptions {
@@ -46,6 +47,8 @@ export interface ObjectDaemonsOptions {
   syncHosts: readonly string[];
   /** Seconds that deleted accounts are kept. */
   delayReaping: number;
+  /** The operator's settings of each daemon. */
+  conf: ObjectConf;
   rings: { account: Ring; container: Ring; object: Ring };
   pathHash: PathHash;
   local: LocalServers;
@@ -72,14 +75,22 @@ use = egg:swift#memcache
 
 /** Starts what keeps an object store in order: updaters, auditors, expirer, reaper, sync, and with replicas replicators. */
 export function startObjectDaemons(options: ObjectDaemonsOptions): RunningService {
-  const { world, rings, pathHash, ports } = options;
+  const { world, rings, pathHash, ports, conf } = options;
   const client = createInternalClient(world, options.local);
-  const section = (values: Record<string, string>): ConfSection =>
+  /** An operator's section between what suits one small host and what the composition decides. */
+  const section = (
+    file: StorageConfName,
+    name: string,
+    defaults: Record<string, string>,
+    decided: Record<string, string> = {},
+  ): ConfSection =>
     confSection({
+      ...defaults,
+      ...conf.section(file, name),
       devices: options.devicesDir,
       mount_check: 'false',
       recon_cache_path: options.reconDir,
-      ...values,
+      ...decided,
     });
   const running: RunningService[] = [];
   const closing: (() => Promise<void> | void)[] = [];
@@ -87,23 +98,27 @@ export function startObjectDaemons(options: ObjectDaemonsOptions): RunningServic
     running.push(startDaemon(pass, { intervalMs, from: 'end', spread: true }, world));
   };
 
-  const updates = containerUpdaterOptions(section({ interval: UPDATE_SECONDS, slowdown: '0' }));
+  const updates = containerUpdaterOptions(
+    section('container-server.conf', 'container-updater', { interval: UPDATE_SECONDS, slowdown: '0' }),
+  );
   every(updaterPass({ options: updates, ring: rings.account, pathHash, client, world }), updates.intervalMs);
   const reaping = reaperOptions(
-    section({
-      interval: REAP_SECONDS,
-      bind_port: String(ports.account),
-      delay_reaping: String(options.delayReaping),
-    }),
+    section(
+      'account-server.conf',
+      'account-reaper',
+      { interval: REAP_SECONDS },
+      { bind_port: String(ports.account), delay_reaping: String(options.delayReaping) },
+    ),
   );
   every(reaperPass({ options: reaping, rings, pathHash, client, world }), reaping.intervalMs);
   if (options.syncHosts.length > 0) {
     const syncing = syncOptions(
-      section({
-        interval: REAP_SECONDS,
-        bind_port: String(ports.container),
-        allowed_sync_hosts: options.syncHosts.join(','),
-      }),
+      section(
+        'container-server.conf',
+        'container-sync',
+        { interval: REAP_SECONDS },
+        { bind_port: String(ports.container), allowed_sync_hosts: options.syncHosts.join(',') },
+      ),
     );
     const sync = syncPass({ options: syncing, rings, pathHash, client, world });
     every(sync, syncing.intervalMs);
@@ -124,7 +139,12 @@ export function startObjectDaemons(options: ObjectDaemonsOptions): RunningServic
     every(dbAuditPass(audit), AUDIT_SECONDS * 1000);
     if (options.replicas > 1) {
       const replication = dbReplicatorOptions(
-        section({ interval: REPLICATE_SECONDS, bind_port: String(ports[kind]), sync_method: 'http' }),
+        section(
+          `${kind}-server.conf`,
+          `${kind}-replicator`,
+          { interval: REPLICATE_SECONDS },
+          { bind_port: String(ports[kind]), sync_method: 'http' },
+        ),
         ports[kind],
       );
       every(
@@ -135,9 +155,9 @@ export function startObjectDaemons(options: ObjectDaemonsOptions): RunningServic
   }
 
   running.push(
-    startObjectAuditor(auditorOptions(section({})), world),
+    startObjectAuditor(auditorOptions(section('object-server.conf', 'object-auditor', {})), world),
     startObjectUpdater({
-      options: updaterOptions(section({ interval: UPDATE_SECONDS })),
+      options: updaterOptions(section('object-server.conf', 'object-updater', { interval: UPDATE_SECONDS })),
       containerRing: rings.container,
       pathHash,
       client,
@@ -148,7 +168,12 @@ export function startObjectDaemons(options: ObjectDaemonsOptions): RunningServic
     running.push(
       startObjectReplicator({
         options: replicatorOptions(
-          section({ run_pause: REPLICATE_SECONDS, bind_port: String(ports.object), sync_method: 'http' }),
+          section(
+            'object-server.conf',
+            'object-replicator',
+            { run_pause: REPLICATE_SECONDS },
+            { bind_port: String(ports.object), sync_method: 'http' },
+          ),
         ),
         ring: rings.object,
         pathHash,
@@ -164,7 +189,7 @@ export function startObjectDaemons(options: ObjectDaemonsOptions): RunningServic
   });
   running.push(
     startObjectExpirer({
-      options: expirerOptions(section({ interval: EXPIRE_SECONDS })),
+      options: expirerOptions(section('object-server.conf', 'object-expirer', { interval: EXPIRE_SECONDS })),
       swift: inside.swift,
       world,
     }),

@@ -12,7 +12,6 @@ import {
   confSection,
   hashPathSuffix,
   healthcheckFilter,
-  parseConf,
   pathHash,
   readConf,
   reconFilter,
@@ -20,6 +19,7 @@ import {
 } from '@folsom/swift';
 import { localServers } from '@folsom/swift-http';
 
+import { openObjectConf, readObjectConf } from './object-conf.ts';
 import { startObjectDaemons } from './object-daemons.ts';
 
 export interface ObjectStorageOptions {
@@ -33,7 +33,9 @@ export interface ObjectStorageOptions {
   ports: { proxy: number; account: number; container: number; object: number };
   validator: TokenValidator | null;
   world: World;
-  /** Text of a proxy-server.conf instead of that in `etc`, and of the built-in one. */
+  /** Where the operator's conf files lie, made at the first start. Default: those are read that lie in `etc`. */
+  confDir?: string;
+  /** Text of a proxy-server.conf instead of the operator's, and of the built-in one. */
   proxyConf?: string;
   cache?: Cache;
   /** Whether updaters, auditors and the other daemons run as well. Default: yes. */
@@ -53,57 +55,8 @@ const PART_POWER = 10;
 const MIN_PART_HOURS = 1;
 const KINDS = ['account', 'container', 'object'] as const;
 
-/** A pipeline for a cloud with its own identity service, as the walk-through configures it, and what is useful besides. */
-const PROXY_CONF = `
-[pipeline:main]
-pipeline = catch_errors healthcheck proxy-logging cache tempurl formpost authtoken keystoneauth staticweb proxy-server
-[app:proxy-server]
-use = egg:swift#proxy
-account_autocreate = true
-[filter:catch_errors]
-use = egg:swift#catch_errors
-[filter:healthcheck]
-use = egg:swift#healthcheck
-[filter:proxy-logging]
-use = egg:swift#proxy_logging
-[filter:cache]
-use = egg:swift#memcache
-[filter:tempurl]
-use = egg:swift#tempurl
-[filter:formpost]
-use = egg:swift#formpost
-[filter:authtoken]
-paste.filter_factory = keystone.middleware.auth_token:filter_factory
-delay_auth_decision = 1
-[filter:keystoneauth]
-use = egg:swift#keystoneauth
-operator_roles = Member, admin, swiftoperator
-[filter:staticweb]
-use = egg:swift#staticweb
-`;
-
 /** How long a deleted account is kept whole, so that its reseller can take the deletion back. */
 const DELAY_REAPING_SECONDS = 7 * 86_400;
-
-/**
- * What an operator put into conf files of the originals' names in `etc`: the whole of `proxy-server.conf`, whom
- * containers may be synced to (`allowed_sync_hosts`; nobody unless listed), and how long deleted accounts are kept.
- */
-function operatorSettings(swiftDir: string) {
-  const read = (name: string): SwiftConf | null => {
-    const path = join(swiftDir, name);
-    return existsSync(path) ? readConf(path) : null;
-  };
-  const container = read('container-server.conf');
-  const sync = container?.section('app:container-server').list('allowed_sync_hosts', []);
-  return {
-    proxy: read('proxy-server.conf'),
-    syncHosts: sync ?? [],
-    delayReaping:
-      read('account-server.conf')?.section('account-reaper').int('delay_reaping', DELAY_REAPING_SECONDS) ??
-      DELAY_REAPING_SECONDS,
-  };
-}
 
 function writeOnce(path: string, content: () => string | Uint8Array): void {
   if (existsSync(path)) return;
@@ -161,7 +114,14 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
   const swiftDir = join(stateDir, 'etc');
   const devicesDir = join(stateDir, 'node');
   const hash = pathHash(hashPathSuffix(prepare(options, swiftDir, devicesDir)));
-  const operator = operatorSettings(swiftDir);
+  const conf =
+    options.confDir === undefined
+      ? readObjectConf(swiftDir, options.proxyConf)
+      : openObjectConf(options.confDir, swiftDir);
+  const accountConf = confSection(conf.section('account-server.conf', 'account-reaper'));
+  const containerConf = confSection(conf.section('container-server.conf', 'app:container-server'));
+  const delayReaping = accountConf.int('delay_reaping', DELAY_REAPING_SECONDS);
+  const syncHosts = containerConf.list('allowed_sync_hosts', []);
   const filters = [
     healthcheckFilter,
     reconFilter({ devices: devicesDir, swiftDir, cachePath: join(stateDir, 'cache'), mountCheck: false }),
@@ -187,20 +147,26 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
         ...database,
         port: ports.account,
         autoCreateAccountPrefix: '.',
-        delayReaping: operator.delayReaping,
+        delayReaping,
       }),
       await startContainerServer({
         ...database,
         port: ports.container,
         autoCreateAccountPrefix: '.',
         allowVersions: true,
-        allowedSyncHosts: operator.syncHosts,
+        allowedSyncHosts: syncHosts,
         storagePorts: [ports.account, ports.container, ports.object],
         connectTimeoutMs: 500,
         nodeTimeoutMs: 3000,
       }),
       await startObjectServer({
-        options: objectServerOptions(confSection({ devices: devicesDir, mount_check: 'false' })),
+        options: objectServerOptions(
+          confSection({
+            ...conf.section('object-server.conf', 'app:object-server'),
+            devices: devicesDir,
+            mount_check: 'false',
+          }),
+        ),
         pathHash: hash,
         host: STORAGE_HOST,
         port: ports.object,
@@ -213,10 +179,7 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
       KINDS.map(kind => [kind, openRing({ path: join(swiftDir, `${kind}.ring.gz`), clock: world.clock })]),
     ) as Record<(typeof KINDS)[number], ReturnType<typeof openRing>>;
     const proxy = await startProxy({
-      conf:
-        options.proxyConf === undefined && operator.proxy
-          ? operator.proxy
-          : parseConf(options.proxyConf ?? PROXY_CONF, 'proxy-server.conf'),
+      conf: conf.proxy,
       rings,
       pathHash: hash,
       world,
@@ -235,8 +198,9 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
           swiftDir,
           reconDir: join(stateDir, 'cache'),
           ports,
-          syncHosts: operator.syncHosts,
-          delayReaping: operator.delayReaping,
+          syncHosts,
+          delayReaping,
+          conf,
           replicas: rings.object.replicaCount,
           rings,
           pathHash: hash,

@@ -13,6 +13,7 @@ export async function startObjectPart(
   await mkdir(layout.objects, { recursive: true, mode: 0o700 });
   return startObjectStorage({
     stateDir: layout.objects,
+    confDir: layout.etc,
     devices: swift.devices,
     replicas: swift.replicas,
     host: hostIp,

@@ -152,7 +152,7 @@ describe('folsom up', () => {
     const compute = serviceCatalog.find(({ type }) => type === 'compute')!.endpoints[0]!.publicURL;
     const ask = async (method: string, path: string) => {
       const response = await fetch(`${compute}/${path}`, { method, headers: { 'x-auth-token': given.id } });
-      return { status: response.status, json: (await response.json()) as Record<string, never> };
+      return { status: response.status, json: (await response.json()) as unknown };
     };
     const { security_groups } = (await ask('GET', 'os-security-groups')).json as {
       security_groups: { rules: { ip_protocol: string; from_port: number }[] }[];
