@@ -1,5 +1,4 @@
-import { createReadStream, watch } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { type LookAtDisk, requireRoom } from '@folsom/core';
 import { examine, type Finding } from './doctor.ts';
 import { type Layout, layoutOf, portsWithOffset } from './layout.ts';
@@ -38,35 +37,6 @@ function answers(address: string): Promise<boolean> {
   const at = address.lastIndexOf(':');
   const host = address.slice(0, at).replace(/^\[|\]$/g, '');
   return isOpen(host === '0.0.0.0' ? '127.0.0.1' : host, Number(address.slice(at + 1)));
-}
-
-/** Copies the log to standard output; with `follow` goes on until interrupted. */
-export async function logs(layout: Layout, follow: boolean): Promise<number> {
-  let position = 0;
-  const copy = async () => {
-    const { size } = await stat(layout.log);
-    if (size < position) position = 0;
-    if (size === position) return;
-    const stream = createReadStream(layout.log, { start: position, end: size - 1 });
-    position = size;
-    for await (const chunk of stream) process.stdout.write(chunk as Buffer);
-  };
-  try {
-    await copy();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw new Error(`there is no log yet: ${layout.log}`);
-    throw error;
-  }
-  if (!follow) return 0;
-  process.stdout.once('error', () => process.exit(0));
-  let work = Promise.resolve();
-  const watcher = watch(layout.log, () => {
-    work = work.then(copy, () => {});
-  });
-  await new Promise<void>(resolve => process.once('SIGINT', () => resolve()));
-  watcher.close();
-  return 0;
 }
 
 /** Prints the variables of openrc for `eval`. */

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import * as commands from '../folsom/commands.ts';
 import { getConfig, listConfig, parseSetting, setConfig } from '../folsom/config-command.ts';
 import { layoutOf, PARTS, type PartName, portsWithOffset } from '../folsom/layout.ts';
+import { LEVELS, logs } from '../folsom/logs.ts';
 import type { Setting } from '../folsom/part.ts';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
@@ -138,8 +139,12 @@ export async function main(argv: string[]): Promise<number> {
     .description('the log of all services, one JSON object a line')
     .addOption(stateDir())
     .option('-f, --follow', 'go on as it grows', false)
+    .option('--request <id>', 'only what carries this request id')
+    .option('--tenant <id>', 'only what was done for this tenant')
+    .option('--service <name>', 'only this service')
+    .addOption(new Option('--level <level>', 'only this level and what is graver').choices(LEVELS))
     .action(async options => {
-      code = await commands.logs(layoutOf(resolve(options.stateDir)), options.follow);
+      code = await logs(layoutOf(resolve(options.stateDir)), options);
     });
 
   program

@@ -21,7 +21,7 @@ describe('folsom up', () => {
     cloud = await startProgram('folsom', ['up', '--state-dir', state(), ...common, ...more], {
       logFile: join(dir, 'terminal.log'),
       until: /^ready in [\d.]+ s$/m,
-      timeoutMs: 60_000,
+      timeoutMs: 240_000,
     });
     return cloud;
   };
