@@ -139,6 +139,26 @@ describe('openDatabase', () => {
   });
 });
 
+it('a transaction within another is part of it', async () => {
+  const db = await openDatabase({ connection: `sqlite:///${join(dir, 'nested.db')}` });
+  try {
+    await db.knex.raw('CREATE TABLE notes (n INTEGER)');
+    await db.transaction(async trx => {
+      await trx('notes').insert({ n: 1 });
+      await trx.transaction(async inner => void (await inner('notes').insert({ n: 2 })));
+      const refused = trx.transaction(async inner => {
+        await inner('notes').insert({ n: 3 });
+        throw new Error('no');
+      });
+      await expect(refused).rejects.toThrow('no');
+      expect(await db.knex('notes').pluck('n')).toEqual([]);
+    });
+    expect(await db.knex('notes').pluck('n')).toEqual([1, 2]);
+  } finally {
+    await db.close();
+  }
+});
+
 it('reads while a writer waits for another, in this process or outside of it', async () => {
   const connection = `sqlite:///${join(dir, 'reading.db')}`;
   const db = await openDatabase({ connection });

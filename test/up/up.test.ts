@@ -166,7 +166,7 @@ describe('folsom up', () => {
       const { status, json } = await ask('POST', 'os-floating-ips');
       expect(status, `the ${n}th`).toBe(n <= 10 ? 200 : 413);
       if (n <= 10) expect((json as { floating_ip: { ip: string } }).floating_ip.ip).toMatch(/^172\.24\.4\.2/);
-      else expect(JSON.stringify(json)).toMatch(/quota/i);
+      else expect(JSON.stringify(json)).toMatch(/Maximum number of floating/);
     }
     expect((await ask('GET', 'limits')).json).toMatchObject({ limits: { rate: [] } });
   });
