@@ -39,8 +39,6 @@ export interface CloudOptions {
   /** Options given for this start alone. */
   settings: readonly Setting[];
   swift: { devices: number; replicas: number };
-  /** More of nova.conf, for tests. */
-  nova?: Readonly<Record<string, string | number | boolean>>;
   tell: Tell;
   print: Print;
 }

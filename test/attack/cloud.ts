@@ -93,7 +93,13 @@ export async function startAttackedCloud(): Promise<AttackedCloud> {
       fixedRange: '10.0.0.0/22',
       parts: PARTS,
       swift: { devices: 1, replicas: 1 },
-      nova: { api_rate_limit: false, quota_instances: -1, quota_cores: -1, quota_ram: -1 },
+      floatingRange: 'none',
+      settings: ['quota_instances', 'quota_cores', 'quota_ram'].map(name => ({
+        service: 'nova' as const,
+        group: 'DEFAULT',
+        name,
+        text: '-1',
+      })),
       tell: (_what, work) => work(),
       print: () => {},
     });
