@@ -109,7 +109,7 @@ function collect(ini: IniFile, assign: Assign): void {
 }
 
 /** Folder of the files that `folsom up` writes beside those of an operator. */
-export const COMPANIONS = 'folsom.d';
+const COMPANIONS = 'folsom.d';
 
 /** Where `folsom up` writes what ranks below (`defaults`) and above (`decided`) an operator's `DIR/NAME.conf`. */
 export function companionsOf(file: string): { defaults: string; decided: string } {
