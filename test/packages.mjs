@@ -32,8 +32,8 @@ const PACKAGES = {
 };
 const POLICY = '/usr/sbin/policy-rc.d';
 
-// biome-ignore lint/suspicious/noTemplateCurlyInString: the format of dpkg-query
 const installed = name =>
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the format of dpkg-query
   spawnSync('dpkg-query', ['-W', '-f=${Status}', name], { encoding: 'utf8' }).stdout?.includes(
     'ok installed',
   );
