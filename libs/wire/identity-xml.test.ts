@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { identityFromXml, identityToXml } from './identity-xml.ts';
+import { identityBody, identityToXml } from './identity-xml.ts';
 import { parseXml } from './xml.ts';
+
+const identityFromXml = (text: string) => identityBody(parseXml(text));
 
 describe('identity documents as XML', () => {
   it('writes scalars as attributes, description as element, lists by their singular', () => {

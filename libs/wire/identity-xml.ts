@@ -1,5 +1,5 @@
 import { Fault } from '@folsom/core';
-import { parseXml, writeXml, type XmlElement, type XmlNode } from './xml.ts';
+import { writeXml, type XmlElement, type XmlNode } from './xml.ts';
 
 /**
  * Keystone's XML style: one codec between the JSON documents of the identity API and their XML form. Scalars are
@@ -84,8 +84,7 @@ function addList(into: Building, key: string, items: readonly unknown[]): void {
  *
  * @throws Fault `MalformedXml` (400)
  */
-export function identityFromXml(body: string | Uint8Array): Record<string, unknown> {
-  const root = parseXml(body);
+export function identityBody(root: XmlElement): Record<string, unknown> {
   const extension = EXTENSION_PATTERN.exec(root.namespace)?.[1];
   const prefixed = `${extension}:${root.name}`;
   return { [extension && PREFIXED.has(prefixed) ? prefixed : root.name]: contentOf(root) };

@@ -11,14 +11,13 @@ import { type Config, findConfigFile } from '@folsom/config';
 import { Fault, type RunningService, sqlSeconds, type Timer, type World } from '@folsom/core';
 import { checkWithOwnTables, type Database } from '@folsom/db';
 import type { HttpMetrics, TlsFiles } from '@folsom/http';
+import { type MountedOperation, operationsOf } from '@folsom/http/operation';
 import { loadPolicy, type Policy, policyFile } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
 import { identityApp } from './api/app.ts';
 import { authorization } from './api/authorize.ts';
 import type { Dependencies } from './api/dependencies.ts';
-import type { Operation } from './api/operation.ts';
-import { identityOperations } from './api/operations.ts';
-import { statistics } from './api/stats.ts';
+import { statistics } from './api/statistics.ts';
 import { type CatalogSource, catalogState, databaseCatalog, templateCatalog } from './catalog-state.ts';
 import { refuseDefaultSecret } from './default-secret.ts';
 import { fresh } from './fresh.ts';
@@ -36,6 +35,7 @@ import { pki } from './pki/pki.ts';
 import { listRoles } from './repositories/roles.ts';
 import { flushTokens } from './repositories/tokens.ts';
 import { signedLogin } from './signed-login.ts';
+import { readEc2Credentials, readS3Credentials } from './signed-request.ts';
 import { adoptStoredTokens } from './tokens/adoption.ts';
 import { forgetRetiredKeys, openTokenKeys } from './tokens/jwt-keys.ts';
 import { revocationLog } from './tokens/revocation-log.ts';
@@ -69,10 +69,7 @@ export interface RunningIdentity extends RunningService {
   /** What has been revoked, as every validator in this process sees it. */
   revocations: RevocationList;
   /** Everything the API offers: documentation and generated tests are made from it. */
-  operations: readonly Pick<
-    Operation,
-    'name' | 'method' | 'path' | 'absolute' | 'ports' | 'access' | 'body'
-  >[];
+  operations: readonly MountedOperation[];
 }
 
 const DEFAULT_POLICY = '{"admin_required": [["role:admin"], ["is_admin:1"]]}';
@@ -150,16 +147,12 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
     ec2: ec2Settings,
   };
 
-  const operations = identityOperations(dependencies);
   const tls = configuredTls(config);
   const appFor = (port: 'public' | 'admin') =>
     identityApp({
       port,
-      operations,
-      authorize: dependencies.authorize,
+      dependencies,
       adminToken: keystone.admin_token,
-      statistics: stats,
-      world,
       checks: { database: db.ping },
       ...(options.metrics ? { metrics: options.metrics } : {}),
       ...(tls ? { tls } : {}),
@@ -212,9 +205,9 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
     isAdmin: token.roles.some(role => isAdminRole(role.name)),
     serviceCatalog: token.tenant ? await catalog.forToken(token.user.id, token.tenant.id) : [],
   });
-  const refusedAsNull = async (login: Promise<Token>): Promise<TokenInfo | null> => {
+  const refusedAsNull = async (login: () => Promise<Token>): Promise<TokenInfo | null> => {
     try {
-      return await infoOf(await login);
+      return await infoOf(await login());
     } catch (error) {
       if (error instanceof Fault && error.status < 500) return null;
       throw error;
@@ -226,15 +219,15 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
     name: 'keystone',
     addresses,
     revocations,
-    operations,
+    operations: apps.flatMap(operationsOf),
     validator: {
       validate: async id => {
         const token = await tokens.find(id);
         return token ? infoOf(token) : null;
       },
     },
-    ec2Login: given => refusedAsNull(signed.ec2(given)),
-    s3Login: given => refusedAsNull(signed.s3(given)),
+    ec2Login: given => refusedAsNull(() => signed.ec2(readEc2Credentials(given))),
+    s3Login: given => refusedAsNull(() => signed.s3(readS3Credentials(given))),
     stop: () => {
       stopping ??= (async () => {
         for (const timer of timers) timer.cancel();

@@ -4,11 +4,11 @@ import type { Dependencies } from './api/dependencies.ts';
 import { scopeFacts } from './api/login.ts';
 import { isS3SignedWith, isSignedWith, s3SignedAt, signedAt } from './ec2-signature.ts';
 import { isEnabled } from './enabled.ts';
-import { fault, missing } from './faults.ts';
+import { fault } from './faults.ts';
 import { IDENTITY_LIMITS } from './limits.ts';
 import { type Ec2Credential, findCredential } from './repositories/ec2-credentials.ts';
 import { findLogin } from './repositories/login.ts';
-import type { Signed, SignedLogin } from './signed-request.ts';
+import type { SignedLogin } from './signed-request.ts';
 import type { Token } from './tokens/token.ts';
 
 export function signedLogin(
@@ -55,63 +55,29 @@ export function signedLogin(
     });
   };
 
-  const credentialOf = async (signed: Signed): Promise<Ec2Credential> => {
-    if (typeof signed.access !== 'string') throw fault('Unauthorized');
-    const credential = await findCredential(db.knex, signed.access);
+  const credentialOf = async (access: string): Promise<Ec2Credential> => {
+    const credential = await findCredential(db.knex, access);
     if (!credential) throw fault('Unauthorized');
     return credential;
   };
 
   return {
-    ec2: async given => {
-      const signed = signedObject(given);
+    ec2: async signed => {
       const issuedAt = tokens.issueMoment();
-      const credential = await credentialOf(signed);
-      const params = textMap(signed.params);
-      const signature = text(signed, 'signature');
-      const genuine = isSignedWith(credential.secret, {
-        signature,
-        host: text(signed, 'host'),
-        verb: text(signed, 'verb'),
-        path: text(signed, 'path'),
-        params,
-      });
-      if (!genuine) throw fault('Unauthorized');
-      const times = signedAt(params);
+      const credential = await credentialOf(signed.access);
+      if (!isSignedWith(credential.secret, signed)) throw fault('Unauthorized');
+      const times = signedAt(signed.params);
       assertFresh(times, ec2.signatureMaxAgeMs);
-      assertFirstUse(credential.access, signature, times.at);
+      assertFirstUse(credential.access, signed.signature, times.at);
       return grantToken(credential, issuedAt);
     },
-    s3: async given => {
-      const signed = signedObject(given);
+    s3: async ({ access, token, signature }) => {
       const issuedAt = tokens.issueMoment();
-      const credential = await credentialOf(signed);
-      const token = text(signed, 'token');
-      if (!isS3SignedWith(credential.secret, token, text(signed, 'signature'))) throw fault('Unauthorized');
+      const credential = await credentialOf(access);
+      if (!isS3SignedWith(credential.secret, token, signature)) throw fault('Unauthorized');
       // Dates of S3 have whole seconds and browsers fetch a presigned URL again: age counts, repetition does not.
       assertFresh(s3SignedAt(token), Number.POSITIVE_INFINITY);
       return grantToken(credential, issuedAt);
     },
   };
-}
-
-function signedObject(value: unknown): Signed {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw missing('credentials');
-  return value as Signed;
-}
-
-function text(from: Signed, field: string): string {
-  const value = from[field];
-  if (typeof value !== 'string') throw missing(field, 'credentials');
-  return value;
-}
-
-function textMap(value: unknown): Record<string, string> {
-  if (value === null || typeof value !== 'object' || Array.isArray(value))
-    throw missing('params', 'credentials');
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, item]) => ['string', 'number', 'boolean'].includes(typeof item))
-      .map(([key, item]) => [key, String(item)]),
-  );
 }

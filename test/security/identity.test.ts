@@ -1,5 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { createLogger, systemClock } from '@folsom/core';
+import { fieldsOf } from '@folsom/http/operation';
 import {
   startTestIdentity,
   TEST_ADMIN_TOKEN,
@@ -193,11 +194,11 @@ describe('who may call what', () => {
   it('5: every operation for administrators refuses everybody else', async () => {
     await cloud.person('five');
     const member = await cloud.login('five');
-    const operations = cloud.running.operations.filter(operation => operation.access === 'admin');
+    const operations = cloud.running.operations.filter(({ policy }) => policy === 'admin_required');
     expect(operations.length).toBeGreaterThan(40);
     for (const operation of operations) {
-      const path = operation.path.replace(/:\w+/g, 'x');
-      const wrapper = Object.keys(operation.body ?? {})[0];
+      const path = operation.url.replace('/v2.0', '').replace(/:\w+/g, 'x');
+      const wrapper = fieldsOf(operation)[0];
       const body = wrapper ? { [wrapper]: { name: 'x', service_id: 'x' } } : undefined;
       for (const [token, expected] of [
         [null, 401],
@@ -223,9 +224,9 @@ describe('who may call what', () => {
       ['POST', 'PUT', 'PATCH'].includes(operation.method),
     );
     for (const operation of operations) {
-      const base = operation.ports.includes('admin') ? cloud.adminUrl : cloud.publicUrl;
+      const base = operation.port === 'admin' ? cloud.adminUrl : cloud.publicUrl;
       for (const body of bodies) {
-        const answer = await fetch(`${base}/v2.0${operation.path.replace(/:\w+/g, 'x')}`, {
+        const answer = await fetch(base + operation.url.replace(/:\w+/g, 'x'), {
           method: operation.method,
           headers: { 'content-type': 'application/xml', 'x-auth-token': TEST_ADMIN_TOKEN },
           body,

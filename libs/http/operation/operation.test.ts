@@ -35,6 +35,9 @@ const bookShape = Type.Object({
   pages: Type.Optional(integer({ minimum: 1, says: 'pages is a number from 1 on' })),
   'EXT:signed': Type.Optional(Type.String()),
   notes: Type.Optional(Type.Record(Type.String(), Type.String())),
+  cover: Type.Optional(
+    Type.Union([Type.Null(), Type.Object({ colour: text(9) })], { says: 'a cover or none' }),
+  ),
   chapters: Type.Optional(Type.Array(Type.Object({ title: text(50) }))),
 });
 
@@ -238,6 +241,9 @@ describe('an operation', () => {
       [{ book: { name: 'x', pages: '0' } }, 'pages is a number from 1 on'],
       [{ book: { name: 'x', chapters: [{ title: 'a' }, {}] } }, 'body book.chapters.1.title: required'],
       [{ book: { name: 'x', notes: { a: 5 } } }, 'body book.notes.a: type'],
+      [{ book: { name: 'x', cover: 5 } }, 'a cover or none'],
+      [{ book: { name: 'x', cover: {} } }, 'body book.cover.colour: required'],
+      [{ book: { name: 'x', cover: { colour: 5 } } }, 'body book.cover.colour: type'],
       [{ book: { name: 'x' }, other: 1 }, 'body other: additionalProperties'],
     ] as const) {
       expect((await call('POST', '/v1/books', body)).slice(0, 2)).toEqual([400, said]);

@@ -35,8 +35,7 @@ export function readRequest(choice: Choice, request: FastifyRequest, front: AnyF
 
   function readBody(bytes: Buffer, operation: Operation): unknown {
     if (notation === 'json') return json(bytes);
-    const root = xml(bytes);
-    return operation.readXml?.(root) ?? front.readXml?.(root, operation) ?? bodyOfXml(root, operation.body);
+    return xml(bytes, root => fromXml(root, operation) ?? bodyOfXml(root, operation.body));
   }
 
   function byKey(operations: ReadonlyMap<string, Operation>): ReadRequest {
@@ -44,12 +43,12 @@ export function readRequest(choice: Choice, request: FastifyRequest, front: AnyF
       front.complaints.noAction?.(key) ?? front.complaints.malformed(notation ?? 'json', undefined);
     if (raw === undefined || notation === undefined) throw noAction();
     if (notation === 'xml') {
-      const root = xml(raw);
-      const operation = operations.get(root.name);
-      if (!operation) throw noAction(root.name);
-      const body =
-        operation.readXml?.(root) ?? front.readXml?.(root, operation) ?? valueOfXml(root, operation.body);
-      return { operation, body: checked(body, operation) };
+      return xml(raw, root => {
+        const operation = operations.get(root.name);
+        if (!operation) throw noAction(root.name);
+        const body = fromXml(root, operation) ?? valueOfXml(root, operation.body);
+        return { operation, body: checked(body, operation) };
+      });
     }
     const body = json(raw);
     const keys = body !== null && typeof body === 'object' && !Array.isArray(body) ? Object.keys(body) : [];
@@ -72,9 +71,13 @@ export function readRequest(choice: Choice, request: FastifyRequest, front: AnyF
     }
   }
 
-  function xml(bytes: Buffer): XmlElement {
+  function fromXml(root: XmlElement, operation: Operation): unknown {
+    return operation.readXml?.(root) ?? front.readXml?.(root, operation);
+  }
+
+  function xml<T>(bytes: Buffer, read: (root: XmlElement) => T): T {
     try {
-      return parseXml(bytes);
+      return read(parseXml(bytes));
     } catch (error) {
       if (isFault(error, 'MalformedXml')) throw front.complaints.malformed('xml', error);
       throw error;

@@ -2,7 +2,7 @@ import type { App } from '../app.ts';
 import type { Front } from './front.ts';
 import type { Operation } from './operation.ts';
 
-/** A declared operation where it is served. */
+/** A declared operation where it is served; one that has aliases stands there once for each. */
 export interface MountedOperation extends Omit<Operation, 'run' | 'readXml'> {
   /** The whole path, with its prefix. */
   url: string;
@@ -20,10 +20,16 @@ export function note(
 ): void {
   const list = mounted.get(app) ?? [];
   for (const { run: _run, readXml: _readXml, ...operation } of operations) {
-    list.push({ ...operation, url: (prefixes[0] ?? '') + operation.path || '/', port });
+    for (const path of [operation.path, ...(operation.aliases ?? [])]) {
+      list.push({ ...operation, url: (prefixes[0] ?? '') + path || '/', port });
+    }
   }
   mounted.set(app, list);
 }
 
 /** Everything an application serves by declaration: for the reference and for generated tests. */
 export const operationsOf = (app: App): readonly MountedOperation[] => mounted.get(app) ?? [];
+
+/** Names of the fields of an operation's body. */
+export const fieldsOf = ({ body }: Pick<MountedOperation, 'body'>): string[] =>
+  Object.keys((body as { properties?: object } | undefined)?.properties ?? {});

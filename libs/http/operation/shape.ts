@@ -57,7 +57,8 @@ function faultOf(problem: Problem, complain: (problem: Problem) => Fault): Fault
 }
 
 function saysOf({ shape, keyword }: Problem): Complaint | undefined {
-  const { says } = shape as { says?: Says };
+  const says =
+    (shape as { says?: Says }).says ?? (soleAlternative(shape) as { says?: Says } | undefined)?.says;
   if (says === undefined || typeof says === 'string' || typeof says === 'function') return says;
   return says[keyword] ?? says.else;
 }
@@ -76,10 +77,18 @@ interface Found {
   rank: number[];
 }
 
-type Node = TSchema & { properties?: Record<string, TSchema>; items?: TSchema; anyOf?: TSchema[] };
+type Node = TSchema & {
+  type?: string;
+  properties?: Record<string, TSchema>;
+  items?: TSchema;
+  anyOf?: TSchema[];
+};
 
 function firstProblem(shape: TSchema, place: Place, value: unknown, errors: readonly SchemaError[]): Problem {
-  const found = errors.flatMap(error => foundIn(shape, error));
+  const found = errors
+    .flatMap(error => foundIn(shape, error))
+    // What is wrong inside an object says more than that it is not null either.
+    .filter(item => !(soleAlternative(item.shape)?.type === 'object' && isObject(valueAt(value, item.path))));
   const [first = { path: [], keyword: 'type', shape, rank: [] }] = found.sort(byRank);
   const { path, keyword } = first;
   return { place, path, keyword, shape: first.shape, value: valueAt(value, path), text: undefined };
@@ -102,7 +111,9 @@ function place(root: TSchema, path: readonly string[], keyword: string): Found {
   let node: Node = root;
   const rank: number[] = [];
   for (const [depth, name] of path.entries()) {
-    if (node.anyOf) return { path: path.slice(0, depth), keyword: 'anyOf', shape: node, rank };
+    const sole = soleAlternative(node);
+    if (node.anyOf && !sole) return { path: path.slice(0, depth), keyword: 'anyOf', shape: node, rank };
+    node = sole ?? node;
     const { properties } = node;
     if (properties) {
       const index = Object.keys(properties).indexOf(name);
@@ -119,6 +130,15 @@ function place(root: TSchema, path: readonly string[], keyword: string): Found {
   }
   return { path: [...path], keyword: node.anyOf ? 'anyOf' : keyword, shape: node, rank };
 }
+
+/** What a value is if it is not null, where that is one thing only. */
+function soleAlternative(node: Node): Node | undefined {
+  const others = (node.anyOf ?? []).filter(part => (part as { type?: string }).type !== 'null');
+  return others.length === 1 ? others[0] : undefined;
+}
+
+const isObject = (value: unknown): boolean =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);
 
 const firstPattern = (node: TSchema): TSchema | undefined =>
   Object.values((node as { patternProperties?: Record<string, TSchema> }).patternProperties ?? {})[0];

@@ -30,6 +30,14 @@ export const integer = (options: Spoken & { minimum?: number; maximum?: number }
 
 const INT_MAX = 2_147_483_647;
 
+/** Texts, numbers and booleans of an object as text, whatever else there is left out: for pairs that were a form once. */
+export const scalarsAsText = (value: Readonly<Record<string, unknown>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(value)
+      .filter(([, item]) => ['string', 'number', 'boolean'].includes(typeof item))
+      .map(([key, item]) => [key, String(item)]),
+  );
+
 /** A body that is handed over unread, as a stream; null when none was sent. */
 export const stream = () => Type.Unsafe<Readable | null>({ [STREAM]: true });
 const STREAM = 'x-stream';

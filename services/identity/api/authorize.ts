@@ -2,27 +2,30 @@ import type { Policy } from '@folsom/policy';
 import { fault } from '../faults.ts';
 import type { Token } from '../tokens/token.ts';
 import type { Tokens } from '../tokens/tokens.ts';
-import type { Asked } from './operation.ts';
+import type { Caller } from './caller.ts';
 
 export interface Authorize {
   /** The caller's token, 401 without a valid one. */
-  bearer(asked: Asked): Promise<Token>;
+  bearer(caller: Caller): Promise<Token>;
   /** Throws 401 or 403 unless the caller is an administrator. */
-  admin(asked: Asked): Promise<void>;
-  /** False instead of 403; a caller without a valid scoped token still gets 401. */
-  isAdmin(asked: Asked): Promise<boolean>;
+  admin(caller: Caller): Promise<void>;
+  /** Throws 401 or 403 unless the caller is that user or an administrator. */
+  selfOrAdmin(caller: Caller, userId: string | undefined): Promise<void>;
 }
 
 export function authorization(tokens: Tokens, policy: Policy): Authorize {
-  const bearer = async (asked: Asked): Promise<Token> => {
-    const token = asked.tokenId ? await tokens.find(asked.tokenId) : null;
+  const bearer = async (caller: Caller): Promise<Token> => {
+    if (caller.token) return caller.token;
+    const token = caller.tokenId ? await tokens.find(caller.tokenId) : null;
     if (!token) throw fault('Unauthorized');
-    asked.request.tenantId = token.tenant?.id ?? null;
+    caller.line.tenantId = token.tenant?.id ?? null;
+    caller.token = token;
     return token;
   };
-  const isAdmin = async (asked: Asked): Promise<boolean> => {
-    if (asked.bootstrap) return true;
-    const token = await bearer(asked);
+  /** A caller without a valid scoped token gets 401. */
+  const isAdmin = async (caller: Caller): Promise<boolean> => {
+    if (caller.bootstrap) return true;
+    const token = await bearer(caller);
     if (!token.tenant) throw fault('Unauthorized');
     return policy.check(
       'admin_required',
@@ -37,9 +40,12 @@ export function authorization(tokens: Tokens, policy: Policy): Authorize {
   };
   return {
     bearer,
-    isAdmin,
-    admin: async asked => {
-      if (!(await isAdmin(asked))) throw fault('ForbiddenAction', { action: 'admin_required' });
+    admin: async caller => {
+      if (!(await isAdmin(caller))) throw fault('ForbiddenAction', { action: 'admin_required' });
+    },
+    selfOrAdmin: async (caller, userId) => {
+      if (await isAdmin(caller)) return;
+      if ((await bearer(caller)).user.id !== userId) throw fault('Forbidden');
     },
   };
 }

@@ -1,4 +1,6 @@
 import { isEndpointTemplate } from '@folsom/auth';
+import type { Problem } from '@folsom/http/operation';
+import Type from 'typebox';
 import { fault, missing } from '../faults.ts';
 import {
   createEndpoint,
@@ -15,114 +17,143 @@ import {
 } from '../repositories/catalog.ts';
 import { splitExtra } from '../repositories/stored-json.ts';
 import { type Dependencies, newId } from './dependencies.ts';
-import { ADMIN, type Operation, objectOf } from './operation.ts';
-import { textField } from './request-body.ts';
+import { forAdmins, operation } from './operation.ts';
+import { optionalText, wrapped } from './shapes.ts';
 
 const COLUMN_CHARS_MAX = 255;
-const URL_FIELDS = ['publicurl', 'internalurl', 'adminurl'];
+
+// One template nobody can fill in would otherwise be in everybody's catalog.
+const endpointUrl = Type.Optional(
+  Type.Union([Type.Null(), Type.Refine(Type.String(), isEndpointTemplate)], {
+    says: ({ path, value }: Problem) =>
+      typeof value === 'string'
+        ? fault('MalformedEndpoint', { endpoint: value })
+        : missing(`text as ${path.at(-1)}`),
+  }),
+);
+const serviceId = Type.String({
+  maxLength: COLUMN_CHARS_MAX,
+  says: ({ value }: Problem) => {
+    if (value === undefined || value === null) return missing('service_id', 'endpoint');
+    return typeof value === 'string'
+      ? fault('ValidationSizeError', { attribute: 'service_id', size: COLUMN_CHARS_MAX })
+      : missing('text as service_id');
+  },
+});
+
+// The original's catalog of templates has no list of endpoints, and no place for new ones.
+const assertInDatabase = ({ catalog }: Dependencies) => {
+  if (catalog.fixed) throw fault('NotImplemented');
+};
 
 /** Services and their endpoints. */
-export function catalogOperations({ db, world, catalog }: Dependencies): Operation[] {
-  const admin = { ports: ADMIN, access: 'admin' } as const;
-  // The original's catalog of templates has no list of endpoints, and no place for new ones.
-  const assertInDatabase = () => {
-    if (catalog.fixed) throw fault('NotImplemented');
-  };
-  return [
-    {
-      name: 'get_services',
-      method: 'GET',
-      path: '/OS-KSADM/services',
-      ...admin,
-      handle: async () => ({ 'OS-KSADM:services': (await listServices(db.knex)).map(serviceView) }),
+export const catalogOperations = [
+  operation({
+    name: 'get_services',
+    about: 'All services.',
+    method: 'GET',
+    path: '/OS-KSADM/services',
+    ...forAdmins,
+    answers: 200,
+    run: async ({ domain: { db } }) => ({
+      'OS-KSADM:services': (await listServices(db.knex)).map(serviceView),
+    }),
+  }),
+  operation({
+    name: 'get_service',
+    about: 'One service.',
+    method: 'GET',
+    path: '/OS-KSADM/services/:service_id',
+    ...forAdmins,
+    answers: 200,
+    run: async ({ domain: { db }, params }) => ({
+      'OS-KSADM:service': serviceView(await getService(db.knex, params.service_id)),
+    }),
+  }),
+  operation({
+    name: 'create_service',
+    about: 'Makes a service.',
+    method: 'POST',
+    path: '/OS-KSADM/services',
+    ...forAdmins,
+    body: wrapped('OS-KSADM:service', { type: optionalText(COLUMN_CHARS_MAX) }),
+    answers: 200,
+    run: async ({ domain: { db, world, catalog }, body }) => {
+      const given = body['OS-KSADM:service'];
+      const service: Service = {
+        id: newId(world),
+        type: given.type ?? null,
+        extra: splitExtra(given, ['type']),
+      };
+      await createService(db.knex, service);
+      catalog.invalidate();
+      return { 'OS-KSADM:service': serviceView(service) };
     },
-    {
-      name: 'get_service',
-      method: 'GET',
-      path: '/OS-KSADM/services/:service_id',
-      ...admin,
-      handle: async asked => ({
-        'OS-KSADM:service': serviceView(await getService(db.knex, asked.params.service_id!)),
-      }),
+  }),
+  operation({
+    name: 'delete_service',
+    about: 'Deletes a service and its endpoints.',
+    method: 'DELETE',
+    path: '/OS-KSADM/services/:service_id',
+    ...forAdmins,
+    answers: 204,
+    run: async ({ domain: { db, catalog }, params }) => {
+      await db.transaction(trx => deleteService(trx, params.service_id));
+      catalog.invalidate();
+      return undefined;
     },
-    {
-      name: 'create_service',
-      method: 'POST',
-      path: '/OS-KSADM/services',
-      ...admin,
-      body: { 'OS-KSADM:service': 'object' },
-      handle: async asked => {
-        const given = objectOf(asked, 'OS-KSADM:service');
-        const service: Service = {
-          id: newId(world),
-          type: textField(given, 'type', COLUMN_CHARS_MAX) ?? null,
-          extra: splitExtra(given, ['type']),
-        };
-        await createService(db.knex, service);
-        catalog.invalidate();
-        return { 'OS-KSADM:service': serviceView(service) };
-      },
+  }),
+  operation({
+    name: 'get_endpoints',
+    about: 'All endpoints.',
+    method: 'GET',
+    path: '/endpoints',
+    ...forAdmins,
+    answers: 200,
+    run: async ({ domain }) => {
+      assertInDatabase(domain);
+      return { endpoints: (await listEndpoints(domain.db.knex)).map(endpointView) };
     },
-    {
-      name: 'delete_service',
-      method: 'DELETE',
-      path: '/OS-KSADM/services/:service_id',
-      ...admin,
-      handle: async asked => {
-        await db.transaction(trx => deleteService(trx, asked.params.service_id!));
-        catalog.invalidate();
-        return undefined;
-      },
+  }),
+  operation({
+    name: 'create_endpoint',
+    about: 'Makes an endpoint of a service.',
+    method: 'POST',
+    path: '/endpoints',
+    ...forAdmins,
+    body: wrapped('endpoint', {
+      service_id: serviceId,
+      publicurl: endpointUrl,
+      internalurl: endpointUrl,
+      adminurl: endpointUrl,
+      region: optionalText(COLUMN_CHARS_MAX),
+    }),
+    answers: 200,
+    run: async ({ domain, body: { endpoint: given } }) => {
+      assertInDatabase(domain);
+      const endpoint: Endpoint = {
+        id: newId(domain.world),
+        region: given.region ?? null,
+        serviceId: given.service_id,
+        extra: splitExtra(given, ['region', 'service_id']),
+      };
+      await domain.db.transaction(trx => createEndpoint(trx, endpoint));
+      domain.catalog.invalidate();
+      return { endpoint: endpointView(endpoint) };
     },
-    {
-      name: 'get_endpoints',
-      method: 'GET',
-      path: '/endpoints',
-      ...admin,
-      handle: async () => {
-        assertInDatabase();
-        return { endpoints: (await listEndpoints(db.knex)).map(endpointView) };
-      },
+  }),
+  operation({
+    name: 'delete_endpoint',
+    about: 'Deletes an endpoint.',
+    method: 'DELETE',
+    path: '/endpoints/:endpoint_id',
+    ...forAdmins,
+    answers: 204,
+    run: async ({ domain, params }) => {
+      assertInDatabase(domain);
+      await deleteEndpoint(domain.db.knex, params.endpoint_id);
+      domain.catalog.invalidate();
+      return undefined;
     },
-    {
-      name: 'create_endpoint',
-      method: 'POST',
-      path: '/endpoints',
-      ...admin,
-      body: { endpoint: 'object' },
-      handle: async asked => {
-        assertInDatabase();
-        const given = objectOf(asked, 'endpoint');
-        const serviceId = textField(given, 'service_id', COLUMN_CHARS_MAX);
-        if (serviceId === undefined) throw missing('service_id', 'endpoint');
-        for (const field of URL_FIELDS) {
-          const url = textField(given, field, Number.MAX_SAFE_INTEGER);
-          // One template nobody can fill in would otherwise be in everybody's catalog.
-          if (url !== undefined && !isEndpointTemplate(url))
-            throw fault('MalformedEndpoint', { endpoint: url });
-        }
-        const endpoint: Endpoint = {
-          id: newId(world),
-          region: textField(given, 'region', COLUMN_CHARS_MAX) ?? null,
-          serviceId,
-          extra: splitExtra(given, ['region', 'service_id']),
-        };
-        await db.transaction(trx => createEndpoint(trx, endpoint));
-        catalog.invalidate();
-        return { endpoint: endpointView(endpoint) };
-      },
-    },
-    {
-      name: 'delete_endpoint',
-      method: 'DELETE',
-      path: '/endpoints/:endpoint_id',
-      ...admin,
-      handle: async asked => {
-        assertInDatabase();
-        await deleteEndpoint(db.knex, asked.params.endpoint_id!);
-        catalog.invalidate();
-        return undefined;
-      },
-    },
-  ];
-}
+  }),
+];

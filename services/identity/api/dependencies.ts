@@ -9,7 +9,7 @@ import type { Role } from '../repositories/roles.ts';
 import type { SignedLogin } from '../signed-request.ts';
 import type { Tokens } from '../tokens/tokens.ts';
 import type { Authorize } from './authorize.ts';
-import type { Statistics } from './stats.ts';
+import type { Statistics } from './statistics.ts';
 
 /** What the operations work with. */
 export interface Dependencies {

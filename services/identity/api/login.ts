@@ -1,3 +1,4 @@
+import Type, { type StaticDecode, type TObject, type TProperties } from 'typebox';
 import { isEnabled } from '../enabled.ts';
 import { fault, missing } from '../faults.ts';
 import { IDENTITY_LIMITS } from '../limits.ts';
@@ -8,17 +9,33 @@ import { type Tenant, tenantView } from '../repositories/tenants.ts';
 import { type User, userView } from '../repositories/users.ts';
 import type { TokenFacts } from '../tokens/token.ts';
 import type { Dependencies } from './dependencies.ts';
-import { textField } from './request-body.ts';
 
 type Deps = Pick<Dependencies, 'db' | 'tokens' | 'passwords' | 'roles' | 'limits'>;
-type Auth = Readonly<Record<string, unknown>>;
+
+const text = (field: string) =>
+  Type.Optional(Type.Union([Type.Null(), Type.String()], { says: () => missing(`text as ${field}`) }));
+const part = <Fields extends TProperties>(field: string, fields: Fields) =>
+  Type.Optional(Type.Object(fields, { says: { type: () => missing(`an object as ${field}`, 'auth') } }));
+
+/** What `auth` of `POST /tokens` holds. */
+export const authShape = {
+  passwordCredentials: part('passwordCredentials', {
+    userId: text('userId'),
+    username: text('username'),
+    password: text('password'),
+  }),
+  token: part('token', { id: text('id') }),
+  tenantName: text('tenantName'),
+  tenantId: text('tenantId'),
+};
+type Auth = StaticDecode<TObject<typeof authShape>>;
 
 const badPassword = () => fault('Unauthorized', {}, { message: 'Invalid user / password' });
 
 /** Who logs in, and where: the facts of the token to issue. Throws the faults of `POST /tokens`. */
 export async function login(deps: Deps, auth: Auth): Promise<TokenFacts> {
-  if ('passwordCredentials' in auth) return loginByPassword(deps, auth);
-  if ('token' in auth) return loginByToken(deps, auth);
+  if (auth.passwordCredentials) return loginByPassword(deps, auth, auth.passwordCredentials);
+  if (auth.token) return loginByToken(deps, auth, auth.token);
   throw missing('passwordCredentials or token', 'auth');
 }
 
@@ -39,15 +56,18 @@ export async function scopeFacts(
   };
 }
 
-async function loginByPassword(deps: Deps, auth: Auth): Promise<TokenFacts> {
+async function loginByPassword(
+  deps: Deps,
+  auth: Auth,
+  credentials: NonNullable<Auth['passwordCredentials']>,
+): Promise<TokenFacts> {
   const { db, limits } = deps;
-  const credentials = objectIn(auth, 'passwordCredentials');
-  const userId = textField(credentials, 'userId', limits.paramCharsMax);
-  const username = textField(credentials, 'username', limits.paramCharsMax);
+  const userId = bounded('userId', credentials.userId, limits.paramCharsMax);
+  const username = bounded('username', credentials.username, limits.paramCharsMax);
   // Refused before any hash is computed.
-  const password = textField(credentials, 'password', IDENTITY_LIMITS.passwordCharsMax) ?? '';
-  const tenantName = textField(auth, 'tenantName', limits.paramCharsMax);
-  const tenantId = textField(auth, 'tenantId', limits.paramCharsMax);
+  const password = bounded('password', credentials.password, IDENTITY_LIMITS.passwordCharsMax) ?? '';
+  const tenantName = bounded('tenantName', auth.tenantName, limits.paramCharsMax);
+  const tenantId = bounded('tenantId', auth.tenantId, limits.paramCharsMax);
   if (password === '') throw badPassword();
 
   // Before anything is read: what is revoked from now on ends this token, too.
@@ -74,15 +94,12 @@ async function loginByPassword(deps: Deps, auth: Auth): Promise<TokenFacts> {
   };
 }
 
-async function loginByToken(deps: Deps, auth: Auth): Promise<TokenFacts> {
+async function loginByToken(deps: Deps, auth: Auth, token: NonNullable<Auth['token']>): Promise<TokenFacts> {
   const { db, limits, tokens } = deps;
-  const id = textField(objectIn(auth, 'token'), 'id', Number.MAX_SAFE_INTEGER);
+  const id = bounded('token', token.id, limits.tokenCharsMax);
   if (id === undefined) throw missing('id', 'token');
-  if (id.length > limits.tokenCharsMax) {
-    throw fault('ValidationSizeError', { attribute: 'token', size: limits.tokenCharsMax });
-  }
-  const tenantName = textField(auth, 'tenantName', limits.paramCharsMax);
-  const tenantId = textField(auth, 'tenantId', limits.paramCharsMax);
+  const tenantName = bounded('tenantName', auth.tenantName, limits.paramCharsMax);
+  const tenantId = bounded('tenantId', auth.tenantId, limits.paramCharsMax);
 
   const issuedAt = tokens.issueMoment();
   const old = await tokens.find(id);
@@ -97,10 +114,9 @@ async function loginByToken(deps: Deps, auth: Auth): Promise<TokenFacts> {
   return { ...(await scopeFacts(deps, user, tenant, grant)), issuedAt, expiresAt: old.expiresAt };
 }
 
-function objectIn(from: Auth, field: string): Record<string, unknown> {
-  const value = from[field];
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    throw missing(`an object as ${field}`, 'auth');
-  }
-  return value as Record<string, unknown>;
+/** A text within the limit that the operator has set; undefined for none. */
+function bounded(attribute: string, value: string | null | undefined, size: number): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (value.length > size) throw fault('ValidationSizeError', { attribute, size });
+  return value;
 }

@@ -1,41 +1,48 @@
-import type { Dependencies } from './dependencies.ts';
-import { ADMIN, BOTH, type Operation } from './operation.ts';
+import Type from 'typebox';
+import { ADMIN, BOTH, forAdmins, operation } from './operation.ts';
 
 /** How many seconds back a list reaches beyond what was asked: transactions end later than their time says. */
 const OVERLAP_MS = 5_000;
 
+/** Milliseconds since the epoch; whatever is none asks for everything. */
+const moment = Type.Decode(Type.String(), value => (/^\d{1,16}(\.\d+)?$/.test(value) ? Number(value) : null));
+
 /** Our own addition: what services need to check signed tokens by themselves. */
-export function validationOperations({ revocations, publicKeys, catalog, world }: Dependencies): Operation[] {
-  return [
-    {
-      name: 'get_token_keys',
-      method: 'GET',
-      path: '/OS-FOLSOM/token-keys',
-      ports: BOTH,
-      access: 'anyone',
-      handle: () => ({
-        keys: Object.entries(publicKeys()).map(([kid, pem]) => ({ kid, pem })),
-      }),
+export const validationOperations = [
+  operation({
+    name: 'get_token_keys',
+    about: 'The public keys of signed tokens.',
+    method: 'GET',
+    path: '/OS-FOLSOM/token-keys',
+    ports: BOTH,
+    policy: null,
+    public: true,
+    answers: 200,
+    run: ({ domain: { publicKeys } }) => ({
+      keys: Object.entries(publicKeys()).map(([kid, pem]) => ({ kid, pem })),
+    }),
+  }),
+  operation({
+    name: 'get_catalog_endpoints',
+    about: 'The endpoints of the catalog, for services.',
+    method: 'GET',
+    path: '/OS-FOLSOM/endpoints',
+    ...forAdmins,
+    answers: 200,
+    run: async ({ domain: { catalog } }) => ({ endpoints: await catalog.endpoints() }),
+  }),
+  operation({
+    name: 'get_revocations',
+    about: 'Tokens that were revoked since a moment.',
+    method: 'GET',
+    path: '/OS-FOLSOM/revocations',
+    ports: ADMIN,
+    policy: 'admin_required',
+    query: Type.Object({ since: Type.Optional(moment) }),
+    answers: 200,
+    run: ({ domain: { world, revocations }, query: { since = 0 } }) => {
+      const from = since === null ? 0 : since - OVERLAP_MS;
+      return { revocations: { now: world.clock.now(), list: revocations.since(from) } };
     },
-    {
-      name: 'get_catalog_endpoints',
-      method: 'GET',
-      path: '/OS-FOLSOM/endpoints',
-      ports: ADMIN,
-      access: 'admin',
-      handle: async () => ({ endpoints: await catalog.endpoints() }),
-    },
-    {
-      name: 'get_revocations',
-      method: 'GET',
-      path: '/OS-FOLSOM/revocations',
-      ports: ADMIN,
-      access: 'admin',
-      handle: asked => {
-        const since = Number(asked.query.since ?? 0);
-        const from = Number.isFinite(since) ? since - OVERLAP_MS : 0;
-        return { revocations: { now: world.clock.now(), list: revocations.since(from) } };
-      },
-    },
-  ];
-}
+  }),
+];

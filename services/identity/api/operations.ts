@@ -1,9 +1,7 @@
 import { catalogOperations } from './catalog.ts';
-import type { Dependencies } from './dependencies.ts';
 import { ec2CredentialOperations } from './ec2-credentials.ts';
 import { signedLoginOperations } from './ec2-login.ts';
 import { validationOperations } from './offline-validation.ts';
-import type { Operation } from './operation.ts';
 import { ownPasswordOperations } from './own-password.ts';
 import { roleOperations } from './roles.ts';
 import { statisticsOperations } from './stats.ts';
@@ -12,17 +10,17 @@ import { tokenOperations } from './tokens.ts';
 import { userOperations } from './users.ts';
 import { documentOperations } from './versions.ts';
 
-/** The whole identity API, both ports. */
-export const identityOperations = (deps: Dependencies): Operation[] => [
-  ...documentOperations(deps),
-  ...tokenOperations(deps),
-  ...tenantOperations(deps),
-  ...userOperations(deps),
-  ...roleOperations(deps),
-  ...catalogOperations(deps),
-  ...ec2CredentialOperations(deps),
-  ...signedLoginOperations(deps),
-  ...statisticsOperations(deps.statistics),
-  ...ownPasswordOperations(deps),
-  ...validationOperations(deps),
+/** The whole identity API below `/v2.0`, both ports. */
+export const identityOperations = [
+  ...documentOperations,
+  ...tokenOperations,
+  ...tenantOperations,
+  ...userOperations,
+  ...roleOperations,
+  ...catalogOperations,
+  ...ec2CredentialOperations,
+  ...signedLoginOperations,
+  ...statisticsOperations,
+  ...ownPasswordOperations,
+  ...validationOperations,
 ];

@@ -1,59 +1,32 @@
-import { IDENTITY_LIMITS } from '../limits.ts';
-import { ADMIN, type Operation, type Port } from './operation.ts';
+import { forAdmins, operation } from './operation.ts';
 
-type Counts = Record<string, Record<string, number>>;
-
-/** Requests counted by method and status since the start or the last reset. */
-export interface Statistics {
-  count(port: Port, method: string, status: number): void;
-  get(port: Port): Counts;
-  reset(): void;
-}
-
-export function statistics(): Statistics {
-  let counts: Record<Port, Counts> = { public: {}, admin: {} };
-  const add = (port: Port, category: string, value: string) => {
-    counts[port][category] ??= {};
-    const values = counts[port][category];
-    if (!(value in values) && Object.keys(values).length >= IDENTITY_LIMITS.statisticValuesMax) return;
-    values[value] = (values[value] ?? 0) + 1;
-  };
-  return {
-    count: (port, method, status) => {
-      add(port, 'method', method);
-      add(port, 'status_int', String(status));
-    },
-    get: port => counts[port],
-    reset: () => {
-      counts = { public: {}, admin: {} };
-    },
-  };
-}
-
-export const statisticsOperations = (stats: Statistics): Operation[] => [
-  {
+/** What the service counts. */
+export const statisticsOperations = [
+  operation({
     name: 'get_stats',
+    about: 'Requests counted by method and status.',
     method: 'GET',
     path: '/OS-STATS/stats',
-    ports: ADMIN,
-    access: 'admin',
-    handle: () => ({
+    ...forAdmins,
+    answers: 200,
+    run: ({ domain: { statistics: stats } }) => ({
       'OS-STATS:stats': (['admin', 'public'] as const).map(api => ({
         type: 'identity',
         api,
         extra: stats.get(api),
       })),
     }),
-  },
-  {
+  }),
+  operation({
     name: 'reset_stats',
+    about: 'Begins to count anew.',
     method: 'DELETE',
     path: '/OS-STATS/stats',
-    ports: ADMIN,
-    access: 'admin',
-    handle: () => {
+    ...forAdmins,
+    answers: 204,
+    run: ({ domain: { statistics: stats } }) => {
       stats.reset();
       return undefined;
     },
-  },
+  }),
 ];

@@ -1,6 +1,8 @@
+import { answer } from '@folsom/http/operation';
 import { fault } from '../faults.ts';
+import type { Port } from './caller.ts';
 import type { Dependencies } from './dependencies.ts';
-import { ADMIN, type Asked, BOTH, type Operation, PUBLIC, Reply } from './operation.ts';
+import { ADMIN, BOTH, operation, PUBLIC } from './operation.ts';
 
 const DOCS = 'http://docs.openstack.org/api/openstack-identity-service/2.0';
 
@@ -28,69 +30,88 @@ const OS_KSADM = {
   links: [{ rel: 'describedby', type: 'text/html', href: 'https://github.com/openstack/identity-api' }],
 };
 
-/** Version documents, extensions and certificates: what anybody may read. */
-export function documentOperations({ catalog, pki }: Dependencies): Operation[] {
-  // The address comes from the catalog; while that has no identity service there is nothing to tell.
-  const version = async (asked: Asked) => {
-    const url = await catalog.identityUrl(asked.port);
-    if (url === null) throw fault('NotImplemented');
-    return versionView(url);
-  };
-  const open = { ports: BOTH, access: 'anyone' } as const;
-  const get = { method: 'GET', ...open } as const;
-  const certificate = (text: string) =>
-    new Reply(200, { type: 'text/html; charset=UTF-8', text, vary: false });
-  return [
-    {
-      name: 'get_versions',
-      method: 'ANY',
-      path: '/',
-      absolute: true,
-      ...open,
-      handle: async asked => new Reply(300, { versions: { values: [await version(asked)] } }),
-    },
-    {
-      name: 'get_version',
-      method: 'ANY',
-      path: '/',
-      ...open,
-      handle: async asked => ({ version: await version(asked) }),
-    },
-    {
-      name: 'get_extensions_info',
-      ...get,
-      path: '/extensions',
-      ports: PUBLIC,
-      handle: () => ({ extensions: { values: [] } }),
-    },
-    {
-      name: 'get_extensions_info',
-      ...get,
-      path: '/extensions',
-      ports: ADMIN,
-      handle: () => ({ extensions: { values: [OS_KSADM] } }),
-    },
-    {
-      name: 'get_extension_info',
-      ...get,
-      path: '/extensions/:alias',
-      handle: asked => {
-        const { alias } = asked.params;
-        if (asked.port === 'admin' && alias === OS_KSADM.alias) return { extension: OS_KSADM };
-        throw fault('NotFound', { target: alias });
-      },
-    },
-    {
-      name: 'ca_cert',
-      ...get,
-      path: '/certificates/ca',
-      handle: () => certificate(pki.caCertificate()),
-    },
-    {
-      name: 'signing_cert',
-      ...get,
-      path: '/certificates/signing',
-      handle: () => certificate(pki.signingCertificate()),
-    },
-  ];
+// The address comes from the catalog; while that has no identity service there is nothing to tell.
+async function version({ catalog }: Dependencies, port: Port): Promise<Record<string, unknown>> {
+  const url = await catalog.identityUrl(port);
+  if (url === null) throw fault('NotImplemented');
+  return versionView(url);
 }
+
+const open = { ports: BOTH, policy: null, public: true } as const;
+const certificate = (text: string) => answer({ bytes: text, type: 'text/html; charset=UTF-8' });
+
+/** What stands at the root of a port. */
+export const rootOperations = [
+  operation({
+    name: 'get_versions',
+    about: 'The versions of the API.',
+    method: 'ANY',
+    path: '',
+    ...open,
+    answers: 300,
+    run: async ({ domain, context }) => ({ versions: { values: [await version(domain, context.port)] } }),
+  }),
+];
+
+/** Version documents, extensions and certificates: what anybody may read. */
+export const documentOperations = [
+  operation({
+    name: 'get_version',
+    about: 'This version of the API.',
+    method: 'ANY',
+    path: '',
+    ...open,
+    answers: 200,
+    run: async ({ domain, context }) => ({ version: await version(domain, context.port) }),
+  }),
+  operation({
+    name: 'get_extensions_info',
+    about: 'The extensions of the public API: none.',
+    method: 'GET',
+    path: '/extensions',
+    ...open,
+    ports: PUBLIC,
+    answers: 200,
+    run: () => ({ extensions: { values: [] } }),
+  }),
+  operation({
+    name: 'get_extensions_info',
+    about: 'The extensions of the admin API.',
+    method: 'GET',
+    path: '/extensions',
+    ...open,
+    ports: ADMIN,
+    answers: 200,
+    run: () => ({ extensions: { values: [OS_KSADM] } }),
+  }),
+  operation({
+    name: 'get_extension_info',
+    about: 'One extension.',
+    method: 'GET',
+    path: '/extensions/:alias',
+    ...open,
+    answers: 200,
+    run: ({ context, params: { alias } }) => {
+      if (context.port === 'admin' && alias === OS_KSADM.alias) return { extension: OS_KSADM };
+      throw fault('NotFound', { target: alias });
+    },
+  }),
+  operation({
+    name: 'ca_cert',
+    about: 'The certificate of the authority that certifies signed tokens.',
+    method: 'GET',
+    path: '/certificates/ca',
+    ...open,
+    answers: 200,
+    run: ({ domain: { pki } }) => certificate(pki.caCertificate()),
+  }),
+  operation({
+    name: 'signing_cert',
+    about: 'The certificate that tokens are signed with.',
+    method: 'GET',
+    path: '/certificates/signing',
+    ...open,
+    answers: 200,
+    run: ({ domain: { pki } }) => certificate(pki.signingCertificate()),
+  }),
+];
