@@ -210,9 +210,21 @@ export abstract class DbFile<Row> {
     const text = rows.map(row => `:${pythonBase64(pickle(pyTuple(...this.toPending(row))))}`).join('');
     await this.locked(timeoutMs, () => {
       this.openPending(true);
-      if (fstatSync(this.pendingFd).size > PENDING_BYTES_MAX) this.mergePending(rows);
-      else writeSync(this.pendingFd, text);
+      const { size } = fstatSync(this.pendingFd);
+      if (size > PENDING_BYTES_MAX) this.mergePending(rows);
+      else this.append(text, size);
     });
+  }
+
+  /** All of it, or nothing: a record that is cut off would be lost although it was acknowledged. */
+  private append(text: string, size: number): void {
+    const bytes = Buffer.from(text, 'latin1');
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.pendingFd, bytes, at);
+    } catch (error) {
+      ftruncateSync(this.pendingFd, size);
+      throw error;
+    }
   }
 
   /**

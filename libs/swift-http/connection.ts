@@ -23,6 +23,8 @@ export interface Shared {
   world: World;
   bodySilenceMs: number;
   writeStallMs: number;
+  /** Bytes of bodies that came or went. */
+  moved(bytes: number): void;
   headMsMax: number;
   stopping: boolean;
   date: () => string;
@@ -68,6 +70,7 @@ export class Connection {
       gone: () => this.gone,
       drained: () => this.untilDrained(),
       log: shared.world.log,
+      moved: shared.moved,
     };
     socket.on('data', chunk => this.onData(chunk));
     socket.on('end', () => this.onEnd());
@@ -115,6 +118,7 @@ export class Connection {
   private onData(chunk: Buffer): void {
     this.since = this.now();
     if (this.body && !this.body.complete) {
+      this.shared.moved(chunk.length);
       const rest = this.body.feed(chunk);
       if (rest) this.buffer = rest;
       if (this.body.full) this.pause();

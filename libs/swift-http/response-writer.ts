@@ -31,6 +31,8 @@ export interface Outlet {
   gone(): boolean;
   /** Resolves when there is room for more, or the peer is gone. */
   drained(): Promise<void>;
+  /** Told of bytes of a body that are being sent. */
+  moved(bytes: number): void;
   log: Logger;
 }
 
@@ -139,6 +141,7 @@ async function writeStream(
       if (chunk === null || out.gone()) break;
       if (chunk.length === 0) continue;
       sent += chunk.length;
+      out.moved(chunk.length);
       socket.cork();
       writeHead();
       if (chunked) socket.write(chunkHead(chunk.length), 'latin1');

@@ -6,6 +6,7 @@ import { Connection, type Shared } from './connection.ts';
 import { HTTP_LIMITS } from './limits.ts';
 import type { LocalServers } from './local-servers.ts';
 import type { ServerHandler } from './message.ts';
+import { spareMemory } from './spare-memory.ts';
 
 /**
  * HTTP/1.1 straight on sockets, for storage servers and for the proxy's public port. node:http's parser refuses what
@@ -50,6 +51,9 @@ export interface HttpServerOptions extends ListenOptions {
   local?: LocalServers;
 }
 
+/** All servers of a process share its memory. The C library is asked only when there is something to give back. */
+const spare = spareMemory(async () => (await import('@folsom/host/memory')).giveBackMemory());
+
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { world } = options;
   const connections = new Set<Connection>();
@@ -64,6 +68,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     writeStallMs: options.writeStallMs ?? HTTP_LIMITS.writeStallMs,
     headMsMax: options.headMsMax ?? HTTP_LIMITS.headMsMax,
     stopping: false,
+    moved: spare.moved,
     date: () => {
       const second = Math.floor(world.clock.now() / 1000);
       if (second !== dateSecond) {
@@ -84,6 +89,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const sweep = world.clock.every(1000, () => {
     const now = world.clock.monotonic();
     for (const connection of connections) connection.checkTime(now);
+    spare.tick(now);
   });
   return {
     get connections() {
