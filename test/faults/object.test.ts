@@ -199,7 +199,7 @@ describe('acknowledged writes survive', () => {
     expect((await cluster.request(port, 'PUT', '/v1/AUTH_f/c/big', big)).status).toBe(201);
     const openFiles = () => readdirSync('/proc/self/fd').length;
     const before = openFiles();
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 8; round++) {
       const second = await cluster.startProxy();
       const socket = connect(second.port, '127.0.0.1');
       socket.write('GET /v1/AUTH_f/c/big HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -240,7 +240,7 @@ describe('acknowledged writes survive', () => {
     await program.exited;
     socket.destroy();
     // neither descriptors of the file nor connections are left on either side
-    await eventually(openFiles).toBeLessThan(before + 20);
+    await eventually(openFiles).toBeLessThan(before + 8);
     expect(await lostOf(cluster, port, writes.acknowledged)).toEqual([]);
     expect((await cluster.request(port, 'GET', '/v1/AUTH_f/c/big')).body.equals(big)).toBe(true);
   }, 400_000);

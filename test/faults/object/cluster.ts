@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -10,6 +10,7 @@ import {
   systemRandom,
   type World,
 } from '@folsom/core';
+import { setXattr } from '@folsom/host/xattr';
 import { startAccountServer } from '@folsom/object-account';
 import { startContainerServer } from '@folsom/object-container';
 import { startProxy } from '@folsom/object-proxy';
@@ -105,8 +106,35 @@ export interface ClusterOptions {
   mountCheck?: boolean;
 }
 
+const MEMORY_DISK = '/dev/shm';
+
+/**
+ * A folder on a file system in memory where that keeps extended attributes: processes die in these tests, machines
+ * do not, and the syncs of a real disk are most of their time. `FOLSOM_FAULT_DISK` names another.
+ */
+function clusterFolder(): string {
+  const chosen = process.env.FOLSOM_FAULT_DISK;
+  if (chosen !== undefined) return mkdtempSync(join(chosen, 'cluster-'));
+  let folder: string;
+  try {
+    folder = mkdtempSync(join(MEMORY_DISK, 'cluster-'));
+  } catch {
+    return mkdtempSync(join(tmpdir(), 'cluster-'));
+  }
+  const fd = openSync(join(folder, 'probe'), 'w');
+  try {
+    setXattr(fd, 'user.probe', Buffer.from('x'));
+    return folder;
+  } catch {
+    rmSync(folder, { recursive: true });
+    return mkdtempSync(join(tmpdir(), 'cluster-'));
+  } finally {
+    closeSync(fd);
+  }
+}
+
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const folder = mkdtempSync(join(tmpdir(), 'cluster-'));
+  const folder = clusterFolder();
   const swiftDir = join(folder, 'etc');
   mkdirSync(swiftDir);
   writeFileSync(join(swiftDir, 'swift.conf'), '[swift-hash]\nswift_hash_path_suffix = faults\n');
