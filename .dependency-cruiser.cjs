@@ -88,7 +88,7 @@ module.exports = {
       comment: 'The codec knows no account, container or object.',
       severity: 'error',
       from: { path: '^libs/swift-http/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^libs/(?!(swift-http|core)/)' },
+      to: { path: '^libs/(?!(swift-http|core)/|host/memory)' },
     },
     {
       name: 'swift-below-databases',

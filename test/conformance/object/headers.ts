@@ -1,0 +1,2 @@
+import type { Case } from '../suite.ts';
+export const apiCases: readonly Case[] = [];
