@@ -6,7 +6,6 @@ export { existingGuestFiles, makeGuestFiles } from './drivers/libvirt/guest-file
 export { imageCache } from './drivers/libvirt/image-cache.ts';
 export { copyGuestFiles, growRootDisk } from './drivers/libvirt/moved-files.ts';
 export { snapshotGuest } from './drivers/libvirt/snapshot.ts';
-export { boot } from './operations/boot.ts';
-export { deletion } from './operations/delete.ts';
+export { operations } from './operations/table.ts';
 export { addFault, type ComputeSeam } from './seam.ts';
 export { settingsOf } from './settings.ts';

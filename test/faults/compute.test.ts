@@ -1,5 +1,4 @@
 import { fakeDriver, type RunningCompute, startCompute } from '@folsom/compute-agent';
-import { boot } from '@folsom/compute-agent/testing';
 import type { Database } from '@folsom/db';
 import { startNetwork } from '@folsom/network';
 import { computeContract } from '@folsom/nova/rpc/compute';
@@ -373,39 +372,5 @@ describe('a compute service that ended in the middle', () => {
       host: 'node2',
     });
     expect(await usedAddresses()).toBe(1);
-  });
-
-  it('leaves nothing behind whichever step of a boot it died at', async () => {
-    for (const step of [...boot.steps.map(one => one.name), 'spawn:start']) {
-      const driver = fakeDriver({ host: 'node1' });
-      let die: (() => void) | undefined;
-      const reached = new Promise<void>(resolve => {
-        die = resolve;
-      });
-      const service = await compute({
-        driver,
-        // The process "dies": the step is never reached, and nothing after it happens.
-        observe: (_operation, name) => {
-          if (name !== step) return;
-          die?.();
-          return new Promise<void>(() => {});
-        },
-      });
-      const uuid = await addInstance(db, flavor);
-      await castBoot(bus, db, uuid);
-      await reached;
-      bus.crash(service.served);
-      const next = await compute({ driver });
-      const row = await until(db, uuid, one => one.task_state === null && one.vm_state !== 'building');
-      const guest = `instance-${Number(row.id).toString(16).padStart(8, '0')}`;
-      const addresses = await db.knex('fixed_ips').where({ instance_uuid: uuid });
-      const there = (await driver.listGuests()).includes(guest);
-      // The bus hands an unfinished message on: a build that had hardly begun is done by the next process.
-      const whole = row.vm_state === 'active' && addresses.length === 1 && there;
-      const nothing = row.vm_state === 'error' && addresses.length === 0 && !there;
-      expect([step, whole || nothing]).toEqual([step, true]);
-      await next.stop();
-      running.length = 1;
-    }
   });
 });

@@ -1,7 +1,8 @@
-import { boot, deletion } from '@folsom/compute-agent/testing';
+import { operations } from '@folsom/compute-agent/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cannotRun, eventually, type HostUnderTest, hostUnderTest } from './host-under-test.ts';
 
+const stepsOf = (name: string) => operations.find(op => op.name === name)?.steps ?? [];
 const settled = (row: Record<string, unknown>) => row.task_state === null && row.vm_state !== 'building';
 const active = (row: Record<string, unknown>) => row.vm_state === 'active' && row.task_state === null;
 
@@ -29,7 +30,7 @@ describe.skipIf(cannotRun() !== undefined)(
     };
 
     it('boot: it is there as a whole or not at all, and the user is told', async () => {
-      const steps = [...boot.steps.map(step => step.name), 'spawn:files', 'spawn:start'];
+      const steps = [...stepsOf('boot').map(step => step.name), 'spawn:files', 'spawn:start'];
       for (const step of steps) {
         const { died } = await host.dieAt(`boot:${step}`);
         const uuid = await host.boot('ami').catch(async error => {
@@ -56,7 +57,7 @@ describe.skipIf(cannotRun() !== undefined)(
     });
 
     it('delete and reboot: they are finished by the next process', async () => {
-      for (const step of deletion.steps.map(one => one.name)) {
+      for (const step of stepsOf('delete').map(one => one.name)) {
         const uuid = await host.boot('ami');
         await host.state(uuid, active);
         const { died } = await host.dieAt(`delete:${step}`);
