@@ -247,6 +247,20 @@ describe('createApp', () => {
     expect(await rawRequest(base, broken)).toMatch(/^HTTP\/1\.1 400 /);
   });
 
+  it('refuses a method of later times without what it needs, also where every method is served', async () => {
+    const app = sample();
+    app.server.all('/any', async () => 'any');
+    const base = await start(app);
+    for (const [type, status] of [
+      ['', 400],
+      ['Content-Type:\r\n', 400],
+      ['Content-Type: a/b\r\nContent-Length: 0\r\n', 200],
+    ] as const) {
+      const asked = `QUERY /any HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${type}\r\n`;
+      expect(await rawRequest(base, asked)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    }
+  });
+
   it('answers once where the body breaks behind an answer that was given early', async () => {
     const { hostname: host, port } = new URL(await start(sample()));
     const client = connect({ host, port: Number(port) });

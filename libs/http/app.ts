@@ -261,9 +261,8 @@ export function createApp(options: AppOptions): App {
     const code = (error as { code?: string }).code;
     if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
       return new Fault('RequestTooLarge', 413, 'Request is too large.');
-    if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH' || code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    if (code !== undefined && REQUEST_ERRORS.has(code))
       return new Fault('BadRequest', 400, (error as Error).message);
-    }
     // Only the client's own connection: what another server did to ours is not his fault.
     const left = request.raw.destroyed && !request.raw.complete;
     if (left && (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE')) {
@@ -340,6 +339,15 @@ export function createApp(options: AppOptions): App {
     },
   };
 }
+
+/** What fastify finds wrong with a request. */
+const REQUEST_ERRORS: ReadonlySet<string> = new Set([
+  'FST_ERR_CTP_INVALID_CONTENT_LENGTH',
+  'FST_ERR_CTP_INVALID_MEDIA_TYPE',
+  'FST_ERR_CTP_EMPTY_TYPE',
+  // Of the method QUERY, which routes for every method have, too.
+  'FST_ERR_ROUTE_MISSING_CONTENT_TYPE',
+]);
 
 /** Reason phrases that have changed since; command lines of then print what they get. */
 const REASONS_OF_2012: Readonly<Record<number, string>> = { 413: 'Request Entity Too Large' };

@@ -9,7 +9,7 @@ import { handleObjectCopy, handleObjectPut } from './object-write.ts';
 import type { ProxyApp, ProxyRequest } from './request.ts';
 
 /** Methods a kind of resource has; true if its handler asks for authorization again with what it finds out. */
-const METHODS = {
+export const METHODS = {
   account: { GET: false, HEAD: false, PUT: false, POST: false, DELETE: false },
   container: { GET: true, HEAD: true, PUT: false, POST: false, DELETE: false },
   object: { GET: true, HEAD: true, PUT: true, POST: true, DELETE: true, COPY: true },

@@ -48,7 +48,7 @@ export interface AttackedCloud {
   expired: string;
   databases: Record<'keystone' | 'glance' | 'nova', Database>;
   /** What the applications declare. */
-  routes: { to: 'image' | 'imageRegistry' | 'compute'; method: string; path: string; public: boolean }[];
+  routes: { to: 'image' | 'imageRegistry' | 'compute'; method: string; path: string }[];
   operations: RunningIdentity['operations'];
   /** The lines logged since it was last asked. */
   takeLog(): string[];

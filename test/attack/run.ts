@@ -1,11 +1,12 @@
 // `npm run attack -- [PART] [--count N] [--seed N]`: every part with its seed, so that a finding can be repeated.
 import { parseArgs } from 'node:util';
 import { systemRandom } from '@folsom/core';
+import { part as authorization } from './authorization.ts';
 import { part as http } from './http.ts';
 import { part as images } from './images.ts';
 import type { Part } from './part.ts';
 
-const PARTS: readonly Part[] = [http, images];
+const PARTS: readonly Part[] = [authorization, http, images];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,0 +1,185 @@
+import { systemClock } from '@folsom/core';
+import { createFloatingIps } from '@folsom/nova/floating-ip-blocks';
+import { type AttackedCloud, eachOf, type Person } from './cloud.ts';
+
+/** What a person owns, one thing of each kind, each with the person's mark in it. */
+export interface Estate {
+  owner: Person;
+  /** Stands in every value of the estate that is not part of a path. */
+  mark: string;
+  /** What a path names it by, by the segment that stands before. */
+  ids: Readonly<Record<string, string>>;
+  /** Whatever tells that a row belongs to it. */
+  traces: readonly string[];
+}
+
+export async function makeEstate(cloud: AttackedCloud, owner: Person, name: string): Promise<Estate> {
+  const mark = `${name}-keeps-this`;
+  const { token, tenant, user } = owner;
+  const call = async (
+    to: Parameters<AttackedCloud['ask']>[0],
+    method: string,
+    path: string,
+    body?: unknown,
+    headers = {},
+  ) => {
+    const answer = await cloud.ask(to, method, path, { token, body, headers });
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+    // biome-ignore lint/suspicious/noExplicitAny: documents of every shape
+    return (/^[[{]/.test(answer.text) ? JSON.parse(answer.text) : {}) as any;
+  };
+  const compute = (method: string, path: string, body?: unknown) =>
+    call('compute', method, `/v2/${tenant}/${path}`, body);
+  const guest = (await call('image', 'GET', '/v2/images?name=guest')).images[0].id;
+  const image = await call('image', 'POST', '/v2/images', {
+    name: mark,
+    visibility: 'private',
+    secret: mark,
+    tags: ['tag'],
+    disk_format: 'raw',
+    container_format: 'bare',
+  });
+  await call('image', 'PUT', `/v2/images/${image.id}/file`, mark.repeat(10), {
+    'content-type': 'application/octet-stream',
+  });
+  const keypair = (await compute('POST', 'os-keypairs', { keypair: { name: `${name}-key` } })).keypair;
+  const group = (
+    await compute('POST', 'os-security-groups', {
+      security_group: { name: `${name}-group`, description: mark },
+    })
+  ).security_group;
+  const rule = (
+    await compute('POST', 'os-security-group-rules', {
+      security_group_rule: {
+        parent_group_id: group.id,
+        ip_protocol: 'tcp',
+        from_port: 22,
+        to_port: 22,
+        cidr: '192.0.2.0/24',
+      },
+    })
+  ).security_group_rule;
+  const server = (
+    await compute('POST', 'servers', {
+      server: {
+        name: mark,
+        imageRef: guest,
+        flavorRef: '1',
+        key_name: keypair.name,
+        metadata: { key: mark },
+      },
+    })
+  ).server;
+  const free = [`198.51.100.${name.charCodeAt(0)}`];
+  const block = { addresses: free, pool: name, interface: 'eth0' };
+  await createFloatingIps(cloud.databases.nova, block, systemClock.now());
+  const floating = (await compute('POST', 'os-floating-ips', { pool: name })).floating_ip;
+  const account = `/v1/AUTH_${tenant}`;
+  await call('objectProxy', 'PUT', `${account}/${name}-box`, '', { 'x-container-meta-secret': mark });
+  await call('objectProxy', 'PUT', `${account}/${name}-box/${name}-thing`, mark, {
+    'x-object-meta-secret': mark,
+  });
+  const { credential } = await call('identityPublic', 'POST', `/v2.0/users/${user}/credentials/OS-EC2`, {
+    tenant_id: tenant,
+  });
+  await until(async () => (await compute('GET', `servers/${server.id}`)).server.status === 'ACTIVE');
+  const ids = {
+    v2: tenant,
+    servers: server.id,
+    metadata: 'key',
+    images: image.id,
+    members: tenant,
+    'shared-images': tenant,
+    tags: 'tag',
+    'os-keypairs': keypair.name,
+    'os-security-groups': String(group.id),
+    'os-security-group-rules': String(rule.id),
+    'os-floating-ips': String(floating.id),
+    'os-quota-sets': tenant,
+    'os-simple-tenant-usage': tenant,
+    tenants: tenant,
+    users: user,
+    'OS-EC2': credential.access,
+    account: `AUTH_${tenant}`,
+    container: `${name}-box`,
+    object: `${name}-thing`,
+  } as const;
+  const traces = [
+    `"parent_group_id":${group.id},`,
+    tenant,
+    user,
+    mark,
+    server.id,
+    image.id,
+    keypair.name,
+    floating.ip,
+    credential.access,
+  ];
+  return { owner, mark, ids, traces };
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + 60_000;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error('a marked server does not become active');
+    await new Promise(resolve => setTimeout(resolve, 100));
+  }
+}
+
+/** Tables that move by themselves, or with what somebody else is given. */
+const MOVING =
+  /^(services|compute_nodes|compute_node_stats|quota_usages|reservations|task_log|bw_usage_cache|token|sqlite_.*|migrate_version|folsom_.*|virtual_interfaces|dns_domains)$/;
+/** Columns that a look alone may change. */
+const RESTLESS = new Set([
+  'updated_at',
+  'access_ip_v4',
+  'progress',
+  'scheduled_at',
+  'launched_at',
+  'last_heard',
+]);
+
+export type Rows = ReadonlyMap<string, string>;
+
+/** Every row of every database by its table and key, but for those that move by themselves. */
+export async function allRows(cloud: AttackedCloud): Promise<Rows> {
+  const rows = new Map<string, string>();
+  await eachOf(Object.entries(cloud.databases), 3, async ([database, { knex }]) => {
+    const tables = (await knex('sqlite_master').where({ type: 'table' }).select('name')) as {
+      name: string;
+    }[];
+    for (const { name } of tables) {
+      if (MOVING.test(name)) continue;
+      const all = (await knex(name).select()) as Record<string, unknown>[];
+      all.forEach((row, at) => {
+        const kept = Object.fromEntries(Object.entries(row).filter(([column]) => !RESTLESS.has(column)));
+        const key =
+          row.id ??
+          row.uuid ??
+          JSON.stringify([row.user_id, row.tenant_id, row.access, row.name, row.address]) ??
+          at;
+        rows.set(`${database}.${name} ${key}`, JSON.stringify(kept));
+      });
+    }
+  });
+  return rows;
+}
+
+/**
+ * What was there and is not as it was: rows that tell of the estate, and those that tell of nobody whose they could be
+ * (flavors, roles, services, ...). Free addresses come and go with others' servers.
+ */
+export function disturbed(before: Rows, after: Rows, estate: Estate, others: readonly string[]): string[] {
+  const found: string[] = [];
+  for (const [key, row] of before) {
+    const mine = estate.traces.some(trace => row.includes(trace));
+    if (
+      !mine &&
+      (others.some(trace => row.includes(trace)) || /^nova\.(fixed_ips|floating_ips|networks) /.test(key))
+    )
+      continue;
+    const now = after.get(key);
+    if (now !== row) found.push(`${key}: ${row.slice(0, 300)} -> ${(now ?? 'gone').slice(0, 300)}`);
+  }
+  return found;
+}
