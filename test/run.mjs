@@ -38,6 +38,8 @@ if (only.length === 0) {
       ['--config', '.dependency-cruiser.cjs', 'services', 'libs', 'deploy', 'test'],
     ],
     ['unused', bin('knip'), []],
+    ['promises and any', bin('oxlint'), ['--type-aware', 'libs', 'services', 'deploy', 'test']],
+    ['sizes', process.execPath, [join(root, 'test/sizes.mjs')]],
   ]) {
     const code = await run(command, args);
     console.log(`${code === 0 ? 'ok' : 'FAILED'}: ${what}`);

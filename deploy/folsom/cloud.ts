@@ -114,7 +114,7 @@ async function openDatabases({ layout, world }: CloudOptions): Promise<Record<Sc
   const failed = opened.find(result => result.status === 'rejected');
   if (failed) {
     for (const result of opened) if (result.status === 'fulfilled') await result.value[1].close();
-    const { reason } = failed;
+    const reason: unknown = failed.reason;
     throw reason instanceof DatabaseError ? new CannotStart(reason.message) : reason;
   }
   return Object.fromEntries(

@@ -198,7 +198,7 @@ async function report(
   }
   const unmounted = new Set<string>();
   const notFound = new Set<string>();
-  const copies: number[] = new Array(ring.replicaCount + 1).fill(0);
+  const copies = new Array<number>(ring.replicaCount + 1).fill(0);
   const started = clock.monotonic();
   let retries = 0;
   await each([...byPartition], options.concurrency, async ([partition, name]) => {

@@ -92,11 +92,21 @@ export function readEndpoints(value: unknown): CatalogEndpoint[] {
   if (!Array.isArray(value)) return [];
   return value.filter((item): item is CatalogEndpoint => {
     if (item === null || typeof item !== 'object') return false;
-    const { id, region, serviceType, serviceName, publicUrl, internalUrl, adminUrl, more = {} } = item;
+    const {
+      id,
+      region,
+      serviceType,
+      serviceName,
+      publicUrl,
+      internalUrl,
+      adminUrl,
+      more = {},
+    } = item as Record<keyof CatalogEndpoint, unknown>;
     const textOrNull = [id, region, serviceType, publicUrl, internalUrl, adminUrl];
     return (
-      [serviceName, ...Object.values(more ?? {})].every(part => typeof part === 'string') &&
-      textOrNull.every(part => part === null || typeof part === 'string')
+      [serviceName, ...Object.values((more ?? {}) as Record<string, unknown>)].every(
+        part => typeof part === 'string',
+      ) && textOrNull.every(part => part === null || typeof part === 'string')
     );
   });
 }

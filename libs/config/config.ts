@@ -95,11 +95,14 @@ export function buildConfig(parts: ConfigParts): Config {
       throw new ConfigError(`${showOrigin(origin)}: option ${name} refers to itself: ${text.slice(0, 80)}`);
     }
     if (!text.includes('$')) return text;
-    return text.replace(/\$(?:\$|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})/g, (whole, plain, braced) => {
-      if (whole === '$$') return '$';
-      const value = referred(group, plain ?? braced);
-      return value === undefined ? whole : expand(value, group, name, origin, depth + 1);
-    });
+    return text.replace(
+      /\$(?:\$|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})/g,
+      (whole, plain?: string, braced?: string) => {
+        if (whole === '$$') return '$';
+        const value = referred(group, plain ?? braced ?? '');
+        return value === undefined ? whole : expand(value, group, name, origin, depth + 1);
+      },
+    );
   };
 
   const resolve = (group: string, name: string, option: Option<unknown>): unknown => {

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { type Logger, silentLogger } from '@folsom/core';
 import { brokerNotice, isForeignBrokerOption } from './broker.ts';
 import { parseCommandLine } from './command-line.ts';
-import { type Assignments, buildConfig, type Config } from './config.ts';
+import { type Assignment, type Assignments, buildConfig, type Config } from './config.ts';
 import { ConfigError, type Origin, showOrigin } from './errors.ts';
 import { type IniFile, readIni } from './ini.ts';
 import type { OptionGroup } from './options.ts';
@@ -48,7 +48,7 @@ export function loadConfig(options: LoadOptions): Config {
 
   const assignments: Assignments = new Map();
   const assign = (group: string, name: string, text: string, origin: Origin) => {
-    const texts = assignments.get(group) ?? new Map();
+    const texts = assignments.get(group) ?? new Map<string, Assignment[]>();
     assignments.set(group, texts);
     texts.set(name, [...(texts.get(name) ?? []), { text, origin }]);
   };
@@ -151,7 +151,7 @@ export function configFrom(
 ): Config {
   const assignments: Assignments = new Map();
   for (const [group, settings] of Object.entries(values)) {
-    const texts = new Map();
+    const texts = new Map<string, Assignment[]>();
     for (const [name, value] of Object.entries(settings)) {
       if (value === null || value === undefined) continue;
       const option = declarations.find(item => item.group === group && name in item.options)?.options[name];

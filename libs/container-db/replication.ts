@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { World } from '@folsom/core';
 import { type AnsweredRequest, answer, type ServerResponse } from '@folsom/swift-http';
-import type { AnyDb, SyncPoint } from './database.ts';
+import type { AnyDb, Metadata, SyncPoint } from './database.ts';
 import { DbQuarantined } from './database.ts';
 import type { DbLease, DbStore } from './store.ts';
 
@@ -93,7 +93,7 @@ async function sync(db: AnyDb, args: unknown[], request: AnsweredRequest): Promi
   try {
     await db.commitPending();
     const info = db.replicationInfo();
-    if (metadata) db.updateMetadata(JSON.parse(metadata));
+    if (metadata) db.updateMetadata(JSON.parse(metadata) as Metadata);
     if (info.put_timestamp !== put || info.created_at !== created || info.delete_timestamp !== deleted) {
       db.mergeTimestamps(created, put, deleted);
     }

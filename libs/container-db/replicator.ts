@@ -309,7 +309,7 @@ async function replicateTo(
   let rows = db.itemsSince(point, options.perDiff);
   for (let diffs = 0; rows.length && diffs < options.maxDiffs; diffs++) {
     if (!ok(await ask('merge_items', rows, info.id))) return 'failed';
-    point = rows[rows.length - 1]!.ROWID;
+    point = (rows[rows.length - 1] as { ROWID: number }).ROWID;
     rows = db.itemsSince(point, options.perDiff);
   }
   if (rows.length) {

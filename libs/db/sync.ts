@@ -33,7 +33,7 @@ export async function dbVersion(db: Database, name: SchemaName): Promise<number 
 
 async function readVersion(knex: Knex, name: SchemaName): Promise<number | undefined> {
   try {
-    const row = await knex('migrate_version')
+    const row = await knex<{ repository_id: string; version: number | null }>('migrate_version')
       .where({ repository_id: SCHEMAS[name].repositoryId })
       .first('version');
     return row === undefined ? undefined : Number(row.version ?? 0);
@@ -198,16 +198,17 @@ async function missingExtras(
   kind: Database['kind'],
   schema: Schema,
 ): Promise<string[]> {
-  const rows: { kind: string; name: string }[] =
+  const rows = (
     kind === 'sqlite'
       ? await knex('sqlite_master').select({ kind: 'type', name: 'name' }).whereIn('type', ['table', 'index'])
       : (
-          await knex.raw(
+          await knex.raw<[unknown]>(
             "SELECT 'table' AS kind, table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE() " +
               "UNION ALL SELECT DISTINCT 'index', CONCAT(table_name, '.', index_name) " +
               "FROM information_schema.statistics WHERE table_schema = DATABASE() AND index_name LIKE 'folsom%'",
           )
-        )[0];
+        )[0]
+  ) as { kind: string; name: string }[];
   const present = new Set(rows.map(row => `${row.kind} ${row.name}`));
   const out: string[] = [];
   for (const item of schema.extraTables) {
@@ -230,8 +231,11 @@ async function underServerLock(
 ): Promise<void> {
   await db.knex.transaction(async trx => {
     const lock = `folsom_sync_${name}`;
-    const [[row]] = await trx.raw('SELECT GET_LOCK(?, ?) AS taken', [lock, SYNC_LOCK_SECONDS]);
-    if (row.taken !== 1) throw new DatabaseError(`${db.description} is being migrated by another program`);
+    const [[row] = []] = await trx.raw<[{ taken: number | null }[]]>('SELECT GET_LOCK(?, ?) AS taken', [
+      lock,
+      SYNC_LOCK_SECONDS,
+    ]);
+    if (row?.taken !== 1) throw new DatabaseError(`${db.description} is being migrated by another program`);
     try {
       await fn(trx);
     } finally {

@@ -219,9 +219,12 @@ function jumpLines(present: Present, jump: { chain: string; rule: string; top: b
   const copies = rules.filter(rule => rule === jump.rule).length;
   if (copies === 0) return [jump.top ? `-I ${jump.chain} 1 ${jump.rule}` : `-A ${jump.chain} ${jump.rule}`];
   if (jump.top && rules[0] !== jump.rule && !rules[0]?.startsWith('-j nova-')) {
-    return [...Array(copies).fill(`-D ${jump.chain} ${jump.rule}`), `-I ${jump.chain} 1 ${jump.rule}`];
+    return [
+      ...new Array<string>(copies).fill(`-D ${jump.chain} ${jump.rule}`),
+      `-I ${jump.chain} 1 ${jump.rule}`,
+    ];
   }
-  return Array(copies - 1).fill(`-D ${jump.chain} ${jump.rule}`);
+  return new Array<string>(copies - 1).fill(`-D ${jump.chain} ${jump.rule}`);
 }
 
 function removalText(table: Table, present: Present, prefix: string): string {

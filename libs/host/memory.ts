@@ -20,7 +20,7 @@ function collector(): Collect {
 export async function giveBackMemory(): Promise<void> {
   collect ??= collector();
   await collect({ type: 'major', execution: 'async' });
-  await new Promise<void>((resolve, reject) =>
-    mallocTrim.async(0, (error: Error | null) => (error ? reject(error) : resolve())),
-  );
+  await new Promise<void>((resolve, reject) => {
+    mallocTrim.async(0, (error: Error | null) => (error ? reject(error) : resolve()));
+  });
 }

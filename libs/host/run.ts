@@ -97,10 +97,10 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
     const timer = setTimeout(() => kill(`Took longer than ${options.timeoutMs} ms.`), options.timeoutMs);
     const onAbort = () => kill('Aborted.');
     options.signal?.addEventListener('abort', onAbort, { once: true });
-    child.stdout?.on('data', chunk => {
+    child.stdout?.on('data', (chunk: Buffer) => {
       if (!out.add(chunk)) kill(`Wrote more than ${maxBytes} bytes.`);
     });
-    child.stderr?.on('data', chunk => void err.add(chunk));
+    child.stderr?.on('data', (chunk: Buffer) => void err.add(chunk));
     child.stdin?.on('error', () => {});
     child.stdin?.end(options.input);
     let settled = false;

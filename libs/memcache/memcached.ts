@@ -112,7 +112,7 @@ export function memcachedCache(
       if (!found) return undefined;
       if (found.flags & JSON_FLAG) {
         try {
-          return JSON.parse(found.data.toString('utf8'));
+          return JSON.parse(found.data.toString('utf8')) as unknown;
         } catch {
           return undefined;
         }

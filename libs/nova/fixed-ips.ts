@@ -218,10 +218,11 @@ export async function freeStaleFixedIps(
     .join('instances', 'instances.uuid', 'fixed_ips.instance_uuid')
     .where('fixed_ips.allocated', 0)
     .where('fixed_ips.updated_at', '<', toSqlTime(before))
-    .where(query =>
-      query
-        .where('networks.host', host)
-        .orWhere(multi => multi.where('networks.multi_host', 1).where('instances.host', host)),
+    .where(
+      query =>
+        void query
+          .where('networks.host', host)
+          .orWhere(multi => void multi.where('networks.multi_host', 1).where('instances.host', host)),
     )
     .select('fixed_ips.id as id');
   let freed = 0;

@@ -130,7 +130,7 @@ export type NewFlavor = Pick<
 export async function createFlavor(sql: Sql, flavor: NewFlavor, now: number): Promise<FlavorRow> {
   const taken = await sql('instance_types')
     .where(alive)
-    .where(where => where.where('name', flavor.name).orWhere('flavorid', flavor.flavorid))
+    .where(where => void where.where('name', flavor.name).orWhere('flavorid', flavor.flavorid))
     .first('id');
   if (taken) throw novaFault('InstanceTypeExists', { name: flavor.name });
   const [id] = await sql('instance_types').insert(

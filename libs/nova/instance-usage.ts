@@ -15,7 +15,7 @@ export async function instancesActiveBetween(
   projectId?: string,
 ): Promise<InstanceRow[]> {
   const query = sql('instances')
-    .where(where => where.whereNull('terminated_at').orWhere('terminated_at', '>', toSqlTime(begin)))
+    .where(where => void where.whereNull('terminated_at').orWhere('terminated_at', '>', toSqlTime(begin)))
     .where('launched_at', '<', toSqlTime(end))
     .orderBy('id');
   if (projectId !== undefined) query.where({ project_id: projectId });

@@ -68,7 +68,7 @@ export async function deletedAfterMove(
     .join('instances', 'instances.uuid', 'migrations.instance_uuid')
     .where({ 'migrations.deleted': 0, 'instances.deleted': 1 })
     .where('instances.deleted_at', '>', toSqlTime(since))
-    .where(query => query.where('source_compute', host).orWhere('dest_compute', host))
+    .where(query => void query.where('source_compute', host).orWhere('dest_compute', host))
     .orderBy('migrations.id', 'desc')
     .limit(limit)
     .distinct('migrations.instance_uuid as uuid', 'migrations.id')) as { uuid: string }[];

@@ -71,7 +71,7 @@ export async function networkByUuid(db: Database, uuid: string): Promise<Network
 
 export async function networkByCidr(db: Database, cidr: string): Promise<NetworkRow> {
   const row = await live(db.knex)
-    .where(query => query.where('cidr', cidr).orWhere('cidr_v6', cidr))
+    .where(query => void query.where('cidr', cidr).orWhere('cidr_v6', cidr))
     .first();
   if (row === undefined) throw networkFault('NetworkNotFoundForCidr', { cidr });
   return toNetwork(row);
@@ -88,7 +88,7 @@ export async function networksByUuids(
 ): Promise<NetworkRow[]> {
   let query = live(db.knex).whereIn('uuid', [...new Set(uuids)]);
   if (projectId !== null)
-    query = query.where(or => or.where('project_id', projectId).orWhereNull('project_id'));
+    query = query.where(or => void or.where('project_id', projectId).orWhereNull('project_id'));
   const rows = (await query).map(toNetwork);
   if (rows.length === 0) throw networkFault('NoNetworksFound');
   return uuids.map(uuid => {
@@ -103,14 +103,16 @@ export async function networksByUuids(
 /** Networks that `host` serves: its own, and multi_host ones in which it already holds an address. */
 export async function networksOnHost(db: Database, host: string): Promise<NetworkRow[]> {
   const rows = await live(db.knex)
-    .where(query =>
-      query
-        .where('host', host)
-        .orWhere(multi =>
-          multi
-            .where('multi_host', 1)
-            .whereIn('id', db.knex('fixed_ips').select('network_id').where({ deleted: 0, host })),
-        ),
+    .where(
+      query =>
+        void query
+          .where('host', host)
+          .orWhere(
+            multi =>
+              void multi
+                .where('multi_host', 1)
+                .whereIn('id', db.knex('fixed_ips').select('network_id').where({ deleted: 0, host })),
+          ),
     )
     .orderBy('id');
   return rows.map(toNetwork);
@@ -175,7 +177,7 @@ export async function updateNetwork(
 export async function setNetworkHost(db: Database, id: number, host: string, now: number): Promise<string> {
   await live(db.knex)
     .where('id', id)
-    .where(query => query.whereNull('host').orWhere('host', ''))
+    .where(query => void query.whereNull('host').orWhere('host', ''))
     .update({ host, updated_at: toSqlTime(now) });
   const network = await networkById(db, id);
   if (network.host === null) throw networkFault('NetworkHostNotSet', { network_id: id });

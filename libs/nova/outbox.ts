@@ -120,7 +120,7 @@ function sqlStore(db: Database, alone: boolean): OutboxStore {
   return {
     async claim({ owner, now, leaseUntil, limit, except, fullTopics }) {
       const open = db.knex(TABLE).whereNull('dead_reason').orderBy('id');
-      if (!alone) open.where(query => query.where({ owner }).orWhere('lease_until', '<', now));
+      if (!alone) open.where(query => void query.where({ owner }).orWhere('lease_until', '<', now));
       if (fullTopics.length > 0) open.whereNotIn('topic', [...fullTopics]);
       const known = [...except].slice(0, IN_VALUES_MAX);
       if (known.length > 0) open.whereNotIn('id', known);

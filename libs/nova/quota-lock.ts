@@ -197,7 +197,7 @@ export async function tenantsToRefresh(db: Database, limit: number): Promise<str
   const { knex } = db;
   const real = (await knex('instances')
     .where({ deleted: 0 })
-    .where(where => where.whereNull('task_state').orWhereNot('task_state', 'deleting'))
+    .where(where => void where.whereNull('task_state').orWhereNot('task_state', 'deleting'))
     .groupBy('project_id')
     .select(
       'project_id',

@@ -129,7 +129,7 @@ const COUNTS: readonly Count[] = [
     rows: (sql, project_id) =>
       sql('instances')
         .where({ ...alive, project_id })
-        .where(where => where.whereNull('task_state').orWhereNot('task_state', 'deleting')),
+        .where(where => void where.whereNull('task_state').orWhereNot('task_state', 'deleting')),
   },
   {
     names: ['volumes', 'gigabytes'],
@@ -205,8 +205,8 @@ const keptForRevert = (sql: Sql, projectId: string, name: keyof typeof COLUMNS) 
     .join('migrations as m', 'm.instance_uuid', 'i.uuid')
     .join('instance_types as t', 't.id', 'm.old_instance_type_id')
     .where({ 'i.deleted': 0, 'i.project_id': projectId, 'm.deleted': 0 })
-    .where(query => query.where('i.vm_state', 'resized').orWhere('i.task_state', 'resize_finish'))
-    .where(query => query.whereNull('i.task_state').orWhereNot('i.task_state', 'deleting'))
+    .where(query => void query.where('i.vm_state', 'resized').orWhere('i.task_state', 'resize_finish'))
+    .where(query => void query.whereNull('i.task_state').orWhereNot('i.task_state', 'deleting'))
     .whereRaw('m.id = (select max(id) from migrations where instance_uuid = i.uuid and deleted = 0)')
     .whereRaw(`t.${COLUMNS[name]} > i.${COLUMNS[name]}`)
     .select(

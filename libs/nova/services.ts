@@ -48,7 +48,8 @@ export async function listServices(sql: Sql, filter: ServiceFilter = {}): Promis
   if (filter.topic !== undefined) query.where({ topic: filter.topic });
   if (filter.disabled === true) query.where({ disabled: 1 });
   // A missing value means enabled, as rows of older releases have it.
-  if (filter.disabled === false) query.where(where => where.where({ disabled: 0 }).orWhereNull('disabled'));
+  if (filter.disabled === false)
+    query.where(where => void where.where({ disabled: 0 }).orWhereNull('disabled'));
   return ((await query) as Raw[]).map(serviceFrom);
 }
 

@@ -238,7 +238,7 @@ function checkedConnector(
           callback(new OutboundRefused('address'), null);
         });
       },
-      error => callback(error, null),
+      (error: Error) => callback(error, null),
     );
   };
 }

@@ -307,7 +307,7 @@ class Reader {
   }
 
   #popCount(count: number): Pickled[] {
-    const items: Pickled[] = new Array(count);
+    const items = new Array<Pickled>(count);
     for (let i = count - 1; i >= 0; i--) items[i] = this.#popValue();
     return items;
   }
@@ -328,7 +328,7 @@ class Reader {
   #list(): Pickled[] {
     const value = this.#top();
     if (!Array.isArray(value)) throw new PickleError('a list was expected');
-    return value;
+    return value as Pickled[];
   }
 
   #dict(): Record<string, Pickled> {

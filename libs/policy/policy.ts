@@ -135,7 +135,7 @@ const isContext = (value: RequestContext | Credentials): value is RequestContext
   typeof (value as RequestContext).requestId === 'string' && 'isAdmin' in value;
 
 const rolesOf = (context: RequestContext | Credentials): readonly string[] =>
-  Array.isArray(context.roles) ? context.roles : [];
+  Array.isArray(context.roles) ? (context.roles as readonly string[]) : [];
 
 function credentialsOf(context: RequestContext | Credentials): Lookup {
   if (!isContext(context)) return name => (Object.hasOwn(context, name) ? context[name] : undefined);

@@ -92,13 +92,15 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
   const start = (worker: Worker, queue: Queue, delivery: Delivery) => {
     worker.running.set(delivery, queue);
     // The next turn of the loop: a caller never runs its server's handler on its own stack.
-    setImmediate(async () => {
-      if (worker.dead) return;
-      await work(worker, queue, delivery);
-      if (worker.dead) return;
-      for (const own of worker.queues) drain(own);
-      if (worker.running.size === 0) for (const done of worker.idle.splice(0)) done();
-    });
+    setImmediate(() => void run(worker, queue, delivery));
+  };
+
+  const run = async (worker: Worker, queue: Queue, delivery: Delivery) => {
+    if (worker.dead) return;
+    await work(worker, queue, delivery);
+    if (worker.dead) return;
+    for (const own of worker.queues) drain(own);
+    if (worker.running.size === 0) for (const done of worker.idle.splice(0)) done();
   };
 
   const work = async (worker: Worker, queue: Queue, delivery: Delivery) => {
@@ -181,7 +183,7 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
         });
         if ('failure' in outcome) throw decodeFailure(outcome.failure, { faultStatus: options.faultStatus });
         traced.end();
-        return JSON.parse(outcome.result);
+        return JSON.parse(outcome.result) as unknown;
       } catch (error) {
         traced.end(error);
         throw error;
@@ -251,7 +253,8 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
 
     async notify(context, topic, priority, payload) {
       const text = encode({ ...packNotificationContext(context), ...payload });
-      for (const listener of listeners) listener(`${topic}.${priority.toLowerCase()}`, JSON.parse(text));
+      for (const listener of listeners)
+        listener(`${topic}.${priority.toLowerCase()}`, JSON.parse(text) as Record<string, unknown>);
     },
 
     async ready() {

@@ -56,7 +56,7 @@ const stamp = (ms: number): string => {
 /** What a user gives his guest to start with is full of passwords, and nobody's whom notifications are for. */
 const withoutUserData = (payload: Record<string, unknown>): Record<string, unknown> =>
   JSON.parse(
-    JSON.stringify(payload, (key, value) =>
+    JSON.stringify(payload, (key, value: unknown) =>
       key === 'user_data' && typeof value === 'string' ? MASK : value,
     ),
-  );
+  ) as Record<string, unknown>;

@@ -127,7 +127,7 @@ export function describeBus(name: string, harness: BusHarness): void {
           },
         },
       });
-      const error = await call(t, 'fail').catch(caught => caught);
+      const error = await call(t, 'fail').catch((caught: unknown) => caught);
       expect(error).toBeInstanceOf(Fault);
       expect(error).toMatchObject({
         name: 'InstanceNotFound',

@@ -41,14 +41,17 @@ export interface XmlAddition {
 export function extendTemplate(template: XmlTemplate, additions: readonly XmlAddition[]): XmlTemplate {
   return {
     ...template,
-    attributes: Object.assign({}, template.attributes, ...additions.map(item => item.attributes ?? {})),
+    attributes: {
+      ...template.attributes,
+      ...Object.fromEntries(additions.flatMap(item => Object.entries(item.attributes ?? {}))),
+    },
     children: [...(template.children ?? []), ...additions.flatMap(item => item.children ?? [])],
   };
 }
 
 /** Namespaces of all additions. */
 export const namespacesOf = (additions: readonly XmlAddition[]): Record<string, string> =>
-  Object.assign({}, ...additions.map(item => item.namespaces ?? {}));
+  Object.fromEntries(additions.flatMap(item => Object.entries(item.namespaces ?? {})));
 
 export const atomLinks = (at: Select = 'links'): XmlTemplate => ({
   tag: 'atom:link',

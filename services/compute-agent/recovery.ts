@@ -128,11 +128,12 @@ export async function expireLostBuilds(seam: ComputeSeam, olderThanMs: number): 
     .knex('instances')
     .where({ deleted: 0, vm_state: vmState.building })
     .whereNull('host')
-    .where(query => query.whereNull('task_state').orWhere('task_state', taskState.scheduling))
-    .where(query =>
-      query
-        .where('updated_at', '<=', before)
-        .orWhere(created => created.whereNull('updated_at').where('created_at', '<=', before)),
+    .where(query => void query.whereNull('task_state').orWhere('task_state', taskState.scheduling))
+    .where(
+      query =>
+        void query
+          .where('updated_at', '<=', before)
+          .orWhere(created => void created.whereNull('updated_at').where('created_at', '<=', before)),
     )
     .limit(LOST_BUILDS_MAX)
     .select('uuid', 'task_state')) as { uuid: string; task_state: string | null }[];

@@ -51,11 +51,11 @@ it('tells those beyond the limits to come back: of one name, of all, and in time
       error => results.push(error.status),
     );
   const settled = () => new Promise(resolve => setImmediate(resolve));
-  for (let i = 0; i < 12; i++) ask('eve');
+  for (let i = 0; i < 12; i++) void ask('eve');
   await settled();
   expect(results).toEqual([503]);
-  ask('anna');
-  for (let i = 0; i < 3; i++) ask(`other-${i}`);
+  void ask('anna');
+  for (let i = 0; i < 3; i++) void ask(`other-${i}`);
   await settled();
   expect(results).toEqual([503, 503]);
   await clock.advance(1001);
@@ -66,7 +66,7 @@ it('tells those beyond the limits to come back: of one name, of all, and in time
   await endFirst();
   expect(results.slice(14)).toEqual(['done', 'done']);
   // Nothing is left behind of those who went away.
-  ask('eve');
+  void ask('eve');
   await endFirst();
   expect(results).toHaveLength(17);
 });

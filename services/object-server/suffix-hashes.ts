@@ -154,7 +154,7 @@ export async function suffixHashes(
     const path = join(partition, FILE);
     const before = mtimeOf(path);
     const stored = before === null ? null : readHashes(partition);
-    const hashes: SuffixHashes = Object.assign(Object.create(null), stored);
+    const hashes: SuffixHashes = Object.assign(Object.create(null) as SuffixHashes, stored);
     if (!stored) list = true;
     let modified = list;
     if (list) {

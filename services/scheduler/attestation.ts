@@ -39,7 +39,7 @@ function statesOf(answer: unknown): HostTrust[] {
   const hosts = (answer as { hosts?: unknown } | undefined)?.hosts;
   if (!Array.isArray(hosts)) return [];
   return hosts.filter(
-    (state): state is HostTrust =>
+    (state: Partial<HostTrust> | null): state is HostTrust =>
       typeof state?.host_name === 'string' && typeof state?.trust_lvl === 'string',
   );
 }

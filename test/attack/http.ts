@@ -1,6 +1,6 @@
 import { seededRandom, systemClock } from '@folsom/core';
 import type { PortName } from '@folsom/deploy/folsom/layout';
-import { canonicalTarget } from '@folsom/http/target';
+import { canonicalTarget } from '@folsom/http';
 import {
   type Honest,
   type Hostile,

@@ -78,7 +78,9 @@ async function recordTokenOwners(sql: Knex): Promise<void> {
     const rows: { id: string; expires: string | null; extra: string | null }[] = await sql('token')
       .where('id', '>', after)
       .andWhere('valid', 1)
-      .andWhere(living => living.whereNull('expires').orWhere('expires', '>', sql.raw('CURRENT_TIMESTAMP')))
+      .andWhere(
+        living => void living.whereNull('expires').orWhere('expires', '>', sql.raw('CURRENT_TIMESTAMP')),
+      )
       .orderBy('id')
       .limit(TOKENS_A_PAGE)
       .select('id', 'expires', 'extra');

@@ -138,7 +138,8 @@ export async function listInstances(
     if (!context.isAdmin) throw computeFault('DeletedServersAdminOnly');
     deleted = true;
   }
-  if (deleted === true) rows.where(where => where.where('deleted', 1).orWhere('vm_state', 'soft-delete'));
+  if (deleted === true)
+    rows.where(where => void where.where('deleted', 1).orWhere('vm_state', 'soft-delete'));
   if (deleted === false) rows.where('deleted', 0).whereNot('vm_state', 'soft-delete');
 
   const tenant = filters.get('tenant_id');
@@ -199,10 +200,11 @@ async function after(deps: Deps, rows: Knex.QueryBuilder, marker: string, contex
   if (!context.isAdmin) found.where('project_id', context.projectId ?? '');
   const row = (await found.first('created_at', 'id')) as { created_at: string; id: number } | undefined;
   if (!row) throw computeFault('ListMarkerNotFound', { marker });
-  rows.where(where =>
-    where
-      .where('created_at', '<', row.created_at)
-      .orWhere(same => same.where('created_at', row.created_at).where('id', '<', row.id)),
+  rows.where(
+    where =>
+      void where
+        .where('created_at', '<', row.created_at)
+        .orWhere(same => void same.where('created_at', row.created_at).where('id', '<', row.id)),
   );
 }
 

@@ -28,7 +28,7 @@ export async function claimAdoption(
   const taken = await db
     .knex('folsom_progress')
     .where({ name: NAME })
-    .andWhere(free => free.where('held_until', '<=', now).orWhere('holder', claim.holder))
+    .andWhere(free => void free.where('held_until', '<=', now).orWhere('holder', claim.holder))
     .update({ holder: claim.holder, held_until: claim.until });
   if (taken > 0) return 'mine';
   const row = await db.knex('folsom_progress').where({ name: NAME }).first('finished_at');

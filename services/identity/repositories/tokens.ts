@@ -89,7 +89,7 @@ export function tokenWriter(db: Database): (token: StoredToken, id: string) => P
       // Not at once: requests of the same turn of the event loop join.
       if (!writing) {
         writing = true;
-        setImmediate(flush);
+        setImmediate(() => void flush());
       }
     });
 }

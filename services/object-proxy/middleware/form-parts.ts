@@ -17,7 +17,7 @@ const HEADER_BYTES_MAX = 16 * 1024;
 /** `form-data; name="a"; filename="b"` → its value and attributes. */
 export function parseAttributes(header: string): { value: string; attributes: Record<string, string> } {
   const split = header.indexOf('; ');
-  const attributes: Record<string, string> = Object.create(null);
+  const attributes = Object.create(null) as Record<string, string>;
   if (split < 0) return { value: header, attributes };
   for (const match of header.slice(split + 2).matchAll(/(\w+)=("[^"]*"|[^";]+)(?:; ?|$)/gy)) {
     attributes[match[1]!] = match[2]!.replace(/^"|"$/g, '');

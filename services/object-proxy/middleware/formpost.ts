@@ -52,7 +52,9 @@ function answerText(
 
 /** `max file count exceeded` → `Max File Count Exceeded`. */
 const titled = (text: string): string =>
-  text.toLowerCase().replace(/(^|[^a-z])([a-z])/g, (_, before, letter) => before + letter.toUpperCase());
+  text
+    .toLowerCase()
+    .replace(/(^|[^a-z])([a-z])/g, (_, before: string, letter: string) => before + letter.toUpperCase());
 
 async function translate(
   app: ProxyApp,

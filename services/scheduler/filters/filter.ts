@@ -48,10 +48,10 @@ const HINT_UUIDS_MAX = 200;
 /** A hint that is an id or a list of ids; undefined when it is absent or empty, null when it is of another shape. */
 export function uuidsOfHint(hint: unknown): string[] | undefined | null {
   if (hint === undefined || hint === null || hint === '') return undefined;
-  const list = Array.isArray(hint) ? hint : [hint];
+  const list: unknown[] = Array.isArray(hint) ? hint : [hint];
   if (list.length === 0) return undefined;
   if (list.length > HINT_UUIDS_MAX || !list.every(item => typeof item === 'string' && item.length <= 64)) {
     return null;
   }
-  return list;
+  return list as string[];
 }

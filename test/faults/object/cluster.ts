@@ -338,7 +338,7 @@ export async function writeMany(
     }
   };
   await Promise.all(Array.from({ length: 8 }, worker));
-  await half;
+  half;
   return result;
 }
 

@@ -140,7 +140,11 @@ export function imageCache(options: ImageCacheOptions): ImageCache {
     const body = await images.download(context, imageId, signal);
     await pipeline(body, counter, createWriteStream(path, { mode: 0o600 }), { signal });
     const file = await open(path, 'r+');
-    await file.sync().finally(() => file.close());
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   };
 
   return {

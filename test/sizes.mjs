@@ -1,0 +1,110 @@
+// `npm run check:sizes`: no file above FILE_LINES, no function above FUNCTION_LINES; those above NOTED_LINES are printed and stay fewer
+// than NOTED_MAX outside the tests. A function's lines are its own: those of the functions written inside it count for them and not for
+// it, so that what gives back ten short functions is short.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseSync, Visitor } from 'oxc-parser';
+
+const FILE_LINES = 500;
+const FUNCTION_LINES = 100;
+const NOTED_LINES = 70;
+const NOTED_MAX = 24;
+
+/** Larger ones, each with the lines it has: they may shrink and not grow, and whoever splits one takes it out of this list. */
+const KNOWN = {
+  'deploy/folsom/up.ts start': 125,
+  'deploy/object-daemons.ts startObjectDaemons': 113,
+  'deploy/object-storage.ts startObjectStorage': 104,
+  'deploy/programs/folsom.ts main': 149,
+  'libs/container-db/database.ts': 608,
+  'libs/pickle/reader.ts function': 168,
+  'services/compute-agent/drivers/libvirt/driver.ts libvirtDriver': 106,
+  'services/compute-api/domain/boot.ts boot': 107,
+  'services/identity/identity.ts startIdentity': 114,
+  'services/identity/api.test.ts': 515,
+  'services/scheduler/filters/filters.test.ts function': 220,
+  'services/scheduler/scheduler.test.ts': 537,
+  'test/golden/nova-cloud.ts startNovaCloud': 105,
+  'test/libvirt/guest.test.ts function': 129,
+  'test/security/compute-host.test.ts': 504,
+  'test/security/identity.test.ts': 631,
+  'test/security/image-advisories.test.ts': 532,
+  'test/simulation/invariants.ts broken': 139,
+};
+const allowed = (name, otherwise) => KNOWN[name] ?? otherwise;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Own lines of every function of a file: `{ name, line, lines }`. */
+function functionsOf(path, text) {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  const lineOf = offset => {
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (starts[middle] <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low + 1;
+  };
+  const found = [];
+  const open = [];
+  const enter = node => {
+    const first = lineOf(node.start);
+    const lines = lineOf(node.end) - first + 1;
+    open.push({ name: node.id?.name ?? 'function', line: first, whole: lines, lines });
+  };
+  const leave = () => {
+    const done = open.pop();
+    found.push(done);
+    const outer = open.at(-1);
+    // The line on which it starts belongs to the outer one, too.
+    if (outer) outer.lines -= done.whole - 1;
+  };
+  const visitor = new Visitor({
+    FunctionDeclaration: enter,
+    'FunctionDeclaration:exit': leave,
+    FunctionExpression: enter,
+    'FunctionExpression:exit': leave,
+    ArrowFunctionExpression: enter,
+    'ArrowFunctionExpression:exit': leave,
+  });
+  visitor.visit(parseSync(path, text).program);
+  return found;
+}
+
+const files = execFileSync('git', ['ls-files', '*.ts', '*.mjs', '*.js', '*.cjs'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter(path => path !== '');
+const errors = [];
+const noted = [];
+for (const path of files) {
+  let text;
+  try {
+    text = readFileSync(root + path, 'utf8');
+  } catch {
+    continue;
+  }
+  const lines = text.split('\n').length - 1;
+  const most = allowed(path, FILE_LINES);
+  if (lines > most) errors.push(`${path}: ${lines} lines, at most ${most}`);
+  for (const { name, line, lines: own } of functionsOf(path, text)) {
+    const where = `${path}:${line} ${name} ${own} lines`;
+    const longest = allowed(`${path} ${name}`, FUNCTION_LINES);
+    if (own > longest) errors.push(`${where}, at most ${longest}`);
+    else if (own > NOTED_LINES) noted.push(where);
+  }
+}
+for (const where of noted.sort()) console.log(`long: ${where}`);
+const shipped = noted.filter(where => !/^test\/|\.test\.ts|\/(test|fake)-/.test(where));
+if (shipped.length >= NOTED_MAX) {
+  errors.push(`${shipped.length} functions above ${NOTED_LINES} lines: must be fewer than ${NOTED_MAX}`);
+}
+for (const error of errors) console.error(error);
+process.exitCode = errors.length === 0 ? 0 : 1;
