@@ -84,6 +84,29 @@ module.exports = {
       to: { path: `^${room}/(?!(${files.map(pattern).join('|')})$|node_modules/)` },
     })),
     {
+      name: 'domain-below-its-fronts',
+      comment: 'What a domain refuses and does is the same for every front end above it.',
+      severity: 'error',
+      from: { path: '^services/compute-api/domain/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^services/compute-api/(?!domain/)' },
+    },
+    {
+      name: 'front-has-no-database',
+      comment: "A front end parses, calls the domain and shows: rows and messages are the domain's.",
+      severity: 'error',
+      from: { path: '^services/compute-api/openstack/', pathNot: '\\.test\\.ts$' },
+      to: {
+        path: '^libs/(db|rpc|nova)/|^services/compute-api/domain/(deps|service)\\.ts$|node_modules/knex/',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'front-knows-rows-by-type-only',
+      severity: 'error',
+      from: { path: '^services/compute-api/openstack/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^libs/(db|rpc)/|node_modules/knex/' },
+    },
+    {
       name: 'http-below-swift',
       comment: 'The codec knows no account, container or object.',
       severity: 'error',

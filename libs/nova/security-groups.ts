@@ -48,6 +48,18 @@ export async function securityGroupById(
   return groupFrom(raw);
 }
 
+/** Groups of every tenant by id. */
+export async function securityGroupsByIds(
+  sql: Sql,
+  ids: readonly number[],
+): Promise<Map<number, SecurityGroupRow>> {
+  if (ids.length === 0) return new Map();
+  const rows = (await sql('security_groups')
+    .where(alive)
+    .whereIn('id', [...ids])) as Raw[];
+  return new Map(rows.map(raw => [raw.id as number, groupFrom(raw)]));
+}
+
 /** The tenant's groups of these names, by name. */
 export async function securityGroupsByNames(
   sql: Sql,

@@ -3,38 +3,22 @@ import type { Config } from '@folsom/config';
 import type { RunningService, World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { type App, createApp, type HttpMetrics } from '@folsom/http';
-import { type ImageClient, imageClient } from '@folsom/nova/image-client';
-import { networkApi } from '@folsom/nova/network-api';
+import { mountOperations } from '@folsom/http/operation';
+import type { ImageClient } from '@folsom/nova/image-client';
 import { novaOptions } from '@folsom/nova/options';
-import { novaOutbox, type Outbox } from '@folsom/nova/outbox';
+import type { Outbox } from '@folsom/nova/outbox';
 import { passing } from '@folsom/nova/passing';
-import { defaultLimits } from '@folsom/nova/quotas';
-import { computeContract } from '@folsom/nova/rpc/compute';
-import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
-import { serverConsoles } from './openstack/core/consoles.ts';
-import { extensionsResource } from './openstack/core/extensions.ts';
-import { flavorsResource } from './openstack/core/flavors.ts';
-import { imageMetadata, imagesResource } from './openstack/core/images.ts';
-import { serverIps } from './openstack/core/ips.ts';
-import { limitsResource } from './openstack/core/limits.ts';
-import { serverMetadata } from './openstack/core/server-metadata.ts';
-import { serversResource } from './openstack/core/servers.ts';
+import type { NovaConfig } from './domain/deps.ts';
+import { type DomainService, domainService } from './domain/service.ts';
 import { mountVersions } from './openstack/core/versions.ts';
-import {
-  chosenExtensions,
-  completed,
-  type Extension,
-  type Registry,
-  readExtensions,
-  registryOf,
-} from './openstack/http/extension.ts';
+import type { Api } from './openstack/http/caller.ts';
+import { chosenExtensions, type Registry, readExtensions, registryOf } from './openstack/http/extension.ts';
 import { renderFault } from './openstack/http/faults.ts';
-import type { Deps } from './openstack/http/front.ts';
-import { mountRoutes } from './openstack/http/mount.ts';
+import { computeFront } from './openstack/http/front.ts';
 import { DEFAULT_RATE_LIMITS, type RateLimit, rateLimiter } from './openstack/http/rate-limits.ts';
-import { type Resource, type Route, routesOf } from './openstack/http/resource.ts';
+import { operationsOf } from './openstack/operations.ts';
 
 export interface ComputeApiOptions {
   /** Must know {@link novaOptions}. */
@@ -53,6 +37,8 @@ export interface ComputeApiOptions {
   /** What a 401 names as the place to log in. */
   authUri?: string;
   metrics?: HttpMetrics;
+  /** Folders whose files are extensions; default the one of this service. */
+  extensions?: readonly URL[];
 }
 
 export interface ComputeApi extends RunningService {
@@ -63,59 +49,51 @@ export interface ComputeApi extends RunningService {
 }
 
 /** The folder whose listing is the list of extensions. */
-const EXTENSIONS = new URL('./openstack/extensions/', import.meta.url);
-
-/** Resources of the core, in Folsom's order. */
-const coreResources = (registry: Registry): Resource[] => [
-  serverConsoles,
-  serversResource(registry),
-  serverIps,
-  imagesResource(registry),
-  limitsResource(registry),
-  flavorsResource(registry),
-  imageMetadata,
-  serverMetadata,
-  extensionsResource,
-];
-
-/** All routes: the core with what extensions give it, then the extensions' own resources. */
-export function allRoutes(registry: Registry): Route[] {
-  const { extensions } = registry;
-  const own = extensions.flatMap((extension: Extension) => [...(extension.resources ?? [])]);
-  return [...coreResources(registry), ...own].flatMap(resource => routesOf(completed(resource, extensions)));
-}
+export const EXTENSIONS = new URL('./openstack/extensions/', import.meta.url);
 
 /** nova-api's OpenStack compute API on `osapi_compute_listen_port` (8774). */
 export async function startComputeApi(options: ComputeApiOptions): Promise<ComputeApi> {
-  const { database, bus, world, policy } = options;
   const config = options.config.of(novaOptions);
-  const registry = registryOf(
-    chosenExtensions(
-      await readExtensions(EXTENSIONS),
-      config.osapi_compute_extension,
-      config.osapi_compute_ext_list,
-    ),
-  );
+  const service = domainService(options);
+  const registry = await loadedExtensions(config, options.extensions ?? [EXTENSIONS]);
+  const app = openStackApp(options, config, service, registry);
+  await service.start();
+  const address = await app.listen({
+    host: config.osapi_compute_listen,
+    port: config.osapi_compute_listen_port,
+  });
+  return {
+    name: 'nova-api-os-compute',
+    addresses: [address],
+    routes: app.routes,
+    app,
+    stop: async () => {
+      await app.stop();
+      await service.stop();
+    },
+  };
+}
+
+async function loadedExtensions(config: NovaConfig, folders: readonly URL[]): Promise<Registry> {
+  const all = (await Promise.all(folders.map(readExtensions))).flat();
+  return registryOf(chosenExtensions(all, config.osapi_compute_extension, config.osapi_compute_ext_list));
+}
+
+/** The OpenStack front end above a domain. */
+function openStackApp(
+  options: ComputeApiOptions,
+  config: NovaConfig,
+  { domain }: DomainService,
+  registry: Registry,
+): App {
+  const { database, bus, world } = options;
   const limits = options.rateLimits ?? (config.api_rate_limit ? DEFAULT_RATE_LIMITS : []);
-  const outbox =
-    options.outbox ??
-    novaOutbox({ db: database, bus, world, owner: `nova-api:${config.host}`, takesOrphans: true });
-  const deps: Deps = {
+  const api: Api = {
+    domain,
     config,
-    db: database,
-    ...world,
-    policy,
-    bus,
-    outbox,
-    compute: computeContract.client(outbox.bus),
-    scheduler: schedulerContract.client(outbox.bus),
-    network: networkApi({ bus, db: database, clock: world.clock }),
-    images:
-      options.images ??
-      imageClient({ servers: config.glance_api_servers, clock: world.clock, log: world.log }),
-    quotaDefaults: defaultLimits(config),
     registry,
     rateLimiter: limits.length > 0 ? rateLimiter(limits, world.clock) : undefined,
+    world,
   };
   const app = createApp({
     unavailable: error => passing(error) === 'outage',
@@ -132,20 +110,6 @@ export async function startComputeApi(options: ComputeApiOptions): Promise<Compu
   });
   app.server.decorateRequest('token', null);
   mountVersions(app, config.osapi_compute_link_prefix);
-  mountRoutes(app, allRoutes(registry), deps);
-  if (options.outbox === undefined) await outbox.start();
-  const address = await app.listen({
-    host: config.osapi_compute_listen,
-    port: config.osapi_compute_listen_port,
-  });
-  return {
-    name: 'nova-api-os-compute',
-    addresses: [address],
-    routes: app.routes,
-    app,
-    stop: async () => {
-      await app.stop();
-      if (options.outbox === undefined) await outbox.stop();
-    },
-  };
+  mountOperations(app, operationsOf(registry), computeFront(api));
+  return app;
 }

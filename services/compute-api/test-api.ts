@@ -144,6 +144,8 @@ export async function startTestApi(
     seed?: number;
     /** Answers of calls, by `topic.method`. */
     answers?: Record<string, Handler>;
+    /** Folders of extensions; default the service's own. */
+    extensions?: readonly URL[];
   } = {},
 ): Promise<TestApi> {
   const log: string[] = [];
@@ -185,6 +187,7 @@ export async function startTestApi(
     world,
     images: imagesIn(images),
     ...(options.rateLimits ? { rateLimits: options.rateLimits } : {}),
+    ...(options.extensions ? { extensions: options.extensions } : {}),
   });
   const url = `http://${api.addresses[0]}`;
   return {

@@ -1,2 +1,1 @@
-export { readExtensions, registryOf } from './openstack/http/extension.ts';
 export * from './test-api.ts';

@@ -1,6 +1,7 @@
 import type { RequestContext } from '@folsom/core';
 import { toSqlTime } from '@folsom/db';
 import { novaFault } from '@folsom/nova/faults';
+import type { FlavorRow } from '@folsom/nova/flavors';
 import { taskState } from '@folsom/nova/instance-state';
 import type { Sql } from '@folsom/nova/rows';
 import type { ImageWire, InstanceProperties } from '@folsom/nova/rpc/wire';
@@ -16,6 +17,7 @@ import type { BootRequest } from './boot.ts';
 export interface Rows {
   context: RequestContext;
   request: BootRequest;
+  flavor: FlavorRow;
   base: InstanceProperties;
   image: ImageWire;
   uuids: string[];
@@ -24,7 +26,7 @@ export interface Rows {
 
 /** All rows of the request, one statement a table. Answers the names of the groups. */
 export async function insertInstances(trx: Sql, rows: Rows): Promise<string[]> {
-  const { context, request, base, image, uuids, now } = rows;
+  const { context, request, flavor, base, image, uuids, now } = rows;
   const projectId = context.projectId ?? '';
   const groups = await groupsFor(trx, context, request.securityGroups, now);
   const created = { created_at: toSqlTime(now), deleted: 0 };
@@ -68,7 +70,7 @@ export async function insertInstances(trx: Sql, rows: Rows): Promise<string[]> {
       groups.map(group => ({ instance_uuid, security_group_id: group.id, ...created })),
     ),
   );
-  const devices = blockDeviceRows(image.properties, request.blockDevices, request.flavor);
+  const devices = blockDeviceRows(image.properties, request.blockDevices, flavor);
   await inBatches(
     trx,
     'block_device_mapping',

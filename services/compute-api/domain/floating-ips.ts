@@ -4,12 +4,14 @@ import {
   floatingIpByAddress,
   floatingIpById,
   floatingIpsOfProject,
+  floatingPools,
 } from '@folsom/nova/floating-ips';
-import { type InstanceRecord, instanceRecord } from '@folsom/nova/instance-records';
+import { instanceRecord } from '@folsom/nova/instance-records';
 import { networkFault } from '@folsom/nova/network-faults';
 import { fixedIpsOf, parseNetworkInfo } from '@folsom/nova/network-info';
 import type { Deps } from './deps.ts';
 import { computeFault } from './faults.ts';
+import { getInstance } from './instances.ts';
 
 /** A floating address of a tenant and where it leads. */
 export interface LeadingFloatingIp extends FloatingIpRow {
@@ -20,6 +22,10 @@ export interface LeadingFloatingIp extends FloatingIpRow {
 /** What a tenant has, oldest first. */
 export const listFloatingIps = async (deps: Deps, context: RequestContext): Promise<LeadingFloatingIp[]> =>
   leading(deps, await floatingIpsOfProject(deps.db, context.projectId ?? ''));
+
+/** Names of the pools that addresses are taken from. */
+export const floatingIpPools = (deps: Deps, _context: RequestContext): Promise<{ name: string }[]> =>
+  floatingPools(deps.db);
 
 /** One of the tenant's. @throws Fault `FloatingIpNotFound` */
 export async function getFloatingIp(
@@ -60,10 +66,12 @@ export async function allocateFloatingIp(
   context: RequestContext,
   pool: string | null,
 ): Promise<LeadingFloatingIp> {
-  const address = await deps.network.client.allocate_floating_ip(context, {
-    project_id: context.projectId ?? '',
-    pool,
-  });
+  const project_id = context.projectId ?? '';
+  const address = await deps.network.client
+    .allocate_floating_ip(context, { project_id, pool })
+    .catch(error => {
+      throw isFault(error, 'NoMoreFloatingIps') ? networkFault('NoMoreFloatingIps', { pool }) : error;
+    });
   const row = await floatingIpByAddress(deps.db, address);
   return { ...row, fixed_address: null, instance_uuid: null };
 }
@@ -78,14 +86,15 @@ export async function releaseFloatingIp(deps: Deps, context: RequestContext, id:
 /**
  * Lets an address lead to the first fixed address of an instance.
  *
- * @throws Fault `FloatingIpAssociated`, `NoFloatingIpInterface`, `NoFixedIpForFloatingIp` and its like
+ * @throws Fault `InstanceNotFound`, `FloatingIpAssociated`, `NoFloatingIpInterface`, `NoFixedIpForFloatingIp` and its like
  */
 export async function addFloatingIp(
   deps: Deps,
   context: RequestContext,
-  instance: InstanceRecord,
+  serverId: string,
   address: string,
 ): Promise<void> {
+  const instance = await getInstance(deps, context, serverId);
   if (!instance.info_cache) throw computeFault('NetworkInfoMissing');
   const [fixed] = fixedIpsOf(parseNetworkInfo(instance.info_cache.network_info));
   if (fixed === undefined) throw computeFault('NoFixedIpForFloatingIp');
@@ -106,14 +115,15 @@ export async function addFloatingIp(
 /**
  * Takes an address away from an instance; false where it does not lead there.
  *
- * @throws Fault `FloatingIpNotFoundForAddress`, `CannotDisassociateAutoAssignedFloatingIP`
+ * @throws Fault `InstanceNotFound`, `FloatingIpNotFoundForAddress`, `CannotDisassociateAutoAssignedFloatingIP`
  */
 export async function removeFloatingIp(
   deps: Deps,
   context: RequestContext,
-  instance: InstanceRecord,
+  serverId: string,
   address: string,
 ): Promise<boolean> {
+  const instance = await getInstance(deps, context, serverId);
   const found = await floatingIpByAddress(deps.db, address);
   if (!mayUse(context, found)) throw networkFault('FloatingIpNotFoundForAddress', { address });
   const [row] = await leading(deps, [found]);

@@ -28,3 +28,6 @@ export const targetOf = (instance: { project_id: string | null; user_id: string 
 /** The instance as messages carry it. */
 export const wireOf = (deps: Deps, record: InstanceRecord): InstanceWire =>
   instanceWire(record, deps.config.instance_name_template);
+
+export { instanceName } from '@folsom/nova/instance-records';
+export { vmState } from '@folsom/nova/instance-state';

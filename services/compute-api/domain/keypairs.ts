@@ -2,7 +2,15 @@ import { createHash, generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
-import { countKeyPairs, createKeyPair, keyPairExists } from '@folsom/nova/keypairs';
+import {
+  countKeyPairs,
+  createKeyPair,
+  deleteKeyPair,
+  type KeyPairRow,
+  keyPairByName,
+  keyPairExists,
+  listKeyPairs,
+} from '@folsom/nova/keypairs';
 import { withLock } from '@folsom/nova/quota-lock';
 import { limitsOf } from '@folsom/nova/quotas';
 import type { Deps } from './deps.ts';
@@ -24,15 +32,26 @@ export interface NewKeyPair {
   private_key?: string;
 }
 
+/** The caller's own; keys belong to users, not tenants. */
+export const keyPairsOf = (deps: Deps, context: RequestContext): Promise<KeyPairRow[]> =>
+  listKeyPairs(deps.db.knex, context.userId ?? '');
+
+/** @throws Fault `KeypairNotFound` */
+export const getKeyPair = (deps: Deps, context: RequestContext, name: string): Promise<KeyPairRow> =>
+  keyPairByName(deps.db.knex, context.userId ?? '', name);
+
+/** @throws Fault `KeypairNotFound` */
+export const removeKeyPair = (deps: Deps, context: RequestContext, name: string): Promise<void> =>
+  deleteKeyPair(deps.db.knex, context.userId ?? '', name, deps.clock.now());
+
 /** @throws Fault `InvalidKeypair`, `KeyPairExists`, `KeypairLimitExceeded` */
 export async function importKeyPair(
   deps: Deps,
   context: RequestContext,
-  name: unknown,
-  publicKey: unknown,
+  name: string,
+  publicKey: string,
 ): Promise<NewKeyPair> {
   const checked = nameOf(name);
-  if (typeof publicKey !== 'string') throw novaFault('InvalidKeypair');
   const key = {
     user_id: context.userId ?? '',
     name: checked,
@@ -44,7 +63,7 @@ export async function importKeyPair(
 }
 
 /** Makes a key; its private half is in the answer and nowhere else. */
-export async function makeKeyPair(deps: Deps, context: RequestContext, name: unknown): Promise<NewKeyPair> {
+export async function makeKeyPair(deps: Deps, context: RequestContext, name: string): Promise<NewKeyPair> {
   const checked = nameOf(name);
   await checkRoom(deps, context, checked);
   const pair = await generate('rsa', {
@@ -64,8 +83,8 @@ export async function makeKeyPair(deps: Deps, context: RequestContext, name: unk
   return { ...key, private_key: pair.privateKey as unknown as string };
 }
 
-function nameOf(name: unknown): string {
-  if (typeof name !== 'string' || !NAME.test(name)) throw novaFault('InvalidKeypair');
+function nameOf(name: string): string {
+  if (!NAME.test(name)) throw novaFault('InvalidKeypair');
   return name;
 }
 

@@ -1,10 +1,12 @@
-import { elevated, type RequestContext } from '@folsom/core';
+import { elevated, isFault, type RequestContext } from '@folsom/core';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
 import { checkAction, invalidState, taskState, vmState } from '@folsom/nova/instance-state';
 import { tryUpdateInstance } from '@folsom/nova/instances';
 import { begin, change, hostOf } from './actions.ts';
 import type { Deps } from './deps.ts';
-import { targetOf, wireOf } from './instances.ts';
+import { computeFault } from './faults.ts';
+import { getInstance, targetOf, wireOf } from './instances.ts';
+import { newPassword } from './passwords.ts';
 import { authorize } from './policy.ts';
 
 /** Reboots: SOFT asks the guest, HARD does not. */
@@ -57,15 +59,18 @@ export async function act(
   );
 }
 
+/** Answers the password of the rescue system: the one given, or a new one. */
 export async function rescue(
   deps: Deps,
   context: RequestContext,
   instance: InstanceRecord,
-  password: string,
-): Promise<void> {
+  given?: string,
+): Promise<string> {
+  const password = given ?? newPassword(deps);
   await begin(deps, context, instance, 'rescue', {}, ({ compute }, { record, wire }) =>
     compute.rescue_instance(context, { instance: wire, rescue_password: password }, hostOf(record)),
   );
+  return password;
 }
 
 export async function setAdminPassword(
@@ -100,12 +105,33 @@ export async function resetState(
   await change(deps, context, instance, { vm_state: state, task_state: null });
 }
 
-/** Moves a running guest to another host. @throws what the scheduler answers */
+export interface LiveMigration {
+  host: string;
+  block_migration: boolean;
+  disk_over_commit: boolean;
+}
+
+/** Moves a running guest to another host. @throws Fault `LiveMigrationFailed`; why stands in the log */
 export async function liveMigrate(
   deps: Deps,
   context: RequestContext,
+  id: string,
+  to: LiveMigration,
+): Promise<void> {
+  try {
+    await askToMove(deps, context, await getInstance(deps, context, id), to);
+  } catch (error) {
+    if (isFault(error, 'PolicyNotAuthorized')) throw error;
+    deps.log.error('live migration failed', { requestId: context.requestId, error });
+    throw computeFault('LiveMigrationFailed', { instance_id: id, host: to.host });
+  }
+}
+
+async function askToMove(
+  deps: Deps,
+  context: RequestContext,
   instance: InstanceRecord,
-  to: { host: string; block_migration: boolean; disk_over_commit: boolean },
+  to: LiveMigration,
 ): Promise<void> {
   // The caller waits for the scheduler's answer.
   const { record, wire } = await begin(deps, context, instance, 'live_migrate', {}, async () => {});

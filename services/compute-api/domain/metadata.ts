@@ -1,4 +1,5 @@
 import type { RequestContext } from '@folsom/core';
+import { novaFault } from '@folsom/nova/faults';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
 import { checkAction } from '@folsom/nova/instance-state';
 import { metadataOf, replaceMetadata } from '@folsom/nova/instances';
@@ -40,6 +41,7 @@ export async function updateMetadata(
   return wanted;
 }
 
+/** @throws Fault `InstanceMetadataNotFound` */
 export async function deleteMetadata(
   deps: Deps,
   context: RequestContext,
@@ -47,6 +49,9 @@ export async function deleteMetadata(
   key: string,
 ): Promise<void> {
   authorize(deps, context, 'compute:delete_instance_metadata', targetOf(instance));
+  if (!Object.hasOwn(metadataFrom(instance), key)) {
+    throw novaFault('InstanceMetadataNotFound', { instance_uuid: instance.uuid, metadata_key: key });
+  }
   checkAction('delete_instance_metadata', instance, context);
   const now = deps.clock.now();
   await deps.db.transaction(async trx => {

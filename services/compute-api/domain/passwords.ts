@@ -1,9 +1,10 @@
 import type { Random } from '@folsom/core';
+import type { Deps } from './deps.ts';
 
 /** Characters nobody confuses; every group is in every password. */
 const GROUPS = ['23456789', 'ABCDEFGHJKLMNPQRSTUVWXYZ', 'abcdefghijkmnopqrstuvwxyz'] as const;
 
-export function generatePassword(random: Random, length: number): string {
+function generatePassword(random: Random, length: number): string {
   const pick = (symbols: string) => symbols[random.int(symbols.length)]!;
   const first = shuffle(random, GROUPS.map(pick)).slice(0, length);
   const all = GROUPS.join('');
@@ -18,6 +19,10 @@ function shuffle<T>(random: Random, items: T[]): T[] {
   }
   return items;
 }
+
+/** A password of the length that nova.conf asks for. */
+export const newPassword = ({ random, config }: Pick<Deps, 'random' | 'config'>): string =>
+  generatePassword(random, config.password_length);
 
 /** `r-` and eight letters or digits. */
 export const reservationId = (random: Random): string =>

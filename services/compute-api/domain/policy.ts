@@ -26,6 +26,10 @@ export const allowed = (
   target: Readonly<Record<string, unknown>> = callerTarget(context),
 ): boolean => deps.policy.check(action, target, context);
 
+/** Whether the caller is an administrator as the policy has it, whatever the token says. */
+export const isAdministrator = (deps: Pick<Deps, 'policy'>, context: RequestContext): boolean =>
+  deps.policy.check('context_is_admin', {}, context);
+
 /** Within whose rows a caller may look: null for administrators, who see every tenant's. */
 export const visibleProject = (context: RequestContext): string | null =>
   context.isAdmin ? null : (context.projectId ?? '');

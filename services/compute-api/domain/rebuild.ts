@@ -1,5 +1,4 @@
 import type { RequestContext } from '@folsom/core';
-import { novaFault } from '@folsom/nova/faults';
 import { extraSpecs, flavorWire } from '@folsom/nova/flavors';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
 import { instanceRecord } from '@folsom/nova/instance-records';
@@ -7,20 +6,25 @@ import { checkAction } from '@folsom/nova/instance-state';
 import { replaceMetadata, replaceSystemMetadata, systemMetadataOf } from '@folsom/nova/instances';
 import type { ImageWire, InjectedFiles } from '@folsom/nova/rpc/wire';
 import { begin, hostOf, type Step } from './actions.ts';
-import { kernelAndRamdisk } from './boot.ts';
+import { imageFor, kernelAndRamdisk } from './boot-facts.ts';
 import { systemMetadata } from './boot-rows.ts';
 import type { Deps } from './deps.ts';
 import { targetOf, wireOf } from './instances.ts';
+import { newPassword } from './passwords.ts';
 import { authorize } from './policy.ts';
 import { checkInjectedFiles, checkMetadata, limitsFor } from './quota-checks.ts';
 
+/** What users may change of a server at any time. */
+export type ServerChanges = Pick<Step, 'display_name' | 'access_ip_v4' | 'access_ip_v6' | 'auto_disk_config'>;
+
 export interface RebuildRequest {
   imageId: string;
-  password: string;
+  /** Absent: a new one. */
+  password?: string;
   files: InjectedFiles;
   /** Replaces the metadata when given. */
   metadata: Record<string, string> | undefined;
-  changes: Pick<Step, 'display_name' | 'access_ip_v4' | 'access_ip_v6' | 'auto_disk_config'>;
+  changes: ServerChanges;
 }
 
 /** The host was chosen for the image before. @throws Fault `NoValidHost` where it must not run this one */
@@ -42,24 +46,23 @@ async function checkHost(
   });
 }
 
-/** Puts an instance back to the state of an image, keeping its identity, addresses and size. */
+/** Puts an instance back to the state of an image, keeping its identity, addresses and size. Answers its password. */
 export async function rebuild(
   deps: Deps,
   context: RequestContext,
   instance: InstanceRecord,
   request: RebuildRequest,
-): Promise<void> {
+): Promise<string> {
   authorize(deps, context, 'compute:rebuild', targetOf(instance));
   checkAction('rebuild', instance, context);
-  const image = await deps.images.show(context, request.imageId);
+  const image = await imageFor(deps, context, request.imageId, instance.flavor);
   const limits = await limitsFor(deps, context);
   checkInjectedFiles(limits, request.files);
   if (request.metadata) checkMetadata(limits, request.metadata);
-  if (instance.flavor.memory_mb < Number(image.min_ram)) throw novaFault('InstanceTypeMemoryTooSmall');
-  if (instance.flavor.root_gb < Number(image.min_disk)) throw novaFault('InstanceTypeDiskTooSmall');
   const kernel = await kernelAndRamdisk(deps, context, image);
   if (request.imageId !== instance.image_ref) await checkHost(deps, context, instance, image);
 
+  const password = request.password ?? newPassword(deps);
   const before = await systemMetadataOf(deps.db.knex, instance.uuid);
   const step = {
     image_ref: request.imageId,
@@ -79,7 +82,7 @@ export async function rebuild(
       context,
       {
         instance: wireOf(deps, fresh),
-        new_pass: request.password,
+        new_pass: password,
         injected_files: request.files,
         image_ref: request.imageId,
         orig_image_ref: instance.image_ref,
@@ -88,4 +91,5 @@ export async function rebuild(
       hostOf(record),
     );
   });
+  return password;
 }

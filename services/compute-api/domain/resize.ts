@@ -1,4 +1,4 @@
-import { elevated, isFault, type RequestContext } from '@folsom/core';
+import { elevated, type RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { extraSpecs, type FlavorRow, flavorByFlavorId, flavorsByIds, flavorWire } from '@folsom/nova/flavors';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
@@ -6,7 +6,7 @@ import { checkAction } from '@folsom/nova/instance-state';
 import { type MigrationRow, migrationByInstance, updateMigration } from '@folsom/nova/migrations';
 import type { Deltas } from '@folsom/nova/quotas';
 import { reserve, rollbackReservations } from '@folsom/nova/reservations';
-import { begin, type Tell } from './actions.ts';
+import { begin, type Step, type Tell } from './actions.ts';
 import type { Deps } from './deps.ts';
 import { targetOf } from './instances.ts';
 import { authorize } from './policy.ts';
@@ -58,7 +58,7 @@ export async function resize(
   context: RequestContext,
   instance: InstanceRecord,
   flavorid: string | undefined,
-  changes: { auto_disk_config?: boolean } = {},
+  changes: Pick<Step, 'auto_disk_config'> = {},
 ): Promise<void> {
   authorize(deps, context, 'compute:resize', targetOf(instance));
   checkAction('resize', instance, context);
@@ -157,7 +157,3 @@ async function beginOrGiveBack(
     throw error;
   }
 }
-
-/** Whether a fault says that there is nothing to confirm or revert. */
-export const notResized = (error: unknown): boolean =>
-  isFault(error, 'MigrationNotFound') || isFault(error, 'MigrationNotFoundByStatus');

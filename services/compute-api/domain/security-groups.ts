@@ -1,35 +1,33 @@
-import { elevated, type RequestContext } from '@folsom/core';
-import { novaFault } from '@folsom/nova/faults';
-import type { InstanceRecord } from '@folsom/nova/instance-records';
-import { powerState } from '@folsom/nova/instance-state';
+import type { RequestContext } from '@folsom/core';
 import { withLock, withQuota } from '@folsom/nova/quota-lock';
-import { refreshMembersOfGroups } from '@folsom/nova/security-group-members';
 import {
-  associateGroup,
-  createRule,
   createSecurityGroup,
-  deleteRule,
   deleteSecurityGroup,
-  dissociateGroup,
-  hostsOfGroups,
   listSecurityGroups,
-  type NewRule,
-  ruleById,
   rulesOfGroups,
   type SecurityGroupRow,
   type SecurityGroupRuleRow,
   securityGroupById,
-  securityGroupByName,
   securityGroupInUse,
+  securityGroupsByIds,
   securityGroupsByNames,
 } from '@folsom/nova/security-groups';
 import type { Deps } from './deps.ts';
 import { computeFault } from './faults.ts';
-import { targetOf } from './instances.ts';
-import { authorize, visibleProject } from './policy.ts';
-import { limitsFor } from './quota-checks.ts';
+import { getInstance } from './instances.ts';
+import { visibleProject } from './policy.ts';
+import { rowId } from './values.ts';
 
-const projectOf = (context: RequestContext): string => context.projectId ?? '';
+export const projectOf = (context: RequestContext): string => context.projectId ?? '';
+
+/** A rule with the group that it lets in. */
+export interface RuleDetails extends SecurityGroupRuleRow {
+  source: Pick<SecurityGroupRow, 'name' | 'project_id'> | null;
+}
+
+export interface GroupDetails extends SecurityGroupRow {
+  rules: RuleDetails[];
+}
 
 /** Every tenant has a group `default`; it is made when somebody first looks. */
 export async function ensureDefaultGroup(deps: Deps, context: RequestContext): Promise<void> {
@@ -42,31 +40,64 @@ export async function ensureDefaultGroup(deps: Deps, context: RequestContext): P
   });
 }
 
-/** The tenant's groups, or everybody's for administrators who ask for it. */
-export async function groupsFor(
-  deps: Deps,
-  context: RequestContext,
-  allTenants: boolean,
-): Promise<SecurityGroupRow[]> {
-  await ensureDefaultGroup(deps, context);
-  return listSecurityGroups(deps.db.knex, context.isAdmin && allTenants ? null : projectOf(context));
+export interface GroupQuery {
+  /** Everybody's, for administrators who ask for it. */
+  allTenants?: boolean;
+  offset?: number;
+  limit?: number;
 }
 
-/** By id, within the tenant for users. @throws Fault `SecurityGroupNotFound` */
-export async function getGroup(deps: Deps, context: RequestContext, id: number): Promise<SecurityGroupRow> {
-  await ensureDefaultGroup(deps, context);
-  return securityGroupById(deps.db.knex, id, visibleProject(context));
-}
-
-/** The tenant's own group of that name, or undefined. */
-export async function ownGroupNamed(
+/** A page of the tenant's groups with their rules. */
+export async function pageOfGroups(
   deps: Deps,
   context: RequestContext,
-  name: string,
-): Promise<SecurityGroupRow | undefined> {
+  { allTenants = false, offset = 0, limit }: GroupQuery = {},
+): Promise<GroupDetails[]> {
   await ensureDefaultGroup(deps, context);
-  const projectId = projectOf(context);
-  return (await securityGroupsByNames(deps.db.knex, projectId, [name])).get(name);
+  const project = context.isAdmin && allTenants ? null : projectOf(context);
+  const groups = await listSecurityGroups(deps.db.knex, project);
+  const page = groups.slice(offset, limit === undefined ? undefined : offset + limit);
+  return groupDetails(deps, page);
+}
+
+/** Those that a server belongs to. @throws Fault `InstanceNotFound` */
+export async function groupsOfServer(
+  deps: Deps,
+  context: RequestContext,
+  serverId: string,
+): Promise<GroupDetails[]> {
+  await ensureDefaultGroup(deps, context);
+  return groupDetails(deps, (await getInstance(deps, context, serverId)).security_groups);
+}
+
+/** By id, within the tenant for users. @throws Fault `SecurityGroupNotFound`, `InvalidSecurityGroupId` */
+async function groupById(deps: Deps, context: RequestContext, id: string): Promise<SecurityGroupRow> {
+  const row = rowId(id);
+  if (row === undefined) throw computeFault('InvalidSecurityGroupId');
+  await ensureDefaultGroup(deps, context);
+  return securityGroupById(deps.db.knex, row, visibleProject(context));
+}
+
+const NAME_CHARS_MAX = 255;
+
+/** By id, or the tenant's own by a name that is no number: today's clients send one. @throws as {@link groupById} */
+export async function groupByIdOrName(
+  deps: Deps,
+  context: RequestContext,
+  id: string,
+): Promise<SecurityGroupRow> {
+  if (!/^\s*[+-]?\d+\s*$/.test(id) && id.length <= NAME_CHARS_MAX) {
+    await ensureDefaultGroup(deps, context);
+    const named = (await securityGroupsByNames(deps.db.knex, projectOf(context), [id])).get(id);
+    if (named) return named;
+  }
+  return groupById(deps, context, id);
+}
+
+/** The same with its rules. */
+export async function getGroup(deps: Deps, context: RequestContext, id: string): Promise<GroupDetails> {
+  const [group] = await groupDetails(deps, [await groupByIdOrName(deps, context, id)]);
+  return group!;
 }
 
 /** @throws Fault `SecurityGroupExists`, `OverQuota` */
@@ -75,138 +106,50 @@ export async function createGroup(
   context: RequestContext,
   name: string,
   description: string,
-): Promise<SecurityGroupRow> {
+): Promise<GroupDetails> {
   await ensureDefaultGroup(deps, context);
   const projectId = projectOf(context);
-  return withQuota(
-    deps.db,
-    projectId,
-    deps.quotaDefaults,
-    { security_groups: 1 },
-    deps.clock.now(),
-    async trx => {
-      if ((await securityGroupsByNames(trx, projectId, [name])).has(name)) {
-        throw computeFault('SecurityGroupExists', { name });
-      }
-      return createSecurityGroup(
-        trx,
-        { name, description, userId: context.userId ?? '', projectId },
-        deps.clock.now(),
-      );
-    },
-  );
+  const now = deps.clock.now();
+  const delta = { security_groups: 1 };
+  const made = await withQuota(deps.db, projectId, deps.quotaDefaults, delta, now, async trx => {
+    if ((await securityGroupsByNames(trx, projectId, [name])).has(name)) {
+      throw computeFault('SecurityGroupExists', { name });
+    }
+    return createSecurityGroup(trx, { name, description, userId: context.userId ?? '', projectId }, now);
+  });
+  return { ...made, rules: [] };
 }
 
-/** @throws Fault `SecurityGroupInUse` while a server belongs to it */
-export async function destroyGroup(deps: Deps, group: SecurityGroupRow): Promise<void> {
+/** @throws Fault `SecurityGroupNotFound`, `SecurityGroupInUse` while a server belongs to it */
+export async function deleteGroup(deps: Deps, context: RequestContext, id: string): Promise<void> {
+  const group = await groupById(deps, context, id);
   await withLock(deps.db, group.project_id, async trx => {
     if (await securityGroupInUse(trx, group.id)) throw computeFault('SecurityGroupInUse');
     await deleteSecurityGroup(trx, group.id, deps.clock.now());
   });
 }
 
-/**
- * Adds a rule and tells the hosts it concerns. A thousand adds at the same moment never pass the quota.
- *
- * @throws Fault `SecurityGroupRuleExists`, `SecurityGroupLimitExceeded`
- */
-export async function addRule(
+/** Groups with their rules, by tenant and name: one query a table for all of them. */
+async function groupDetails(deps: Deps, groups: readonly SecurityGroupRow[]): Promise<GroupDetails[]> {
+  const ids = groups.map(group => group.id);
+  const byGroup = await rulesOfGroups(deps.db.knex, ids);
+  const detailed = await withSources(deps, [...byGroup.values()].flat());
+  const byId = new Map(detailed.map(rule => [rule.id, rule]));
+  const key = (group: SecurityGroupRow) => `${group.project_id}\u0000${group.name}`;
+  return groups
+    .map(group => ({ ...group, rules: (byGroup.get(group.id) ?? []).map(rule => byId.get(rule.id)!) }))
+    .sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+/** Rules with the groups that they point to: one query for all of them. */
+export async function withSources(
   deps: Deps,
-  context: RequestContext,
-  group: SecurityGroupRow,
-  rule: Omit<NewRule, 'parent_group_id'>,
-): Promise<SecurityGroupRuleRow> {
-  const limits = await limitsFor(deps, context);
-  const made = await withLock(deps.db, group.project_id, async trx => {
-    const rules = (await rulesOfGroups(trx, [group.id])).get(group.id) ?? [];
-    if (rules.some(other => sameRule(other, rule))) {
-      throw computeFault('SecurityGroupRuleExists', { group_id: group.id });
-    }
-    if (limits.security_group_rules >= 0 && rules.length >= limits.security_group_rules) {
-      throw novaFault('SecurityGroupLimitExceeded');
-    }
-    return createRule(trx, { ...rule, parent_group_id: group.id }, deps.clock.now());
-  });
-  await refreshGroup(deps, context, group.id);
-  return made;
-}
-
-const sameRule = (a: Omit<NewRule, 'parent_group_id'>, b: Omit<NewRule, 'parent_group_id'>): boolean =>
-  a.protocol === b.protocol &&
-  a.from_port === b.from_port &&
-  a.to_port === b.to_port &&
-  a.cidr === b.cidr &&
-  a.group_id === b.group_id;
-
-/** @throws Fault `SecurityGroupRuleNotFound` */
-export async function removeRule(deps: Deps, context: RequestContext, id: number): Promise<void> {
-  await ensureDefaultGroup(deps, context);
-  const rule = await ruleById(deps.db.knex, id).catch(() => {
-    throw computeFault('SecurityGroupRuleNotFound', { rule_id: id });
-  });
-  const group = await securityGroupById(deps.db.knex, rule.parent_group_id, visibleProject(context));
-  await deleteRule(deps.db.knex, id, deps.clock.now());
-  await refreshGroup(deps, context, group.id);
-}
-
-/** One message for each host that runs a member, however many members it runs. */
-async function refreshGroup(deps: Deps, context: RequestContext, groupId: number): Promise<void> {
-  const admin = elevated(context);
-  for (const host of await hostsOfGroups(deps.db.knex, [groupId])) {
-    await deps.compute.refresh_security_group_rules(admin, { security_group_id: groupId }, { host });
-  }
-}
-
-/** @throws Fault `SecurityGroupNotFoundForProject`, `SecurityGroupExistsForInstance`, `InstanceNotRunning` */
-export async function addToInstance(
-  deps: Deps,
-  context: RequestContext,
-  instance: InstanceRecord,
-  name: string,
-): Promise<void> {
-  authorize(deps, context, 'compute:security_groups:add_to_instance', targetOf(instance));
-  const group = await securityGroupByName(deps.db.knex, projectOf(context), name);
-  if (instance.security_groups.some(other => other.id === group.id)) {
-    throw novaFault('SecurityGroupExistsForInstance', {
-      security_group_id: group.id,
-      instance_id: instance.uuid,
-    });
-  }
-  mustRun(instance);
-  await associateGroup(deps.db.knex, instance.uuid, group.id, deps.clock.now());
-  await refreshOn(deps, context, group.id, instance.host);
-}
-
-/** @throws Fault `SecurityGroupNotFoundForProject`, `SecurityGroupNotExistsForInstance`, `InstanceNotRunning` */
-export async function removeFromInstance(
-  deps: Deps,
-  context: RequestContext,
-  instance: InstanceRecord,
-  name: string,
-): Promise<void> {
-  authorize(deps, context, 'compute:security_groups:remove_from_instance', targetOf(instance));
-  const group = await securityGroupByName(deps.db.knex, projectOf(context), name);
-  const missing = () =>
-    novaFault('SecurityGroupNotExistsForInstance', {
-      security_group_id: group.id,
-      instance_id: instance.uuid,
-    });
-  if (!instance.security_groups.some(other => other.id === group.id)) throw missing();
-  mustRun(instance);
-  if (!(await dissociateGroup(deps.db.knex, instance.uuid, group.id, deps.clock.now()))) throw missing();
-  await refreshOn(deps, context, group.id, instance.host);
-}
-
-function mustRun(instance: InstanceRecord): void {
-  if (instance.power_state !== powerState.running) {
-    throw novaFault('InstanceNotRunning', { instance_id: instance.uuid });
-  }
-}
-
-/** An instance joined or left a group: its own host, and those of guests that let the group's members in. */
-async function refreshOn(deps: Deps, context: RequestContext, groupId: number, host: string | null) {
-  const admin = elevated(context);
-  if (host !== null)
-    await deps.compute.refresh_security_group_rules(admin, { security_group_id: groupId }, { host });
-  await refreshMembersOfGroups(deps, admin, [groupId]);
+  rules: readonly SecurityGroupRuleRow[],
+): Promise<RuleDetails[]> {
+  const ids = new Set(rules.map(rule => rule.group_id).filter(id => id !== null));
+  const sources = await securityGroupsByIds(deps.db.knex, [...ids]);
+  return rules.map(rule => ({
+    ...rule,
+    source: rule.group_id === null ? null : (sources.get(rule.group_id) ?? null),
+  }));
 }

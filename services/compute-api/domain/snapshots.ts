@@ -5,13 +5,15 @@ import { systemMetadataOf } from '@folsom/nova/instances';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { begin, hostOf } from './actions.ts';
 import type { Deps } from './deps.ts';
+import { computeFault } from './faults.ts';
+import { checkedImageMetadata } from './images.ts';
 import { targetOf } from './instances.ts';
 import { authorize } from './policy.ts';
 
 export interface SnapshotRequest {
   name: string;
-  /** Further properties of the new image. */
-  properties: Record<string, unknown>;
+  /** Further properties of the new image, counted against the tenant's quota. */
+  metadata?: Record<string, unknown>;
   /** Set for a backup: its kind and how many to keep. */
   backup?: { type: string; rotation: number };
 }
@@ -19,7 +21,7 @@ export interface SnapshotRequest {
 /**
  * Registers an image and has the instance's host fill it.
  *
- * @throws Fault `InstanceInvalidState`
+ * @throws Fault `InstanceInvalidState`, `SnapshotsNotPermitted`, `ImageMetadataLimitExceeded`
  */
 export async function snapshot(
   deps: Deps,
@@ -31,6 +33,8 @@ export async function snapshot(
   const action = backup ? 'backup' : 'snapshot';
   authorize(deps, context, `compute:${action}`, targetOf(instance));
   checkAction(action, instance, context);
+  if (!backup && !deps.config.allow_instance_snapshots) throw computeFault('SnapshotsNotPermitted');
+  const properties = await checkedImageMetadata(deps, context, request.metadata ?? {});
   const base = (await systemMetadataOf(deps.db.knex, instance.uuid)).image_base_image_ref;
   const image = await deps.images.create(context, {
     name: request.name,
@@ -42,7 +46,7 @@ export async function snapshot(
       image_type: action,
       ...(base === undefined ? {} : { base_image_ref: base }),
       ...(backup ? { backup_type: backup.type } : {}),
-      ...request.properties,
+      ...properties,
     },
   });
   try {

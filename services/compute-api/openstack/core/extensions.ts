@@ -1,9 +1,7 @@
 import { atomLinks, NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
-import { ok } from '../http/answer.ts';
-import type { Extension } from '../http/extension.ts';
+import type { Extension, JsonObject } from '../http/extension.ts';
 import { notFound } from '../http/faults.ts';
-import { type JsonObject, param } from '../http/request.ts';
-import type { Resource } from '../http/resource.ts';
+import { type ComputeOperation, operation } from '../http/operation.ts';
 
 const element: XmlTemplate = {
   tag: 'extension',
@@ -22,18 +20,28 @@ const view = ({ name, alias, description, namespace, updated }: Extension): Json
 });
 
 /** What is loaded, read from the extensions' own declarations. */
-export const extensionsResource: Resource = {
-  path: 'extensions',
-  index: {
-    xml: { tag: 'extensions', namespaces, children: [{ ...element, at: 'extensions' }] },
-    handle: api => ok({ extensions: api.deps.registry.extensions.map(view) }),
-  },
-  show: {
-    xml: { ...element, at: 'extension', namespaces },
-    handle: api => {
-      const found = api.deps.registry.extensions.find(item => item.alias === param(api, 'id'));
+export const extensionOperations: readonly ComputeOperation[] = [
+  operation({
+    name: 'ListExtensions',
+    about: 'The extensions that are loaded.',
+    method: 'GET',
+    path: '/extensions',
+    policy: null,
+    answers: 200,
+    view: { xml: { tag: 'extensions', namespaces, children: [{ ...element, at: 'extensions' }] } },
+    run: ({ context }) => ({ extensions: context.api.registry.extensions.map(view) }),
+  }),
+  operation({
+    name: 'ShowExtension',
+    method: 'GET',
+    path: '/extensions/:id',
+    policy: null,
+    answers: 200,
+    view: { xml: { ...element, at: 'extension', namespaces } },
+    run: ({ context, params }) => {
+      const found = context.api.registry.extensions.find(item => item.alias === params.id);
       if (!found) throw notFound();
-      return ok({ extension: view(found) });
+      return { extension: view(found) };
     },
-  },
-};
+  }),
+];

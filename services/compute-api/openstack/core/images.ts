@@ -1,12 +1,12 @@
 import { Fault } from '@folsom/core';
-import { empty, nothing, ok } from '../http/answer.ts';
+import Type from 'typebox';
+import type { Caller } from '../http/caller.ts';
 import type { Registry } from '../http/extension.ts';
-import { badRequest, notFound, translating } from '../http/faults.ts';
-import { type ApiRequest, integer, isObject, param } from '../http/request.ts';
-import type { Resource } from '../http/resource.ts';
+import { badRequest, notFound } from '../http/faults.ts';
+import { bare, type ComputeOperation, operation, overLimit } from '../http/operation.ts';
+import { markerQuery } from '../http/paging.ts';
 import { imageSummary, imagesView, imageTemplates, imageView } from '../views/images.ts';
-import { imageProperties } from './server-actions.ts';
-import { metadataXml, metaItemXml, readMetadataXml, readMetaItemXml } from './server-metadata.ts';
+import { metadataXml, metaItemXml, readMetadataXml, readMetaItemXml } from './metadata-xml.ts';
 
 /** Query parameters as the image service knows them. */
 const FILTERS: Record<string, string> = {
@@ -19,136 +19,179 @@ const FILTERS: Record<string, string> = {
   minDisk: 'min_disk',
 };
 
-async function listed(api: ApiRequest) {
+const query = markerQuery;
+
+function filtersOf(caller: Caller): Record<string, string> {
   const filters: Record<string, string> = {};
-  for (const [name, value] of api.query) {
-    const filter = Object.hasOwn(FILTERS, name)
-      ? FILTERS[name]!
-      : name.startsWith('property-')
-        ? name
-        : undefined;
+  for (const [name, value] of new URLSearchParams(caller.search)) {
+    const known = Object.hasOwn(FILTERS, name) ? FILTERS[name] : undefined;
+    const filter = known ?? (name.startsWith('property-') ? name : undefined);
     if (filter !== undefined) filters[filter] = value;
   }
   const server = filters['property-instance_uuid'];
   if (server?.includes('/')) filters['property-instance_uuid'] = server.slice(server.lastIndexOf('/') + 1);
   if (filters.status !== undefined) filters.status = filters.status.toLowerCase();
-  const limitText = api.query.get('limit');
-  const limit = limitText === null ? undefined : integer(limitText);
-  if (limitText !== null && limit === undefined) throw badRequest('limit param must be an integer');
-  if (limit !== undefined && limit < 0) throw badRequest('limit param must be positive');
-  const marker = api.query.get('marker');
-  return translating({ Invalid: () => badRequest() }, () =>
-    api.deps.images.list(api.context, {
-      filters,
-      ...(limit === undefined ? {} : { limit }),
-      ...(marker === null ? {} : { marker }),
-    }),
-  );
+  return filters;
 }
 
-/** The image of the path, or this resource's 404. */
-const imageOf = (api: ApiRequest, name: string) =>
-  translating({ ImageNotFound: () => notFound('Image not found.') }, () =>
-    api.deps.images.show(api.context, param(api, name)),
-  );
+const list = (caller: Caller, page: { marker?: string; limit?: number }) =>
+  caller.api.domain.images.list(caller, { filters: filtersOf(caller), ...page });
+
+const missing = { ImageNotFound: [404, 'Image not found.'] } as const;
+const badPage = { Invalid: 400 } as const;
 
 /** Images as the image service has them, in nova's shape. */
-export function imagesResource(registry: Registry): Resource {
+export function imageOperations(registry: Registry): readonly ComputeOperation[] {
   const xml = imageTemplates(registry);
-  return {
-    path: 'images',
-    index: { xml: xml.minimal, handle: async api => ok(imagesView(api, await listed(api), imageSummary)) },
-    collection: {
-      detail: {
-        method: 'GET',
-        xml: xml.detail,
-        handle: async api => ok(imagesView(api, await listed(api), imageView)),
-      },
-    },
-    show: { xml: xml.one, handle: async api => ok({ image: imageView(api, await imageOf(api, 'id')) }) },
-    create: {
-      body: false,
-      handle: () => {
+  return [
+    operation({
+      name: 'ListImages',
+      about: 'Images that the caller may use: their ids and names.',
+      method: 'GET',
+      path: '/images',
+      policy: null,
+      query,
+      answers: 200,
+      view: { xml: xml.minimal },
+      faults: badPage,
+      run: async ({ context, query: page }) => imagesView(context, await list(context, page), imageSummary),
+    }),
+    operation({
+      name: 'ListImageDetails',
+      about: 'Images that the caller may use.',
+      method: 'GET',
+      path: '/images/detail',
+      policy: null,
+      query,
+      answers: 200,
+      view: { xml: xml.detail },
+      faults: badPage,
+      run: async ({ context, query: page }) => imagesView(context, await list(context, page), imageView),
+    }),
+    operation({
+      name: 'ShowImage',
+      method: 'GET',
+      path: '/images/:id',
+      policy: null,
+      answers: 200,
+      view: { xml: xml.one },
+      faults: missing,
+      run: async ({ domain, context, params }) => ({
+        image: imageView(context, await domain.images.get(context, params.id)),
+      }),
+    }),
+    operation({
+      name: 'CreateImage',
+      about: 'Images are made by the image service, or from a server.',
+      method: 'POST',
+      path: '/images',
+      policy: null,
+      answers: 405,
+      run: () => {
         throw new Fault('HTTPMethodNotAllowed', 405, 'The method POST is not allowed for this resource.');
       },
-    },
-    delete: {
-      handle: async api => {
-        await translating({ ImageNotFound: () => notFound('Image not found.') }, () =>
-          api.deps.images.delete(api.context, param(api, 'id')),
-        );
-        return empty(204);
+    }),
+    operation({
+      name: 'DeleteImage',
+      method: 'DELETE',
+      path: '/images/:id',
+      policy: null,
+      answers: 204,
+      faults: missing,
+      run: async ({ domain, context, params }) => {
+        await domain.images.delete(context, params.id);
+        return bare();
       },
-    },
-  };
+    }),
+  ];
 }
 
-type Properties = Record<string, unknown>;
+const path = '/images/:image_id/metadata';
+const Properties = Type.Record(Type.String(), Type.Unknown(), { says: 'Invalid image metadata' });
+const faults = { ...missing, ImageMetadataLimitExceeded: overLimit };
 
-async function save(api: ApiRequest, properties: Properties): Promise<Properties> {
-  const image = await api.deps.images.update(api.context, param(api, 'image_id'), { properties });
-  return image.properties;
-}
-
-export const imageMetadata: Resource = {
-  path: 'images/:image_id/metadata',
-  index: {
-    xml: metadataXml,
-    handle: async api => ok({ metadata: (await imageOf(api, 'image_id')).properties }),
-  },
-  show: {
-    xml: metaItemXml,
-    handle: async api => {
-      const { properties } = await imageOf(api, 'image_id');
-      const key = param(api, 'id');
-      if (!Object.hasOwn(properties, key)) throw notFound();
-      return ok({ meta: { [key]: properties[key] } });
+export const imageMetadataOperations: readonly ComputeOperation[] = [
+  operation({
+    name: 'ListImageMetadata',
+    method: 'GET',
+    path,
+    policy: null,
+    answers: 200,
+    view: { xml: metadataXml },
+    faults,
+    run: async ({ domain, context, params }) => ({
+      metadata: (await domain.images.get(context, params.image_id)).properties,
+    }),
+  }),
+  operation({
+    name: 'ShowImageMetadataItem',
+    method: 'GET',
+    path: `${path}/:id`,
+    policy: null,
+    answers: 200,
+    view: { xml: metaItemXml },
+    faults,
+    run: async ({ domain, context, params }) => {
+      const { properties } = await domain.images.get(context, params.image_id);
+      if (!Object.hasOwn(properties, params.id)) throw notFound();
+      return { meta: { [params.id]: properties[params.id] } };
     },
-  },
-  create: {
-    xml: metadataXml,
+  }),
+  operation({
+    name: 'AddImageMetadata',
+    method: 'POST',
+    path,
+    policy: null,
+    body: Type.Object({ metadata: Type.Optional(Properties) }),
     readXml: readMetadataXml,
-    handle: async api => {
-      const { properties } = await imageOf(api, 'image_id');
-      const added = isObject(api.body) ? api.body.metadata : undefined;
-      if (added !== undefined && !isObject(added)) throw badRequest();
-      const all = await imageProperties(api, { ...properties, ...added });
-      return ok({ metadata: await save(api, all) });
-    },
-  },
-  replace: {
-    xml: metadataXml,
+    answers: 200,
+    view: { xml: metadataXml },
+    faults,
+    run: async ({ domain, context, params, body }) => ({
+      metadata: await domain.images.addMetadata(context, params.image_id, body.metadata ?? {}),
+    }),
+  }),
+  operation({
+    name: 'ReplaceImageMetadata',
+    method: 'PUT',
+    path,
+    policy: null,
+    body: Type.Object({ metadata: Type.Optional(Type.Union([Properties, Type.Null()])) }),
     readXml: readMetadataXml,
-    handle: async api => {
-      await imageOf(api, 'image_id');
-      if (!isObject(api.body)) throw badRequest();
-      const metadata = await imageProperties(api, api.body.metadata ?? {});
-      await save(api, metadata);
-      return ok({ metadata });
-    },
-  },
-  update: {
-    xml: metaItemXml,
+    answers: 200,
+    view: { xml: metadataXml },
+    faults,
+    run: async ({ domain, context, params, body }) => ({
+      metadata: await domain.images.replaceMetadata(context, params.image_id, body.metadata ?? {}),
+    }),
+  }),
+  operation({
+    name: 'SetImageMetadataItem',
+    method: 'PUT',
+    path: `${path}/:id`,
+    policy: null,
+    body: Type.Object(
+      { meta: Type.Record(Type.String(), Type.Unknown(), { says: 'Incorrect request body format' }) },
+      { says: 'Incorrect request body format' },
+    ),
     readXml: readMetaItemXml,
-    handle: async api => {
-      const meta = isObject(api.body) ? api.body.meta : undefined;
-      if (!isObject(meta)) throw badRequest('Incorrect request body format');
-      const key = param(api, 'id');
-      if (!Object.hasOwn(meta, key)) throw badRequest('Request body and URI mismatch');
+    answers: 200,
+    view: { xml: metaItemXml },
+    faults,
+    run: async ({ domain, context, params, body: { meta } }) => {
+      if (!Object.hasOwn(meta, params.id)) throw badRequest('Request body and URI mismatch');
       if (Object.keys(meta).length > 1) throw badRequest('Request body contains too many items');
-      const { properties } = await imageOf(api, 'image_id');
-      await save(api, await imageProperties(api, { ...properties, ...meta }));
-      return ok({ meta });
+      await domain.images.addMetadata(context, params.image_id, meta);
+      return { meta };
     },
-  },
-  delete: {
-    handle: async api => {
-      const { properties } = await imageOf(api, 'image_id');
-      const key = param(api, 'id');
-      if (!Object.hasOwn(properties, key)) throw notFound('Invalid metadata key');
-      const { [key]: _gone, ...rest } = properties;
-      await save(api, rest);
-      return nothing(204);
-    },
-  },
-};
+  }),
+  operation({
+    name: 'DeleteImageMetadataItem',
+    method: 'DELETE',
+    path: `${path}/:id`,
+    policy: null,
+    answers: 204,
+    faults,
+    run: ({ domain, context, params }) => domain.images.deleteMetadata(context, params.image_id, params.id),
+  }),
+];

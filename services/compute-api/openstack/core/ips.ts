@@ -1,37 +1,60 @@
-import { addressesOf } from '../../domain/instance-details.ts';
-import { getInstance } from '../../domain/instances.ts';
-import { ok } from '../http/answer.ts';
-import { notFound, notImplemented, translating } from '../http/faults.ts';
-import { type ApiRequest, param } from '../http/request.ts';
-import type { Resource } from '../http/resource.ts';
+import { notFound, notImplemented } from '../http/faults.ts';
+import { type ComputeOperation, operation } from '../http/operation.ts';
 import { addressesXml, networkXml } from '../views/servers.ts';
 
-async function addresses(api: ApiRequest) {
-  const server = await translating({ InstanceNotFound: () => notFound('Instance does not exist') }, () =>
-    getInstance(api.deps, api.context, param(api, 'server_id')),
-  );
-  return addressesOf(server.info_cache?.network_info);
-}
-
-const refused = {
-  handle: () => {
-    throw notImplemented();
-  },
+const path = '/servers/:server_id/ips';
+const faults = { InstanceNotFound: [404, 'Instance does not exist'] } as const;
+const refuse = (): never => {
+  throw notImplemented();
 };
 
 /** Addresses of a server by network; they are given and taken elsewhere. */
-export const serverIps: Resource = {
-  path: 'servers/:server_id/ips',
-  index: { xml: addressesXml, handle: async api => ok({ addresses: await addresses(api) }) },
-  show: {
-    xml: networkXml,
-    handle: async api => {
-      const found = await addresses(api);
-      const label = param(api, 'id');
-      if (!Object.hasOwn(found, label)) throw notFound('Instance is not a member of specified network');
-      return ok({ [label]: found[label] });
+export const addressOperations: readonly ComputeOperation[] = [
+  operation({
+    name: 'ListAddresses',
+    about: 'Addresses of a server by network.',
+    method: 'GET',
+    path,
+    policy: null,
+    answers: 200,
+    view: { xml: addressesXml },
+    faults,
+    run: async ({ domain, context, params }) => ({
+      addresses: await domain.servers.addresses(context, params.server_id),
+    }),
+  }),
+  operation({
+    name: 'ShowAddresses',
+    about: 'Addresses of a server in one network.',
+    method: 'GET',
+    path: `${path}/:id`,
+    policy: null,
+    answers: 200,
+    view: { xml: networkXml },
+    faults,
+    run: async ({ domain, context, params }) => {
+      const found = await domain.servers.addresses(context, params.server_id);
+      if (!Object.hasOwn(found, params.id)) {
+        throw notFound('Instance is not a member of specified network');
+      }
+      return { [params.id]: found[params.id] };
     },
-  },
-  create: refused,
-  delete: refused,
-};
+  }),
+  operation({
+    name: 'CreateAddress',
+    method: 'POST',
+    path,
+    policy: null,
+    answers: 501,
+    bodyRequired: true,
+    run: refuse,
+  }),
+  operation({
+    name: 'DeleteAddress',
+    method: 'DELETE',
+    path: `${path}/:id`,
+    policy: null,
+    answers: 501,
+    run: refuse,
+  }),
+];

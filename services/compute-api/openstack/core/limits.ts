@@ -1,12 +1,9 @@
 import { isoSeconds } from '@folsom/core';
-import type { QuotaResource } from '@folsom/nova/quotas';
 import { NOVA_NS, pairs, type XmlTemplate } from '@folsom/wire/nova-xml';
-import { limitsFor } from '../../domain/quota-checks.ts';
-import { ok } from '../http/answer.ts';
-import type { Registry } from '../http/extension.ts';
+import type { QuotaResource } from '../../domain/quotas.ts';
+import type { JsonObject, Registry } from '../http/extension.ts';
+import { type ComputeOperation, operation } from '../http/operation.ts';
 import type { RateLimitState } from '../http/rate-limits.ts';
-import type { JsonObject } from '../http/request.ts';
-import type { Resource } from '../http/resource.ts';
 
 const NAMES: Partial<Record<QuotaResource, readonly string[]>> = {
   ram: ['maxTotalRAMSize'],
@@ -98,26 +95,31 @@ function rates(states: readonly RateLimitState[]) {
   return [...groups.values()];
 }
 
-export function limitsResource(registry: Registry): Resource {
+export function limitOperations(registry: Registry): readonly ComputeOperation[] {
   const xml: XmlTemplate = {
     ...registry.xml('limits', element),
     at: 'limits',
     namespaces: { '': NOVA_NS.common, atom: NOVA_NS.atom, ...registry.namespaces('limits') },
   };
-  return {
-    path: 'limits',
-    index: {
-      xml,
-      handle: async api => {
-        const limits = await limitsFor(api.deps, api.context);
+  return [
+    operation({
+      name: 'ShowLimits',
+      about: 'What the caller may ask in a time, and what the tenant may have.',
+      method: 'GET',
+      path: '/limits',
+      policy: null,
+      answers: 200,
+      view: { xml },
+      run: async ({ domain, context }) => {
+        const limits = await domain.quotas.own(context);
         const absolute: JsonObject = {};
         for (const [resource, names] of Object.entries(NAMES)) {
           for (const name of names) absolute[name] = limits[resource as QuotaResource];
         }
-        for (const add of api.deps.registry.limits) await add(api, absolute);
-        const states = api.deps.rateLimiter?.states(api.context.userId) ?? [];
-        return ok({ limits: { rate: rates(states), absolute: inOrder(absolute) } });
+        for (const add of registry.limits) await add(context, absolute);
+        const states = context.api.rateLimiter?.states(context.userId) ?? [];
+        return { limits: { rate: rates(states), absolute: inOrder(absolute) } };
       },
-    },
-  };
+    }),
+  ];
 }

@@ -1,103 +1,96 @@
-import { metadataElement, NOVA_NS, readMetadata, type XmlTemplate } from '@folsom/wire/nova-xml';
-import { getInstance } from '../../domain/instances.ts';
-import { deleteMetadata, metadataFrom, updateMetadata } from '../../domain/metadata.ts';
-import { nothing, ok } from '../http/answer.ts';
-import { badRequest, inState, notFound, tooLarge, translating } from '../http/faults.ts';
-import { type ApiRequest, isObject, type JsonObject, param } from '../http/request.ts';
-import type { Resource } from '../http/resource.ts';
+import Type from 'typebox';
+import { badRequest, notFound } from '../http/faults.ts';
+import { type ComputeOperation, operation, refusedStates } from '../http/operation.ts';
+import { readBy } from '../http/shapes.ts';
+import { metadataXml, metaItemXml, readMetadataXml, readMetaItemXml } from './metadata-xml.ts';
+import { metadataOf } from './server-body.ts';
+import { metadataFaults } from './server-faults.ts';
 
-const namespaces = { '': NOVA_NS.v11 };
-export const metadataXml: XmlTemplate = { ...metadataElement, namespaces };
-export const metaItemXml: XmlTemplate = {
-  tag: 'meta',
-  at: ({ meta }: { meta: JsonObject }) => Object.assign({}, Object.entries(meta)[0]),
-  attributes: { key: '0' },
-  text: '1',
-  namespaces,
-};
-export const readMetadataXml: NonNullable<NonNullable<Resource['create']>['readXml']> = root => ({
-  metadata: root.name === 'metadata' ? readMetadata(root) : {},
-});
-export const readMetaItemXml: NonNullable<NonNullable<Resource['create']>['readXml']> = root => ({
-  meta: root.name === 'meta' ? { [root.attributes.key ?? '']: root.text } : {},
-});
+const path = '/servers/:server_id/metadata';
+const MALFORMED = 'Malformed request body';
+const NO_ITEM = 'Metadata item was not found';
+const missing = { InstanceNotFound: [404, 'Server does not exist'] } as const;
+const faults = { ...missing, ...metadataFaults, ...refusedStates('update_instance_metadata') };
 
-const serverOf = (api: ApiRequest) =>
-  translating({ InstanceNotFound: () => notFound('Server does not exist') }, () =>
-    getInstance(api.deps, api.context, param(api, 'server_id')),
-  );
+const metadata = readBy(metadataOf(MALFORMED), 'Keys and texts.');
+const body = Type.Object({ metadata }, { says: MALFORMED });
 
-async function write(api: ApiRequest, metadata: unknown, replace: boolean): Promise<Record<string, string>> {
-  const server = await serverOf(api);
-  if (!isObject(metadata)) throw badRequest('Malformed request body');
-  const texts = Object.fromEntries(
-    Object.entries(metadata).map(([key, value]) => {
-      if (typeof value === 'string') return [key, value];
-      if (typeof value === 'number' || typeof value === 'boolean') return [key, String(value)];
-      throw badRequest('Malformed request body');
+export const serverMetadataOperations: readonly ComputeOperation[] = [
+  operation({
+    name: 'ListServerMetadata',
+    method: 'GET',
+    path,
+    policy: null,
+    answers: 200,
+    view: { xml: metadataXml },
+    faults: missing,
+    run: async ({ domain, context, params }) => ({
+      metadata: await domain.servers.metadata(context, params.server_id),
     }),
-  );
-  return inState('update_instance_metadata', () =>
-    translating(
-      {
-        InvalidMetadata: error => badRequest(error.message),
-        InvalidMetadataSize: error => tooLarge(error.message),
-        MetadataLimitExceeded: error => tooLarge(error.message, 0),
-      },
-      () => updateMetadata(api.deps, api.context, server, texts, replace),
-    ),
-  );
-}
-
-const container = (body: unknown): unknown => {
-  if (!isObject(body) || !('metadata' in body)) throw badRequest('Malformed request body');
-  return body.metadata;
-};
-
-export const serverMetadata: Resource = {
-  path: 'servers/:server_id/metadata',
-  index: {
-    xml: metadataXml,
-    handle: async api => ok({ metadata: metadataFrom(await serverOf(api)) }),
-  },
-  show: {
-    xml: metaItemXml,
-    handle: async api => {
-      const metadata = metadataFrom(await serverOf(api));
-      const key = param(api, 'id');
-      if (!Object.hasOwn(metadata, key)) throw notFound('Metadata item was not found');
-      return ok({ meta: { [key]: metadata[key] } });
+  }),
+  operation({
+    name: 'ShowServerMetadataItem',
+    method: 'GET',
+    path: `${path}/:id`,
+    policy: null,
+    answers: 200,
+    view: { xml: metaItemXml },
+    faults: missing,
+    run: async ({ domain, context, params }) => {
+      const all = await domain.servers.metadata(context, params.server_id);
+      if (!Object.hasOwn(all, params.id)) throw notFound(NO_ITEM);
+      return { meta: { [params.id]: all[params.id] } };
     },
-  },
-  create: {
-    xml: metadataXml,
-    readXml: readMetadataXml,
-    handle: async api => ok({ metadata: await write(api, container(api.body), false) }),
-  },
-  replace: {
-    xml: metadataXml,
-    readXml: readMetadataXml,
-    handle: async api => ok({ metadata: await write(api, container(api.body), true) }),
-  },
-  update: {
-    xml: metaItemXml,
+  }),
+  ...(
+    [
+      ['AddServerMetadata', 'POST', false],
+      ['ReplaceServerMetadata', 'PUT', true],
+    ] as const
+  ).map(([name, method, replace]) =>
+    operation({
+      name,
+      method,
+      path,
+      policy: null,
+      body,
+      readXml: readMetadataXml,
+      answers: 200,
+      view: { xml: metadataXml },
+      faults,
+      run: async ({ domain, context, params, body: sent }) => ({
+        metadata: await domain.servers.updateMetadata(context, params.server_id, sent.metadata, replace),
+      }),
+    }),
+  ),
+  operation({
+    name: 'SetServerMetadataItem',
+    method: 'PUT',
+    path: `${path}/:id`,
+    policy: null,
+    body: Type.Object({ meta: metadata }, { says: MALFORMED }),
     readXml: readMetaItemXml,
-    handle: async api => {
-      const meta = isObject(api.body) ? api.body.meta : undefined;
-      if (!isObject(meta)) throw badRequest('Malformed request body');
-      if (!Object.hasOwn(meta, param(api, 'id'))) throw badRequest('Request body and URI mismatch');
+    answers: 200,
+    view: { xml: metaItemXml },
+    faults,
+    run: async ({ domain, context, params, body: { meta } }) => {
+      if (!Object.hasOwn(meta, params.id)) throw badRequest('Request body and URI mismatch');
       if (Object.keys(meta).length > 1) throw badRequest('Request body contains too many items');
-      await write(api, meta, false);
-      return ok({ meta });
+      await domain.servers.updateMetadata(context, params.server_id, meta, false);
+      return { meta };
     },
-  },
-  delete: {
-    handle: async api => {
-      const server = await serverOf(api);
-      const key = param(api, 'id');
-      if (!Object.hasOwn(metadataFrom(server), key)) throw notFound('Metadata item was not found');
-      await inState('delete_instance_metadata', () => deleteMetadata(api.deps, api.context, server, key));
-      return nothing(204);
+  }),
+  operation({
+    name: 'DeleteServerMetadataItem',
+    method: 'DELETE',
+    path: `${path}/:id`,
+    policy: null,
+    answers: 204,
+    faults: {
+      ...missing,
+      ...refusedStates('delete_instance_metadata'),
+      InstanceMetadataNotFound: [404, NO_ITEM],
     },
-  },
-};
+    run: ({ domain, context, params }) => domain.servers.deleteMetadata(context, params.server_id, params.id),
+  }),
+];

@@ -1,74 +1,28 @@
 import { child, type XmlElement } from '@folsom/wire';
-import { attributeOrChild, genericValue, readMetadata } from '@folsom/wire/nova-xml';
+import { readMetadata } from '@folsom/wire/nova-xml';
 import { badRequest } from '../http/faults.ts';
-import { boolFromString } from '../http/request.ts';
+import type { ServerAttributes } from '../http/server-attributes.ts';
+import { pick, present } from '../http/xml.ts';
 
-const HINTS_NS = 'http://docs.openstack.org/compute/ext/scheduler-hints/api/v2';
-
-/** `<server .../>` as the JSON body of POST servers. */
-export function readCreateXml(root: XmlElement): unknown {
+/** `<server .../>` as the JSON body of POST servers, with what extensions read of it. */
+export function readCreateXml(root: XmlElement, attributes: readonly ServerAttributes[]): unknown {
   if (root.name !== 'server') return {};
-  return { server: readServer(root) };
+  return { server: Object.assign(readServer(root), ...attributes.map(item => item.readXml(root))) };
 }
 
-const ATTRIBUTES = [
-  'name',
-  'imageRef',
-  'flavorRef',
-  'adminPass',
-  'accessIPv4',
-  'accessIPv6',
-  'key_name',
-  'availability_zone',
-  'min_count',
-  'max_count',
-  'config_drive',
-];
+const ATTRIBUTES = ['name', 'imageRef', 'flavorRef', 'adminPass', 'accessIPv4', 'accessIPv6'];
 
 function readServer(node: XmlElement): Record<string, unknown> {
-  const server: Record<string, unknown> = {};
-  for (const name of ATTRIBUTES) if (node.attributes[name]) server[name] = node.attributes[name];
-  if (node.attributes.return_reservation_id) {
-    server.return_reservation_id = boolFromString(node.attributes.return_reservation_id);
-  }
-  const hints = node.children.find(item => item.name === 'scheduler_hints' && item.namespace === HINTS_NS);
-  if (hints && hints.children.length > 0) {
-    const read: Record<string, string[]> = {};
-    for (const item of hints.children) {
-      read[item.name] ??= [];
-      read[item.name]!.push(item.text.trim());
-    }
-    server['OS-SCH-HNT:scheduler_hints'] = read;
-  }
+  const server: Record<string, unknown> = present(node, ATTRIBUTES);
   const metadata = child(node, 'metadata');
   if (metadata) server.metadata = readMetadata(metadata);
-  const userData = child(node, 'user_data');
-  if (userData) server.user_data = userData.text;
   const personality = child(node, 'personality');
   if (personality) server.personality = readPersonality(personality);
-  const networks = child(node, 'networks');
-  if (networks) {
-    server.networks = networks.children
-      .filter(item => item.name === 'network')
-      .map(({ attributes }) => pick(attributes, ['uuid', 'fixed_ip', 'port']));
-  }
-  const groups = child(node, 'security_groups');
-  if (groups) {
-    server.security_groups = groups.children
-      .filter(item => item.name === 'security_group' && attributeOrChild(item, 'name'))
-      .map(item => ({ name: attributeOrChild(item, 'name') }));
-  }
   const devices = child(node, 'block_device_mapping');
   if (devices) {
     server.block_device_mapping = devices.children
       .filter(item => item.name === 'mapping')
       .map(({ attributes }) => ({ ...attributes }));
-  }
-  // Both spellings were in use.
-  const disk = node.attributes.diskConfig ?? node.attributes.auto_disk_config;
-  if (disk) {
-    if (/^(AUTO|MANUAL)$/.test(disk)) server['OS-DCF:diskConfig'] = disk;
-    else server.auto_disk_config = boolFromString(disk);
   }
   return server;
 }
@@ -79,34 +33,29 @@ function readPersonality(node: XmlElement): Record<string, unknown>[] {
     .map(item => ({ ...pick(item.attributes, ['path']), contents: item.text }));
 }
 
-const pick = (from: Record<string, string>, names: string[]): Record<string, string> =>
-  Object.fromEntries(names.filter(name => name in from).map(name => [name, from[name]!]));
-
-type Reader = (node: XmlElement) => unknown;
-
 const required = (node: XmlElement, name: string, complaint: string): string => {
   if (!(name in node.attributes)) throw badRequest(complaint);
   return node.attributes[name]!;
 };
 
-/** What an action's element stands for, by its name; the others are read by the generic rules. */
-const ACTION_READERS: Record<string, Reader> = {
-  createImage: node => {
+/** What an action's element stands for; the others are read by the generic rules. */
+export const actionXml = {
+  createImage: (node: XmlElement) => {
     const metadata = child(node, 'metadata');
     return {
       ...(node.attributes.name ? { name: node.attributes.name } : {}),
       ...(metadata ? { metadata: readMetadata(metadata) } : {}),
     };
   },
-  changePassword: node => ({
+  changePassword: (node: XmlElement) => ({
     adminPass: required(node, 'adminPass', 'No adminPass was specified'),
   }),
-  reboot: node => ({ type: required(node, 'type', "Missing argument 'type' for reboot") }),
-  resize: node => ({
+  reboot: (node: XmlElement) => ({ type: required(node, 'type', "Missing argument 'type' for reboot") }),
+  resize: (node: XmlElement) => ({
     flavorRef: required(node, 'flavorRef', "Resize requests require 'flavorRef' attribute."),
     ...pick(node.attributes, ['auto_disk_config']),
   }),
-  rebuild: node => {
+  rebuild: (node: XmlElement) => {
     const metadata = child(node, 'metadata');
     const personality = child(node, 'personality');
     return {
@@ -116,12 +65,4 @@ const ACTION_READERS: Record<string, Reader> = {
       ...(personality ? { personality: readPersonality(personality) } : {}),
     };
   },
-  confirmResize: () => null,
-  revertResize: () => null,
 };
-
-export const readActionXml = (root: XmlElement): unknown => ({
-  [root.name]: Object.hasOwn(ACTION_READERS, root.name)
-    ? ACTION_READERS[root.name]!(root)
-    : genericValue(root),
-});

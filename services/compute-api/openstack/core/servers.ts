@@ -1,133 +1,201 @@
-import type { Fault } from '@folsom/core';
-import { flavorByFlavorId } from '@folsom/nova/flavors';
-import { change } from '../../domain/actions.ts';
-import { boot } from '../../domain/boot.ts';
-import { deleteOrSoftDelete } from '../../domain/deletion.ts';
-import { detailSources, detailsOf, listedFrom } from '../../domain/instance-details.ts';
-import { listInstances } from '../../domain/listing.ts';
-import { authorize } from '../../domain/policy.ts';
-import { type Answer, nothing, ok } from '../http/answer.ts';
-import type { Registry } from '../http/extension.ts';
-import { badRequest, inState, notFound, tooLarge, translating, unprocessable } from '../http/faults.ts';
+import { answer } from '@folsom/http/operation';
+import type { BootRequest } from '../../domain/boot.ts';
+import { listedFrom } from '../../domain/instance-details.ts';
+import type { ServerChanges } from '../../domain/rebuild.ts';
+import type { Caller } from '../http/caller.ts';
+import type { JsonObject, Registry } from '../http/extension.ts';
 import { linksOf, selfHref } from '../http/links.ts';
-import { type ApiRequest, entity, pageOf } from '../http/request.ts';
-import type { Resource } from '../http/resource.ts';
+import { type ComputeOperation, operation, refusedStates } from '../http/operation.ts';
+import { markerQuery } from '../http/paging.ts';
+import type { ServerAttributes } from '../http/server-attributes.ts';
 import { serversText } from '../views/server-texts.ts';
 import { serversView, serverTemplates, serverView } from '../views/servers.ts';
 import { serverActions } from './server-actions.ts';
-import { accessAddress, autoDiskConfig, readBoot, serverName } from './server-body.ts';
-import { serverOf } from './server-lookup.ts';
+import { bootShape, serverBody, updateShape } from './server-body.ts';
+import { bootFaults } from './server-faults.ts';
 import { readCreateXml } from './server-xml.ts';
 
-/** `servers`, and under other names the same for os-create-server-ext and os-volumes_boot. */
-export function serversResource(registry: Registry, path = 'servers'): Resource {
-  const xml = serverTemplates(registry);
-  return {
-    path,
-    index: {
-      xml: xml.minimal,
-      handle: async api => {
-        const rows = await listInstances(api.deps, api.context, api.query, pageOf(api));
-        const views = rows.map(row => ({
-          id: row.uuid,
-          name: row.display_name,
-          links: linksOf(api, 'servers', row.uuid),
-        }));
-        return ok(serversView(api, rows, views));
-      },
-    },
-    collection: {
-      detail: {
-        method: 'GET',
-        xml: xml.detail,
-        handle: async api => {
-          const rows = await listInstances(api.deps, api.context, api.query, pageOf(api));
-          const sources = await detailSources(api.deps, rows);
-          if (api.format === 'json') return { status: 200, text: serversText(api, sources) };
-          const views = sources.map(source => serverView(api, listedFrom(source)));
-          return ok(serversView(api, rows, views));
-        },
-      },
-    },
-    show: {
-      xml: xml.one,
-      handle: async api => {
-        const record = await serverOf(api);
-        return ok({ server: serverView(api, await detailsOf(api.deps, record)) });
-      },
-    },
-    create: { xml: xml.one, readXml: readCreateXml, handle: create },
-    update: { xml: xml.one, handle: update },
-    delete: {
-      handle: async api => {
-        const record = await serverOf(api);
-        await inState('delete', () =>
-          translating({ InstanceNotFound: () => notFound() }, () =>
-            deleteOrSoftDelete(api.deps, api.context, record),
-          ),
-        );
-        return nothing(204);
-      },
-    },
-    actions: serverActions(xml.one),
-  };
-}
+/** Any name may be a filter: administrators search by columns. */
+const query = markerQuery;
 
-async function create(api: ApiRequest): Promise<Answer> {
-  const { deps, context } = api;
-  const read = readBoot(api);
-  const booted = await translating(BOOT_FAULTS, async () => {
-    const flavor = await flavorByFlavorId(deps.db.knex, read.flavorId, context);
-    return boot(deps, context, { ...read.request, flavor });
+/** A page of rows that match what was asked. */
+const listed = (caller: Caller, page: { marker?: string; limit?: number }) => {
+  const max = caller.api.config.osapi_max_limit;
+  return caller.api.domain.servers.list(caller, new URLSearchParams(caller.search), {
+    limit: Math.min(max, page.limit ?? max),
+    marker: page.marker,
   });
-  if (read.returnReservationId) {
-    const view = { reservation_id: booted.reservationId };
-    return ok(api.bodyFormat === 'xml' ? { server: view } : view, { status: 202 });
-  }
-  const uuid = booted.uuids[0]!;
-  const server: Record<string, unknown> = { id: uuid, links: linksOf(api, 'servers', uuid) };
-  for (const add of deps.registry.serverCreated(api)) add(deps, server, booted.shown);
-  if (deps.config.enable_instance_password) server.adminPass = read.request.adminPassword;
-  return ok({ server }, { status: 202, headers: { location: selfHref(api, 'servers', uuid) } });
-}
-
-async function update(api: ApiRequest): Promise<Answer> {
-  const body = entity(api.body, 'server');
-  if (!body) throw unprocessable();
-  const changes: Record<string, unknown> = {};
-  if ('name' in body) changes.display_name = serverName(body.name);
-  for (const version of [4, 6] as const) {
-    const key = `accessIPv${version}`;
-    if (key in body) changes[`access_ip_v${version}`] = accessAddress(version, body[key] ?? '');
-  }
-  const disk = autoDiskConfig(api, body);
-  if (disk !== undefined) changes.auto_disk_config = disk;
-  if ('hostId' in body) throw badRequest('HostId cannot be updated.');
-  const record = await serverOf(api);
-  authorize(api.deps, api.context, 'compute:update', {
-    project_id: record.project_id,
-    user_id: record.user_id,
-  });
-  const updated = await change(api.deps, api.context, record, changes);
-  return ok({ server: serverView(api, await detailsOf(api.deps, updated)) });
-}
-
-/** The faults of a boot as the server resource words them. */
-const BOOT_FAULTS: Record<string, (error: Fault) => Fault> = {
-  TooManyInstances: error => tooLarge(error.message, 0),
-  MetadataLimitExceeded: error => tooLarge(error.message, 0),
-  OnsetFileLimitExceeded: error => tooLarge(error.message, 0),
-  OnsetFilePathLimitExceeded: error => tooLarge(error.message, 0),
-  OnsetFileContentLimitExceeded: error => tooLarge(error.message, 0),
-  InvalidMetadataSize: error => tooLarge(error.message),
-  InvalidMetadata: error => badRequest(error.message),
-  InstanceTypeMemoryTooSmall: error => badRequest(error.message),
-  InstanceTypeDiskTooSmall: error => badRequest(error.message),
-  InstanceTypeNotFound: error => badRequest(error.message),
-  ImageNotFound: () => badRequest('Can not find requested image'),
-  ImageNotAuthorized: () => badRequest('Can not find requested image'),
-  FlavorNotFound: () => badRequest('Invalid flavorRef provided.'),
-  KeypairNotFound: () => badRequest('Invalid key_name provided.'),
-  SecurityGroupNotFound: error => badRequest(error.message),
-  SecurityGroupNotFoundForProject: error => badRequest(error.message),
 };
+
+const listOperations = (xml: ReturnType<typeof serverTemplates>): ComputeOperation[] => [
+  operation({
+    name: 'ListServers',
+    about: 'Servers of the tenant, newest first: their ids and names.',
+    method: 'GET',
+    path: '/servers',
+    policy: null,
+    query,
+    answers: 200,
+    view: { xml: xml.minimal },
+    run: async ({ context, query: page }) => {
+      const rows = await listed(context, page);
+      const views = rows.map(row => ({
+        id: row.uuid,
+        name: row.display_name,
+        links: linksOf(context, 'servers', row.uuid),
+      }));
+      return serversView(context, rows, views);
+    },
+  }),
+  operation({
+    name: 'ListServerDetails',
+    about: 'Servers of the tenant, newest first.',
+    method: 'GET',
+    path: '/servers/detail',
+    policy: null,
+    query,
+    answers: 200,
+    view: { xml: xml.detail },
+    run: async ({ domain, context, query: page }) => {
+      const rows = await listed(context, page);
+      const sources = await domain.servers.sources(rows);
+      if (context.format === 'json') return answer({ bytes: serversText(context, sources) });
+      const views = sources.map(source => serverView(context, listedFrom(source)));
+      return serversView(context, rows, views);
+    },
+  }),
+];
+
+interface BootBody {
+  server: BootServer;
+}
+interface BootServer {
+  adminPass?: string;
+  name: string;
+  imageRef: string;
+  flavorRef: string;
+  personality?: [string, string][];
+  accessIPv4?: string | null;
+  accessIPv6?: string | null;
+  block_device_mapping?: BootRequest['blockDevices'];
+  metadata?: Record<string, string>;
+}
+
+/** What the body asks for, read by the core and by whichever extensions are loaded. */
+function bootOf(body: BootBody, attributes: readonly ServerAttributes[]): BootRequest {
+  const { server } = body;
+  const request: BootRequest = {
+    flavorId: server.flavorRef,
+    imageId: server.imageRef,
+    name: server.name,
+    minCount: 1,
+    maxCount: 1,
+    keyName: null,
+    metadata: server.metadata ?? {},
+    injectedFiles: server.personality ?? [],
+    ...(server.adminPass === undefined ? {} : { adminPassword: server.adminPass }),
+    securityGroups: ['default'],
+    networks: null,
+    availabilityZone: null,
+    userData: null,
+    configDrive: null,
+    blockDevices: server.block_device_mapping ?? [],
+    accessIpV4: server.accessIPv4 ?? null,
+    accessIpV6: server.accessIPv6 ?? null,
+    autoDiskConfig: null,
+    schedulerHints: {},
+  };
+  return Object.assign(
+    request,
+    ...attributes.map(attribute => attribute.readBoot(server as never, body as never)),
+  );
+}
+
+function bootOperation(registry: Registry, xml: ReturnType<typeof serverTemplates>): ComputeOperation {
+  const { attributes } = registry;
+  return operation({
+    name: 'BootServer',
+    about: 'Boots one server, or several at once.',
+    method: 'POST',
+    path: '/servers',
+    policy: null,
+    body: serverBody(
+      Object.assign({}, bootShape, ...attributes.map(attribute => attribute.shape)) as typeof bootShape,
+      Object.assign({}, ...attributes.map(attribute => attribute.beside)) as Record<never, never>,
+    ),
+    readXml: root => readCreateXml(root, attributes),
+    answers: 202,
+    view: { xml: xml.one },
+    faults: bootFaults,
+    run: async ({ domain, context, body }) => {
+      const booted = await domain.servers.boot(context, bootOf(body, attributes));
+      for (const attribute of attributes) {
+        const document = attribute.answerBoot(body.server as never, booted, context);
+        if (document !== undefined) return document;
+      }
+      const uuid = booted.uuids[0]!;
+      const server: JsonObject = { id: uuid, links: linksOf(context, 'servers', uuid) };
+      for (const add of context.api.registry.serverCreated(context)) add(context.api, server, booted.shown);
+      if (context.api.config.enable_instance_password) server.adminPass = booted.adminPassword;
+      const headers = { location: selfHref(context, 'servers', uuid) };
+      return answer({ document: { server }, headers });
+    },
+  });
+}
+
+function updateOperation(registry: Registry, xml: ReturnType<typeof serverTemplates>): ComputeOperation {
+  const { attributes } = registry;
+  return operation({
+    name: 'UpdateServer',
+    about: 'Changes the name of a server or the addresses it is reached by.',
+    method: 'PUT',
+    path: '/servers/:id',
+    policy: null,
+    body: serverBody(
+      Object.assign({}, updateShape, ...attributes.map(item => item.changeShape)) as typeof updateShape,
+    ),
+    answers: 200,
+    view: { xml: xml.one },
+    run: async ({ domain, context, params, body: { server } }) => {
+      const changes: ServerChanges = {
+        ...(server.name === undefined ? {} : { display_name: server.name }),
+        ...(server.accessIPv4 === undefined ? {} : { access_ip_v4: server.accessIPv4 }),
+        ...(server.accessIPv6 === undefined ? {} : { access_ip_v6: server.accessIPv6 }),
+      };
+      for (const attribute of attributes) Object.assign(changes, attribute.readChanges(server as never));
+      const changed = await domain.servers.change(context, params.id, changes);
+      return { server: serverView(context, changed) };
+    },
+  });
+}
+
+export function serverOperations(registry: Registry): readonly ComputeOperation[] {
+  const xml = serverTemplates(registry);
+  return [
+    ...listOperations(xml),
+    operation({
+      name: 'ShowServer',
+      method: 'GET',
+      path: '/servers/:id',
+      policy: null,
+      answers: 200,
+      view: { xml: xml.one },
+      run: async ({ domain, context, params }) => ({
+        server: serverView(context, await domain.servers.show(context, params.id)),
+      }),
+    }),
+    bootOperation(registry, xml),
+    updateOperation(registry, xml),
+    operation({
+      name: 'DeleteServer',
+      about: 'Ends a server in whatever state it is.',
+      method: 'DELETE',
+      path: '/servers/:id',
+      policy: null,
+      answers: 204,
+      faults: refusedStates('delete'),
+      run: ({ domain, context, params }) => domain.servers.delete(context, params.id),
+    }),
+    ...serverActions(registry, xml.one),
+  ];
+}

@@ -1,12 +1,12 @@
-import type { App } from '@folsom/http';
-import { send } from '@folsom/http';
+import { type App, type RenderedFault, send } from '@folsom/http';
 import { writeXml, XML_DECLARATION, type XmlNode } from '@folsom/wire';
 import { atomLinks, NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
 import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { answerFormat } from '../http/accept.ts';
-import { badRequest, renderFault } from '../http/faults.ts';
+import { MOUNTS } from '../http/caller.ts';
+import { badRequest, plain, renderFault } from '../http/faults.ts';
+import { writeDocument } from '../http/front.ts';
 import { withPrefix } from '../http/links.ts';
-import { MOUNTS, nowhere, write } from '../http/mount.ts';
 
 const MEDIA_TYPES = [
   { base: 'application/xml', type: 'application/vnd.openstack.compute+xml;version=2' },
@@ -42,68 +42,78 @@ interface VersionView {
 
 /** The documents at `/`, `/v2/` and `/v1.1/`, and what is answered everywhere else. */
 export function mountVersions(app: App, linkPrefix: string | null): void {
-  const host = (request: FastifyRequest) =>
+  const host: HostOf = request =>
     withPrefix(`${request.protocol}://${request.headers.host ?? 'localhost'}`, linkPrefix);
+  mountRoot(app, host);
+  for (const mount of MOUNTS) {
+    mountNothing(app, mount);
+    mountVersion(app, mount, host);
+  }
+  mountChoices(app, host);
+}
 
+type HostOf = (request: FastifyRequest) => string;
+
+const itemOf = (links: VersionView['links']): VersionView => ({
+  id: 'v2.0',
+  status: 'CURRENT',
+  updated: UPDATED,
+  links,
+});
+
+function mountRoot(app: App, host: HostOf): void {
   app.server.get('/', { config: { name: 'versions', public: true } }, async (request, reply) => {
-    const self = { rel: 'self', href: `${host(request)}/v2/` };
-    const item: VersionView = { id: 'v2.0', status: 'CURRENT', updated: UPDATED, links: [self] };
+    const item = itemOf([{ rel: 'self', href: `${host(request)}/v2/` }]);
     if (wantsAtom(request)) return atom(reply, 'Available API Versions', `${host(request)}/`, [item]);
-    return write(
-      reply,
-      { status: 200, view: { versions: [item] } },
-      { xml: versionsXml },
-      answerFormat(request.url, request.headers.accept),
-    );
+    const as = answerFormat(request.url, request.headers.accept);
+    return writeDocument(reply.code(200), { versions: [item] }, versionsXml, as);
   });
   app.server.post('/', { config: { name: 'versions', public: true } }, async () => {
     throw badRequest();
   });
+}
 
-  for (const mount of MOUNTS) {
-    // Nothing there either, but only those who have logged in are told.
-    const nothing = async (request: FastifyRequest, reply: FastifyReply) => {
-      send(reply, nowhere(request));
-      return reply;
-    };
-    const otherMethods = app.server.supportedMethods.filter(method => method !== 'GET');
-    app.server.route({
-      method: otherMethods as HTTPMethods[],
-      url: `/${mount}`,
-      config: { name: 'unmatched' },
-      handler: nothing,
-    });
-    app.server.all(`/${mount}/*`, { config: { name: 'unmatched' } }, nothing);
-    app.server.get(`/${mount}`, { config: { name: `${mount} redirect` } }, async (request, reply) =>
-      reply
-        .code(302)
-        .header('location', `${host(request)}/${mount}/`)
-        .header('content-type', 'text/plain; charset=utf8')
-        .send(''),
-    );
-    app.server.get(`/${mount}/`, { config: { name: `${mount} version` } }, async (request, reply) => {
-      const self = `${host(request)}/${mount}/`;
-      reply.header('x-compute-request-id', request.requestId);
-      const item: VersionView = {
-        id: 'v2.0',
-        status: 'CURRENT',
-        updated: UPDATED,
-        links: [
-          { rel: 'self', href: self },
-          { rel: 'describedby', type: 'application/pdf', href: GUIDE },
-          { rel: 'describedby', type: 'application/vnd.sun.wadl+xml', href: WADL },
-        ],
-      };
-      if (wantsAtom(request)) return atom(reply, 'About This Version', self, [item]);
-      return write(
-        reply,
-        { status: 200, view: { version: { ...item, 'media-types': MEDIA_TYPES } } },
-        { xml: versionXml },
-        answerFormat(request.url, request.headers.accept),
-      );
-    });
-  }
+/** Nothing there either, but only those who have logged in are told. */
+function mountNothing(app: App, mount: string): void {
+  const nothing = async (request: FastifyRequest, reply: FastifyReply) => {
+    send(reply, nowhere(request));
+    return reply;
+  };
+  const otherMethods = app.server.supportedMethods.filter(method => method !== 'GET');
+  app.server.route({
+    method: otherMethods as HTTPMethods[],
+    url: `/${mount}`,
+    config: { name: 'unmatched' },
+    handler: nothing,
+  });
+  app.server.all(`/${mount}/*`, { config: { name: 'unmatched' } }, nothing);
+}
 
+function mountVersion(app: App, mount: string, host: HostOf): void {
+  app.server.get(`/${mount}`, { config: { name: `${mount} redirect` } }, async (request, reply) =>
+    reply
+      .code(302)
+      .header('location', `${host(request)}/${mount}/`)
+      .header('content-type', 'text/plain; charset=utf8')
+      .send(''),
+  );
+  app.server.get(`/${mount}/`, { config: { name: `${mount} version` } }, async (request, reply) => {
+    const self = `${host(request)}/${mount}/`;
+    reply.header('x-compute-request-id', request.requestId);
+    const item = itemOf([
+      { rel: 'self', href: self },
+      { rel: 'describedby', type: 'application/pdf', href: GUIDE },
+      { rel: 'describedby', type: 'application/vnd.sun.wadl+xml', href: WADL },
+    ]);
+    if (wantsAtom(request)) return atom(reply, 'About This Version', self, [item]);
+    const document = { version: { ...item, 'media-types': MEDIA_TYPES } };
+    const as = answerFormat(request.url, request.headers.accept);
+    return writeDocument(reply.code(200), document, versionXml, as);
+  });
+}
+
+/** Everywhere else the versions that there are. */
+function mountChoices(app: App, host: HostOf): void {
   app.server.all('/*', { config: { name: 'unmatched', public: true } }, async (request, reply) => {
     const hasBody = request.body instanceof Buffer && request.body.length > 0;
     if (hasBody) {
@@ -122,9 +132,15 @@ export function mountVersions(app: App, linkPrefix: string | null): void {
       ],
     };
     const as = answerFormat(request.url, request.headers.accept);
-    return write(reply, { status: 300, view }, { xml: choicesXml }, as);
+    return writeDocument(reply.code(300), view, choicesXml, as);
   });
 }
+
+/** What stands where no route is: plain text below the mounts. */
+const nowhere = (request: FastifyRequest): RenderedFault =>
+  request.method === 'HEAD'
+    ? { status: 404, headers: { 'content-type': 'text/html; charset=UTF-8' }, body: '' }
+    : plain(request, 404, 'Not Found', 'The resource could not be found.', '');
 
 const wantsAtom = (request: FastifyRequest): boolean =>
   (request.headers.accept ?? '').split(',')[0]!.split(';')[0]!.trim() === 'application/atom+xml';

@@ -1,39 +1,49 @@
-import { getInstance } from '../../domain/instances.ts';
-import { addFixedIp, removeFixedIp } from '../../domain/lifecycle.ts';
-import { actionBody } from '../core/server-actions.ts';
-import { empty } from '../http/answer.ts';
+import Type from 'typebox';
 import type { Extension } from '../http/extension.ts';
-import { notFound, translating, unprocessable } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import { type ApiRequest, isObject, param, scalarText } from '../http/request.ts';
+import { unprocessable } from '../http/faults.ts';
+import { bare, operation } from '../http/operation.ts';
+import { missingOr, shortScalar } from '../http/shapes.ts';
 
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/multinic/api/v1.1';
-
-async function run(api: ApiRequest, action: string, key: string, work: typeof addFixedIp) {
-  authorizeExtension(api.deps, api.context, 'multinic');
-  const body = actionBody(api, action);
-  if (!isObject(body) || !(key in body)) {
-    throw unprocessable(action === 'addFixedIp' ? "Missing 'networkId' argument for addFixedIp" : undefined);
-  }
-  const value = scalarText(body[key]);
-  if (value === undefined || value.length > 255) throw unprocessable();
-  const instance = await translating({ InstanceNotFound: () => notFound() }, () =>
-    getInstance(api.deps, api.context, param(api, 'id')),
-  );
-  await work(api.deps, api.context, instance, value);
-  return empty();
-}
+const policy = 'compute_extension:multinic';
+const path = '/servers/:id/action';
+const missingId = () => unprocessable("Missing 'networkId' argument for addFixedIp");
 
 export const extension: Extension = {
   alias: 'NMN',
   name: 'Multinic',
-  namespace: NAMESPACE,
+  namespace: 'http://docs.openstack.org/compute/ext/multinic/api/v1.1',
   updated: '2011-06-09T00:00:00+00:00',
   description: 'Multiple network support',
-  actions: {
-    servers: {
-      addFixedIp: { handle: api => run(api, 'addFixedIp', 'networkId', addFixedIp) },
-      removeFixedIp: { handle: api => run(api, 'removeFixedIp', 'address', removeFixedIp) },
-    },
-  },
+  operations: [
+    operation({
+      name: 'AddFixedIp',
+      about: 'Gives a server one more address of a network.',
+      method: 'POST',
+      path,
+      key: 'addFixedIp',
+      policy,
+      body: Type.Object(
+        { networkId: shortScalar(missingOr(missingId, () => unprocessable())) },
+        { says: missingId },
+      ),
+      answers: 202,
+      run: async ({ domain, context, params, body }) => {
+        await domain.servers.addFixedIp(context, params.id, body.networkId);
+        return bare();
+      },
+    }),
+    operation({
+      name: 'RemoveFixedIp',
+      method: 'POST',
+      path,
+      key: 'removeFixedIp',
+      policy,
+      body: Type.Object({ address: shortScalar(() => unprocessable()) }, { says: () => unprocessable() }),
+      answers: 202,
+      run: async ({ domain, context, params, body }) => {
+        await domain.servers.removeFixedIp(context, params.id, body.address);
+        return bare();
+      },
+    }),
+  ],
 };

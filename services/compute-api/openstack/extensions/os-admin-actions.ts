@@ -1,150 +1,168 @@
-import { isFault } from '@folsom/core';
-import type { InstanceRecord } from '@folsom/nova/instance-records';
-import { getInstance } from '../../domain/instances.ts';
-import { act, liveMigrate, resetState, setLocked } from '../../domain/lifecycle.ts';
-import { resize } from '../../domain/resize.ts';
-import { snapshot } from '../../domain/snapshots.ts';
-import { actionBody, imageProperties, orUnprocessable } from '../core/server-actions.ts';
-import { type Answer, empty } from '../http/answer.ts';
+import { ownText } from '@folsom/http/operation';
+import Type from 'typebox';
+import { integer } from '../../domain/values.ts';
+import type { Caller } from '../http/caller.ts';
 import type { Extension } from '../http/extension.ts';
-import { badRequest, conflictForState, inState, notFound, translating } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import {
-  type ApiRequest,
-  boolFromString,
-  integer,
-  isObject,
-  NAME_CHARS_MAX,
-  param,
-  scalarText,
-} from '../http/request.ts';
+import { badRequest } from '../http/faults.ts';
+import { bare, type ComputeOperation, operation, overLimit, refusedStates } from '../http/operation.ts';
+import { missingOr, NAME_CHARS_MAX, readBy, scalar, shortScalar, truth } from '../http/shapes.ts';
+import { isObject } from '../http/values.ts';
 
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/admin-actions/api/v1.1';
+const path = '/servers/:id/action';
+const policyOf = (action: string) => `compute_extension:admin_actions:${action}`;
 
-const instanceOf = (api: ApiRequest): Promise<InstanceRecord> =>
-  getInstance(api.deps, api.context, param(api, 'id'));
+/** An action without arguments. Folsom hid a server that is not there behind 422 in some, and not in others. */
+const plain = (
+  key: string,
+  name: string,
+  run: (caller: Caller, id: string) => Promise<void>,
+  missing: 404 | 422,
+): ComputeOperation =>
+  operation({
+    name,
+    method: 'POST',
+    path,
+    key,
+    policy: policyOf(key),
+    answers: 202,
+    faults: { ...refusedStates(key), InstanceNotFound: missing },
+    run: async ({ context, params }) => {
+      await run(context, params.id);
+      return bare();
+    },
+  });
 
-/** Policy, the instance, the work; what goes wrong hides behind 422 but for a state that forbids it. */
-async function run(
-  api: ApiRequest,
-  action: string,
-  work: (instance: InstanceRecord) => Promise<void>,
-  bareNotFound = false,
-): Promise<Answer> {
-  authorizeExtension(api.deps, api.context, `admin_actions:${action}`);
-  const found = bareNotFound
-    ? await translating({ InstanceNotFound: () => notFound() }, () => instanceOf(api))
-    : undefined;
-  await orUnprocessable(action, async () => work(found ?? (await instanceOf(api))));
-  return empty();
-}
+type State = 'pause' | 'unpause' | 'suspend' | 'resume' | 'reset_network' | 'inject_network_info';
+const act = (name: State) => (caller: Caller, id: string) => caller.api.domain.servers.act(caller, id, name);
+const lock = (locked: boolean) => (caller: Caller, id: string) =>
+  caller.api.domain.servers.setLocked(caller, id, locked);
 
-const plain = (api: ApiRequest, action: 'pause' | 'unpause' | 'suspend' | 'resume'): Promise<Answer> =>
-  run(api, action, instance => act(api.deps, api.context, instance, action));
-
-async function migrate(api: ApiRequest): Promise<Answer> {
-  authorizeExtension(api.deps, api.context, 'admin_actions:migrate');
-  try {
-    await resize(api.deps, api.context, await instanceOf(api), undefined);
-  } catch (error) {
-    if (isFault(error, 'InstanceInvalidState') || isFault(error, 'InstanceIsLocked')) {
-      conflictForState(error, 'migrate');
-    }
-    if (isFault(error) && error.status < 500) throw badRequest();
-    throw error;
-  }
-  return empty();
-}
-
-async function createBackup(api: ApiRequest): Promise<Answer> {
-  authorizeExtension(api.deps, api.context, 'admin_actions:createBackup');
-  const body = actionBody(api, 'createBackup');
-  if (!isObject(body)) throw badRequest('Malformed createBackup entity');
-  for (const key of ['name', 'backup_type', 'rotation']) {
-    if (!(key in body)) throw badRequest(`createBackup entity requires '${key}' attribute`);
-  }
-  const name = scalarText(body.name);
-  const type = scalarText(body.backup_type);
-  if (
-    name === undefined ||
-    type === undefined ||
-    name.length > NAME_CHARS_MAX ||
-    type.length > NAME_CHARS_MAX
-  )
-    throw badRequest('Malformed createBackup entity');
-  const rotation = integer(body.rotation);
-  if (rotation === undefined) throw badRequest("createBackup attribute 'rotation' must be an integer");
-  if (rotation < 0) {
+const BACKUP = 'Malformed createBackup entity';
+const required = (name: string): string => `createBackup entity requires '${name}' attribute`;
+const rotation = readBy((value): number => {
+  if (value === undefined) throw badRequest(required('rotation'));
+  const number = integer(value);
+  if (number === undefined) throw badRequest("createBackup attribute 'rotation' must be an integer");
+  if (number < 0) {
     throw badRequest("createBackup attribute 'rotation' must be greater than or equal to zero");
   }
-  const properties = await imageProperties(api, body.metadata);
-  const instance = await translating({ InstanceNotFound: () => notFound() }, () => instanceOf(api));
-  const image = await inState('createBackup', () =>
-    snapshot(api.deps, api.context, instance, { name, properties, backup: { type, rotation } }),
-  );
-  return empty(202, rotation > 0 ? { location: `${api.base}/images/${image.id}` } : {});
-}
+  return number;
+});
 
-async function migrateLive(api: ApiRequest): Promise<Answer> {
-  authorizeExtension(api.deps, api.context, 'admin_actions:migrateLive');
-  const body = actionBody(api, 'os-migrateLive');
-  if (!isObject(body) || !['block_migration', 'disk_over_commit', 'host'].every(key => key in body)) {
-    throw badRequest('host and block_migration must be specified.');
-  }
-  const host = scalarText(body.host)?.slice(0, NAME_CHARS_MAX);
-  if (host === undefined) throw badRequest('host and block_migration must be specified.');
-  try {
-    await liveMigrate(api.deps, api.context, await instanceOf(api), {
-      host,
-      block_migration: boolFromString(body.block_migration),
-      disk_over_commit: boolFromString(body.disk_over_commit),
+const createBackup = operation({
+  name: 'CreateBackup',
+  about: 'Registers an image of a server and removes the oldest beyond the number to keep.',
+  method: 'POST',
+  path,
+  key: 'createBackup',
+  policy: policyOf('createBackup'),
+  body: Type.Object(
+    {
+      name: shortScalar(missingOr(required('name'), BACKUP)),
+      backup_type: shortScalar(missingOr(required('backup_type'), BACKUP)),
+      rotation,
+      metadata: Type.Optional(
+        readBy((value): Record<string, unknown> => {
+          if (value == null) return {};
+          if (!isObject(value)) throw badRequest('Invalid image metadata');
+          return value;
+        }),
+      ),
+    },
+    { says: BACKUP },
+  ),
+  answers: 202,
+  faults: { ...refusedStates('createBackup'), ImageMetadataLimitExceeded: overLimit },
+  run: async ({ domain, context, params, body }) => {
+    const backup = { type: body.backup_type, rotation: body.rotation };
+    const metadata = body.metadata ?? {};
+    const image = await domain.servers.snapshot(context, params.id, { name: body.name, metadata, backup });
+    return bare(body.rotation > 0 ? { location: `${context.base}/images/${image.id}` } : {});
+  },
+});
+
+const NO_HOST = 'host and block_migration must be specified.';
+const migrateLive = operation({
+  name: 'LiveMigrateServer',
+  about: 'Moves a running guest to another host.',
+  method: 'POST',
+  path,
+  key: 'os-migrateLive',
+  policy: policyOf('migrateLive'),
+  body: Type.Object(
+    { block_migration: truth(NO_HOST), disk_over_commit: truth(NO_HOST), host: scalar(NO_HOST) },
+    { says: NO_HOST },
+  ),
+  answers: 202,
+  run: async ({ domain, context, params, body }) => {
+    await domain.servers.liveMigrate(context, params.id, {
+      ...body,
+      host: body.host.slice(0, NAME_CHARS_MAX),
     });
-  } catch (error) {
-    if (isFault(error, 'PolicyNotAuthorized')) throw error;
-    api.deps.log.error('live migration failed', { requestId: api.context.requestId, error });
-    throw badRequest(`Live migration of instance ${param(api, 'id')} to host ${host} failed`);
-  }
-  return empty();
-}
+    return bare();
+  },
+});
 
-async function reset(api: ApiRequest): Promise<Answer> {
-  authorizeExtension(api.deps, api.context, 'admin_actions:resetState');
-  const body = actionBody(api, 'os-resetState');
-  const state = isObject(body) ? body.state : undefined;
-  if (state !== 'active' && state !== 'error') {
-    throw badRequest('Desired state must be specified.  Valid states are: active, error');
-  }
-  const instance = await translating({ InstanceNotFound: () => notFound() }, () => instanceOf(api));
-  await orUnprocessable('resetState', () => resetState(api.deps, api.context, instance, state));
-  return empty();
-}
+const STATES = 'Desired state must be specified.  Valid states are: active, error';
+const resetState = operation({
+  name: 'ResetServerState',
+  method: 'POST',
+  path,
+  key: 'os-resetState',
+  policy: policyOf('resetState'),
+  body: Type.Object(
+    { state: Type.Union([Type.Literal('active'), Type.Literal('error')], { says: STATES }) },
+    { says: STATES },
+  ),
+  answers: 202,
+  faults: refusedStates('resetState'),
+  run: async ({ domain, context, params, body }) => {
+    await domain.servers.resetState(context, params.id, body.state);
+    return bare();
+  },
+});
+
+const migrate = operation({
+  name: 'MigrateServer',
+  about: "Moves a server to a host of the scheduler's choice.",
+  method: 'POST',
+  path,
+  key: 'migrate',
+  policy: policyOf('migrate'),
+  answers: 202,
+  faults: {
+    ...refusedStates('migrate'),
+    InstanceNotFound: 400,
+    FlavorNotFound: 400,
+    ImageNotFound: 400,
+    ImageNotAuthorized: 400,
+    PolicyNotAuthorized: [403, ownText],
+  },
+  run: async ({ domain, context, params }) => {
+    await domain.servers.migrate(context, params.id);
+    return bare();
+  },
+});
 
 export const extension: Extension = {
   alias: 'os-admin-actions',
   name: 'AdminActions',
-  namespace: NAMESPACE,
+  namespace: 'http://docs.openstack.org/compute/ext/admin-actions/api/v1.1',
   updated: '2011-09-20T00:00:00+00:00',
   description:
     'Enable admin-only server actions\n\n    Actions include: pause, unpause, suspend, resume, migrate,\n    resetNetwork, injectNetworkInfo, lock, unlock, createBackup\n    ',
-  actions: {
-    servers: {
-      pause: { handle: api => plain(api, 'pause') },
-      unpause: { handle: api => plain(api, 'unpause') },
-      suspend: { handle: api => plain(api, 'suspend') },
-      resume: { handle: api => plain(api, 'resume') },
-      resetNetwork: {
-        handle: api => run(api, 'resetNetwork', on => act(api.deps, api.context, on, 'reset_network')),
-      },
-      injectNetworkInfo: {
-        handle: api =>
-          run(api, 'injectNetworkInfo', on => act(api.deps, api.context, on, 'inject_network_info'), true),
-      },
-      lock: { handle: api => run(api, 'lock', on => setLocked(api.deps, api.context, on, true), true) },
-      unlock: { handle: api => run(api, 'unlock', on => setLocked(api.deps, api.context, on, false), true) },
-      migrate: { handle: migrate },
-      createBackup: { handle: createBackup },
-      'os-migrateLive': { handle: migrateLive },
-      'os-resetState': { handle: reset },
-    },
-  },
+  operations: [
+    plain('pause', 'PauseServer', act('pause'), 422),
+    plain('unpause', 'UnpauseServer', act('unpause'), 422),
+    plain('suspend', 'SuspendServer', act('suspend'), 422),
+    plain('resume', 'ResumeServer', act('resume'), 422),
+    plain('resetNetwork', 'ResetServerNetwork', act('reset_network'), 422),
+    plain('injectNetworkInfo', 'InjectNetworkInfo', act('inject_network_info'), 404),
+    plain('lock', 'LockServer', lock(true), 404),
+    plain('unlock', 'UnlockServer', lock(false), 404),
+    migrate,
+    createBackup,
+    migrateLive,
+    resetState,
+  ],
 };

@@ -1,24 +1,16 @@
-import {
-  type Aggregate,
-  addAggregateHost,
-  aggregateById,
-  createAggregate,
-  deleteAggregate,
-  listAggregates,
-  removeAggregateHost,
-  updateAggregate,
-  updateAggregateMetadata,
-} from '@folsom/nova/aggregates';
-import { novaFault } from '@folsom/nova/faults';
-import { wireBase } from '@folsom/nova/rows';
-import { listServices } from '@folsom/nova/services';
-import { type Answer, nothing, ok } from '../http/answer.ts';
+import type { RequestContext } from '@folsom/core';
+import { answer } from '@folsom/http/operation';
+import Type from 'typebox';
+import type { Aggregate } from '../../domain/aggregates.ts';
+import type { Domain } from '../../domain/index.ts';
+import { rowId, wireBase } from '../../domain/values.ts';
 import type { Extension } from '../http/extension.ts';
-import { badRequest, conflict, notFound, translating } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import { type ApiRequest, isObject, type JsonObject, NAME_CHARS_MAX, param, rowId } from '../http/request.ts';
+import { badRequest, notFound } from '../http/faults.ts';
+import { operation } from '../http/operation.ts';
+import { NAME_CHARS_MAX, name, readBy } from '../http/shapes.ts';
+import { isObject } from '../http/values.ts';
 
-const check = (api: ApiRequest) => authorizeExtension(api.deps, api.context, 'aggregates');
+const policy = 'compute_extension:aggregates';
 
 const base = (aggregate: Aggregate) => ({
   ...wireBase(aggregate),
@@ -32,130 +24,71 @@ const full = (aggregate: Aggregate) => ({
   metadata: aggregate.metadata,
 });
 
-/** @throws 404 */
-async function aggregateOf(api: ApiRequest): Promise<Aggregate> {
-  const id = rowId(param(api, 'id'));
+function idOf(text: string): number {
+  const id = rowId(text);
   if (id === undefined) throw notFound();
-  return translating({ AggregateNotFound: () => notFound() }, () => aggregateById(api.deps.db.knex, id));
+  return id;
 }
 
-/** The one entity of the body. @throws 400 */
-function onlyEntity(body: unknown): JsonObject {
-  const entity = isObject(body) && Object.keys(body).length === 1 ? body.aggregate : undefined;
-  if (!isObject(entity)) throw badRequest();
-  return entity;
-}
+const only = { additionalProperties: false } as const;
 
-const textOf = (value: unknown): string => {
-  if (typeof value !== 'string' || value.length > NAME_CHARS_MAX) throw badRequest();
-  return value;
-};
+const added = Type.Object(
+  { aggregate: Type.Object({ name: name(), availability_zone: name() }, only) },
+  only,
+);
+const changed = Type.Object(
+  {
+    aggregate: Type.Object(
+      { name: Type.Optional(name()), availability_zone: Type.Optional(name()) },
+      { ...only, minProperties: 1 },
+    ),
+  },
+  only,
+);
 
-/** Zones are those of the enabled services. @throws 400 */
-async function checkZone(api: ApiRequest, zone: string, action: string, aggregate: string): Promise<void> {
-  const services = await listServices(api.deps.db.knex, { disabled: false });
-  if (services.some(service => service.availability_zone === zone)) return;
-  throw novaFault('InvalidAggregateAction', { action, aggregate_id: aggregate, reason: 'invalid zone' });
-}
+type Change = (domain: Domain, context: RequestContext, id: number) => Promise<Aggregate>;
 
-async function create(api: ApiRequest): Promise<Answer> {
-  check(api);
-  const entity = onlyEntity(api.body);
-  if (Object.keys(entity).length !== 2) throw badRequest();
-  const name = textOf(entity.name);
-  const zone = textOf(entity.availability_zone);
-  await checkZone(api, zone, 'create_aggregate', "'N/A'");
-  const { db, clock } = api.deps;
-  const aggregate = await translating({ AggregateNameExists: () => conflict() }, () =>
-    db.transaction(trx => createAggregate(trx, name, zone, clock.now())),
-  );
-  return ok({ aggregate: base(aggregate) });
-}
-
-async function update(api: ApiRequest): Promise<Answer> {
-  check(api);
-  const entity = onlyEntity(api.body);
-  const keys = Object.keys(entity);
-  if (keys.length === 0 || keys.some(key => key !== 'name' && key !== 'availability_zone'))
-    throw badRequest();
-  const { id } = await aggregateOf(api);
-  const changes: { name?: string; availability_zone?: string } = {};
-  if (entity.name !== undefined) changes.name = textOf(entity.name);
-  if (entity.availability_zone !== undefined) changes.availability_zone = textOf(entity.availability_zone);
-  const { db, clock } = api.deps;
-  await translating({ AggregateNotFound: () => notFound() }, () =>
-    updateAggregate(db.knex, id, changes, clock.now()),
-  );
-  return ok({ aggregate: full(await aggregateById(db.knex, id)) });
-}
-
-/** `{"host": "name"}` and nothing else. @throws 400 */
+/** `{"host": "name"}` and nothing else. */
 function hostIn(value: unknown): string {
-  if (!isObject(value) || Object.keys(value).length !== 1) throw badRequest();
-  return textOf(value.host);
+  const host = isObject(value) && Object.keys(value).length === 1 ? value.host : undefined;
+  if (typeof host !== 'string' || host.length > NAME_CHARS_MAX) throw badRequest();
+  return host;
 }
 
-const invalid = (action: string, id: number, reason: string) =>
-  novaFault('InvalidAggregateAction', { action, aggregate_id: id, reason });
-
-type Change = (api: ApiRequest, aggregate: Aggregate, value: unknown) => Promise<void>;
-
-const ACTIONS: Readonly<Record<string, Change>> = {
-  add_host: async (api, aggregate, value) => {
-    const host = hostIn(value);
-    const { db, clock, compute } = api.deps;
-    const [service] = await listServices(db.knex, { host, topic: 'compute' });
-    if (!service) throw notFound();
-    await translating(
-      { AggregateHostExists: () => conflict(), InvalidAggregateAction: () => conflict() },
-      async () => {
-        if (service.availability_zone !== aggregate.availability_zone) {
-          throw invalid('add_host', aggregate.id, 'availability zone mismatch');
-        }
-        await db.transaction(trx => addAggregateHost(trx, aggregate.id, host, clock.now()));
-      },
-    );
-    await compute.add_aggregate_host(
-      api.context,
-      { aggregate_id: aggregate.id, host, slave_info: null },
-      { host },
-    );
-  },
-  remove_host: async (api, aggregate, value) => {
-    const host = hostIn(value);
-    const { db, clock, compute } = api.deps;
-    await translating({ AggregateHostNotFound: () => notFound() }, () =>
-      removeAggregateHost(db.knex, aggregate.id, host, clock.now()),
-    );
-    await compute.remove_aggregate_host(
-      api.context,
-      { aggregate_id: aggregate.id, host, slave_info: null },
-      { host },
-    );
-  },
-  set_metadata: async (api, aggregate, value) => {
-    const metadata = isObject(value) && Object.keys(value).length === 1 ? value.metadata : undefined;
-    if (!isObject(metadata)) throw badRequest();
-    const entries = Object.entries(metadata).map(([key, item]) => {
+function metadataIn(value: unknown): Record<string, string | null> {
+  const metadata = isObject(value) && Object.keys(value).length === 1 ? value.metadata : undefined;
+  if (!isObject(metadata)) throw badRequest();
+  return Object.fromEntries(
+    Object.entries(metadata).map(([key, item]) => {
       if (key.length > NAME_CHARS_MAX) throw badRequest();
-      return [key, item === null ? null : textOf(item)] as const;
-    });
-    const { db, clock } = api.deps;
-    await db.transaction(trx =>
-      updateAggregateMetadata(trx, aggregate.id, Object.fromEntries(entries), clock.now()),
-    );
+      if (item !== null && (typeof item !== 'string' || item.length > NAME_CHARS_MAX)) throw badRequest();
+      return [key, item];
+    }),
+  );
+}
+
+const CHANGES: Readonly<Record<string, (value: unknown) => Change>> = {
+  add_host: value => {
+    const host = hostIn(value);
+    return (domain, context, id) => domain.aggregates.addHost(context, id, host);
+  },
+  remove_host: value => {
+    const host = hostIn(value);
+    return (domain, context, id) => domain.aggregates.removeHost(context, id, host);
+  },
+  set_metadata: value => {
+    const metadata = metadataIn(value);
+    return (domain, context, id) => domain.aggregates.setMetadata(context, id, metadata);
   },
 };
 
-async function act(api: ApiRequest): Promise<Answer> {
-  check(api);
-  const [action, value] = isObject(api.body) ? (Object.entries(api.body)[0] ?? []) : [];
+/** One action by the first key of the body, with words of its own for what is none. */
+const change = readBy((body): Change => {
+  const [action, value] = isObject(body) ? (Object.entries(body)[0] ?? []) : [];
   if (action === undefined) throw badRequest('Invalid request body');
-  if (!Object.hasOwn(ACTIONS, action)) throw badRequest(`Aggregates does not have ${action} action`);
-  const aggregate = await aggregateOf(api);
-  await ACTIONS[action]!(api, aggregate, value);
-  return ok({ aggregate: full(await aggregateById(api.deps.db.knex, aggregate.id)) });
-}
+  if (!Object.hasOwn(CHANGES, action)) throw badRequest(`Aggregates does not have ${action} action`);
+  return CHANGES[action]!(value);
+}, '`add_host`, `remove_host` or `set_metadata` with what it takes.');
 
 /** Groups of hosts with metadata; for administrators. */
 export const extension: Extension = {
@@ -164,33 +97,76 @@ export const extension: Extension = {
   namespace: 'http://docs.openstack.org/compute/ext/aggregates/api/v1.1',
   updated: '2012-01-12T00:00:00+00:00',
   description: 'Admin-only aggregate administration',
-  resources: [
-    {
-      path: 'os-aggregates',
-      index: {
-        handle: async api => {
-          check(api);
-          return ok({ aggregates: (await listAggregates(api.deps.db.knex)).map(full) });
-        },
+  resources: ['/os-aggregates'],
+  operations: [
+    operation({
+      name: 'ListAggregates',
+      method: 'GET',
+      path: '/os-aggregates',
+      policy,
+      answers: 200,
+      run: async ({ domain, context }) => ({ aggregates: (await domain.aggregates.list(context)).map(full) }),
+    }),
+    operation({
+      name: 'CreateAggregate',
+      method: 'POST',
+      path: '/os-aggregates',
+      policy,
+      body: added,
+      answers: 200,
+      faults: { AggregateNameExists: 409 },
+      run: async ({ domain, context, body: { aggregate } }) => ({
+        aggregate: base(await domain.aggregates.create(context, aggregate.name, aggregate.availability_zone)),
+      }),
+    }),
+    operation({
+      name: 'ShowAggregate',
+      method: 'GET',
+      path: '/os-aggregates/:id',
+      policy,
+      answers: 200,
+      run: async ({ domain, context, params }) => ({
+        aggregate: full(await domain.aggregates.get(context, idOf(params.id))),
+      }),
+    }),
+    operation({
+      name: 'UpdateAggregate',
+      method: 'PUT',
+      path: '/os-aggregates/:id',
+      policy,
+      body: changed,
+      answers: 200,
+      run: async ({ domain, context, params, body }) => ({
+        aggregate: full(await domain.aggregates.change(context, idOf(params.id), body.aggregate)),
+      }),
+    }),
+    operation({
+      name: 'DeleteAggregate',
+      method: 'DELETE',
+      path: '/os-aggregates/:id',
+      policy,
+      answers: 200,
+      run: async ({ domain, context, params }) => {
+        await domain.aggregates.delete(context, idOf(params.id));
+        return answer({});
       },
-      create: { handle: create },
-      show: {
-        handle: async api => {
-          check(api);
-          return ok({ aggregate: full(await aggregateOf(api)) });
-        },
+    }),
+    operation({
+      name: 'ChangeAggregate',
+      about: 'Adds or removes a host, or sets metadata.',
+      method: 'POST',
+      path: '/os-aggregates/:id/action',
+      policy,
+      body: change,
+      answers: 200,
+      faults: {
+        ComputeHostNotFound: 404,
+        AggregateHostExists: 409,
+        InvalidAggregateAction: 409,
       },
-      update: { handle: update },
-      delete: {
-        handle: async api => {
-          check(api);
-          const aggregate = await aggregateOf(api);
-          if (aggregate.hosts.length > 0) throw invalid('delete', aggregate.id, 'not empty');
-          await deleteAggregate(api.deps.db.knex, aggregate.id, api.deps.clock.now());
-          return nothing(200);
-        },
-      },
-      member: { action: { method: 'POST', handle: act } },
-    },
+      run: async ({ domain, context, params, body }) => ({
+        aggregate: full(await body(domain, context, idOf(params.id))),
+      }),
+    }),
   ],
 };

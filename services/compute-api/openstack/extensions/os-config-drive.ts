@@ -1,14 +1,33 @@
+import Type from 'typebox';
 import type { Extension } from '../http/extension.ts';
+import { badRequest } from '../http/faults.ts';
+import { serverAttributes } from '../http/server-attributes.ts';
+import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';
+import { scalarText } from '../http/values.ts';
+import { present } from '../http/xml.ts';
 
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/config_drive/api/v1.1';
+/** On, made from an image of that id, or none. */
+const configDrive = readBy((value): string | true | null => {
+  if (value === true) return true;
+  if (!value) return null;
+  const text = scalarText(value);
+  if (text === undefined || text.length > NAME_CHARS_MAX) throw badRequest('Invalid config_drive provided.');
+  return text === '1' && typeof value === 'number' ? true : text;
+});
 
+/** A disk with the metadata of the server. */
 export const extension: Extension = {
   alias: 'os-config-drive',
   name: 'ConfigDrive',
-  namespace: NAMESPACE,
+  namespace: 'http://docs.openstack.org/compute/ext/config_drive/api/v1.1',
   updated: '2012-07-16T00:00:00+00:00',
   description: 'Config Drive Extension',
-  server: (_deps, view, instance) => {
+  attributes: serverAttributes({
+    shape: { config_drive: Type.Optional(configDrive) },
+    readBoot: server => ({ configDrive: server.config_drive ?? null }),
+    readXml: node => present(node, ['config_drive']),
+  }),
+  server: (_api, view, instance) => {
     view.config_drive = instance.config_drive ?? '';
   },
   xml: { server: { attributes: { config_drive: 'config_drive' } } },

@@ -1,48 +1,49 @@
-import { consoleOutput } from '../../domain/guest-output.ts';
-import { getInstance } from '../../domain/instances.ts';
-import { actionBody } from '../core/server-actions.ts';
-import { ok } from '../http/answer.ts';
+import { integer } from '../../domain/values.ts';
 import type { Extension } from '../http/extension.ts';
-import { badRequest, notFound, translating } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import { integer, isObject, param } from '../http/request.ts';
-
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/os-console-output/api/v2';
+import { badRequest } from '../http/faults.ts';
+import { operation } from '../http/operation.ts';
+import { readBy } from '../http/shapes.ts';
+import { isObject } from '../http/values.ts';
 
 const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
+
+/** How many lines from the end; null for all. */
+const length = readBy((body): number | null => {
+  if (body !== null && typeof body !== 'object' && body !== '') {
+    throw badRequest('os-getConsoleOutput malformed or missing from request body');
+  }
+  const given = isObject(body) ? (body.length ?? null) : null;
+  if (given === null || given === '') return null;
+  const lines = integer(given);
+  if (lines === undefined) throw badRequest('Length in request body must be an integer value');
+  return lines;
+}, 'An object whose `length` says how many lines from the end; null or nothing in it for all.');
 
 export const extension: Extension = {
   alias: 'os-console-output',
   name: 'ConsoleOutput',
-  namespace: NAMESPACE,
+  namespace: 'http://docs.openstack.org/compute/ext/os-console-output/api/v2',
   updated: '2011-12-08T00:00:00+00:00',
   description: 'Console log output support, with tailing ability.',
-  actions: {
-    servers: {
-      'os-getConsoleOutput': {
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'console_output');
-          const instance = await translating({ InstanceNotFound: () => notFound('Instance not found') }, () =>
-            getInstance(api.deps, api.context, param(api, 'id')),
-          );
-          const body = actionBody(api, 'os-getConsoleOutput');
-          if (body !== null && typeof body !== 'object' && body !== '') {
-            throw badRequest('os-getConsoleOutput malformed or missing from request body');
-          }
-          const length = isObject(body) ? (body.length ?? null) : null;
-          const lines = length === null || length === '' ? null : integer(length);
-          if (lines === undefined) throw badRequest('Length in request body must be an integer value');
-          const output = await translating(
-            {
-              InstanceNotFound: () => notFound('Unable to get console'),
-              InstanceNotReady: () => notFound('Unable to get console'),
-            },
-            () => consoleOutput(api.deps, api.context, instance, lines),
-          );
-          // What XML 1.0 cannot carry would break old clients' parsers.
-          return ok({ output: output.replace(NOT_XML, '') });
-        },
+  operations: [
+    operation({
+      name: 'GetConsoleOutput',
+      about: 'What the guest has written to its console.',
+      method: 'POST',
+      path: '/servers/:id/action',
+      key: 'os-getConsoleOutput',
+      policy: 'compute_extension:console_output',
+      body: length,
+      answers: 200,
+      faults: {
+        InstanceNotFound: [404, 'Instance not found'],
+        InstanceNotReady: [404, 'Unable to get console'],
       },
-    },
-  },
+      run: async ({ domain, context, params, body }) => {
+        const output = await domain.servers.consoleOutput(context, params.id, body);
+        // What XML 1.0 cannot carry would break old clients' parsers.
+        return { output: output.replace(NOT_XML, '') };
+      },
+    }),
+  ],
 };

@@ -1,15 +1,39 @@
-import { allowed } from '../../domain/policy.ts';
+import Type from 'typebox';
+import { boolFromString } from '../../domain/values.ts';
+import type { Caller } from '../http/caller.ts';
 import type { CreatedAddition, Extension } from '../http/extension.ts';
-import { boolFromString } from '../http/request.ts';
+import { serverAttributes } from '../http/server-attributes.ts';
+import { truth } from '../http/shapes.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/disk_config/api/v1.1';
 
 const KEY = 'OS-DCF:diskConfig';
 const word = (auto: boolean): string => (auto ? 'AUTO' : 'MANUAL');
+const sees = (caller: Caller): boolean =>
+  caller.api.domain.policy.allowed(caller, 'compute_extension:disk_config');
 
-const show: CreatedAddition = (_deps, view, instance) => {
+const show: CreatedAddition = (_api, view, instance) => {
   view[KEY] = word(instance.auto_disk_config === true);
 };
+
+/** In either spelling. */
+const shape = {
+  [KEY]: Type.Optional(
+    Type.Union([Type.Literal('AUTO'), Type.Literal('MANUAL')], {
+      says: "OS-DCF:diskConfig must be either 'MANUAL' or 'AUTO'.",
+    }),
+  ),
+  auto_disk_config: Type.Optional(truth()),
+};
+
+interface Asked {
+  [KEY]?: 'AUTO' | 'MANUAL';
+  auto_disk_config?: boolean;
+}
+
+/** Undefined where neither is there. */
+const autoOf = (asked: Asked): boolean | undefined =>
+  asked[KEY] === undefined ? asked.auto_disk_config : asked[KEY] === 'AUTO';
 
 export const extension: Extension = {
   alias: 'OS-DCF',
@@ -17,13 +41,26 @@ export const extension: Extension = {
   namespace: NAMESPACE,
   updated: '2011-09-27T00:00:00+00:00',
   description: 'Disk Management Extension',
-  seesServers: api => allowed(api.deps, api.context, 'compute_extension:disk_config'),
+  attributes: serverAttributes({
+    shape,
+    readBoot: server => ({ autoDiskConfig: autoOf(server) ?? null }),
+    changeShape: shape,
+    readChanges: (body: Asked) => {
+      const auto_disk_config = autoOf(body);
+      return auto_disk_config === undefined ? {} : { auto_disk_config };
+    },
+    readXml: ({ attributes }) => {
+      const disk = attributes.diskConfig ?? attributes.auto_disk_config;
+      if (!disk) return {};
+      return /^(AUTO|MANUAL)$/.test(disk) ? { [KEY]: disk } : { auto_disk_config: disk };
+    },
+  }),
+  seesServers: sees,
   server: show,
   serverCreated: show,
-  image: (api, view, image) => {
+  image: (caller, view, image) => {
     const value = image.properties.auto_disk_config;
-    if (value === undefined || !allowed(api.deps, api.context, 'compute_extension:disk_config')) return;
-    view[KEY] = word(boolFromString(value));
+    if (value !== undefined && sees(caller)) view[KEY] = word(boolFromString(value));
   },
   xml: {
     server: { namespaces: { 'OS-DCF': NAMESPACE }, attributes: { [KEY]: KEY } },

@@ -1,5 +1,4 @@
-import { instanceName } from '@folsom/nova/instance-records';
-import { allowed } from '../../domain/policy.ts';
+import { instanceName } from '../../domain/instances.ts';
 import type { Extension } from '../http/extension.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/extended_status/api/v1.1';
@@ -10,11 +9,12 @@ export const extension: Extension = {
   namespace: NAMESPACE,
   updated: '2011-11-03T00:00:00+00:00',
   description: 'Extended Server Attributes support.',
-  seesServers: api => allowed(api.deps, api.context, 'compute_extension:extended_server_attributes'),
-  server: (deps, view, instance) => {
+  seesServers: caller =>
+    caller.api.domain.policy.allowed(caller, 'compute_extension:extended_server_attributes'),
+  server: (api, view, instance) => {
     view['OS-EXT-SRV-ATTR:host'] = instance.host;
     view['OS-EXT-SRV-ATTR:hypervisor_hostname'] = instance.hypervisor_hostname;
-    view['OS-EXT-SRV-ATTR:instance_name'] = instanceName(deps.config.instance_name_template, instance);
+    view['OS-EXT-SRV-ATTR:instance_name'] = instanceName(api.config.instance_name_template, instance);
   },
   xml: {
     server: {

@@ -1,4 +1,3 @@
-import { allowed } from '../../domain/policy.ts';
 import type { Extension } from '../http/extension.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/extended_status/api/v1.1';
@@ -9,8 +8,8 @@ export const extension: Extension = {
   namespace: NAMESPACE,
   updated: '2011-11-03T00:00:00+00:00',
   description: 'Extended Status support',
-  seesServers: api => allowed(api.deps, api.context, 'compute_extension:extended_status'),
-  server: (_deps, view, instance) => {
+  seesServers: caller => caller.api.domain.policy.allowed(caller, 'compute_extension:extended_status'),
+  server: (_api, view, instance) => {
     view['OS-EXT-STS:task_state'] = instance.task_state;
     view['OS-EXT-STS:vm_state'] = instance.vm_state;
     view['OS-EXT-STS:power_state'] = instance.power_state ?? 0;

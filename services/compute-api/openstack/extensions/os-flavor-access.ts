@@ -1,17 +1,14 @@
-import { isFault } from '@folsom/core';
-import { addFlavorTenant, type FlavorRow, flavorTenants, removeFlavorTenant } from '@folsom/nova/flavors';
+import { ownText } from '@folsom/http/operation';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { allowed } from '../../domain/policy.ts';
-import { flavorOf } from '../core/flavors.ts';
-import { ok } from '../http/answer.ts';
+import Type from 'typebox';
+import type { FlavorAccess } from '../../domain/flavors.ts';
 import type { Extension } from '../http/extension.ts';
-import { badRequest, conflict, notFound, translating } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import { type ApiRequest, isObject, type JsonObject } from '../http/request.ts';
-
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_access/api/v2';
+import { notFound } from '../http/faults.ts';
+import { operation } from '../http/operation.ts';
+import { name } from '../http/shapes.ts';
 
 const KEY = 'os-flavor-access:is_public';
+const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_access/api/v2';
 
 const xml: XmlTemplate = {
   tag: 'flavor_access',
@@ -24,21 +21,27 @@ const xml: XmlTemplate = {
   ],
 };
 
-async function answer(api: ApiRequest, flavor: FlavorRow) {
-  const tenants = await flavorTenants(api.deps.db.knex, flavor.id);
-  return ok({
-    flavor_access: tenants.map(tenant_id => ({ flavor_id: flavor.flavorid, tenant_id })),
-  });
-}
+const answer = ({ flavor, tenants }: FlavorAccess) => ({
+  flavor_access: tenants.map(tenant_id => ({ flavor_id: flavor.flavorid, tenant_id })),
+});
 
 /** Only administrators give access, whatever the policy says of reading it. */
-function tenantOf(api: ApiRequest, action: string): string {
-  authorizeExtension(api.deps, api.context, 'flavormanage');
-  const body = (api.body as JsonObject)[action];
-  const tenant = isObject(body) ? body.tenant : undefined;
-  if (typeof tenant !== 'string' || tenant === '' || tenant.length > 255) throw badRequest();
-  return tenant;
-}
+const change = (key: 'addTenantAccess' | 'removeTenantAccess') =>
+  operation({
+    name: key === 'addTenantAccess' ? 'AddTenantAccess' : 'RemoveTenantAccess',
+    method: 'POST',
+    path: '/flavors/:id/action',
+    key,
+    policy: 'compute_extension:flavormanage',
+    body: Type.Object({ tenant: name(undefined, { minLength: 1 }) }),
+    answers: 200,
+    view: { xml },
+    faults: { FlavorAccessExists: [409, ownText] },
+    run: async ({ domain, context, params, body: { tenant } }) => {
+      const { give, take } = domain.flavors;
+      return answer(await (key === 'addTenantAccess' ? give : take)(context, params.id, tenant));
+    },
+  });
 
 export const extension: Extension = {
   alias: 'os-flavor-access',
@@ -46,51 +49,29 @@ export const extension: Extension = {
   namespace: NAMESPACE,
   updated: '2012-08-01T00:00:00+00:00',
   description: 'Flavor access supprt',
-  flavor: (api, view, flavor) => {
-    if (allowed(api.deps, api.context, 'compute_extension:flavor_access')) view[KEY] = flavor.is_public;
+  flavor: (caller, view, flavor) => {
+    if (caller.api.domain.policy.allowed(caller, 'compute_extension:flavor_access'))
+      view[KEY] = flavor.is_public;
   },
   xml: { flavor: { namespaces: { 'os-flavor-access': NAMESPACE }, attributes: { [KEY]: KEY } } },
-  resources: [
-    {
-      path: 'flavors/:flavor_id/os-flavor-access',
-      index: {
-        xml,
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'flavor_access');
-          const flavor = await flavorOf(api, 'flavor_id', () => notFound('Flavor not found.'));
-          if (flavor.is_public) throw notFound('Access list not available for public flavors.');
-          return answer(api, flavor);
-        },
+  resources: ['/flavors/:flavor_id/os-flavor-access'],
+  operations: [
+    operation({
+      name: 'ListFlavorAccess',
+      about: 'The tenants that a private flavor was given to.',
+      method: 'GET',
+      path: '/flavors/:flavor_id/os-flavor-access',
+      policy: 'compute_extension:flavor_access',
+      answers: 200,
+      view: { xml },
+      faults: { FlavorNotFound: [404, 'Flavor not found.'] },
+      run: async ({ domain, context, params }) => {
+        const access = await domain.flavors.access(context, params.flavor_id);
+        if (access.flavor.is_public) throw notFound('Access list not available for public flavors.');
+        return answer(access);
       },
-    },
+    }),
+    change('addTenantAccess'),
+    change('removeTenantAccess'),
   ],
-  actions: {
-    flavors: {
-      addTenantAccess: {
-        xml,
-        handle: async api => {
-          const tenant = tenantOf(api, 'addTenantAccess');
-          const flavor = await flavorOf(api);
-          await translating({ FlavorAccessExists: error => conflict(error.message) }, () =>
-            addFlavorTenant(api.deps.db.knex, flavor, tenant, api.deps.clock.now()),
-          );
-          return answer(api, flavor);
-        },
-      },
-      removeTenantAccess: {
-        xml,
-        handle: async api => {
-          const tenant = tenantOf(api, 'removeTenantAccess');
-          const flavor = await flavorOf(api);
-          try {
-            await removeFlavorTenant(api.deps.db.knex, flavor, tenant, api.deps.clock.now());
-          } catch (error) {
-            // Access that was not there is gone all the same.
-            if (!isFault(error, 'FlavorAccessNotFound')) throw error;
-          }
-          return answer(api, flavor);
-        },
-      },
-    },
-  },
 };

@@ -1,14 +1,14 @@
 import { isFault } from '@folsom/core';
-import { deleteExtraSpec, extraSpecs, type FlavorRow, setExtraSpecs } from '@folsom/nova/flavors';
+import { answer } from '@folsom/http/operation';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { flavorOf } from '../core/flavors.ts';
-import { nothing, ok } from '../http/answer.ts';
-import type { Extension } from '../http/extension.ts';
+import type { Extension, JsonObject } from '../http/extension.ts';
 import { badRequest, notFound } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import { type ApiRequest, isObject, type JsonObject, NAME_CHARS_MAX, param } from '../http/request.ts';
+import { operation } from '../http/operation.ts';
+import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';
+import { isObject } from '../http/values.ts';
 
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_extra_specs/api/v1.1';
+const policy = 'compute_extension:flavorextraspecs';
+const path = '/flavors/:flavor_id/os-extra_specs';
 
 /** A key is an element's name here. */
 const pair = (tag: string) => (/^[A-Za-z_][\w.-]*$/.test(tag) ? tag : 'extra_spec');
@@ -25,34 +25,10 @@ const item: XmlTemplate = {
   text: '1',
 };
 
-function found(api: ApiRequest) {
-  authorizeExtension(api.deps, api.context, 'flavorextraspecs');
-  return flavorOf(api, 'flavor_id');
-}
+const MALFORMED = 'Malformed request body';
 
-/** A flavor that is not there, or not for the caller, has nothing to list and nothing to lose. */
-async function foundOrNone(api: ApiRequest): Promise<FlavorRow | undefined> {
-  try {
-    return await found(api);
-  } catch (error) {
-    if (isFault(error) && error.status === 404) return undefined;
-    throw error;
-  }
-}
-
-/** Folsom's policy let everybody change every flavor's specs, and with them where anybody's guests may run. */
-function mayChange(api: ApiRequest): void {
-  authorizeExtension(api.deps, api.context, 'flavorextraspecs');
-  authorizeExtension(api.deps, api.context, 'flavormanage');
-}
-
-function toChange(api: ApiRequest): Promise<FlavorRow> {
-  mayChange(api);
-  return found(api);
-}
-
-function texts(specs: unknown): Record<string, string> {
-  if (!isObject(specs)) throw badRequest('Malformed request body');
+function specsOf(specs: unknown): Record<string, string> {
+  if (!isObject(specs)) throw badRequest(MALFORMED);
   return Object.fromEntries(
     Object.entries(specs).map(([key, value]) => {
       const text = typeof value === 'string' ? value : JSON.stringify(value);
@@ -62,64 +38,97 @@ function texts(specs: unknown): Record<string, string> {
   );
 }
 
+/** The body as it was sent, which is the answer, and the texts in it. */
+const specs = readBy((body): { sent: JsonObject; texts: Record<string, string> } => {
+  if (!isObject(body)) throw badRequest(MALFORMED);
+  return { sent: body, texts: specsOf(body.extra_specs ?? {}) };
+}, '`extra_specs`: keys and texts.');
+const oneSpec = readBy((body): { sent: JsonObject; texts: Record<string, string> } => {
+  if (!isObject(body) || Object.keys(body).length === 0) throw badRequest('Request body empty');
+  return { sent: body, texts: specsOf(body) };
+}, 'The key of the path and its text.');
+
+/** A flavor that is not there, or not for the caller, has nothing to list and nothing to lose. */
+async function orNothing<T>(work: Promise<T>, nothing: T): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isFault(error, 'FlavorNotFound')) return nothing;
+    throw error;
+  }
+}
+
 export const extension: Extension = {
   alias: 'os-flavor-extra-specs',
   name: 'FlavorExtraSpecs',
-  namespace: NAMESPACE,
+  namespace: 'http://docs.openstack.org/compute/ext/flavor_extra_specs/api/v1.1',
   updated: '2011-06-23T00:00:00+00:00',
   description: 'Instance type (flavor) extra specs',
-  resources: [
-    {
-      path: 'flavors/:flavor_id/os-extra_specs',
-      index: {
-        xml,
-        handle: async api => {
-          const flavor = await foundOrNone(api);
-          return ok({ extra_specs: flavor ? await extraSpecs(api.deps.db.knex, flavor.id) : {} });
-        },
+  resources: [path],
+  operations: [
+    operation({
+      name: 'ListFlavorSpecs',
+      method: 'GET',
+      path,
+      policy,
+      answers: 200,
+      view: { xml },
+      run: async ({ domain, context, params }) => ({
+        extra_specs: await orNothing(domain.flavors.specs(context, params.flavor_id), {}),
+      }),
+    }),
+    operation({
+      name: 'SetFlavorSpecs',
+      about: 'Sets these and leaves the others; for those who manage flavors.',
+      method: 'POST',
+      path,
+      policy,
+      body: specs,
+      answers: 200,
+      view: { xml },
+      run: async ({ domain, context, params, body }) => {
+        await domain.flavors.setSpecs(context, params.flavor_id, body.texts);
+        return body.sent;
       },
-      create: {
-        xml,
-        handle: async api => {
-          const flavor = await toChange(api);
-          if (!isObject(api.body)) throw badRequest('Malformed request body');
-          const specs = texts(api.body.extra_specs ?? {});
-          await setExtraSpecs(api.deps.db.knex, flavor.id, specs, api.deps.clock.now());
-          return ok(api.body);
-        },
+    }),
+    operation({
+      name: 'ShowFlavorSpec',
+      method: 'GET',
+      path: `${path}/:id`,
+      policy,
+      answers: 200,
+      view: { xml: item },
+      run: async ({ domain, context, params }) => {
+        const all = await domain.flavors.specs(context, params.flavor_id);
+        if (!Object.hasOwn(all, params.id)) throw notFound();
+        return { [params.id]: all[params.id] };
       },
-      show: {
-        xml: item,
-        handle: async api => {
-          const specs = await extraSpecs(api.deps.db.knex, (await found(api)).id);
-          const key = param(api, 'id');
-          if (!Object.hasOwn(specs, key)) throw notFound();
-          return ok({ [key]: specs[key] });
-        },
+    }),
+    operation({
+      name: 'SetFlavorSpec',
+      method: 'PUT',
+      path: `${path}/:id`,
+      policy,
+      body: oneSpec,
+      answers: 200,
+      view: { xml: item },
+      run: async ({ domain, context, params, body }) => {
+        if (!Object.hasOwn(body.sent, params.id)) throw badRequest('Request body and URI mismatch');
+        if (Object.keys(body.sent).length > 1) throw badRequest('Request body contains too many items');
+        await domain.flavors.setSpecs(context, params.flavor_id, body.texts);
+        return body.sent;
       },
-      update: {
-        xml: item,
-        handle: async api => {
-          const key = param(api, 'id');
-          if (!isObject(api.body) || Object.keys(api.body).length === 0)
-            throw badRequest('Request body empty');
-          if (!Object.hasOwn(api.body, key)) throw badRequest('Request body and URI mismatch');
-          if (Object.keys(api.body).length > 1) throw badRequest('Request body contains too many items');
-          const flavor = await toChange(api);
-          await setExtraSpecs(api.deps.db.knex, flavor.id, texts(api.body), api.deps.clock.now());
-          return ok(api.body);
-        },
+    }),
+    operation({
+      name: 'DeleteFlavorSpec',
+      method: 'DELETE',
+      path: `${path}/:id`,
+      policy,
+      answers: 200,
+      run: async ({ domain, context, params }) => {
+        await orNothing(domain.flavors.deleteSpec(context, params.flavor_id, params.id), undefined);
+        return answer({});
       },
-      delete: {
-        handle: async api => {
-          mayChange(api);
-          const flavor = await foundOrNone(api);
-          if (flavor) {
-            await deleteExtraSpec(api.deps.db.knex, flavor.id, param(api, 'id'), api.deps.clock.now());
-          }
-          return nothing(200);
-        },
-      },
-    },
+    }),
   ],
 };

@@ -1,86 +1,102 @@
-import { createFlavor, deleteFlavor, flavorByFlavorId } from '@folsom/nova/flavors';
-import { type Answer, empty, ok } from '../http/answer.ts';
+import { answer, ownText } from '@folsom/http/operation';
+import Type from 'typebox';
+import { integer } from '../../domain/values.ts';
 import type { Extension } from '../http/extension.ts';
-import { badRequest, conflict, notFound, translating } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import { type ApiRequest, boolFromString, entity, integer, param, scalarText } from '../http/request.ts';
+import { badRequest } from '../http/faults.ts';
+import { bare, operation } from '../http/operation.ts';
+import { name, readBy, truth } from '../http/shapes.ts';
+import { scalarText } from '../http/values.ts';
 import { flavorTemplates, flavorView } from '../views/flavors.ts';
 
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_manage/api/v1.1';
+const policy = 'compute_extension:flavormanage';
 
-const NAME = /^[A-Za-z0-9 ._-]+$/;
 const INT_MAX = 2_147_483_647;
 
-/** rxtx_factor as a number; a text of one, as XML brings it, is taken. */
-const factorOf = (value: unknown): number => Number(scalarText(value) ?? Number.NaN);
-
-async function create(api: ApiRequest): Promise<Answer> {
-  authorizeExtension(api.deps, api.context, 'flavormanage');
-  const body = entity(api.body, 'flavor');
-  if (!body) throw badRequest();
-  // All numbers must be there; a missing one never gets as far as a complaint of its own.
-  for (const key of ['ram', 'vcpus', 'disk', 'OS-FLV-EXT-DATA:ephemeral', 'swap', 'rxtx_factor']) {
-    if (body[key] === undefined || body[key] === null) throw badRequest();
-  }
-  const number = (value: unknown, least: number): number => {
-    const read = typeof value === 'number' ? Math.trunc(value) : integer(value);
-    if (read === undefined || read < least || read > INT_MAX) {
+const number = (least: number, read: (value: unknown) => number | undefined = integer) =>
+  readBy((value): number => {
+    if (value === undefined || value === null) throw badRequest();
+    const found = read(value);
+    if (found === undefined || found < least || found > INT_MAX) {
       throw badRequest('Invalid input received: create arguments must be positive integers');
     }
-    return read;
-  };
-  const { name } = body;
-  if (typeof name !== 'string' || name.length > 255 || !NAME.test(name)) {
-    throw badRequest('Invalid input received: names can only contain [a-zA-Z0-9_.- ]');
-  }
-  const given = body.id === undefined || body.id === null ? api.deps.random.uuid() : scalarText(body.id);
-  if (given === undefined || given === '' || given.length > 255) throw badRequest();
-  const flavor = await translating({ InstanceTypeExists: error => conflict(error.message) }, async () =>
-    createFlavor(
-      api.deps.db.knex,
-      {
-        name,
-        flavorid: given,
-        memory_mb: number(body.ram, 1),
-        vcpus: number(body.vcpus, 1),
-        root_gb: number(body.disk, 0),
-        ephemeral_gb: number(body['OS-FLV-EXT-DATA:ephemeral'], 0),
-        swap: number(body.swap, 0),
-        rxtx_factor: number(factorOf(body.rxtx_factor), 0),
-        is_public:
-          'os-flavor-access:is_public' in body ? boolFromString(body['os-flavor-access:is_public']) : true,
-      },
-      api.deps.clock.now(),
-    ),
-  );
-  return ok(
-    { flavor: { ...flavorView(api, flavor), rxtx_factor: flavor.rxtx_factor } },
-    {
-      xml: flavorTemplates(api.deps.registry).one,
-    },
-  );
-}
+    return found;
+  });
+
+/** A factor may have a fraction, which is cut off; a text of one, as XML brings it, is taken. */
+const factor = (value: unknown): number | undefined => integer(Number(scalarText(value) ?? Number.NaN));
+
+/** Folsom makes an id where none is given. */
+const id = readBy((value): string | undefined => {
+  if (value === undefined || value === null) return undefined;
+  const text = scalarText(value);
+  if (text === undefined || text === '' || text.length > 255) throw badRequest();
+  return text;
+});
+
+const NUMBERS = ['ram', 'vcpus', 'disk', 'OS-FLV-EXT-DATA:ephemeral', 'swap', 'rxtx_factor'] as const;
+
+/** A missing number is told before one that does not fit. */
+const flavor = Type.Refine(
+  Type.Object({
+    ram: number(1),
+    vcpus: number(1),
+    disk: number(0),
+    'OS-FLV-EXT-DATA:ephemeral': number(0),
+    swap: number(0),
+    rxtx_factor: number(0, factor),
+    name: name('Invalid input received: names can only contain [a-zA-Z0-9_.- ]', {
+      pattern: '^[A-Za-z0-9 ._-]+$',
+    }),
+    id: Type.Optional(id),
+    'os-flavor-access:is_public': Type.Optional(truth()),
+  }),
+  sent => NUMBERS.every(key => (sent as Record<string, unknown>)[key] != null),
+);
 
 export const extension: Extension = {
   alias: 'os-flavor-manage',
   name: 'FlavorManage',
-  namespace: NAMESPACE,
+  namespace: 'http://docs.openstack.org/compute/ext/flavor_manage/api/v1.1',
   updated: '2012-01-19T00:00:00+00:00',
   description: '\n    Flavor create/delete API support\n    ',
-  operations: {
-    flavors: {
-      create: { handle: create },
-      delete: {
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'flavormanage');
-          const { knex } = api.deps.db;
-          const flavor = await translating({ FlavorNotFound: error => notFound(error.message) }, () =>
-            flavorByFlavorId(knex, param(api, 'id'), api.context),
-          );
-          await deleteFlavor(knex, flavor.name, api.deps.clock.now());
-          return empty();
-        },
+  operations: [
+    operation({
+      name: 'CreateFlavor',
+      method: 'POST',
+      path: '/flavors',
+      policy,
+      body: Type.Object({ flavor }),
+      answers: 200,
+      faults: { InstanceTypeExists: [409, ownText] },
+      run: async ({ domain, context, body: { flavor: asked } }) => {
+        const made = await domain.flavors.create(context, {
+          name: asked.name,
+          flavorid: asked.id,
+          memory_mb: asked.ram,
+          vcpus: asked.vcpus,
+          root_gb: asked.disk,
+          ephemeral_gb: asked['OS-FLV-EXT-DATA:ephemeral'],
+          swap: asked.swap,
+          rxtx_factor: asked.rxtx_factor,
+          is_public: asked['os-flavor-access:is_public'] ?? true,
+        });
+        return answer({
+          document: { flavor: { ...flavorView(context, made), rxtx_factor: made.rxtx_factor } },
+          xml: flavorTemplates(context.api.registry).one,
+        });
       },
-    },
-  },
+    }),
+    operation({
+      name: 'DeleteFlavor',
+      method: 'DELETE',
+      path: '/flavors/:id',
+      policy,
+      answers: 202,
+      faults: { FlavorNotFound: [404, ownText] },
+      run: async ({ domain, context, params }) => {
+        await domain.flavors.delete(context, params.id);
+        return bare();
+      },
+    }),
+  ],
 };

@@ -1,6 +1,5 @@
-import { allowed } from '../../domain/policy.ts';
-import { float } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
+import { float } from '../http/operation.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_rxtx/api/v1.1';
 
@@ -10,8 +9,8 @@ export const extension: Extension = {
   namespace: NAMESPACE,
   updated: '2012-08-29T00:00:00+00:00',
   description: 'Support to show the rxtx status of a flavor',
-  flavor: (api, view, flavor) => {
-    if (!allowed(api.deps, api.context, 'compute_extension:flavor_rxtx')) return;
+  flavor: (caller, view, flavor) => {
+    if (!caller.api.domain.policy.allowed(caller, 'compute_extension:flavor_rxtx')) return;
     view.rxtx_factor = float(flavor.rxtx_factor);
   },
   xml: { flavor: { attributes: { rxtx_factor: 'rxtx_factor' } } },

@@ -1,4 +1,3 @@
-import { allowed } from '../../domain/policy.ts';
 import type { Extension } from '../http/extension.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_swap/api/v1.1';
@@ -9,8 +8,9 @@ export const extension: Extension = {
   namespace: NAMESPACE,
   updated: '2012-08-29T00:00:00+00:00',
   description: 'Support to show the swap status of a flavor',
-  flavor: (api, view, flavor) => {
-    if (allowed(api.deps, api.context, 'compute_extension:flavor_swap')) view.swap = flavor.swap || '';
+  flavor: (caller, view, flavor) => {
+    if (caller.api.domain.policy.allowed(caller, 'compute_extension:flavor_swap'))
+      view.swap = flavor.swap || '';
   },
   xml: { flavor: { attributes: { swap: 'swap' } } },
 };

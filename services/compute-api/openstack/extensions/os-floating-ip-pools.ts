@@ -1,7 +1,5 @@
-import { floatingPools } from '@folsom/nova/floating-ips';
-import { ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
-import { authorizeExtension } from '../http/front.ts';
+import { operation } from '../http/operation.ts';
 
 export const extension: Extension = {
   alias: 'os-floating-ip-pools',
@@ -9,19 +7,22 @@ export const extension: Extension = {
   namespace: 'http://docs.openstack.org/compute/ext/floating_ip_pools/api/v1.1',
   updated: '2012-01-04T00:00:00+00:00',
   description: 'Floating IPs support',
-  resources: [
-    {
-      path: 'os-floating-ip-pools',
-      index: {
+  resources: ['/os-floating-ip-pools'],
+  operations: [
+    operation({
+      name: 'ListFloatingIpPools',
+      about: 'Where floating addresses are taken from.',
+      method: 'GET',
+      path: '/os-floating-ip-pools',
+      policy: 'compute_extension:floating_ip_pools',
+      answers: 200,
+      view: {
         xml: {
           tag: 'floating_ip_pools',
           children: [{ tag: 'floating_ip_pool', at: 'floating_ip_pools', attributes: { name: 'name' } }],
         },
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'floating_ip_pools');
-          return ok({ floating_ip_pools: await floatingPools(api.deps.db) });
-        },
       },
-    },
+      run: async ({ domain, context }) => ({ floating_ip_pools: await domain.floatingIps.pools(context) }),
+    }),
   ],
 };

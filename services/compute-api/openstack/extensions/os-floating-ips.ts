@@ -1,22 +1,15 @@
-import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import {
-  addFloatingIp,
-  allocateFloatingIp,
-  getFloatingIp,
-  type LeadingFloatingIp,
-  listFloatingIps,
-  releaseFloatingIp,
-  removeFloatingIp,
-} from '../../domain/floating-ips.ts';
-import { actionBody } from '../core/server-actions.ts';
-import { serverOf } from '../core/server-lookup.ts';
-import { empty, ok } from '../http/answer.ts';
+import type { Fault } from '@folsom/core';
+import { pythonText, type XmlTemplate } from '@folsom/wire/nova-xml';
+import Type from 'typebox';
+import type { LeadingFloatingIp } from '../../domain/floating-ips.ts';
+import { rowId } from '../../domain/values.ts';
 import type { Extension } from '../http/extension.ts';
-import { badRequest, forbidden, notFound, tooLarge, translating } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import { type ApiRequest, isObject, NAME_CHARS_MAX, param, rowId } from '../http/request.ts';
+import { badRequest, notFound } from '../http/faults.ts';
+import { bare, operation, overLimit } from '../http/operation.ts';
+import { NAME_CHARS_MAX, name, readBy } from '../http/shapes.ts';
+import { isObject } from '../http/values.ts';
 
-const check = (api: ApiRequest) => authorizeExtension(api.deps, api.context, 'floating_ips');
+const policy = 'compute_extension:floating_ips';
 
 const viewOf = (row: LeadingFloatingIp) => ({
   instance_id: row.instance_uuid,
@@ -27,42 +20,42 @@ const viewOf = (row: LeadingFloatingIp) => ({
 });
 
 // The original wrote Python's word for nothing.
-const shown = (name: string) => (view: Record<string, unknown>) => String(view[name] ?? 'None');
+const shown = (key: string) => (view: Record<string, unknown>) => pythonText(view[key]);
 const element: XmlTemplate = {
   tag: 'floating_ip',
   attributes: Object.fromEntries(
-    ['id', 'ip', 'pool', 'fixed_ip', 'instance_id'].map(name => [name, shown(name)]),
+    ['id', 'ip', 'pool', 'fixed_ip', 'instance_id'].map(key => [key, shown(key)]),
   ),
 };
+const one = { xml: { ...element, at: 'floating_ip' } };
 
-const FAULTS = {
-  FloatingIpNotFound: () => notFound(),
-  FloatingIpNotFoundForAddress: () => notFound(),
-  FloatingIpNotAssociated: () => badRequest('Floating ip is not associated'),
-  CannotDisassociateAutoAssignedFloatingIP: () => forbidden('Cannot disassociate auto assigned floating ip'),
-  NotAuthorized: () => notFound(),
-};
+const faults = {
+  FloatingIpNotFound: 404,
+  FloatingIpNotFoundForAddress: 404,
+  FloatingIpNotAssociated: [400, 'Floating ip is not associated'],
+  CannotDisassociateAutoAssignedFloatingIP: [403, 'Cannot disassociate auto assigned floating ip'],
+  NotAuthorized: 404,
+} as const;
 
-function idOf(api: ApiRequest): number {
-  const id = rowId(param(api, 'id'));
+function idOf(text: string): number {
+  const id = rowId(text);
   if (id === undefined) throw notFound();
   return id;
 }
 
-function poolOf(body: unknown): string | null {
-  const pool = isObject(body) ? (body.pool ?? null) : null;
-  if (pool !== null && (typeof pool !== 'string' || pool.length > NAME_CHARS_MAX)) throw badRequest();
-  return pool;
-}
+/** The name of a pool; null for the operator's own. */
+const pool = readBy((body): string | null => {
+  const named = isObject(body) ? (body.pool ?? null) : null;
+  if (named !== null && (typeof named !== 'string' || named.length > NAME_CHARS_MAX)) throw badRequest();
+  return named;
+}, 'An object whose `pool` names the pool; anything else for the default one.');
+const none = ({ values }: Fault): string =>
+  `No more floating ips ${values.pool == null ? 'available.' : `in pool ${values.pool}.`}`;
 
-function addressOf(api: ApiRequest, action: string): string {
-  const body = actionBody(api, action);
-  if (!isObject(body)) throw badRequest('Missing parameter dict');
-  const { address } = body;
-  if (address === undefined) throw badRequest('Address not specified');
-  if (typeof address !== 'string' || address.length > NAME_CHARS_MAX) throw notFound();
-  return address;
-}
+const address = Type.Object(
+  { address: name({ required: 'Address not specified', else: () => notFound() }) },
+  { says: 'Missing parameter dict' },
+);
 
 export const extension: Extension = {
   alias: 'os-floating-ips',
@@ -70,80 +63,88 @@ export const extension: Extension = {
   namespace: 'http://docs.openstack.org/compute/ext/floating_ips/api/v1.1',
   updated: '2011-06-16T00:00:00+00:00',
   description: 'Floating IPs support',
-  resources: [
-    {
-      path: 'os-floating-ips',
-      index: {
-        xml: { tag: 'floating_ips', children: [{ ...element, at: 'floating_ips' }] },
-        handle: async api => {
-          check(api);
-          return ok({ floating_ips: (await listFloatingIps(api.deps, api.context)).map(viewOf) });
-        },
+  resources: ['/os-floating-ips'],
+  operations: [
+    operation({
+      name: 'ListFloatingIps',
+      about: 'Floating addresses of the tenant, oldest first.',
+      method: 'GET',
+      path: '/os-floating-ips',
+      policy,
+      answers: 200,
+      view: { xml: { tag: 'floating_ips', children: [{ ...element, at: 'floating_ips' }] } },
+      run: async ({ domain, context }) => ({
+        floating_ips: (await domain.floatingIps.list(context)).map(viewOf),
+      }),
+    }),
+    operation({
+      name: 'ShowFloatingIp',
+      method: 'GET',
+      path: '/os-floating-ips/:id',
+      policy,
+      answers: 200,
+      view: one,
+      faults,
+      run: async ({ domain, context, params }) => ({
+        floating_ip: viewOf(await domain.floatingIps.get(context, idOf(params.id))),
+      }),
+    }),
+    operation({
+      name: 'AllocateFloatingIp',
+      about: 'Takes an address of a pool for the tenant.',
+      method: 'POST',
+      path: '/os-floating-ips',
+      policy,
+      body: pool,
+      bodyRequired: false,
+      answers: 200,
+      view: one,
+      faults: { FloatingIpLimitExceeded: overLimit, NoMoreFloatingIps: [404, none] },
+      run: async ({ domain, context, body = null }) => ({
+        floating_ip: viewOf(await domain.floatingIps.allocate(context, body)),
+      }),
+    }),
+    operation({
+      name: 'ReleaseFloatingIp',
+      method: 'DELETE',
+      path: '/os-floating-ips/:id',
+      policy,
+      answers: 202,
+      faults,
+      run: async ({ domain, context, params }) => {
+        await domain.floatingIps.release(context, idOf(params.id));
+        return bare();
       },
-      show: {
-        xml: { ...element, at: 'floating_ip' },
-        handle: async api => {
-          check(api);
-          const id = idOf(api);
-          const row = await translating(FAULTS, () => getFloatingIp(api.deps, api.context, id));
-          return ok({ floating_ip: viewOf(row) });
-        },
+    }),
+    operation({
+      name: 'AddFloatingIp',
+      about: 'Lets an address lead to the first fixed address of a server.',
+      method: 'POST',
+      path: '/servers/:id/action',
+      key: 'addFloatingIp',
+      policy,
+      body: address,
+      answers: 202,
+      faults: {
+        FloatingIpAssociated: [400, 'floating ip is already associated'],
+        NoFloatingIpInterface: [400, 'l3driver call to add floating ip failed'],
       },
-      create: {
-        body: false,
-        xml: { ...element, at: 'floating_ip' },
-        handle: async api => {
-          check(api);
-          const pool = poolOf(api.body);
-          const none = pool === null ? 'available.' : `in pool ${pool}.`;
-          const row = await translating(
-            {
-              NoMoreFloatingIps: () => notFound(`No more floating ips ${none}`),
-              FloatingIpLimitExceeded: error => tooLarge(error.message, 0),
-            },
-            () => allocateFloatingIp(api.deps, api.context, pool),
-          );
-          return ok({ floating_ip: viewOf(row) });
-        },
+      run: async ({ domain, context, params, body }) => {
+        await domain.floatingIps.associate(context, params.id, body.address);
+        return bare();
       },
-      delete: {
-        handle: async api => {
-          check(api);
-          const id = idOf(api);
-          await translating(FAULTS, () => releaseFloatingIp(api.deps, api.context, id));
-          return empty();
-        },
-      },
-    },
+    }),
+    operation({
+      name: 'RemoveFloatingIp',
+      method: 'POST',
+      path: '/servers/:id/action',
+      key: 'removeFloatingIp',
+      policy,
+      body: address,
+      answers: 202,
+      faults,
+      run: async ({ domain, context, params, body }) =>
+        (await domain.floatingIps.disassociate(context, params.id, body.address)) ? bare() : bare({}, 404),
+    }),
   ],
-  actions: {
-    servers: {
-      addFloatingIp: {
-        handle: async api => {
-          check(api);
-          const address = addressOf(api, 'addFloatingIp');
-          const instance = await serverOf(api);
-          await translating(
-            {
-              FloatingIpAssociated: () => badRequest('floating ip is already associated'),
-              NoFloatingIpInterface: () => badRequest('l3driver call to add floating ip failed'),
-            },
-            () => addFloatingIp(api.deps, api.context, instance, address),
-          );
-          return empty();
-        },
-      },
-      removeFloatingIp: {
-        handle: async api => {
-          check(api);
-          const address = addressOf(api, 'removeFloatingIp');
-          const instance = await serverOf(api);
-          const removed = await translating(FAULTS, () =>
-            removeFloatingIp(api.deps, api.context, instance, address),
-          );
-          return empty(removed ? 202 : 404);
-        },
-      },
-    },
-  },
 };

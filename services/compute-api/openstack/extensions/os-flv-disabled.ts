@@ -1,4 +1,3 @@
-import { allowed } from '../../domain/policy.ts';
 import type { Extension } from '../http/extension.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_disabled/api/v1.1';
@@ -11,8 +10,9 @@ export const extension: Extension = {
   namespace: NAMESPACE,
   updated: '2012-08-29T00:00:00+00:00',
   description: 'Support to show the disabled status of a flavor',
-  flavor: (api, view, flavor) => {
-    if (allowed(api.deps, api.context, 'compute_extension:flavor_disabled')) view[KEY] = flavor.disabled;
+  flavor: (caller, view, flavor) => {
+    if (caller.api.domain.policy.allowed(caller, 'compute_extension:flavor_disabled'))
+      view[KEY] = flavor.disabled;
   },
   xml: { flavor: { namespaces: { 'OS-FLV-DISABLED': NAMESPACE }, attributes: { [KEY]: KEY } } },
 };

@@ -1,4 +1,3 @@
-import { allowed } from '../../domain/policy.ts';
 import type { Extension } from '../http/extension.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_extra_data/api/v1.1';
@@ -11,8 +10,9 @@ export const extension: Extension = {
   namespace: NAMESPACE,
   updated: '2011-09-14T00:00:00+00:00',
   description: 'Provide additional data for flavors',
-  flavor: (api, view, flavor) => {
-    if (allowed(api.deps, api.context, 'compute_extension:flavorextradata')) view[KEY] = flavor.ephemeral_gb;
+  flavor: (caller, view, flavor) => {
+    if (caller.api.domain.policy.allowed(caller, 'compute_extension:flavorextradata'))
+      view[KEY] = flavor.ephemeral_gb;
   },
   xml: { flavor: { namespaces: { 'OS-FLV-EXT-DATA': NAMESPACE }, attributes: { [KEY]: KEY } } },
 };

@@ -1,18 +1,8 @@
-import {
-  type ComputeNode,
-  computeNodeById,
-  computeNodeStatistics,
-  listComputeNodes,
-  searchComputeNodes,
-} from '@folsom/nova/compute-nodes';
-import { instanceName } from '@folsom/nova/instance-records';
-import { instancesOnHosts } from '@folsom/nova/instance-usage';
+import { ownText } from '@folsom/http/operation';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { ok } from '../http/answer.ts';
+import type { ComputeNode } from '../../domain/hypervisors.ts';
 import type { Extension } from '../http/extension.ts';
-import { notFound, notImplemented, translating } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import { type ApiRequest, param, rowId } from '../http/request.ts';
+import { operation } from '../http/operation.ts';
 
 const DETAILS = [
   'vcpus',
@@ -52,22 +42,15 @@ const listOf = (item: XmlTemplate): XmlTemplate => ({
   children: [{ ...item, at: 'hypervisors' }],
 });
 
-async function nodeOf(api: ApiRequest): Promise<ComputeNode> {
-  const text = param(api, 'id');
-  const missing = () => notFound(`Hypervisor with ID '${text}' could not be found.`);
-  const id = rowId(text);
-  if (id === undefined) throw missing();
-  return translating({ ComputeHostNotFound: missing }, () => computeNodeById(api.deps.db.knex, id));
-}
+const serversXml: XmlTemplate = {
+  tag: 'servers',
+  children: [{ tag: 'server', at: 'servers', attributes: attributes(['name', 'uuid']) }],
+};
 
-async function matching(api: ApiRequest): Promise<ComputeNode[]> {
-  const text = param(api, 'id');
-  const nodes = await searchComputeNodes(api.deps.db.knex, text);
-  if (nodes.length === 0) throw notFound(`No hypervisor matching '${text}' could be found.`);
-  return nodes;
-}
-
-const check = (api: ApiRequest) => authorizeExtension(api.deps, api.context, 'hypervisors');
+const policy = 'compute_extension:hypervisors';
+const STATISTICS = DETAILS.filter(
+  name => !['hypervisor_type', 'hypervisor_version', 'cpu_info'].includes(name),
+);
 
 /** What the hosts offer and how much of it is used; for administrators. */
 export const extension: Extension = {
@@ -76,108 +59,99 @@ export const extension: Extension = {
   namespace: 'http://docs.openstack.org/compute/ext/hypervisors/api/v1.1',
   updated: '2012-06-21T00:00:00+00:00',
   description: 'Admin-only hypervisor administration',
-  resources: [
-    {
-      path: 'os-hypervisors',
-      index: {
-        xml: listOf(element),
-        handle: async api => {
-          check(api);
-          return ok({ hypervisors: (await listComputeNodes(api.deps.db.knex)).map(summary) });
+  resources: ['/os-hypervisors'],
+  operations: [
+    operation({
+      name: 'ListHypervisors',
+      method: 'GET',
+      path: '/os-hypervisors',
+      policy,
+      answers: 200,
+      view: { xml: listOf(element) },
+      run: async ({ domain, context }) => ({
+        hypervisors: (await domain.hypervisors.list(context)).map(summary),
+      }),
+    }),
+    operation({
+      name: 'ListHypervisorDetails',
+      method: 'GET',
+      path: '/os-hypervisors/detail',
+      policy,
+      answers: 200,
+      view: { xml: listOf(detailed) },
+      run: async ({ domain, context }) => ({
+        hypervisors: (await domain.hypervisors.list(context)).map(detail),
+      }),
+    }),
+    operation({
+      name: 'ShowHypervisorStatistics',
+      about: 'Sums over all hypervisors.',
+      method: 'GET',
+      path: '/os-hypervisors/statistics',
+      policy,
+      answers: 200,
+      view: {
+        xml: {
+          tag: 'hypervisor_statistics',
+          at: 'hypervisor_statistics',
+          attributes: attributes(['count', ...STATISTICS]),
         },
       },
-      show: {
-        xml: { ...detailed, at: 'hypervisor' },
-        handle: async api => {
-          check(api);
-          return ok({ hypervisor: detail(await nodeOf(api)) });
-        },
+      run: async ({ domain, context }) => ({
+        hypervisor_statistics: await domain.hypervisors.statistics(context),
+      }),
+    }),
+    operation({
+      name: 'ShowHypervisor',
+      method: 'GET',
+      path: '/os-hypervisors/:id',
+      policy,
+      answers: 200,
+      view: { xml: { ...detailed, at: 'hypervisor' } },
+      run: async ({ domain, context, params }) => ({
+        hypervisor: detail(await domain.hypervisors.get(context, params.id)),
+      }),
+    }),
+    operation({
+      name: 'ShowHypervisorUptime',
+      about: 'What the host itself says of its uptime.',
+      method: 'GET',
+      path: '/os-hypervisors/:id/uptime',
+      policy,
+      answers: 200,
+      view: { xml: { tag: 'hypervisor', at: 'hypervisor', attributes: { ...NAMES, uptime: 'uptime' } } },
+      faults: { UptimeNotImplemented: [501, ownText] },
+      run: async ({ domain, context, params }) => {
+        const { node, uptime } = await domain.hypervisors.uptime(context, params.id);
+        return { hypervisor: { ...summary(node), uptime } };
       },
-      collection: {
-        detail: {
-          method: 'GET',
-          xml: listOf(detailed),
-          handle: async api => {
-            check(api);
-            return ok({ hypervisors: (await listComputeNodes(api.deps.db.knex)).map(detail) });
-          },
-        },
-        statistics: {
-          method: 'GET',
-          xml: {
-            tag: 'hypervisor_statistics',
-            at: 'hypervisor_statistics',
-            attributes: attributes([
-              'count',
-              ...DETAILS.filter(
-                name => !['hypervisor_type', 'hypervisor_version', 'cpu_info'].includes(name),
-              ),
-            ]),
-          },
-          handle: async api => {
-            check(api);
-            return ok({ hypervisor_statistics: await computeNodeStatistics(api.deps.db.knex) });
-          },
-        },
-      },
-      member: {
-        uptime: {
-          method: 'GET',
-          xml: { tag: 'hypervisor', at: 'hypervisor', attributes: { ...NAMES, uptime: 'uptime' } },
-          handle: async api => {
-            check(api);
-            const node = await nodeOf(api);
-            const host = node.service?.host ?? node.hypervisor_hostname ?? '';
-            const uptime = await translating(
-              {
-                NotImplementedError: () => notImplemented('Virt driver does not implement uptime function.'),
-              },
-              () => api.deps.compute.get_host_uptime(api.context, {}, { host }),
-            );
-            return ok({ hypervisor: { ...summary(node), uptime } });
-          },
-        },
-        search: {
-          method: 'GET',
-          xml: listOf(element),
-          handle: async api => {
-            check(api);
-            return ok({ hypervisors: (await matching(api)).map(summary) });
-          },
-        },
-        servers: {
-          method: 'GET',
-          xml: listOf({
-            ...element,
-            children: [
-              {
-                tag: 'servers',
-                children: [{ tag: 'server', at: 'servers', attributes: attributes(['name', 'uuid']) }],
-              },
-            ],
-          }),
-          handle: async api => {
-            check(api);
-            const nodes = await matching(api);
-            const hosts = nodes.flatMap(node => (node.service ? [node.service.host] : []));
-            const byHost = await instancesOnHosts(api.deps.db.knex, hosts);
-            const template = api.deps.config.instance_name_template;
-            return ok({
-              hypervisors: nodes.map(node => {
-                const servers = byHost.get(node.service?.host ?? '') ?? [];
-                if (servers.length === 0) return summary(node);
-                return {
-                  ...summary(node),
-                  servers: servers.map(server => ({
-                    name: instanceName(template, server),
-                    uuid: server.uuid,
-                  })),
-                };
-              }),
-            });
-          },
-        },
-      },
-    },
+    }),
+    operation({
+      name: 'SearchHypervisors',
+      about: 'Hypervisors whose name has the text in it.',
+      method: 'GET',
+      path: '/os-hypervisors/:id/search',
+      policy,
+      answers: 200,
+      view: { xml: listOf(element) },
+      run: async ({ domain, context, params }) => ({
+        hypervisors: (await domain.hypervisors.search(context, params.id)).map(summary),
+      }),
+    }),
+    operation({
+      name: 'ListHypervisorServers',
+      about: 'Hypervisors whose name has the text in it, with their guests.',
+      method: 'GET',
+      path: '/os-hypervisors/:id/servers',
+      policy,
+      answers: 200,
+      view: { xml: listOf({ ...element, children: [serversXml] }) },
+      run: async ({ domain, context, params }) => ({
+        hypervisors: (await domain.hypervisors.servers(context, params.id)).map(({ node, servers }) => ({
+          ...summary(node),
+          ...(servers.length === 0 ? {} : { servers: servers.map(({ name, uuid }) => ({ name, uuid })) }),
+        })),
+      }),
+    }),
   ],
 };

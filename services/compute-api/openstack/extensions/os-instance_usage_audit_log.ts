@@ -1,58 +1,15 @@
-import { sqlSeconds } from '@folsom/core';
-import { fromSqlTime } from '@folsom/db';
-import { listServices } from '@folsom/nova/services';
-import { lastAuditPeriod } from '../../domain/audit-period.ts';
-import { ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
 import { badRequest } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import { type ApiRequest, type JsonObject, param } from '../http/request.ts';
+import { operation } from '../http/operation.ts';
 
-interface TaskLog {
-  host: string;
-  state: string;
-  task_items: number | null;
-  errors: number | null;
-  message: string;
-}
+const policy = 'compute_extension:instance_usage_audit_log';
 
-/** How the hosts fared with the audit of a period; hosts whose compute service is disabled count as well. */
-async function report(api: ApiRequest, before: number): Promise<JsonObject> {
-  const { config, db } = api.deps;
-  const { begin, end } = lastAuditPeriod(config.instance_usage_audit_period, before);
-  const [period_beginning, period_ending] = [sqlSeconds(begin), sqlSeconds(end)];
-  const logs = (await db
-    .knex('task_log')
-    .where({ task_name: 'instance_usage_audit', period_beginning, period_ending })
-    .orderBy('id')) as TaskLog[];
-  const services = await listServices(db.knex, { topic: 'compute' });
-  const hosts = new Set(services.map(service => service.host));
-  const inState = (state: string) =>
-    new Set(logs.filter(log => log.state === state).map(log => log.host)).size;
-  const seen = new Set(logs.map(log => log.host));
-  const missing = [...hosts].filter(host => !seen.has(host));
-  const done = inState('DONE');
-  const sum = (of: (log: TaskLog) => number | null) => logs.reduce((total, log) => total + (of(log) ?? 0), 0);
-  const errors = sum(log => log.errors);
-  const share = done === hosts.size ? 'ALL' : `${done} of ${hosts.size}`;
-  return {
-    period_beginning,
-    period_ending,
-    num_hosts: hosts.size,
-    num_hosts_done: done,
-    num_hosts_running: inState('RUNNING'),
-    num_hosts_not_run: missing.length,
-    hosts_not_run: missing,
-    total_instances: sum(log => log.task_items),
-    total_errors: errors,
-    overall_status: `${share} hosts done. ${errors} errors.`,
-    log: Object.fromEntries(
-      logs.map(({ host, state, task_items, errors: failed, message }) => [
-        host,
-        { state, instances: task_items, errors: failed, message },
-      ]),
-    ),
-  };
+/** `2012-09-27 10:00:00` in UTC, with or without a fraction. */
+function timeOf(text: string): number {
+  const [, day, time] = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d{1,6})?$/.exec(text) ?? [];
+  const ms = day === undefined ? Number.NaN : Date.parse(`${day}T${time}Z`);
+  if (Number.isNaN(ms)) throw badRequest(`Invalid timestamp for date ${text}`);
+  return ms;
 }
 
 export const extension: Extension = {
@@ -61,24 +18,29 @@ export const extension: Extension = {
   namespace: 'http://docs.openstack.org/ext/services/api/v1.1',
   updated: '2012-07-06T01:00:00+00:00',
   description: 'Admin-only Task Log Monitoring',
-  resources: [
-    {
-      path: 'os-instance_usage_audit_log',
-      index: {
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'instance_usage_audit_log');
-          return ok({ instance_usage_audit_logs: await report(api, api.deps.clock.now()) });
-        },
-      },
-      show: {
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'instance_usage_audit_log');
-          const text = param(api, 'id');
-          const before = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?$/.test(text) ? fromSqlTime(text) : null;
-          if (before === null) throw badRequest(`Invalid timestamp for date ${text}`);
-          return ok({ instance_usage_audit_log: await report(api, before) });
-        },
-      },
-    },
+  resources: ['/os-instance_usage_audit_log'],
+  operations: [
+    operation({
+      name: 'ShowLastUsageAudit',
+      about: 'How the hosts fared with the audit of the last period.',
+      method: 'GET',
+      path: '/os-instance_usage_audit_log',
+      policy,
+      answers: 200,
+      run: async ({ domain, context }) => ({
+        instance_usage_audit_logs: await domain.usage.audit(context),
+      }),
+    }),
+    operation({
+      name: 'ShowUsageAudit',
+      about: 'The same of the last period that was over before a time.',
+      method: 'GET',
+      path: '/os-instance_usage_audit_log/:id',
+      policy,
+      answers: 200,
+      run: async ({ domain, context, params }) => ({
+        instance_usage_audit_log: await domain.usage.audit(context, timeOf(params.id)),
+      }),
+    }),
   ],
 };

@@ -1,13 +1,13 @@
-import { deleteKeyPair, keyPairByName, listKeyPairs } from '@folsom/nova/keypairs';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { importKeyPair, makeKeyPair } from '../../domain/keypairs.ts';
-import { empty, ok } from '../http/answer.ts';
+import Type from 'typebox';
 import type { Extension } from '../http/extension.ts';
-import { badRequest, conflict, notFound, tooLarge, translating } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import { entity, param } from '../http/request.ts';
+import { badRequest } from '../http/faults.ts';
+import { bare, operation, overLimitSaying } from '../http/operation.ts';
+import { serverAttributes } from '../http/server-attributes.ts';
+import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';
+import { present } from '../http/xml.ts';
 
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/keypairs/api/v1.1';
+const policy = 'compute_extension:keypairs';
 
 const child = (tag: string): XmlTemplate => ({ tag, at: tag, text: '' });
 const xml: XmlTemplate = {
@@ -16,20 +16,54 @@ const xml: XmlTemplate = {
   children: ['public_key', 'private_key', 'name', 'fingerprint', 'user_id'].map(child),
 };
 
+const keyName = readBy((value): string | null => {
+  if (value == null || value === '') return null;
+  if (typeof value !== 'string' || value.length > NAME_CHARS_MAX) {
+    throw badRequest('Invalid key_name provided.');
+  }
+  return value;
+});
+
+const BODY = 'Invalid request body';
+const INVALID = 'Keypair data is invalid';
+const newKeyPair = Type.Object(
+  {
+    keypair: Type.Object(
+      {
+        name: Type.String({ says: { required: BODY, else: INVALID } }),
+        public_key: Type.Optional(Type.String({ says: INVALID })),
+      },
+      { says: BODY },
+    ),
+  },
+  { says: BODY },
+);
+
 export const extension: Extension = {
   alias: 'os-keypairs',
   name: 'Keypairs',
-  namespace: NAMESPACE,
+  namespace: 'http://docs.openstack.org/compute/ext/keypairs/api/v1.1',
   updated: '2011-08-08T00:00:00+00:00',
   description: 'Keypair Support',
-  server: (_deps, view, instance) => {
+  attributes: serverAttributes({
+    shape: { key_name: Type.Optional(keyName) },
+    readBoot: server => ({ keyName: server.key_name ?? null }),
+    readXml: node => present(node, ['key_name']),
+  }),
+  server: (_api, view, instance) => {
     view.key_name = instance.key_name;
   },
   xml: { server: { attributes: { key_name: 'key_name' } } },
-  resources: [
-    {
-      path: 'os-keypairs',
-      index: {
+  resources: ['/os-keypairs'],
+  operations: [
+    operation({
+      name: 'ListKeyPairs',
+      about: "The caller's keys.",
+      method: 'GET',
+      path: '/os-keypairs',
+      policy,
+      answers: 200,
+      view: {
         xml: {
           tag: 'keypairs',
           children: [
@@ -40,57 +74,56 @@ export const extension: Extension = {
             },
           ],
         },
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'keypairs');
-          const keys = await listKeyPairs(api.deps.db.knex, api.context.userId ?? '');
-          return ok({
-            keypairs: keys.map(({ name, public_key, fingerprint }) => ({
-              keypair: { name, public_key, fingerprint },
-            })),
-          });
-        },
       },
-      show: {
-        xml,
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'keypairs');
-          const { name, public_key, fingerprint } = await keyPairByName(
-            api.deps.db.knex,
-            api.context.userId ?? '',
-            param(api, 'id'),
-          );
-          return ok({ keypair: { name, public_key, fingerprint } });
-        },
+      run: async ({ domain, context }) => ({
+        keypairs: (await domain.keyPairs.list(context)).map(({ name, public_key, fingerprint }) => ({
+          keypair: { name, public_key, fingerprint },
+        })),
+      }),
+    }),
+    operation({
+      name: 'ShowKeyPair',
+      method: 'GET',
+      path: '/os-keypairs/:id',
+      policy,
+      answers: 200,
+      view: { xml },
+      run: async ({ domain, context, params }) => {
+        const { name, public_key, fingerprint } = await domain.keyPairs.get(context, params.id);
+        return { keypair: { name, public_key, fingerprint } };
       },
-      create: {
-        xml,
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'keypairs');
-          const body = entity(api.body, 'keypair');
-          if (!body || !('name' in body)) throw badRequest('Invalid request body');
-          const keypair = await translating(
-            {
-              KeypairLimitExceeded: () => tooLarge('Quota exceeded, too many key pairs.', 0),
-              InvalidKeypair: () => badRequest('Keypair data is invalid'),
-              KeyPairExists: () => conflict(`Key pair '${body.name}' already exists.`),
-            },
-            () =>
-              'public_key' in body
-                ? importKeyPair(api.deps, api.context, body.name, body.public_key)
-                : makeKeyPair(api.deps, api.context, body.name),
-          );
-          return ok({ keypair });
-        },
+    }),
+    operation({
+      name: 'CreateKeyPair',
+      about: 'Keeps a public key, or makes a pair whose private half is in the answer and nowhere else.',
+      method: 'POST',
+      path: '/os-keypairs',
+      policy,
+      body: newKeyPair,
+      answers: 200,
+      view: { xml },
+      faults: {
+        KeypairLimitExceeded: overLimitSaying('Quota exceeded, too many key pairs.'),
+        InvalidKeypair: [400, INVALID],
+        KeyPairExists: [409, ({ values }) => `Key pair '${values.key_name}' already exists.`],
       },
-      delete: {
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'keypairs');
-          await translating({ KeypairNotFound: () => notFound() }, () =>
-            deleteKeyPair(api.deps.db.knex, api.context.userId ?? '', param(api, 'id'), api.deps.clock.now()),
-          );
-          return empty();
-        },
+      run: async ({ domain, context, body: { keypair } }) => ({
+        keypair:
+          keypair.public_key === undefined
+            ? await domain.keyPairs.make(context, keypair.name)
+            : await domain.keyPairs.import(context, keypair.name, keypair.public_key),
+      }),
+    }),
+    operation({
+      name: 'DeleteKeyPair',
+      method: 'DELETE',
+      path: '/os-keypairs/:id',
+      policy,
+      answers: 202,
+      run: async ({ domain, context, params }) => {
+        await domain.keyPairs.delete(context, params.id);
+        return bare();
       },
-    },
+    }),
   ],
 };

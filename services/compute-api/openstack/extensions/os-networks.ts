@@ -1,28 +1,26 @@
-import { type Fault, isFault, isoSeconds } from '@folsom/core';
-import type { NetworkRow } from '@folsom/nova/networks';
-import { networkSize } from '../../domain/network-size.ts';
-import { type Answer, empty, ok } from '../http/answer.ts';
-import type { Extension } from '../http/extension.ts';
-import { badRequest, notFound, translating, unprocessable } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import {
-  type ApiRequest,
-  entity,
-  isObject,
-  type JsonObject,
-  NAME_CHARS_MAX,
-  param,
-  scalarText,
-} from '../http/request.ts';
+import { isoSeconds } from '@folsom/core';
+import { answer } from '@folsom/http/operation';
+import { child } from '@folsom/wire';
+import Type from 'typebox';
+import type { NetworkRow } from '../../domain/networks.ts';
+import type { Caller } from '../http/caller.ts';
+import type { Extension, JsonObject } from '../http/extension.ts';
+import { badRequest, unprocessable } from '../http/faults.ts';
+import { bare, operation } from '../http/operation.ts';
+import { requestedNetworks } from '../http/requested-networks.ts';
+import { serverAttributes } from '../http/server-attributes.ts';
+import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';
+import { isObject } from '../http/values.ts';
+import { pick } from '../http/xml.ts';
 
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/networks/api/v1.1';
+const manage = 'compute_extension:networks';
+const look = 'compute_extension:networks:view';
 
 /** The page of the original's web framework, which is what these operations answer. */
-const ACCEPTED: Answer = {
-  status: 202,
+const ACCEPTED = answer({
   type: 'text/plain; charset=UTF-8',
-  text: '202 Accepted\n\nThe request is accepted for processing.\n\n   ',
-};
+  bytes: '202 Accepted\n\nThe request is accepted for processing.\n\n   ',
+});
 
 const FIELDS = [
   'cidr',
@@ -57,9 +55,9 @@ const ADMIN_FIELDS = [
 ] as const;
 
 /** What users may know of a network; administrators know everything. */
-function view(api: ApiRequest, network: NetworkRow): JsonObject {
+function view(caller: Caller, network: NetworkRow): JsonObject {
   const row = network as unknown as JsonObject;
-  const names = api.context.isAdmin ? [...FIELDS, ...ADMIN_FIELDS] : FIELDS;
+  const names = caller.isAdmin ? [...FIELDS, ...ADMIN_FIELDS] : FIELDS;
   return {
     id: row.uuid,
     ...Object.fromEntries(names.map(name => [name, shown(name, row[name] ?? null)])),
@@ -73,44 +71,7 @@ function shown(name: string, value: unknown): unknown {
   return `${text.slice(0, 19).replace(' ', 'T')}.000000`;
 }
 
-const missing = <T>(work: () => Promise<T>): Promise<T> =>
-  translating({ NetworkNotFound: () => notFound(), NetworkNotFoundForUUID: () => notFound() }, work);
-
-/** A cloud without networks is no fault. */
-function none(error: unknown): NetworkRow[] {
-  if (isFault(error, 'NoNetworksFound')) return [];
-  throw error;
-}
-
-/** What the network service finds wrong with the values, such as a range that is taken; other errors are its own. */
-const refusedValue = (error: Fault): Fault =>
-  REFUSALS.has(error.values.exc_type) ? badRequest(scalarText(error.values.value)) : error;
-/** Built-in exceptions that the original's network service raises for a range. */
-const REFUSALS: ReadonlySet<unknown> = new Set(['ValueError', 'AddrFormatError']);
-
-async function create(api: ApiRequest): Promise<Answer> {
-  authorizeExtension(api.deps, api.context, 'networks');
-  const body = entity(api.body, 'network');
-  if (!body || Object.keys(body).length === 0) throw unprocessable('Missing network in body');
-  const { label } = body;
-  if (!label || typeof label !== 'string' || label.length > NAME_CHARS_MAX) {
-    throw unprocessable('Network label is required');
-  }
-  const cidr = body.cidr || body.cidr_v6;
-  if (!cidr) throw unprocessable('Network cidr or cidr_v6 is required');
-  const size = networkSize(scalarText(cidr) ?? '');
-  if (size === undefined) throw unprocessable('Network cidr or cidr_v6 is required');
-  const made = await translating({ RemoteError: refusedValue }, () =>
-    api.deps.network.client.create_networks(api.context, {
-      ...pick(body),
-      label,
-      num_networks: 1,
-      network_size: size,
-    }),
-  );
-  return ok({ network: view(api, made[0]!) });
-}
-
+/** What can be said of a new network; the network service reads numbers and words for yes by itself. */
 const SETTABLE = [
   'cidr',
   'cidr_v6',
@@ -124,84 +85,121 @@ const SETTABLE = [
   'project_id',
   'priority',
   'fixed_cidr',
-];
-const pick = (body: JsonObject): JsonObject =>
-  Object.fromEntries(SETTABLE.filter(name => name in body).map(name => [name, body[name]]));
+] as const;
+type Settable = Partial<Record<(typeof SETTABLE)[number], string>>;
+
+const newNetwork = readBy((body): Settable & { label: string } => {
+  const network = isObject(body) && Object.hasOwn(body, 'network') ? body.network : undefined;
+  if (!isObject(network) || Object.keys(network).length === 0) {
+    throw unprocessable('Missing network in body');
+  }
+  const { label } = network;
+  if (!label || typeof label !== 'string' || label.length > NAME_CHARS_MAX) {
+    throw unprocessable('Network label is required');
+  }
+  if (!network.cidr && !network.cidr_v6) throw unprocessable('Network cidr or cidr_v6 is required');
+  const given = SETTABLE.filter(name => name in network).map(name => [name, network[name]]);
+  return { ...(Object.fromEntries(given) as Settable), label };
+}, '`network`: label, cidr or cidr_v6, and what else is to be set.');
+
+/** The network wanted; null for any that is free. */
+const associated = readBy((body): string | null => {
+  if (!isObject(body) || Object.keys(body).length === 0) throw unprocessable();
+  const id = body.id ?? null;
+  if (id !== null && (typeof id !== 'string' || id.length > NAME_CHARS_MAX)) throw badRequest();
+  return id;
+}, '`id` of the network wanted; null for any that is free.');
+
+const missing = { NetworkNotFound: 404, NetworkNotFoundForUUID: 404 } as const;
 
 export const extension: Extension = {
   alias: 'os-networks',
   name: 'Networks',
-  namespace: NAMESPACE,
+  namespace: 'http://docs.openstack.org/compute/ext/networks/api/v1.1',
   updated: '2011-12-23T00:00:00+00:00',
   description: 'Admin-only Network Management Extension',
-  resources: [
-    {
-      path: 'os-networks',
-      index: {
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'networks:view');
-          const networks = await api.deps.network.client.get_all_networks(api.context, {}).catch(none);
-          return ok({ networks: networks.map(network => view(api, network)) });
-        },
-      },
-      show: {
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'networks:view');
-          const network = await missing(() =>
-            api.deps.network.client.get_network(api.context, { network_uuid: param(api, 'id') }),
-          );
-          return ok({ network: view(api, network) });
-        },
-      },
-      delete: {
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'networks');
-          await missing(() =>
-            api.deps.network.client.delete_network(api.context, {
-              fixed_range: null,
-              uuid: param(api, 'id'),
-            }),
-          );
-          return ACCEPTED;
-        },
-      },
-      create: { handle: create },
-      collection: {
-        add: {
-          method: 'POST',
-          handle: async api => {
-            authorizeExtension(api.deps, api.context, 'networks');
-            if (!isObject(api.body) || Object.keys(api.body).length === 0) throw unprocessable();
-            const network = api.body.id ?? null;
-            try {
-              await api.deps.bus.call(api.context, api.deps.config.network_topic, {
-                method: 'add_network_to_project',
-                args: { project_id: api.context.projectId, network_uuid: network },
-              });
-            } catch (error) {
-              const message =
-                isFault(error) && error.status < 500 ? error.message : 'the network service refused';
-              throw badRequest(
-                `Cannot associate network ${network ?? ''} with project ${api.context.projectId}: ${message}`,
-              );
-            }
-            return empty();
-          },
-        },
-      },
-      actions: {
-        disassociate: {
-          handle: async api => {
-            authorizeExtension(api.deps, api.context, 'networks');
-            await missing(() =>
-              api.deps.network.client.disassociate_network(api.context, {
-                network_uuid: param(api, 'id'),
-              }),
-            );
-            return ACCEPTED;
-          },
-        },
-      },
+  attributes: serverAttributes({
+    shape: { networks: Type.Optional(readBy(requestedNetworks)) },
+    readBoot: server => ({ networks: server.networks ?? null }),
+    readXml: node => {
+      const networks = child(node, 'networks');
+      if (!networks) return {};
+      const items = networks.children.filter(item => item.name === 'network');
+      return { networks: items.map(item => pick(item.attributes, ['uuid', 'fixed_ip', 'port'])) };
     },
+  }),
+  resources: ['/os-networks'],
+  operations: [
+    operation({
+      name: 'ListNetworks',
+      method: 'GET',
+      path: '/os-networks',
+      policy: look,
+      answers: 200,
+      run: async ({ domain, context }) => ({
+        networks: (await domain.networks.list(context)).map(network => view(context, network)),
+      }),
+    }),
+    operation({
+      name: 'CreateNetwork',
+      method: 'POST',
+      path: '/os-networks',
+      policy: manage,
+      body: newNetwork,
+      answers: 200,
+      run: async ({ domain, context, body }) => ({
+        network: view(context, await domain.networks.create(context, body)),
+      }),
+    }),
+    operation({
+      name: 'AssociateNetwork',
+      about: "Gives the caller's tenant a network.",
+      method: 'POST',
+      path: '/os-networks/add',
+      policy: manage,
+      body: associated,
+      answers: 202,
+      run: async ({ domain, context, body }) => {
+        await domain.networks.associate(context, body);
+        return bare();
+      },
+    }),
+    operation({
+      name: 'ShowNetwork',
+      method: 'GET',
+      path: '/os-networks/:id',
+      policy: look,
+      answers: 200,
+      faults: missing,
+      run: async ({ domain, context, params }) => ({
+        network: view(context, await domain.networks.get(context, params.id)),
+      }),
+    }),
+    operation({
+      name: 'DeleteNetwork',
+      method: 'DELETE',
+      path: '/os-networks/:id',
+      policy: manage,
+      answers: 202,
+      faults: missing,
+      run: async ({ domain, context, params }) => {
+        await domain.networks.delete(context, params.id);
+        return ACCEPTED;
+      },
+    }),
+    operation({
+      name: 'DisassociateNetwork',
+      about: 'Takes a network away from its tenant.',
+      method: 'POST',
+      path: '/os-networks/:id/action',
+      key: 'disassociate',
+      policy: manage,
+      answers: 202,
+      faults: missing,
+      run: async ({ domain, context, params }) => {
+        await domain.networks.disassociate(context, params.id);
+        return ACCEPTED;
+      },
+    }),
   ],
 };

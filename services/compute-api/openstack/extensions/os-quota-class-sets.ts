@@ -1,28 +1,9 @@
-import { classLimits, type Limits, setClassLimit } from '@folsom/nova/quotas';
-import { adminOnly } from '../../domain/policy.ts';
-import { type Answer, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
-import { forbidden } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import { type ApiRequest, param } from '../http/request.ts';
-import { limitsIn, quotaTemplate } from './os-quota-sets.ts';
+import { operation } from '../http/operation.ts';
+import { limitsBody, quotaTemplate } from './os-quota-sets.ts';
 
-const template = quotaTemplate('quota_class_set');
-const UNLIMITED = -1;
-
-async function update(api: ApiRequest): Promise<Answer> {
-  const { deps, context } = api;
-  authorizeExtension(deps, context, 'quota_classes');
-  adminOnly(context);
-  const name = param(api, 'id');
-  const limits = limitsIn(api, 'quota_class_set', UNLIMITED);
-  await deps.db.transaction(async trx => {
-    for (const [resource, limit] of Object.entries(limits) as [keyof Limits, number][]) {
-      await setClassLimit(trx, name, resource, limit, deps.clock.now());
-    }
-  });
-  return ok({ quota_class_set: await classLimits(deps.db.knex, name, deps.quotaDefaults) });
-}
+const policy = 'compute_extension:quota_classes';
+const view = { xml: quotaTemplate('quota_class_set') };
 
 /** Named sets of quotas. */
 export const extension: Extension = {
@@ -31,21 +12,31 @@ export const extension: Extension = {
   namespace: 'http://docs.openstack.org/compute/ext/quota-classes-sets/api/v1.1',
   updated: '2012-03-12T00:00:00+00:00',
   description: 'Quota classes management support',
-  resources: [
-    {
-      path: 'os-quota-class-sets',
-      show: {
-        xml: template,
-        handle: async api => {
-          const { deps, context } = api;
-          authorizeExtension(deps, context, 'quota_classes');
-          const name = param(api, 'id');
-          if (!context.isAdmin && context.quotaClass !== name) throw forbidden();
-          const limits = await classLimits(deps.db.knex, name, deps.quotaDefaults);
-          return ok({ quota_class_set: { id: name, ...limits } });
-        },
-      },
-      update: { xml: template, handle: update },
-    },
+  resources: ['/os-quota-class-sets'],
+  operations: [
+    operation({
+      name: 'ShowQuotaClass',
+      method: 'GET',
+      path: '/os-quota-class-sets/:id',
+      policy,
+      answers: 200,
+      view,
+      faults: { NotAuthorized: 403 },
+      run: async ({ domain, context, params }) => ({
+        quota_class_set: { id: params.id, ...(await domain.quotas.ofClass(context, params.id)) },
+      }),
+    }),
+    operation({
+      name: 'UpdateQuotaClass',
+      method: 'PUT',
+      path: '/os-quota-class-sets/:id',
+      policy,
+      body: limitsBody('quota_class_set'),
+      answers: 200,
+      view,
+      run: async ({ domain, context, params, body }) => ({
+        quota_class_set: await domain.quotas.setOfClass(context, params.id, body),
+      }),
+    }),
   ],
 };

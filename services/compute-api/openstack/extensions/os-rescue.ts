@@ -1,47 +1,54 @@
-import { getInstance } from '../../domain/instances.ts';
-import { act, rescue } from '../../domain/lifecycle.ts';
-import { actionBody } from '../core/server-actions.ts';
-import { adminPasswordOf } from '../core/server-body.ts';
-import { empty, ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
-import { inState, notFound, translating } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import { type ApiRequest, isObject, param } from '../http/request.ts';
+import { badRequest } from '../http/faults.ts';
+import { bare, operation, refusedStates } from '../http/operation.ts';
+import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';
+import { isObject } from '../http/values.ts';
 
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/rescue/api/v1.1';
+const policy = 'compute_extension:rescue';
 
-const found = (api: ApiRequest) =>
-  translating({ InstanceNotFound: () => notFound() }, () =>
-    getInstance(api.deps, api.context, param(api, 'id')),
-  );
+/** The password of the rescue system; anything but an object that has one gives a new one. */
+const password = readBy((body): string | undefined => {
+  if (!isObject(body) || !('adminPass' in body)) return undefined;
+  const { adminPass } = body;
+  if (typeof adminPass !== 'string' || adminPass.length > NAME_CHARS_MAX) {
+    throw badRequest('Invalid adminPass');
+  }
+  return adminPass;
+}, 'An object whose `adminPass` is the password wanted, or null.');
 
 export const extension: Extension = {
   alias: 'os-rescue',
   name: 'Rescue',
-  namespace: NAMESPACE,
+  namespace: 'http://docs.openstack.org/compute/ext/rescue/api/v1.1',
   updated: '2011-08-18T00:00:00+00:00',
   description: 'Instance rescue mode',
-  actions: {
-    servers: {
-      rescue: {
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'rescue');
-          const body = actionBody(api, 'rescue');
-          const given = isObject(body) && 'adminPass' in body;
-          const password = adminPasswordOf(api, given ? body.adminPass : undefined, given);
-          const instance = await found(api);
-          await inState('rescue', () => rescue(api.deps, api.context, instance, password));
-          return ok({ adminPass: password });
-        },
+  operations: [
+    operation({
+      name: 'RescueServer',
+      about: 'Starts a rescue system beside the disk of a server.',
+      method: 'POST',
+      path: '/servers/:id/action',
+      key: 'rescue',
+      policy,
+      body: password,
+      answers: 200,
+      faults: refusedStates('rescue'),
+      run: async ({ domain, context, params, body }) => ({
+        adminPass: await domain.servers.rescue(context, params.id, body),
+      }),
+    }),
+    operation({
+      name: 'UnrescueServer',
+      method: 'POST',
+      path: '/servers/:id/action',
+      key: 'unrescue',
+      policy,
+      answers: 202,
+      faults: refusedStates('unrescue'),
+      run: async ({ domain, context, params }) => {
+        await domain.servers.act(context, params.id, 'unrescue');
+        return bare();
       },
-      unrescue: {
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'rescue');
-          const instance = await found(api);
-          await inState('unrescue', () => act(api.deps, api.context, instance, 'unrescue'));
-          return empty();
-        },
-      },
-    },
-  },
+    }),
+  ],
 };

@@ -1,78 +1,23 @@
-import { isFault } from '@folsom/core';
-import {
-  rulesOfGroups,
-  type SecurityGroupRow,
-  type SecurityGroupRuleRow,
-} from '@folsom/nova/security-groups';
+import { ownText } from '@folsom/http/operation';
 import { child, type XmlElement } from '@folsom/wire';
-import { NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
-import { getInstance } from '../../domain/instances.ts';
+import { attributeOrChild } from '@folsom/wire/nova-xml';
+import Type from 'typebox';
 import { isWanted } from '../../domain/listing.ts';
-import { allowed } from '../../domain/policy.ts';
-import {
-  addRule,
-  addToInstance,
-  createGroup,
-  destroyGroup,
-  ensureDefaultGroup,
-  getGroup,
-  groupsFor,
-  ownGroupNamed,
-  removeFromInstance,
-  removeRule,
-} from '../../domain/security-groups.ts';
-import { ruleOf } from '../../domain/security-rules.ts';
-import { actionBody } from '../core/server-actions.ts';
-import { type Answer, empty, ok } from '../http/answer.ts';
-import type { Extension } from '../http/extension.ts';
-import { badRequest, notFound, tooLarge, translating, unprocessable } from '../http/faults.ts';
-import type { Deps } from '../http/front.ts';
-import { authorizeExtension } from '../http/front.ts';
-import {
-  type ApiRequest,
-  entity,
-  isObject,
-  type JsonObject,
-  NAME_CHARS_MAX,
-  pageByOffset,
-  param,
-  rowId,
-  scalarText,
-} from '../http/request.ts';
+import type { Api } from '../http/caller.ts';
+import type { Extension, JsonObject } from '../http/extension.ts';
+import { badRequest, unprocessable } from '../http/faults.ts';
+import { bare, type ComputeOperation, operation, overLimitSaying } from '../http/operation.ts';
+import { offsetQuery, pageByOffset } from '../http/paging.ts';
+import { serverAttributes } from '../http/server-attributes.ts';
+import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';
+import { isObject, scalarText } from '../http/values.ts';
+import { groupsXml, groupView, groupXml, ruleView, ruleXml } from '../views/security-groups.ts';
 
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/securitygroups/api/v1.1';
+const policy = 'compute_extension:security_groups';
 
-const authorized = (api: ApiRequest) => authorizeExtension(api.deps, api.context, 'security_groups');
-
-function showGroups(_deps: Deps, view: JsonObject, instance: { groups: string[] }): void {
+function showGroups(_api: Api, view: JsonObject, instance: { groups: string[] }): void {
   if (instance.groups.length > 0) view.security_groups = instance.groups.map(name => ({ name }));
 }
-
-const textOf = (tag: string): XmlTemplate => ({ tag, text: tag });
-const rule: XmlTemplate = {
-  tag: 'rule',
-  attributes: { id: 'id', parent_group_id: 'parent_group_id' },
-  children: [
-    textOf('ip_protocol'),
-    textOf('from_port'),
-    textOf('to_port'),
-    { tag: 'group', at: 'group', children: [textOf('name'), textOf('tenant_id')] },
-    { tag: 'ip_range', at: 'ip_range', children: [textOf('cidr')] },
-  ],
-};
-const group: XmlTemplate = {
-  tag: 'security_group',
-  attributes: { id: 'id', tenant_id: 'tenant_id', name: 'name' },
-  children: [textOf('description'), { tag: 'rules', children: [{ ...rule, at: 'rules' }] }],
-};
-const namespaces = { '': NOVA_NS.v11 };
-const ruleXml: XmlTemplate = { ...rule, tag: 'security_group_rule', at: 'security_group_rule', namespaces };
-const groupXml: XmlTemplate = { ...group, at: 'security_group', namespaces };
-const groupsXml: XmlTemplate = {
-  tag: 'security_groups',
-  namespaces,
-  children: [{ ...group, at: 'security_groups' }],
-};
 
 const readGroup = (root: XmlElement) => {
   const description = child(root, 'description');
@@ -90,154 +35,224 @@ const readRule = (root: XmlElement) => ({
   ),
 });
 
-interface Names {
-  name: string;
-  project_id: string;
-}
+const property = (name: string) =>
+  readBy((value): string => {
+    if (typeof value !== 'string') throw badRequest(`Security group ${name} is not a string or unicode`);
+    if (value.trim() === '') throw badRequest(`Security group ${name} cannot be empty.`);
+    if (value.trim().length > NAME_CHARS_MAX) {
+      throw badRequest(`Security group ${name} should not be greater than 255 characters.`);
+    }
+    return value;
+  });
 
-const ruleView = (row: SecurityGroupRuleRow, groups: ReadonlyMap<number, Names>): JsonObject => {
-  const source = row.group_id === null ? undefined : groups.get(row.group_id);
-  return {
-    id: row.id,
-    parent_group_id: row.parent_group_id,
-    ip_protocol: row.protocol,
-    from_port: row.from_port,
-    to_port: row.to_port,
-    group: source ? { name: source.name, tenant_id: source.project_id } : {},
-    ip_range: row.group_id === null ? { cidr: row.cidr } : {},
-  };
-};
+const wholeBody = { says: () => unprocessable() };
+const newGroup = Type.Object(
+  {
+    security_group: Type.Object({ name: property('name'), description: property('description') }, wholeBody),
+  },
+  wholeBody,
+);
 
-/** Names of the groups that rules point to: one query for all of them. */
-async function sourcesOf(
-  api: ApiRequest,
-  rules: readonly SecurityGroupRuleRow[],
-): Promise<Map<number, Names>> {
-  const ids = [...new Set(rules.map(row => row.group_id).filter(id => id !== null))];
-  if (ids.length === 0) return new Map();
-  const rows = (await api.deps.db
-    .knex('security_groups')
-    .where({ deleted: 0 })
-    .whereIn('id', ids)
-    .select('id', 'name', 'project_id')) as (Names & { id: number })[];
-  return new Map(rows.map(row => [row.id, row]));
-}
+/** A part that is no text and no number is told by its kind, as a wrong one is by its value. */
+const plainText = (value: unknown): string | undefined =>
+  value === undefined || value === null ? undefined : (scalarText(value) ?? typeof value);
+const part = Type.Optional(readBy(plainText));
+const newRule = Type.Object(
+  {
+    security_group_rule: Type.Object(
+      {
+        parent_group_id: Type.Optional(readBy(value => scalarText(value) ?? '')),
+        group_id: part,
+        ip_protocol: part,
+        from_port: part,
+        to_port: part,
+        cidr: part,
+      },
+      wholeBody,
+    ),
+  },
+  wholeBody,
+);
 
-async function groupViews(api: ApiRequest, groups: readonly SecurityGroupRow[]): Promise<JsonObject[]> {
-  const rules = await rulesOfGroups(
-    api.deps.db.knex,
-    groups.map(row => row.id),
-  );
-  const sources = await sourcesOf(api, [...rules.values()].flat());
-  const views = groups.map(row => ({
-    id: row.id,
-    name: row.name,
-    description: row.description,
-    tenant_id: row.project_id,
-    rules: (rules.get(row.id) ?? []).map(item => ruleView(item, sources)),
-  }));
-  const key = (view: { tenant_id: string; name: string }) => `${view.tenant_id}\u0000${view.name}`;
-  return views.sort((a, b) => (key(a) < key(b) ? -1 : 1));
-}
+/** Groups of one boot. */
+const LIST_MAX = 64;
 
-function idOf(text: unknown): number {
-  const id = rowId(scalarText(text) ?? '');
-  if (id === undefined) throw badRequest('Security group id should be integer');
-  return id;
-}
+const groupsOfBoot = readBy((value): string[] => {
+  if (value == null) return ['default'];
+  if (!Array.isArray(value) || value.length > LIST_MAX) throw badRequest();
+  const names = value.map(item => {
+    if (!isObject(item) || !('name' in item)) throw badRequest();
+    const { name } = item;
+    if (name === null || name === '') return '';
+    if (typeof name !== 'string' || name.length > NAME_CHARS_MAX) {
+      throw badRequest('Invalid security group name.');
+    }
+    return name;
+  });
+  const given = [...new Set(names.filter(name => name !== ''))];
+  return given.length > 0 ? given : ['default'];
+}, 'A list of `{"name": ...}`.');
 
-const missing = <T>(work: () => Promise<T>): Promise<T> =>
-  translating({ SecurityGroupNotFound: error => notFound(error.message) }, work);
-
-const groupOf = (api: ApiRequest, id: unknown): Promise<SecurityGroupRow> =>
-  missing(async () => getGroup(api.deps, api.context, idOf(id)));
-
-/** By id, or the tenant's own by a name that is no number: today's clients send one. @throws `SecurityGroupNotFound` */
-async function groupOrNamed(api: ApiRequest, id: unknown): Promise<SecurityGroupRow> {
-  const isName = typeof id === 'string' && !/^\s*[+-]?\d+\s*$/.test(id) && id.length <= NAME_CHARS_MAX;
-  const named = isName ? await ownGroupNamed(api.deps, api.context, id) : undefined;
-  return named ?? getGroup(api.deps, api.context, idOf(id));
-}
-
-function property(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw badRequest(`Security group ${name} is not a string or unicode`);
-  if (value.trim() === '') throw badRequest(`Security group ${name} cannot be empty.`);
-  if (value.trim().length > NAME_CHARS_MAX) {
-    throw badRequest(`Security group ${name} should not be greater than 255 characters.`);
-  }
-  return value;
-}
-
-async function create(api: ApiRequest): Promise<Answer> {
-  authorized(api);
-  const body = entity(api.body, 'security_group');
-  if (!body) throw unprocessable();
-  const name = property(body.name, 'name');
-  const description = property(body.description, 'description');
-  const row = await translating(
-    { OverQuota: () => tooLarge('Quota exceeded, too many security groups.', 0) },
-    () => createGroup(api.deps, api.context, name, description),
-  );
-  return ok({ security_group: (await groupViews(api, [row]))[0] });
-}
-
-async function createRule(api: ApiRequest): Promise<Answer> {
-  authorized(api);
-  const body = entity(api.body, 'security_group_rule');
-  if (!body) throw unprocessable();
-  const parent = await missing(() => groupOrNamed(api, body.parent_group_id));
-  const wanted = await translating(
-    {
-      InvalidCidr: error => badRequest(error.message),
-      InvalidInput: error => badRequest(error.message),
-      InvalidIpProtocol: error => badRequest(error.message),
-      InvalidPortRange: error => badRequest(error.message),
-      SecurityGroupNotFound: error => badRequest(error.message),
-    },
-    async () => {
-      const source = body.group_id == null ? undefined : await groupOrNamed(api, body.group_id);
-      return ruleOf({
-        protocol: body.ip_protocol,
-        fromPort: body.from_port,
-        toPort: body.to_port,
-        cidr: body.cidr,
-        groupId: source?.id,
-      });
-    },
-  );
-  if (!wanted) throw badRequest('Not enough parameters to build a valid rule.');
-  const row = await translating(
-    { SecurityGroupLimitExceeded: () => tooLarge('Quota exceeded, too many security group rules.', 0) },
-    () => addRule(api.deps, api.context, parent, wanted),
-  );
-  return ok({ security_group_rule: ruleView(row, await sourcesOf(api, [row])) });
-}
-
-async function onServer(api: ApiRequest, action: string, work: typeof addToInstance): Promise<Answer> {
-  authorized(api);
-  const body = actionBody(api, action);
+const member = readBy((body): string => {
   if (!isObject(body)) throw badRequest('Missing parameter dict');
   if (!('name' in body)) throw badRequest('Security group not specified');
   if (typeof body.name !== 'string' || body.name.trim() === '') {
     throw badRequest('Security group name cannot be empty');
   }
-  try {
-    const server = await getInstance(api.deps, api.context, param(api, 'id'));
-    await work(api.deps, api.context, server, body.name);
-  } catch (error) {
-    if (isFault(error) && error.status === 404) throw notFound(error.message);
-    throw error;
-  }
-  return empty();
-}
+  return body.name;
+}, 'The `name` of the group.');
+
+const notFound = {
+  SecurityGroupNotFound: [404, ownText],
+  SecurityGroupNotFoundForProject: [404, ownText],
+  InstanceNotFound: [404, ownText],
+} as const;
+
+const memberOperation = (key: 'addSecurityGroup' | 'removeSecurityGroup'): ComputeOperation =>
+  operation({
+    name: key === 'addSecurityGroup' ? 'AddSecurityGroup' : 'RemoveSecurityGroup',
+    method: 'POST',
+    path: '/servers/:id/action',
+    key,
+    policy,
+    body: member,
+    answers: 202,
+    faults: notFound,
+    run: async ({ domain, context, params, body }) => {
+      const { addGroup, removeGroup } = domain.servers;
+      await (key === 'addSecurityGroup' ? addGroup : removeGroup)(context, params.id, body);
+      return bare();
+    },
+  });
+
+const groupOperations: readonly ComputeOperation[] = [
+  operation({
+    name: 'ListSecurityGroups',
+    about: "Groups of the tenant, or with `all_tenants` everybody's for administrators.",
+    method: 'GET',
+    path: '/os-security-groups',
+    policy,
+    query: Type.Object({ ...offsetQuery.properties, all_tenants: Type.Optional(Type.String()) }),
+    answers: 200,
+    view: { xml: groupsXml },
+    run: async ({ domain, context, query }) => {
+      const page = { ...pageByOffset(context, query), allTenants: isWanted(query.all_tenants) };
+      return { security_groups: (await domain.groups.list(context, page)).map(groupView) };
+    },
+  }),
+  operation({
+    name: 'ShowSecurityGroup',
+    method: 'GET',
+    path: '/os-security-groups/:id',
+    policy,
+    answers: 200,
+    view: { xml: groupXml },
+    faults: notFound,
+    run: async ({ domain, context, params }) => ({
+      security_group: groupView(await domain.groups.get(context, params.id)),
+    }),
+  }),
+  operation({
+    name: 'CreateSecurityGroup',
+    method: 'POST',
+    path: '/os-security-groups',
+    policy,
+    body: newGroup,
+    readXml: readGroup,
+    answers: 200,
+    view: { xml: groupXml },
+    faults: { OverQuota: overLimitSaying('Quota exceeded, too many security groups.') },
+    run: async ({ domain, context, body: { security_group: asked } }) => ({
+      security_group: groupView(await domain.groups.create(context, asked.name, asked.description)),
+    }),
+  }),
+  operation({
+    name: 'DeleteSecurityGroup',
+    method: 'DELETE',
+    path: '/os-security-groups/:id',
+    policy,
+    answers: 202,
+    faults: notFound,
+    run: async ({ domain, context, params }) => {
+      await domain.groups.delete(context, params.id);
+      return bare();
+    },
+  }),
+  operation({
+    name: 'ListServerSecurityGroups',
+    about: 'Groups that a server belongs to.',
+    method: 'GET',
+    path: '/servers/:server_id/os-security-groups',
+    policy,
+    answers: 200,
+    view: { xml: groupsXml },
+    faults: notFound,
+    run: async ({ domain, context, params }) => ({
+      security_groups: (await domain.servers.groups(context, params.server_id)).map(groupView),
+    }),
+  }),
+];
+
+const ruleOperations: readonly ComputeOperation[] = [
+  operation({
+    name: 'CreateSecurityGroupRule',
+    about: 'Lets an address block, or the members of a group, reach the members of a group.',
+    method: 'POST',
+    path: '/os-security-group-rules',
+    policy,
+    body: newRule,
+    readXml: readRule,
+    answers: 200,
+    view: { xml: ruleXml },
+    faults: {
+      ...notFound,
+      SecurityGroupLimitExceeded: overLimitSaying('Quota exceeded, too many security group rules.'),
+    },
+    run: async ({ domain, context, body: { security_group_rule: asked } }) => ({
+      security_group_rule: ruleView(
+        await domain.groups.addRule(context, {
+          parent: asked.parent_group_id ?? '',
+          source: asked.group_id,
+          protocol: asked.ip_protocol,
+          fromPort: asked.from_port,
+          toPort: asked.to_port,
+          cidr: asked.cidr,
+        }),
+      ),
+    }),
+  }),
+  operation({
+    name: 'DeleteSecurityGroupRule',
+    method: 'DELETE',
+    path: '/os-security-group-rules/:id',
+    policy,
+    answers: 202,
+    faults: notFound,
+    run: async ({ domain, context, params }) => {
+      await domain.groups.removeRule(context, params.id);
+      return bare();
+    },
+  }),
+];
 
 export const extension: Extension = {
   alias: 'os-security-groups',
   name: 'SecurityGroups',
-  namespace: NAMESPACE,
+  namespace: 'http://docs.openstack.org/compute/ext/securitygroups/api/v1.1',
   updated: '2011-07-21T00:00:00+00:00',
   description: 'Security group support',
-  seesServers: api => allowed(api.deps, api.context, 'compute_extension:security_groups'),
+  attributes: serverAttributes({
+    shape: { security_groups: Type.Optional(groupsOfBoot) },
+    readBoot: server => (server.security_groups ? { securityGroups: server.security_groups } : {}),
+    readXml: node => {
+      const groups = child(node, 'security_groups');
+      if (!groups) return {};
+      const items = groups.children.filter(item => item.name === 'security_group');
+      const names = items.flatMap(item => attributeOrChild(item, 'name') || []);
+      return { security_groups: names.map(name => ({ name })) };
+    },
+  }),
+  seesServers: caller => caller.api.domain.policy.allowed(caller, policy),
   server: showGroups,
   serverCreated: showGroups,
   xml: {
@@ -251,65 +266,11 @@ export const extension: Extension = {
       ],
     },
   },
-  actions: {
-    servers: {
-      addSecurityGroup: { handle: api => onServer(api, 'addSecurityGroup', addToInstance) },
-      removeSecurityGroup: { handle: api => onServer(api, 'removeSecurityGroup', removeFromInstance) },
-    },
-  },
-  resources: [
-    {
-      path: 'os-security-groups',
-      index: {
-        xml: groupsXml,
-        handle: async api => {
-          authorized(api);
-          const all = isWanted(api.query.get('all_tenants'));
-          const groups = pageByOffset(api, await groupsFor(api.deps, api.context, all));
-          return ok({ security_groups: await groupViews(api, groups) });
-        },
-      },
-      show: {
-        xml: groupXml,
-        handle: async api => {
-          authorized(api);
-          const group = await missing(() => groupOrNamed(api, param(api, 'id')));
-          return ok({ security_group: (await groupViews(api, [group]))[0] });
-        },
-      },
-      create: { xml: groupXml, readXml: readGroup, handle: create },
-      delete: {
-        handle: async api => {
-          authorized(api);
-          await destroyGroup(api.deps, await groupOf(api, param(api, 'id')));
-          return empty();
-        },
-      },
-    },
-    {
-      path: 'os-security-group-rules',
-      create: { xml: ruleXml, readXml: readRule, handle: createRule },
-      delete: {
-        handle: async api => {
-          authorized(api);
-          await missing(async () => removeRule(api.deps, api.context, idOf(param(api, 'id'))));
-          return empty();
-        },
-      },
-    },
-    {
-      path: 'servers/:server_id/os-security-groups',
-      index: {
-        xml: groupsXml,
-        handle: async api => {
-          authorized(api);
-          await ensureDefaultGroup(api.deps, api.context);
-          const server = await translating({ InstanceNotFound: error => notFound(error.message) }, () =>
-            getInstance(api.deps, api.context, param(api, 'server_id')),
-          );
-          return ok({ security_groups: await groupViews(api, server.security_groups) });
-        },
-      },
-    },
+  resources: ['/os-security-groups', '/os-security-group-rules', '/servers/:server_id/os-security-groups'],
+  operations: [
+    ...groupOperations,
+    ...ruleOperations,
+    memberOperation('addSecurityGroup'),
+    memberOperation('removeSecurityGroup'),
   ],
 };

@@ -1,87 +1,29 @@
-import { type FlavorRow, flavorsByIds } from '@folsom/nova/flavors';
-import { instancesActiveBetween } from '@folsom/nova/instance-usage';
-import type { InstanceRow } from '@folsom/nova/instances';
-import { groupBy, wireTime } from '@folsom/nova/rows';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { authorize } from '../../domain/policy.ts';
-import { ok } from '../http/answer.ts';
+import Type from 'typebox';
 import type { Extension } from '../http/extension.ts';
 import { badRequest } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import { type ApiRequest, param } from '../http/request.ts';
-
-const HOUR_MS = 3_600_000;
-
-interface Period {
-  start: number;
-  stop: number;
-}
+import { operation } from '../http/operation.ts';
+import { readBy } from '../http/shapes.ts';
 
 const TIME = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?$/;
 
-/** A time as the clients send it, in milliseconds; now when there is none. @throws 400 */
-function timeOf(api: ApiRequest, name: string): number {
-  const text = api.query.get(name);
-  if (!text) return api.deps.clock.now();
-  const [, day, time, fraction = '0'] = TIME.exec(text) ?? [];
-  const ms = Date.parse(`${day}T${time}.${fraction.padEnd(3, '0').slice(0, 3)}Z`);
-  if (Number.isNaN(ms)) throw badRequest(`Invalid timestamp for ${name}: ${text.slice(0, 64)}`);
-  return ms;
-}
+/** A time as the clients send it, in milliseconds; undefined, which is now, for an empty one. */
+const time = (name: string) =>
+  Type.Optional(
+    readBy((value): number | undefined => {
+      if (typeof value !== 'string' || value === '') return undefined;
+      const [, day, clock, fraction = '0'] = TIME.exec(value) ?? [];
+      const ms = Date.parse(`${day}T${clock}.${fraction.padEnd(3, '0').slice(0, 3)}Z`);
+      if (Number.isNaN(ms)) throw badRequest(`Invalid timestamp for ${name}: ${value.slice(0, 64)}`);
+      return ms;
+    }),
+  );
 
-function hoursIn({ start, stop }: Period, { launched_at, terminated_at }: InstanceRow): number {
-  if (launched_at === null || launched_at > stop) return 0;
-  if (terminated_at !== null && terminated_at < start) return 0;
-  const until = terminated_at === null ? stop : Math.min(stop, terminated_at);
-  return Math.max(0, until - Math.max(launched_at, start)) / HOUR_MS;
-}
-
-function serverUsage(instance: InstanceRow, flavor: FlavorRow, hours: number, now: number) {
-  const { launched_at: launched, terminated_at: terminated } = instance;
-  const ended = terminated ?? now;
-  return {
-    instance_id: instance.uuid,
-    name: instance.display_name,
-    hours,
-    memory_mb: flavor.memory_mb,
-    local_gb: flavor.root_gb + flavor.ephemeral_gb,
-    vcpus: flavor.vcpus,
-    tenant_id: instance.project_id,
-    flavor: flavor.name,
-    started_at: wireTime(launched),
-    ended_at: wireTime(terminated),
-    state: terminated === null ? instance.vm_state : 'terminated',
-    uptime: launched === null ? 0 : Math.max(0, Math.floor((ended - launched) / 1000)),
-  };
-}
-
-/** One entry a tenant; flavors that are gone cannot be billed. */
-async function usages(api: ApiRequest, period: Period, tenant?: string, detailed = true) {
-  const { db, clock } = api.deps;
-  const instances = await instancesActiveBetween(db.knex, period.start, period.stop, tenant);
-  const ids = [
-    ...new Set(instances.flatMap(item => (item.instance_type_id === null ? [] : [item.instance_type_id]))),
-  ];
-  const flavors = await flavorsByIds(db.knex, ids);
-  const billed = instances.flatMap(instance => {
-    const flavor = flavors.get(instance.instance_type_id ?? -1);
-    return flavor ? [serverUsage(instance, flavor, hoursIn(period, instance), clock.now())] : [];
-  });
-  return [...groupBy(billed, usage => usage.tenant_id)].map(([tenantId, servers]) => {
-    const total = (of: (usage: (typeof servers)[number]) => number) =>
-      servers.reduce((sum, usage) => sum + of(usage) * usage.hours, 0);
-    return {
-      tenant_id: tenantId,
-      total_local_gb_usage: total(usage => usage.local_gb),
-      total_vcpus_usage: total(usage => usage.vcpus),
-      total_memory_mb_usage: total(usage => usage.memory_mb),
-      total_hours: total(() => 1),
-      start: wireTime(period.start),
-      stop: wireTime(period.stop),
-      ...(detailed ? { server_usages: servers } : {}),
-    };
-  });
-}
+const query = Type.Object({
+  start: time('start'),
+  end: time('end'),
+  detailed: Type.Optional(Type.String()),
+});
 
 /** A float as Python 2 prints it: twelve digits, exponents of two. */
 export const printedFloat = (value: unknown): string => {
@@ -141,32 +83,33 @@ export const extension: Extension = {
   namespace: 'http://docs.openstack.org/compute/ext/os-simple-tenant-usage/api/v1.1',
   updated: '2011-08-19T00:00:00+00:00',
   description: 'Simple tenant usage extension',
-  resources: [
-    {
-      path: 'os-simple-tenant-usage',
-      index: {
-        xml: { tag: 'tenant_usages', children: [{ ...element, at: 'tenant_usages' }] },
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'simple_tenant_usage:list');
-          const start = timeOf(api, 'start');
-          const stop = Math.min(timeOf(api, 'end'), api.deps.clock.now());
-          const detailed = api.query.get('detailed') === '1';
-          return ok({ tenant_usages: await usages(api, { start, stop }, undefined, detailed) });
-        },
-      },
-      show: {
-        xml: { ...element, at: 'tenant_usage' },
-        handle: async api => {
-          const tenant = param(api, 'id');
-          authorize(api.deps, api.context, 'compute_extension:simple_tenant_usage:show', {
-            project_id: tenant,
-          });
-          const start = timeOf(api, 'start');
-          const stop = Math.min(timeOf(api, 'end'), api.deps.clock.now());
-          const [usage = {}] = await usages(api, { start, stop }, tenant);
-          return ok({ tenant_usage: usage });
-        },
-      },
-    },
+  resources: ['/os-simple-tenant-usage'],
+  operations: [
+    operation({
+      name: 'ListTenantUsage',
+      about: 'What each tenant used; `detailed=1` with their servers.',
+      method: 'GET',
+      path: '/os-simple-tenant-usage',
+      policy: 'compute_extension:simple_tenant_usage:list',
+      query,
+      answers: 200,
+      view: { xml: { tag: 'tenant_usages', children: [{ ...element, at: 'tenant_usages' }] } },
+      run: async ({ domain, context, query: { start, end, detailed } }) => ({
+        tenant_usages: await domain.usage.ofTenants(context, { start, stop: end }, detailed === '1'),
+      }),
+    }),
+    operation({
+      name: 'ShowTenantUsage',
+      about: 'What one tenant used: its own members and administrators may know.',
+      method: 'GET',
+      path: '/os-simple-tenant-usage/:id',
+      policy: null,
+      query,
+      answers: 200,
+      view: { xml: { ...element, at: 'tenant_usage' } },
+      run: async ({ domain, context, params, query: { start, end } }) => ({
+        tenant_usage: (await domain.usage.ofTenant(context, { start, stop: end }, params.id)) ?? {},
+      }),
+    }),
   ],
 };

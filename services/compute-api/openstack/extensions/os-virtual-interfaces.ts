@@ -1,24 +1,25 @@
-import { interfacesOfInstance } from '@folsom/nova/virtual-interfaces';
 import { NOVA_NS } from '@folsom/wire/nova-xml';
-import { getInstance } from '../../domain/instances.ts';
-import { ok } from '../http/answer.ts';
 import type { Extension } from '../http/extension.ts';
-import { notFound, translating } from '../http/faults.ts';
-import { authorizeExtension } from '../http/front.ts';
-import { pageByOffset, param } from '../http/request.ts';
-
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/virtual_interfaces/api/v1.1';
+import { operation } from '../http/operation.ts';
+import { offsetQuery, pageByOffset } from '../http/paging.ts';
 
 export const extension: Extension = {
   alias: 'os-virtual-interfaces',
   name: 'VirtualInterfaces',
-  namespace: NAMESPACE,
+  namespace: 'http://docs.openstack.org/compute/ext/virtual_interfaces/api/v1.1',
   updated: '2011-08-17T00:00:00+00:00',
   description: 'Virtual interface support',
-  resources: [
-    {
-      path: 'servers/:server_id/os-virtual-interfaces',
-      index: {
+  resources: ['/servers/:server_id/os-virtual-interfaces'],
+  operations: [
+    operation({
+      name: 'ListVirtualInterfaces',
+      about: 'Network interfaces of a server.',
+      method: 'GET',
+      path: '/servers/:server_id/os-virtual-interfaces',
+      policy: 'compute_extension:virtual_interfaces',
+      query: offsetQuery,
+      answers: 200,
+      view: {
         xml: {
           tag: 'virtual_interfaces',
           namespaces: { '': NOVA_NS.v11 },
@@ -30,20 +31,16 @@ export const extension: Extension = {
             },
           ],
         },
-        handle: async api => {
-          authorizeExtension(api.deps, api.context, 'virtual_interfaces');
-          const instance = await translating({ InstanceNotFound: () => notFound() }, () =>
-            getInstance(api.deps, api.context, param(api, 'server_id')),
-          );
-          const vifs = await interfacesOfInstance(api.deps.db, instance.uuid);
-          return ok({
-            virtual_interfaces: pageByOffset(api, vifs).map(vif => ({
-              id: vif.uuid,
-              mac_address: vif.address,
-            })),
-          });
-        },
       },
-    },
+      run: async ({ domain, context, params, query }) => {
+        const { offset, limit } = pageByOffset(context, query);
+        const interfaces = await domain.servers.interfaces(context, params.server_id);
+        return {
+          virtual_interfaces: interfaces
+            .slice(offset, offset + limit)
+            .map(({ uuid, address }) => ({ id: uuid, mac_address: address })),
+        };
+      },
+    }),
   ],
 };

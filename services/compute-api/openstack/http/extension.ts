@@ -3,15 +3,17 @@ import type { FlavorRow } from '@folsom/nova/flavors';
 import { extendTemplate, namespacesOf, type XmlAddition, type XmlTemplate } from '@folsom/wire/nova-xml';
 import type { ListedInstance } from '../../domain/instance-details.ts';
 import type { ImageView } from '../views/images.ts';
-import type { Deps } from './front.ts';
-import type { ApiRequest, JsonObject } from './request.ts';
-import type { Operation, Resource } from './resource.ts';
+import type { Api, Caller } from './caller.ts';
+import type { ComputeOperation } from './front.ts';
+import type { ServerAttributes } from './server-attributes.ts';
+
+export type JsonObject = Record<string, unknown>;
 
 /** Sees nothing of the request: what it adds to an unchanged server is kept for the next one who may see it. */
-export type ServerAddition = (deps: Deps, view: JsonObject, instance: ListedInstance) => void;
+export type ServerAddition = (api: Api, view: JsonObject, instance: ListedInstance) => void;
 /** The same for a server that has just been asked for. */
 export type CreatedAddition = (
-  deps: Deps,
+  api: Api,
   view: JsonObject,
   instance: Pick<ListedInstance, 'auto_disk_config' | 'groups'>,
 ) => void;
@@ -23,18 +25,18 @@ export interface Additions {
   /** Server in the answer to its creation. */
   serverCreated?: CreatedAddition;
   /** Whether the caller sees what is added to servers; asked once a request. Absent: everybody does. */
-  seesServers?(api: ApiRequest): boolean;
-  flavor?(api: ApiRequest, view: JsonObject, flavor: FlavorRow): void;
-  image?(api: ApiRequest, view: JsonObject, image: ImageView): void;
+  seesServers?(caller: Caller): boolean;
+  flavor?(caller: Caller, view: JsonObject, flavor: FlavorRow): void;
+  image?(caller: Caller, view: JsonObject, image: ImageView): void;
   /** The absolute limits. */
-  limits?(api: ApiRequest, absolute: JsonObject): Promise<void> | void;
+  limits?(caller: Caller, absolute: JsonObject): Promise<void> | void;
   /** How the additions look in XML, by the core resource they belong to. */
   xml?: { server?: XmlAddition; flavor?: XmlAddition; image?: XmlAddition; limits?: XmlAddition };
 }
 
 /**
  * One extension: one file in `extensions/`, found by reading the folder. Its alias says when it is loaded; what is not
- * loaded leaves no trace in routes, answers or XML.
+ * loaded leaves no trace in routes, bodies, answers or XML.
  */
 export interface Extension extends Additions {
   alias: string;
@@ -42,24 +44,25 @@ export interface Extension extends Additions {
   namespace: string;
   updated: string;
   description: string;
-  resources?: readonly Resource[];
-  /** Body keys of `POST <resource>/:id/action`, by resource path. */
-  actions?: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  /** Operations that a core resource lacks by itself, by resource path. */
-  operations?: Readonly<Record<string, Pick<Resource, 'create' | 'delete'>>>;
+  /** Paths of its own resources, which have the original router's routes whether something is behind them or not. */
+  resources?: readonly string[];
+  /** What it can be asked; from the registry where answers have the form of core resources. */
+  operations?: readonly ComputeOperation[] | ((registry: Registry) => readonly ComputeOperation[]);
+  /** What it reads from the bodies that boot, rebuild and change servers. */
+  attributes?: ServerAttributes;
 }
 
 /** The loaded extensions and what they add. */
 export interface Registry {
   extensions: readonly Extension[];
-  loaded(alias: string): boolean;
   /** What the caller sees added to servers. */
-  server(api: ApiRequest): ServerAddition[];
+  server(caller: Caller): ServerAddition[];
   /** The same in the answer to their creation. */
-  serverCreated(api: ApiRequest): CreatedAddition[];
+  serverCreated(caller: Caller): CreatedAddition[];
   flavor: NonNullable<Additions['flavor']>[];
   image: NonNullable<Additions['image']>[];
   limits: NonNullable<Additions['limits']>[];
+  attributes: readonly ServerAttributes[];
   /** The template with the additions for its resource. */
   xml(kind: keyof NonNullable<Additions['xml']>, element: XmlTemplate): XmlTemplate;
   namespaces(kind: keyof NonNullable<Additions['xml']>): Record<string, string>;
@@ -74,15 +77,15 @@ export function registryOf(extensions: readonly Extension[]): Registry {
   if (aliases.size !== sorted.length) throw new Error('two extensions have the same alias');
   const additionsOf = (kind: keyof NonNullable<Additions['xml']>) =>
     present(sorted.map(extension => extension.xml?.[kind]));
-  const seen = (api: ApiRequest) => sorted.filter(extension => extension.seesServers?.(api) ?? true);
+  const seen = (caller: Caller) => sorted.filter(extension => extension.seesServers?.(caller) ?? true);
   return {
     extensions: sorted,
-    loaded: alias => aliases.has(alias),
-    server: api => present(seen(api).map(extension => extension.server)),
-    serverCreated: api => present(seen(api).map(extension => extension.serverCreated)),
+    server: caller => present(seen(caller).map(extension => extension.server)),
+    serverCreated: caller => present(seen(caller).map(extension => extension.serverCreated)),
     flavor: present(sorted.map(extension => extension.flavor)),
     image: present(sorted.map(extension => extension.image)),
     limits: present(sorted.map(extension => extension.limits)),
+    attributes: present(sorted.map(extension => extension.attributes)),
     xml: (kind, element) => extendTemplate(element, additionsOf(kind)),
     namespaces: kind => namespacesOf(additionsOf(kind)),
   };
@@ -116,19 +119,4 @@ export function chosenExtensions(
   const plain = (name: string) => name.replace(/.*\./, '').replace(/[_-]/g, '').toLowerCase();
   const wanted = new Set(list.map(plain));
   return all.filter(extension => wanted.has(plain(extension.name)) || wanted.has(plain(extension.alias)));
-}
-
-/** The resource with what extensions give it. */
-export function completed(resource: Resource, extensions: readonly Extension[]): Resource {
-  const operations = extensions.map(extension => extension.operations?.[resource.path] ?? {});
-  const actions = Object.assign(
-    {},
-    resource.actions,
-    ...extensions.map(extension => extension.actions?.[resource.path] ?? {}),
-  ) as Record<string, Operation>;
-  return {
-    ...Object.assign({}, ...operations),
-    ...resource,
-    ...(Object.keys(actions).length > 0 ? { actions } : {}),
-  };
 }

@@ -1,9 +1,10 @@
-import { Fault, isFault } from '@folsom/core';
+import { Fault } from '@folsom/core';
 import type { RenderedFault } from '@folsom/http';
 import { genericXml, NOVA_NS } from '@folsom/wire/nova-xml';
 import { webobAnswer } from '@folsom/wire/webob-page';
 import type { FastifyRequest } from 'fastify';
 import { answerFormat } from './accept.ts';
+import { withStatus } from './statuses.ts';
 
 /** Names of the outer element by status; any other status is a computeFault. */
 const FAULT_NAMES: Record<number, string> = {
@@ -34,17 +35,15 @@ const TEXTS: Record<number, string> = {
 const make = (name: string, status: number) => (message?: string) =>
   new Fault(name, status, message ?? TEXTS[status] ?? '', { values: { plain: message === undefined } });
 
+/** An answer of the HTTP layer by its status, with Folsom's text for it when none is given. */
+export const httpFault = (status: number, message?: string): Fault => make(`HTTP${status}`, status)(message);
+
 /** Answers of the HTTP layer, each with Folsom's text when none is given. */
 export const badRequest = make('HTTPBadRequest', 400);
-export const forbidden = make('HTTPForbidden', 403);
 export const notFound = make('HTTPNotFound', 404);
 export const conflict = make('HTTPConflict', 409);
 export const unprocessable = make('HTTPUnprocessableEntity', 422);
 export const notImplemented = make('HTTPNotImplemented', 501);
-
-/** What a daemon answered, when that was not what it should be: a message of null where it answered nothing. */
-export const unexpectedAnswer = (answer: string | null) =>
-  new Fault('HTTPBadRequest', 400, answer ?? '', { values: { nothing: answer === null } });
 
 /** 413; `retryAfter` seconds stand in the header and the body. */
 export const tooLarge = (message: string, retryAfter?: number) =>
@@ -59,43 +58,9 @@ export const rateLimited = (details: string, retryAfter: number) =>
     values: { details },
   });
 
-/** `Cannot 'pause' while instance is in vm_state stopped` from the state table's own fault. */
-export function conflictForState(error: unknown, action: string): never {
-  if (isFault(error, 'InstanceInvalidState') || isFault(error, 'InstanceIsLocked')) {
-    const { attr, state } = error.values;
-    throw conflict(
-      attr && state
-        ? `Cannot '${action}' while instance is in ${attr} ${state}`
-        : `Instance is in an invalid state for '${action}'`,
-    );
-  }
-  throw error;
-}
-
-/** Runs the work and words a refused state as a conflict. */
-export async function inState<T>(action: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    return conflictForState(error, action);
-  }
-}
-
-/** Runs the work; a fault of one of these names becomes what its function makes of it. */
-export async function translating<T>(
-  names: Readonly<Record<string, (error: Fault) => Fault>>,
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (isFault(error) && Object.hasOwn(names, error.name)) throw names[error.name]!(error);
-    throw error;
-  }
-}
-
 /** Outer shape of every fault of the compute API. */
-export function renderFault(fault: Fault, request: FastifyRequest): RenderedFault {
+export function renderFault(thrown: Fault, request: FastifyRequest): RenderedFault {
+  const fault = withStatus(thrown);
   if (fault.name === 'RouteNotFound' || fault.name === 'BadUrl') {
     return plain(request, 404, 'Not Found', TEXTS[404]!, '');
   }
@@ -104,7 +69,7 @@ export function renderFault(fault: Fault, request: FastifyRequest): RenderedFaul
   const shown = shownText(fault);
   const name = FAULT_NAMES[status] ?? 'computeFault';
   const content: Record<string, unknown> = {
-    message: fault.values.nothing === true ? null : shown,
+    message: fault.name === 'UnexpectedHostAnswer' ? (fault.values.answer ?? null) : shown,
     code: status,
   };
   const retryAfter = fault.headers['retry-after'];

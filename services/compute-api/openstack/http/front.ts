@@ -1,14 +1,80 @@
-import type { RequestContext } from '@folsom/core';
-import type { Deps as DomainDeps } from '../../domain/deps.ts';
-import { authorize } from '../../domain/policy.ts';
-import type { Registry } from './extension.ts';
-import type { RateLimiter } from './rate-limits.ts';
+import type { Front, Operation } from '@folsom/http/operation';
+import { genericBody, genericValue, genericXml, renderXml, type XmlTemplate } from '@folsom/wire/nova-xml';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Domain } from '../../domain/index.ts';
+import { type AnswerFormat, answerFormat, bodyFormat, type Format } from './accept.ts';
+import { type Api, type Caller, callerOf, MOUNTS } from './caller.ts';
+import { badRequest, httpFault, notFound } from './faults.ts';
 
-export interface Deps extends DomainDeps {
-  registry: Registry;
-  rateLimiter: RateLimiter | undefined;
+/** How declared operations become the compute API: both mounts, suffixes, XML by templates or generic rules, Folsom's words. */
+export const computeFront = (api: Api): Front<Domain, Caller> => ({
+  domain: api.domain,
+  prefixes: MOUNTS.map(mount => `/${mount}/:project_id`),
+  // An id carries its suffix with it; a fixed ending needs its twins.
+  spellings: path =>
+    path.slice(path.lastIndexOf('/') + 1).startsWith(':') ? [path] : [path, `${path}.json`, `${path}.xml`],
+  context: request => callerOf(request, api),
+  params: paramsOf,
+  notation: bodyFormat,
+  readXml: (root, operation) => (operation.key === undefined ? genericBody(root) : genericValue(root)),
+  before: ({ context }) => {
+    if (context.tenant !== context.projectId) throw badRequest('Malformed request url');
+  },
+  authorize: ({ context }, { policy }) => {
+    if (policy !== null) api.domain.policy.authorize(context, policy);
+  },
+  write: (reply, parts, operation, request) => {
+    reply.code(parts.status).header('x-compute-request-id', request.requestId);
+    for (const [name, value] of Object.entries(parts.headers ?? {})) reply.header(name, value);
+    const as = answerFormat(request.url, request.headers.accept);
+    if (parts.document === undefined) {
+      reply.header('content-type', parts.type ?? as.type);
+      return reply.send(parts.status === 204 ? undefined : Buffer.from((parts.bytes as string) ?? ''));
+    }
+    const template = (parts.xml ?? operation.view?.xml) as XmlTemplate | undefined;
+    return writeDocument(reply, parts.document as Record<string, unknown>, template, as);
+  },
+  complaints: {
+    malformed: () => badRequest('Malformed request body'),
+    noBody: () => badRequest(),
+    noAction: key => badRequest(`There is no such action: ${key?.slice(0, 255) ?? 'None'}`),
+    invalid: ({ place, text }) => (place === 'params' ? notFound() : badRequest(text)),
+    fault: (status, text) => httpFault(status, text),
+  },
+});
+
+/** Parameters of the path without the answer's suffix. */
+function paramsOf(request: FastifyRequest): Record<string, string> {
+  const { project_id: _tenant, ...params } = request.params as Record<string, string>;
+  const last = Object.keys(params).at(-1);
+  if (last !== undefined) {
+    const path = request.url.split('?', 1)[0]!;
+    const value = params[last]!;
+    if (path.endsWith(encodeURIComponent(value)) || path.endsWith(value)) {
+      params[last] = value.replace(/\.(json|xml)$/, '');
+    }
+  }
+  return params;
 }
 
-/** `compute_extension:<name>` for the caller. @throws Fault `PolicyNotAuthorized` */
-export const authorizeExtension = (deps: Deps, context: RequestContext, name: string): void =>
-  authorize(deps, context, `compute_extension:${name}`);
+/** Writes a document in the notation asked for. */
+export function writeDocument(
+  reply: FastifyReply,
+  document: Record<string, unknown>,
+  template: XmlTemplate | undefined,
+  as: AnswerFormat,
+): FastifyReply {
+  // A serialised text with its own content type keeps fastify from adding a charset to it.
+  return reply.header('content-type', as.type).send(Buffer.from(textOf(document, template, as.format)));
+}
+
+function textOf(
+  document: Record<string, unknown>,
+  template: XmlTemplate | undefined,
+  format: Format,
+): string {
+  if (format === 'json') return JSON.stringify(document);
+  return template ? renderXml(template, document) : genericXml(document);
+}
+
+export type ComputeOperation = Operation<Domain, Caller>;

@@ -1,4 +1,4 @@
-import type { ApiRequest } from './request.ts';
+import type { Caller } from './caller.ts';
 
 export interface Link {
   rel: string;
@@ -7,33 +7,34 @@ export interface Link {
 }
 
 /** `self` with the version and `bookmark` without it. */
-export const linksOf = (api: ApiRequest, collection: string, id: string | number): Link[] => [
-  { rel: 'self', href: selfHref(api, collection, id) },
-  { rel: 'bookmark', href: bookmarkHref(api, collection, id) },
+export const linksOf = (caller: Caller, collection: string, id: string | number): Link[] => [
+  { rel: 'self', href: selfHref(caller, collection, id) },
+  { rel: 'bookmark', href: bookmarkHref(caller, collection, id) },
 ];
 
-export const selfHref = (api: ApiRequest, collection: string, id: string | number): string =>
-  `${api.base}/${api.projectId}/${collection}/${id}`;
+export const selfHref = (caller: Caller, collection: string, id: string | number): string =>
+  `${caller.base}/${caller.tenant}/${collection}/${id}`;
 
-const bookmarkHref = (api: ApiRequest, collection: string, id: string | number): string =>
-  `${api.root}/${api.projectId}/${collection}/${id}`;
+const bookmarkHref = (caller: Caller, collection: string, id: string | number): string =>
+  `${caller.root}/${caller.tenant}/${collection}/${id}`;
 
-export const bookmark = (api: ApiRequest, collection: string, id: string | number): Link[] => [
-  { rel: 'bookmark', href: bookmarkHref(api, collection, id) },
+export const bookmark = (caller: Caller, collection: string, id: string | number): Link[] => [
+  { rel: 'bookmark', href: bookmarkHref(caller, collection, id) },
 ];
 
 /** The `next` link of a full page, or none. */
 export function nextLink(
-  api: ApiRequest,
+  caller: Caller,
   collection: string,
   items: readonly { id: string }[],
 ): Link[] | undefined {
-  const limit = Number(api.query.get('limit') ?? 0);
+  const query = new URLSearchParams(caller.search);
+  const limit = Number(query.get('limit') ?? 0);
   const last = items.at(-1);
   if (!limit || limit !== items.length || !last) return undefined;
-  const params = [...api.query].filter(([name]) => name !== 'marker');
-  const query = [...params, ['marker', last.id]].map(([name, value]) => `${name}=${value}`).join('&');
-  return [{ rel: 'next', href: `${api.base}/${api.projectId}/${collection}?${query}` }];
+  const params = [...query].filter(([name]) => name !== 'marker');
+  const next = [...params, ['marker', last.id]].map(([name, value]) => `${name}=${value}`).join('&');
+  return [{ rel: 'next', href: `${caller.base}/${caller.tenant}/${collection}?${next}` }];
 }
 
 /** The last part of a URL's path, which is the id it names. */

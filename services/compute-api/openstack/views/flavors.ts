@@ -1,26 +1,26 @@
 import type { FlavorRow } from '@folsom/nova/flavors';
 import { atomLinks, NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
-import type { Registry } from '../http/extension.ts';
+import type { Caller } from '../http/caller.ts';
+import type { JsonObject, Registry } from '../http/extension.ts';
 import { linksOf } from '../http/links.ts';
-import type { ApiRequest, JsonObject } from '../http/request.ts';
 
-export function flavorView(api: ApiRequest, flavor: FlavorRow): JsonObject {
+export function flavorView(caller: Caller, flavor: FlavorRow): JsonObject {
   const view: JsonObject = {
     id: flavor.flavorid,
     name: flavor.name,
     ram: flavor.memory_mb,
     disk: flavor.root_gb,
     vcpus: flavor.vcpus || '',
-    links: linksOf(api, 'flavors', flavor.flavorid),
+    links: linksOf(caller, 'flavors', flavor.flavorid),
   };
-  for (const add of api.deps.registry.flavor) add(api, view, flavor);
+  for (const add of caller.api.registry.flavor) add(caller, view, flavor);
   return view;
 }
 
-export const flavorSummary = (api: ApiRequest, flavor: FlavorRow): JsonObject => ({
+export const flavorSummary = (caller: Caller, flavor: FlavorRow): JsonObject => ({
   id: flavor.flavorid,
   name: flavor.name,
-  links: linksOf(api, 'flavors', flavor.flavorid),
+  links: linksOf(caller, 'flavors', flavor.flavorid),
 });
 
 const detailed: XmlTemplate = {

@@ -1,8 +1,8 @@
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { atomLinks, metadataElement, NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
-import type { Registry } from '../http/extension.ts';
+import type { Caller } from '../http/caller.ts';
+import type { JsonObject, Registry } from '../http/extension.ts';
 import { type Link, linksOf, nextLink, withPrefix } from '../http/links.ts';
-import type { ApiRequest, JsonObject } from '../http/request.ts';
 
 export type ImageView = ImageWire;
 
@@ -16,22 +16,22 @@ const STATUS: Record<string, string> = {
 };
 const PROGRESS: Record<string, number> = { queued: 25, saving: 50, active: 100 };
 
-function imageLinks(api: ApiRequest, id: string): Link[] {
-  const { glance_host, glance_port, osapi_glance_link_prefix } = api.deps.config;
+function imageLinks(caller: Caller, id: string): Link[] {
+  const { glance_host, glance_port, osapi_glance_link_prefix } = caller.api.config;
   const glance = withPrefix(`http://${glance_host}:${glance_port}`, osapi_glance_link_prefix);
   return [
-    ...linksOf(api, 'images', id),
+    ...linksOf(caller, 'images', id),
     {
       rel: 'alternate',
       type: 'application/vnd.openstack.image',
-      href: `${glance}/${api.projectId}/images/${id}`,
+      href: `${glance}/${caller.tenant}/images/${id}`,
     },
   ];
 }
 
 const time = (text: string | null): string | null => (text === null ? null : `${text.slice(0, 19)}Z`);
 
-export function imageView(api: ApiRequest, image: ImageWire): JsonObject {
+export function imageView(caller: Caller, image: ImageWire): JsonObject {
   const view: JsonObject = {
     id: image.id,
     name: image.name,
@@ -42,27 +42,27 @@ export function imageView(api: ApiRequest, image: ImageWire): JsonObject {
     updated: time(image.updated_at),
     status: STATUS[image.status] ?? 'UNKNOWN',
     progress: PROGRESS[image.status] ?? 0,
-    links: imageLinks(api, image.id),
+    links: imageLinks(caller, image.id),
   };
   const server = image.properties.instance_uuid;
-  if (typeof server === 'string') view.server = { id: server, links: linksOf(api, 'servers', server) };
-  for (const add of api.deps.registry.image) add(api, view, image);
+  if (typeof server === 'string') view.server = { id: server, links: linksOf(caller, 'servers', server) };
+  for (const add of caller.api.registry.image) add(caller, view, image);
   return view;
 }
 
-export const imageSummary = (api: ApiRequest, image: ImageWire): JsonObject => ({
+export const imageSummary = (caller: Caller, image: ImageWire): JsonObject => ({
   id: image.id,
   name: image.name,
-  links: imageLinks(api, image.id),
+  links: imageLinks(caller, image.id),
 });
 
 export function imagesView(
-  api: ApiRequest,
+  caller: Caller,
   images: readonly ImageWire[],
-  one: (api: ApiRequest, image: ImageWire) => JsonObject,
+  one: (caller: Caller, image: ImageWire) => JsonObject,
 ): JsonObject {
-  const next = nextLink(api, 'images', images);
-  return { images: images.map(image => one(api, image)), ...(next ? { images_links: next } : {}) };
+  const next = nextLink(caller, 'images', images);
+  return { images: images.map(image => one(caller, image)), ...(next ? { images_links: next } : {}) };
 }
 
 const detailed: XmlTemplate = {

@@ -1,6 +1,6 @@
 import { type DetailSource, listedFrom, sameDetails } from '../../domain/instance-details.ts';
+import type { Caller } from '../http/caller.ts';
 import type { Registry, ServerAddition } from '../http/extension.ts';
-import type { ApiRequest } from '../http/request.ts';
 import { serversView, serverView } from './servers.ts';
 
 interface Kept {
@@ -24,17 +24,17 @@ const kept = new WeakMap<Registry, { audiences: Map<string, Audience>; texts: nu
  * The JSON of a page of detailed servers. Making it is most of the work of a long listing, so the text of each server is kept
  * and used again while nothing that it shows has changed.
  */
-export function serversText(api: ApiRequest, sources: readonly DetailSource[]): string {
+export function serversText(caller: Caller, sources: readonly DetailSource[]): string {
   // Nothing is kept for an empty page, or anybody could fill the memory with host names.
-  if (sources.length === 0) return JSON.stringify(serversView(api, [], []));
-  const { registry } = api.deps;
-  const additions = registry.server(api);
+  if (sources.length === 0) return JSON.stringify(serversView(caller, [], []));
+  const { registry } = caller.api;
+  const additions = registry.server(caller);
   let store = kept.get(registry);
   if (!store || store.texts + sources.length > TEXTS_MAX) {
     store = { audiences: new Map(), texts: 0 };
     kept.set(registry, store);
   }
-  const key = `${api.context.isAdmin} ${api.base} ${api.projectId}`;
+  const key = `${caller.isAdmin} ${caller.base} ${caller.tenant}`;
   let audience = store.audiences.get(key);
   if (!audience || !sameAdditions(audience.additions, additions)) {
     audience = { additions, texts: new Map() };
@@ -48,13 +48,13 @@ export function serversText(api: ApiRequest, sources: readonly DetailSource[]): 
       texts.push(known.text);
       continue;
     }
-    const text = JSON.stringify(serverView(api, listedFrom(source), additions));
+    const text = JSON.stringify(serverView(caller, listedFrom(source), additions));
     if (!known) store.texts++;
     audience.texts.set(uuid, { source, text });
     texts.push(text);
   }
   const { servers: _none, ...links } = serversView(
-    api,
+    caller,
     sources.map(source => source.row),
     [],
   );

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { isoSeconds } from '@folsom/core';
-import { vmState } from '@folsom/nova/instance-state';
 import { atomLinks, metadataElement, NOVA_NS, pairs, type XmlTemplate } from '@folsom/wire/nova-xml';
 import type { ListedInstance } from '../../domain/instance-details.ts';
-import type { Registry, ServerAddition } from '../http/extension.ts';
+import { vmState } from '../../domain/instances.ts';
+import type { Caller } from '../http/caller.ts';
+import type { JsonObject, Registry, ServerAddition } from '../http/extension.ts';
 import { bookmark, idFromHref, linksOf, nextLink } from '../http/links.ts';
-import type { ApiRequest, JsonObject } from '../http/request.ts';
 
 const RESIZING = ['resize_prep', 'resize_migrating', 'resize_migrated', 'resize_finish'];
 const REBUILDING = ['rebuilding', 'rebuild_block_device_mapping', 'rebuild_spawning'];
@@ -60,9 +60,9 @@ const time = (ms: number | null): string | null => (ms === null ? null : isoSeco
 
 /** The server as show, detail, update and rebuild give it. */
 export function serverView(
-  api: ApiRequest,
+  caller: Caller,
   instance: ListedInstance,
-  additions: readonly ServerAddition[] = api.deps.registry.server(api),
+  additions: readonly ServerAddition[] = caller.api.registry.server(caller),
 ): JsonObject {
   const status = statusOf(instance.vm_state, instance.task_state);
   const imageId = idFromHref(instance.image_ref);
@@ -74,16 +74,16 @@ export function serverView(
     user_id: instance.user_id ?? '',
     metadata: instance.metadata,
     hostId: hostIdOf(instance.project_id, instance.host),
-    image: { id: imageId, links: bookmark(api, 'images', imageId) },
+    image: { id: imageId, links: bookmark(caller, 'images', imageId) },
     flavor: instance.flavor
-      ? { id: instance.flavor.flavorid, links: bookmark(api, 'flavors', instance.flavor.flavorid) }
+      ? { id: instance.flavor.flavorid, links: bookmark(caller, 'flavors', instance.flavor.flavorid) }
       : {},
     created: instance.created,
     updated: instance.updated ?? instance.created,
     addresses: instance.addresses,
     accessIPv4: instance.access_ip_v4 ?? '',
     accessIPv6: instance.access_ip_v6 ?? '',
-    links: linksOf(api, 'servers', instance.uuid),
+    links: linksOf(caller, 'servers', instance.uuid),
   };
   const { fault } = instance;
   if (status === 'ERROR' && fault) {
@@ -92,22 +92,22 @@ export function serverView(
       created: time(fault.created_at),
       message: fault.message,
       // The details of what broke inside are for operators.
-      ...(fault.details && (api.context.isAdmin || fault.code !== 500) ? { details: fault.details } : {}),
+      ...(fault.details && (caller.isAdmin || fault.code !== 500) ? { details: fault.details } : {}),
     };
   }
   if (WITH_PROGRESS.has(status)) view.progress = instance.progress ?? 0;
-  for (const add of additions) add(api.deps, view, instance);
+  for (const add of additions) add(caller.api, view, instance);
   return view;
 }
 
 /** A page of servers with its `next` link. */
 export function serversView(
-  api: ApiRequest,
+  caller: Caller,
   items: readonly { uuid: string }[],
   views: readonly JsonObject[],
 ): JsonObject {
   const next = nextLink(
-    api,
+    caller,
     'servers',
     items.map(item => ({ id: item.uuid })),
   );

@@ -1,0 +1,222 @@
+import type { RequestContext } from '@folsom/core';
+import type { InstanceRecord } from '@folsom/nova/instance-records';
+import * as aggregates from './aggregates.ts';
+import { auditReport } from './audit.ts';
+import { boot } from './boot.ts';
+import { makeCertificate, rootCertificate } from './certificates.ts';
+import { getTextConsole, textConsoles } from './consoles.ts';
+import { deleteOrSoftDelete, forceDelete, restore } from './deletion.ts';
+import type { Deps } from './deps.ts';
+import * as flavors from './flavors.ts';
+import * as floatingIps from './floating-ips.ts';
+import { consoleOutput, diagnostics, vncConsole } from './guest-output.ts';
+import * as hosts from './hosts.ts';
+import * as hypervisors from './hypervisors.ts';
+import * as images from './images.ts';
+import { detailSources } from './instance-details.ts';
+import { getInstance } from './instances.ts';
+import { getKeyPair, importKeyPair, keyPairsOf, makeKeyPair, removeKeyPair } from './keypairs.ts';
+import {
+  act,
+  addFixedIp,
+  liveMigrate,
+  reboot,
+  removeFixedIp,
+  rescue,
+  resetState,
+  setAdminPassword,
+  setLocked,
+} from './lifecycle.ts';
+import { listInstances } from './listing.ts';
+import { deleteMetadata, metadataFrom, updateMetadata } from './metadata.ts';
+import * as networks from './networks.ts';
+import { allowed, authorize, isAdministrator } from './policy.ts';
+import * as quotas from './quotas.ts';
+import { confirmResize, resize, revertResize } from './resize.ts';
+import { addToInstance, removeFromInstance } from './security-group-members.ts';
+import { addRule, removeRule } from './security-group-rules.ts';
+import { createGroup, deleteGroup, getGroup, groupsOfServer, pageOfGroups } from './security-groups.ts';
+import { changeServer, rebuildServer, serverAddresses, serverInterfaces, showServer } from './servers.ts';
+import { snapshot } from './snapshots.ts';
+import { usageOfTenant, usageOfTenants } from './usage.ts';
+
+type Run = (deps: Deps, ...args: never[]) => unknown;
+
+/** A function without the dependencies, which it is given. */
+type Bound<F> = F extends (deps: Deps, ...args: infer Args) => infer Result
+  ? (...args: Args) => Result
+  : never;
+
+/** For callers who name the server: looked up once, within their tenant. @throws Fault `InstanceNotFound` */
+const byId =
+  <Args extends unknown[], Result>(
+    run: (
+      deps: Deps,
+      context: RequestContext,
+      instance: InstanceRecord,
+      ...args: Args
+    ) => Result | Promise<Result>,
+  ) =>
+  async (deps: Deps, context: RequestContext, id: string, ...args: Args): Promise<Result> =>
+    run(deps, context, await getInstance(deps, context, id), ...args);
+
+const serverFunctions = {
+  get: getInstance,
+  show: showServer,
+  list: listInstances,
+  /** What detailed views of a page are made from. */
+  sources: detailSources,
+  boot,
+  change: byId(changeServer),
+  rebuild: byId(rebuildServer),
+  delete: byId(deleteOrSoftDelete),
+  forceDelete: byId(forceDelete),
+  restore: byId(restore),
+  act: byId(act),
+  reboot: byId(reboot),
+  rescue: byId(rescue),
+  setPassword: byId(setAdminPassword),
+  setLocked: byId(setLocked),
+  resetState: byId(resetState),
+  resize: byId(resize),
+  /** To another host, with the flavor it has. */
+  migrate: byId((deps: Deps, context: RequestContext, instance: InstanceRecord) =>
+    resize(deps, context, instance, undefined),
+  ),
+  liveMigrate,
+  confirmResize: byId(confirmResize),
+  revertResize: byId(revertResize),
+  snapshot: byId(snapshot),
+  metadata: byId(async (_deps: Deps, _context: RequestContext, instance: InstanceRecord) =>
+    metadataFrom(instance),
+  ),
+  updateMetadata: byId(updateMetadata),
+  deleteMetadata: byId(deleteMetadata),
+  addresses: serverAddresses,
+  interfaces: serverInterfaces,
+  addFixedIp: byId(addFixedIp),
+  removeFixedIp: byId(removeFixedIp),
+  groups: groupsOfServer,
+  addGroup: byId(addToInstance),
+  removeGroup: byId(removeFromInstance),
+  consoleOutput: byId(consoleOutput),
+  vncConsole: byId(vncConsole),
+  diagnostics: byId(diagnostics),
+  textConsoles,
+  textConsole: getTextConsole,
+};
+
+/** By what they are about. */
+const functions = {
+  policy: { allowed, authorize, isAdministrator },
+  servers: serverFunctions,
+  flavors: {
+    list: flavors.pageOfFlavors,
+    get: flavors.getFlavor,
+    create: flavors.addFlavor,
+    delete: flavors.removeFlavor,
+    access: flavors.flavorAccess,
+    give: flavors.giveFlavor,
+    take: flavors.takeFlavor,
+    specs: flavors.flavorSpecs,
+    setSpecs: flavors.setFlavorSpecs,
+    deleteSpec: flavors.deleteFlavorSpec,
+  },
+  images: {
+    list: images.listImages,
+    get: images.getImage,
+    delete: images.deleteImage,
+    addMetadata: images.addImageMetadata,
+    replaceMetadata: images.replaceImageMetadata,
+    deleteMetadata: images.deleteImageMetadata,
+  },
+  keyPairs: {
+    list: keyPairsOf,
+    get: getKeyPair,
+    import: importKeyPair,
+    make: makeKeyPair,
+    delete: removeKeyPair,
+  },
+  groups: {
+    list: pageOfGroups,
+    get: getGroup,
+    create: createGroup,
+    delete: deleteGroup,
+    addRule,
+    removeRule,
+  },
+  floatingIps: {
+    pools: floatingIps.floatingIpPools,
+    list: floatingIps.listFloatingIps,
+    get: floatingIps.getFloatingIp,
+    allocate: floatingIps.allocateFloatingIp,
+    release: floatingIps.releaseFloatingIp,
+    associate: floatingIps.addFloatingIp,
+    disassociate: floatingIps.removeFloatingIp,
+  },
+  networks: {
+    list: networks.listNetworks,
+    get: networks.getNetwork,
+    create: networks.createNetwork,
+    delete: networks.deleteNetwork,
+    associate: networks.associateNetwork,
+    disassociate: networks.disassociateNetwork,
+  },
+  quotas: {
+    own: quotas.ownLimits,
+    used: quotas.ownUsages,
+    defaults: quotas.defaultQuotas,
+    ofTenant: quotas.tenantLimits,
+    setOfTenant: quotas.setTenantLimits,
+    ofClass: quotas.quotaClass,
+    setOfClass: quotas.setQuotaClass,
+  },
+  aggregates: {
+    list: aggregates.allAggregates,
+    get: aggregates.getAggregate,
+    create: aggregates.addAggregate,
+    change: aggregates.changeAggregate,
+    delete: aggregates.removeAggregate,
+    addHost: aggregates.addHostToAggregate,
+    removeHost: aggregates.removeHostFromAggregate,
+    setMetadata: aggregates.setAggregateMetadata,
+  },
+  hosts: {
+    services: hosts.enabledServices,
+    use: hosts.useOfHost,
+    set: hosts.setHost,
+    power: hosts.hostPower,
+  },
+  hypervisors: {
+    list: hypervisors.allHypervisors,
+    get: hypervisors.getHypervisor,
+    search: hypervisors.searchHypervisors,
+    statistics: hypervisors.hypervisorStatistics,
+    uptime: hypervisors.hypervisorUptime,
+    servers: hypervisors.serversOfHypervisors,
+  },
+  usage: { ofTenants: usageOfTenants, ofTenant: usageOfTenant, audit: auditReport },
+  certificates: { root: rootCertificate, make: makeCertificate },
+};
+
+type Functions = typeof functions;
+
+/** What every front end above it is given: functions of a caller and plain values. Nothing of it knows HTTP. */
+export type Domain = {
+  readonly [About in keyof Functions]: {
+    readonly [Name in keyof Functions[About]]: Bound<Functions[About][Name]>;
+  };
+};
+
+/** The domain of one service. */
+export function domainOf(deps: Deps): Domain {
+  const bound =
+    (run: Run) =>
+    (...args: never[]) =>
+      run(deps, ...args);
+  const all = (group: Readonly<Record<string, Run>>) =>
+    Object.fromEntries(Object.entries(group).map(([name, run]) => [name, bound(run)]));
+  return Object.fromEntries(
+    Object.entries(functions).map(([about, group]) => [about, all(group as Readonly<Record<string, Run>>)]),
+  ) as Domain;
+}

@@ -1,0 +1,64 @@
+import type { Config } from '@folsom/config';
+import type { World } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import { type ImageClient, imageClient } from '@folsom/nova/image-client';
+import { networkApi } from '@folsom/nova/network-api';
+import { novaOptions } from '@folsom/nova/options';
+import { novaOutbox, type Outbox } from '@folsom/nova/outbox';
+import { defaultLimits } from '@folsom/nova/quotas';
+import { computeContract } from '@folsom/nova/rpc/compute';
+import { schedulerContract } from '@folsom/nova/rpc/scheduler';
+import type { Policy } from '@folsom/policy';
+import type { Bus } from '@folsom/rpc';
+import { type Domain, domainOf } from './index.ts';
+
+export interface DomainOptions {
+  /** Must know {@link novaOptions}. */
+  config: Config;
+  database: Database;
+  bus: Bus;
+  policy: Policy;
+  world: World;
+  /** Default: one of its own, started and stopped with the domain. */
+  outbox?: Outbox;
+  /** Default: the image services of `glance_api_servers`. */
+  images?: ImageClient;
+}
+
+/** A domain and what works behind it; any number of front ends may stand above one. */
+export interface DomainService {
+  domain: Domain;
+  /** From here on accepted operations are carried to the daemons. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function domainService(options: DomainOptions): DomainService {
+  const { database, bus, world, policy } = options;
+  const config = options.config.of(novaOptions);
+  const owner = `nova-api:${config.host}`;
+  const own = options.outbox
+    ? undefined
+    : novaOutbox({ db: database, bus, world, owner, takesOrphans: true });
+  const outbox = (options.outbox ?? own)!;
+  const domain = domainOf({
+    config,
+    db: database,
+    ...world,
+    policy,
+    bus,
+    outbox,
+    compute: computeContract.client(outbox.bus),
+    scheduler: schedulerContract.client(outbox.bus),
+    network: networkApi({ bus, db: database, clock: world.clock }),
+    images:
+      options.images ??
+      imageClient({ servers: config.glance_api_servers, clock: world.clock, log: world.log }),
+    quotaDefaults: defaultLimits(config),
+  });
+  return {
+    domain,
+    start: async () => own?.start(),
+    stop: async () => own?.stop(),
+  };
+}
