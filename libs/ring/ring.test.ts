@@ -259,6 +259,28 @@ describe('lookup', () => {
     }
   });
 
+  it('starts with another handoff from partition to partition, and in zones, hosts and devices that hold nothing', () => {
+    const wide = builderWith(
+      { power: 6, replicas: 2 },
+      [0, 1, 2, 3, 4, 5, 6, 7].flatMap(host => [0, 1].map(() => ({ zone: 1, host }))),
+    );
+    rebalance(wide, at(0));
+    const hosts = ringOf(ringDataOf(wide));
+    const first = new Map<string, Set<number>>();
+    for (let part = 0; part < hosts.partitionCount; part++) {
+      const primaries = hosts.nodes(part);
+      const handoffs = [...hosts.handoffs(part)];
+      const onHosts = [...primaries, ...handoffs].slice(0, 8).map(device => device.ip);
+      expect(new Set(onHosts).size).toBe(8);
+      const key = primaries
+        .map(device => device.ip)
+        .sort()
+        .join();
+      first.set(key, (first.get(key) ?? new Set()).add(handoffs[0]!.id));
+    }
+    expect(new Set([...first.values()].flatMap(ids => [...ids])).size).toBeGreaterThan(6);
+  });
+
   it('names a device that holds two replicas once', () => {
     const single = builderWith({ power: 3 }, [{ zone: 1 }]);
     rebalance(single, at(0));
