@@ -41,6 +41,7 @@ describe('glance answers as recorded', () => {
           folder,
           ports: { 5000: identity, 35357: identityAdmin, 9292: api, 9191: registry },
           setup: setupFile,
+          known: listed,
         });
         console.log(
           `glance, ${part.name}: ${replayed.ok.length} as recorded, ${replayed.differs.length} differ with a reason`,

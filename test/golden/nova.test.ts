@@ -40,6 +40,7 @@ describe('recordings of nova 2012.2.4', () => {
       ports: { 5000: identity, 35357: identityAdmin, 9292: image, 9191: registry, 8774: compute },
       setup,
       settle: SETTLE_S,
+      known: listed,
       hook: hooks.command,
     });
     console.log(`nova: ${replayed.ok.length} as recorded, ${replayed.differs.length} differ with a reason`);

@@ -19,7 +19,7 @@ export interface Replayed {
 /**
  * Replays a folder of recordings against services of this test. `ports` says where a recorded port is served now, `setup` is a
  * file of steps, `hook` a command that is told when a service is to be set up otherwise, `settle` the seconds an answer may take
- * to become the recorded one.
+ * to become the recorded one, `known` those that never do.
  */
 export async function replayRecordings(options: {
   folder: string;
@@ -27,11 +27,14 @@ export async function replayRecordings(options: {
   setup: string;
   hook?: string;
   settle?: number;
+  /** Scenarios that are listed as different: their answers are not waited for. */
+  known?: ReadonlyMap<number, string>;
 }): Promise<Replayed> {
   const args = [REPLAYER, options.folder, '--target', 'http://127.0.0.1', '--setup', options.setup];
   for (const [recorded, here] of Object.entries(options.ports)) args.push('--port', `${recorded}=${here}`);
   if (options.hook !== undefined) args.push('--hook', options.hook);
   if (options.settle !== undefined) args.push('--settle', String(options.settle));
+  if (options.known) args.push('--known-differences', [...options.known.keys()].join(','));
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.on('data', chunk => {
