@@ -3,22 +3,18 @@ import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
 import { openDatabase } from '@folsom/db';
-import { run } from '@folsom/host';
 import { iptables } from '@folsom/host/iptables';
-import { libvirtdAnswers } from '@folsom/host/libvirtd';
 import { hostRunner } from '@folsom/host/runner';
 import { startNetwork } from '@folsom/network';
 import { createLocalBus } from '@folsom/rpc';
 import type { Print } from './commands.ts';
 import { NO_FLOATING_RANGE } from './floating-range.ts';
+import { guestsOf, virsh } from './guests.ts';
 import { leaveHost, ownsHost } from './host-owner.ts';
 import type { Layout } from './layout.ts';
 import { portsWithOffset } from './layout.ts';
 import { readServiceConf, writeServiceConfs } from './service-conf.ts';
 import type { PurgeSettings } from './settings.ts';
-
-const VIRSH = ['virsh', '-c', 'qemu:///system'];
-const VIRSH_TIMEOUT_MS = 30_000;
 
 /** Removes what a stopped cloud has left on this host: its guests, bridge, rules, DHCP server, and all of its files. */
 export async function purge(
@@ -58,21 +54,9 @@ async function removeFiles(layout: Layout): Promise<string[]> {
 
 /** Guests are ours when their disks lie in our state directory. */
 async function removeGuests(layout: Layout): Promise<number> {
-  if (!(await libvirtdAnswers())) return 0;
-  const listed = await run([...VIRSH, 'list', '--all', '--name'], { timeoutMs: VIRSH_TIMEOUT_MS });
-  let removed = 0;
-  for (const name of listed.stdout.split('\n').filter(Boolean)) {
-    const { stdout } = await run([...VIRSH, 'dumpxml', name], {
-      timeoutMs: VIRSH_TIMEOUT_MS,
-      allowedCodes: 'any',
-    });
-    if (!stdout.includes(`${layout.instances}/`)) continue;
-    for (const command of ['destroy', 'undefine']) {
-      await run([...VIRSH, command, name], { timeoutMs: VIRSH_TIMEOUT_MS, allowedCodes: 'any' });
-    }
-    removed += 1;
-  }
-  return removed;
+  const guests = await guestsOf(layout);
+  for (const name of guests) for (const command of ['destroy', 'undefine']) await virsh(command, name);
+  return guests.length;
 }
 
 /** The network service knows what it has put on the host: it is started for a moment to take that away. */

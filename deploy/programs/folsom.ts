@@ -234,6 +234,32 @@ export async function main(argv: string[]): Promise<number> {
     });
 
   program
+    .command('backup')
+    .description('copies databases, images, objects, keys and configuration; the cloud may go on running')
+    .argument('<directory>', 'where to; made, or empty')
+    .addOption(stateDir())
+    .option('--disks', 'the disks of guests, too, each paused meanwhile', false)
+    .action(async (target, options) => {
+      const { backup } = await import('../folsom/backup.ts');
+      code = await backup(
+        layoutOf(resolve(options.stateDir)),
+        resolve(target),
+        { disks: options.disks, now: systemClock.now() },
+        print,
+      );
+    });
+
+  program
+    .command('restore')
+    .description('makes a state directory of a backup')
+    .argument('<directory>', 'the backup')
+    .addOption(stateDir())
+    .action(async (source, options) => {
+      const { restore } = await import('../folsom/backup.ts');
+      code = await restore(resolve(source), layoutOf(resolve(options.stateDir)), print);
+    });
+
+  program
     .command('doctor')
     .description('old defaults in use and what this machine lacks, each with its fix; changes nothing')
     .argument('[files...]', 'configuration files to look into')

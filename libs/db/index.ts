@@ -1,5 +1,6 @@
 export type { Knex } from 'knex';
 export * from './connection-string.ts';
+export * from './copy.ts';
 export * from './database.ts';
 export * from './errors.ts';
 export * from './pagination.ts';

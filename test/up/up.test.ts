@@ -319,8 +319,63 @@ describe('folsom up', () => {
     expect((await stat(join(foreign, 'db'))).isDirectory()).toBe(true);
   });
 
-  it('down --purge removes every trace', async () => {
+  it('is whole again after backup, down --purge and restore', async () => {
     await start();
+    const saved = join(dir, 'saved');
+    const { token: given, serviceCatalog } = await token();
+    const headers = { 'x-auth-token': given.id };
+    const objects = serviceCatalog.find(({ type }) => type === 'object-store')!.endpoints[0]!.publicURL;
+    const images = serviceCatalog.find(({ type }) => type === 'image')!.endpoints[0]!.publicURL;
+    expect((await fetch(`${objects}/box`, { method: 'PUT', headers })).status).toBe(201);
+    const put = async (n: number) =>
+      (
+        await fetch(`${objects}/box/o${n}`, {
+          method: 'PUT',
+          headers: { ...headers, 'x-object-meta-n': `${n}` },
+          body: `object ${n}`,
+        })
+      ).status;
+    for (let n = 0; n < 5; n++) expect(await put(n)).toBe(201);
+    // Somebody goes on writing meanwhile.
+    let writing = true;
+    const busy = (async () => {
+      for (let n = 5; writing; n++) await put(n);
+    })();
+    const made = await folsom('backup', saved, '--state-dir', state());
+    writing = false;
+    await busy;
+    expect(made.code, made.stderr).toBe(0);
+    expect((await stat(saved)).mode & 0o777).toBe(0o700);
+    expect((await folsom('backup', saved, '--state-dir', state())).stderr).toMatch(/is not empty/);
+    expect((await folsom('restore', saved, '--state-dir', state())).stderr).toMatch(/is running/);
+    const gone = await folsom('down', '--purge', '--state-dir', state());
+    expect(gone.code, gone.stderr).toBe(0);
+    expect(await cloud!.exited).toBe(0);
+    await expect(stat(state())).rejects.toThrow('ENOENT');
+
+    expect((await folsom('restore', join(dir, 'nothing'), '--state-dir', state())).stderr).toMatch(
+      /no backup/,
+    );
+    const back = await folsom('restore', saved, '--state-dir', state());
+    expect(back.code, back.stderr).toBe(0);
+    await start();
+    // The token of before is good, what was there is there, and what is listed can be read.
+    const listed = (await (await fetch(`${objects}/box`, { headers })).text()).trim().split('\n');
+    expect(listed).toEqual(expect.arrayContaining(['o0', 'o1', 'o2', 'o3', 'o4']));
+    for (const name of listed.slice(0, 5)) {
+      const read = await fetch(`${objects}/box/${name}`, { headers });
+      expect(await read.text()).toBe(`object ${name.slice(1)}`);
+      expect(read.headers.get('x-object-meta-n')).toBe(name.slice(1));
+    }
+    const { images: kept } = (await (await fetch(`${images}/v1/images`, { headers })).json()) as {
+      images: { id: string; name: string; size: number }[];
+    };
+    expect(kept.map(({ name }) => name)).toEqual(['guest']);
+    const bytes = await (await fetch(`${images}/v1/images/${kept[0]!.id}`, { headers })).arrayBuffer();
+    expect(bytes.byteLength).toBe(kept[0]!.size);
+  });
+
+  it('down --purge removes every trace', async () => {
     const done = await folsom('down', '--purge', '--state-dir', state());
     expect(done.code, done.stderr).toBe(0);
     expect(await cloud!.exited).toBe(0);
