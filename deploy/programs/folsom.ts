@@ -50,9 +50,87 @@ const SECRETS = `
 The environment gives FOLSOM_ADMIN_TOKEN, keystone's admin_token, and FOLSOM_PASSWORD, the password of every user it makes.`;
 const POPULATE_TIMEOUT_MS = 30_000;
 
+/** Takes the exit code of the command that ran. */
+type Done = (code: number) => void;
+
+function addConfigCommands(program: Command, done: Done): void {
+  const config = program
+    .command('config')
+    .description('options of the services; changes count at the next start');
+  config
+    .command('list', { isDefault: true })
+    .description('every option with its value and where it comes from')
+    .argument('[service]', 'keystone, glance or nova')
+    .addOption(stateDir())
+    .option('--changed', "only those that are not Folsom's defaults", false)
+    .action(async (service, options) => {
+      done(
+        await listConfig(layoutOf(resolve(options.stateDir)), { service, changed: options.changed }, print),
+      );
+    });
+  config
+    .command('get')
+    .description('the value of one option')
+    .argument('<option>', 'SERVICE.OPTION or SERVICE.SECTION.OPTION')
+    .addOption(stateDir())
+    .action(async (name, options) => {
+      done(await getConfig(layoutOf(resolve(options.stateDir)), name, print));
+    });
+  config
+    .command('set')
+    .description("writes an option into the service's file in etc of the state directory")
+    .argument('<option>', 'SERVICE.OPTION or SERVICE.SECTION.OPTION')
+    .argument('<value>')
+    .addOption(stateDir())
+    .action(async (name, value, options) => {
+      done(await setConfig(layoutOf(resolve(options.stateDir)), name, value, print));
+    });
+  config
+    .command('unset')
+    .description('takes an option out of that file: its default counts again')
+    .argument('<option>', 'SERVICE.OPTION or SERVICE.SECTION.OPTION')
+    .addOption(stateDir())
+    .action(async (name, options) => {
+      done(await setConfig(layoutOf(resolve(options.stateDir)), name, undefined, print));
+    });
+}
+
+function addBackupCommands(program: Command, done: Done): void {
+  program
+    .command('backup')
+    .description('copies databases, images, objects, keys and configuration; the cloud may go on running')
+    .argument('<directory>', 'where to; made, or empty')
+    .addOption(stateDir())
+    .option('--disks', 'the disks of guests, too, each paused meanwhile', false)
+    .action(async (target, options) => {
+      const { backup } = await import('../folsom/backup.ts');
+      done(
+        await backup(
+          layoutOf(resolve(options.stateDir)),
+          resolve(target),
+          { disks: options.disks, now: systemClock.now() },
+          print,
+        ),
+      );
+    });
+
+  program
+    .command('restore')
+    .description('makes a state directory of a backup')
+    .argument('<directory>', 'the backup')
+    .addOption(stateDir())
+    .action(async (source, options) => {
+      const { restore } = await import('../folsom/backup.ts');
+      done(await restore(resolve(source), layoutOf(resolve(options.stateDir)), print));
+    });
+}
+
 /** The project's own program: brings a whole cloud up on this machine and looks after it. */
 export async function main(argv: string[]): Promise<number> {
   let code = 0;
+  const done: Done = result => {
+    code = result;
+  };
   const program = new Command('folsom')
     .description('A complete OpenStack Folsom cloud on this machine.')
     .showHelpAfterError('See "folsom --help".')
@@ -191,73 +269,8 @@ export async function main(argv: string[]): Promise<number> {
       });
     });
 
-  const config = program
-    .command('config')
-    .description('options of the services; changes count at the next start');
-  config
-    .command('list', { isDefault: true })
-    .description('every option with its value and where it comes from')
-    .argument('[service]', 'keystone, glance or nova')
-    .addOption(stateDir())
-    .option('--changed', "only those that are not Folsom's defaults", false)
-    .action(async (service, options) => {
-      code = await listConfig(
-        layoutOf(resolve(options.stateDir)),
-        { service, changed: options.changed },
-        print,
-      );
-    });
-  config
-    .command('get')
-    .description('the value of one option')
-    .argument('<option>', 'SERVICE.OPTION or SERVICE.SECTION.OPTION')
-    .addOption(stateDir())
-    .action(async (name, options) => {
-      code = await getConfig(layoutOf(resolve(options.stateDir)), name, print);
-    });
-  config
-    .command('set')
-    .description("writes an option into the service's file in etc of the state directory")
-    .argument('<option>', 'SERVICE.OPTION or SERVICE.SECTION.OPTION')
-    .argument('<value>')
-    .addOption(stateDir())
-    .action(async (name, value, options) => {
-      code = await setConfig(layoutOf(resolve(options.stateDir)), name, value, print);
-    });
-  config
-    .command('unset')
-    .description('takes an option out of that file: its default counts again')
-    .argument('<option>', 'SERVICE.OPTION or SERVICE.SECTION.OPTION')
-    .addOption(stateDir())
-    .action(async (name, options) => {
-      code = await setConfig(layoutOf(resolve(options.stateDir)), name, undefined, print);
-    });
-
-  program
-    .command('backup')
-    .description('copies databases, images, objects, keys and configuration; the cloud may go on running')
-    .argument('<directory>', 'where to; made, or empty')
-    .addOption(stateDir())
-    .option('--disks', 'the disks of guests, too, each paused meanwhile', false)
-    .action(async (target, options) => {
-      const { backup } = await import('../folsom/backup.ts');
-      code = await backup(
-        layoutOf(resolve(options.stateDir)),
-        resolve(target),
-        { disks: options.disks, now: systemClock.now() },
-        print,
-      );
-    });
-
-  program
-    .command('restore')
-    .description('makes a state directory of a backup')
-    .argument('<directory>', 'the backup')
-    .addOption(stateDir())
-    .action(async (source, options) => {
-      const { restore } = await import('../folsom/backup.ts');
-      code = await restore(resolve(source), layoutOf(resolve(options.stateDir)), print);
-    });
+  addConfigCommands(program, done);
+  addBackupCommands(program, done);
 
   program
     .command('doctor')
