@@ -5,21 +5,18 @@ import type { Extension } from '../http/extension.ts';
 import { badRequest } from '../http/faults.ts';
 import { bare, operation } from '../http/operation.ts';
 import { name, readBy, truth } from '../http/shapes.ts';
-import { scalarText } from '../http/values.ts';
+import { isObject, scalarText } from '../http/values.ts';
 import { flavorTemplates, flavorView } from '../views/flavors.ts';
 
 const policy = 'compute_extension:flavormanage';
 
 const INT_MAX = 2_147_483_647;
 
-const number = (least: number, read: (value: unknown) => number | undefined = integer) =>
+/** A number that is there; whether it is one, and large enough, is looked at when all are. */
+const number = (read: (value: unknown) => number | undefined = integer) =>
   readBy((value): number => {
     if (value === undefined || value === null) throw badRequest();
-    const found = read(value);
-    if (found === undefined || found < least || found > INT_MAX) {
-      throw badRequest('Invalid input received: create arguments must be positive integers');
-    }
-    return found;
+    return read(value) ?? Number.NaN;
   });
 
 /** A factor may have a fraction, which is cut off; a text of one, as XML brings it, is taken. */
@@ -33,24 +30,45 @@ const id = readBy((value): string | undefined => {
   return text;
 });
 
-const NUMBERS = ['ram', 'vcpus', 'disk', 'OS-FLV-EXT-DATA:ephemeral', 'swap', 'rxtx_factor'] as const;
+type Reading = readonly [least: number, read: (value: unknown) => number | undefined];
 
-/** A missing number is told before one that does not fit. */
+const NUMBERS: Readonly<Record<string, Reading>> = {
+  ram: [1, integer],
+  vcpus: [1, integer],
+  disk: [0, integer],
+  'OS-FLV-EXT-DATA:ephemeral': [0, integer],
+  swap: [0, integer],
+  rxtx_factor: [0, factor],
+};
+
+const goodNumbers = (sent: unknown): boolean =>
+  isObject(sent) &&
+  Object.entries(NUMBERS).every(([key, [least, read]]) => {
+    const found = read(sent[key]);
+    return found !== undefined && found >= least && found <= INT_MAX;
+  });
+
 const flavor = Type.Refine(
-  Type.Object({
-    ram: number(1),
-    vcpus: number(1),
-    disk: number(0),
-    'OS-FLV-EXT-DATA:ephemeral': number(0),
-    swap: number(0),
-    rxtx_factor: number(0, factor),
-    name: name('Invalid input received: names can only contain [a-zA-Z0-9_.- ]', {
-      pattern: '^[A-Za-z0-9 ._-]+$',
-    }),
-    id: Type.Optional(id),
-    'os-flavor-access:is_public': Type.Optional(truth()),
-  }),
-  sent => NUMBERS.every(key => (sent as Record<string, unknown>)[key] != null),
+  Type.Object(
+    {
+      ram: number(),
+      vcpus: number(),
+      disk: number(),
+      'OS-FLV-EXT-DATA:ephemeral': number(),
+      swap: number(),
+      rxtx_factor: number(factor),
+      name: name('Invalid input received: names can only contain [a-zA-Z0-9_.- ]', {
+        pattern: '^[A-Za-z0-9 ._-]+$',
+      }),
+      id: Type.Optional(id),
+      'os-flavor-access:is_public': Type.Optional(truth()),
+    },
+    {
+      says: ({ value }: { value: unknown }) =>
+        isObject(value) ? 'Invalid input received: create arguments must be positive integers' : badRequest(),
+    },
+  ),
+  goodNumbers,
 );
 
 export const extension: Extension = {
