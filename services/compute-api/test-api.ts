@@ -213,7 +213,7 @@ export async function startTestApi(
           ...headers,
         },
         ...(payload === undefined ? {} : { body: payload as string }),
-        signal: AbortSignal.timeout(10_000),
+        signal: AbortSignal.timeout(60_000),
       });
       const text = await response.text();
       let json: unknown;
