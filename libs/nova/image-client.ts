@@ -1,6 +1,7 @@
 import { text as textOf } from 'node:stream/consumers';
 import { type Clock, Fault, type Logger, type RequestContext } from '@folsom/core';
 import { type DoorAnswer, operatorDoor } from '@folsom/outbound';
+import { LRUCache } from 'lru-cache';
 import { novaFault } from './faults.ts';
 import type { ImageWire } from './rpc/wire.ts';
 
@@ -51,16 +52,20 @@ interface Answer {
   text: string;
 }
 
+/** The image services that `glance_api_servers` names, as URLs: `host:port` is plain HTTP. */
+export const imageServers = (servers: readonly string[]): string[] =>
+  servers.map(server => (/^https?:\/\//i.test(server) ? server.replace(/\/+$/, '') : `http://${server}`));
+
 const JSON_PROPERTIES = ['block_device_mapping', 'mappings'];
 
 export function imageClient(options: ImageClientOptions): ImageClient {
   const { clock, log, timeoutMs = TIMEOUT_MS, cacheMs = CACHE_MS } = options;
-  const servers = options.servers.map(server => (/^https?:\/\//.test(server) ? server : `http://${server}`));
+  const servers = imageServers(options.servers);
   const door = operatorDoor({
     limits: { answerMs: timeoutMs, totalMs: timeoutMs, bytesMax: LISTING_BYTES_MAX },
     keepAliveMs: KEEP_ALIVE_MS,
   });
-  const cache = new Map<string, { image: ImageWire; until: number }>();
+  const cache = new LRUCache<string, { image: ImageWire; until: number }>({ max: CACHE_MAX });
   let turn = 0;
 
   const request = async (
@@ -108,7 +113,6 @@ export function imageClient(options: ImageClientOptions): ImageClient {
       check(response, id);
       const image = fromHeaders(response.headers);
       if (image.status === 'active' && cacheMs > 0) {
-        if (cache.size >= CACHE_MAX) cache.clear();
         cache.set(key, { image: structuredClone(image), until: clock.monotonic() + cacheMs });
       }
       return image;

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { catalogue, type RequestContext } from '@folsom/core';
+import { imageServers } from '@folsom/nova/image-client';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { request } from 'undici';
 
@@ -44,8 +45,9 @@ const HEADERS_TIMEOUT_MS = 30_000;
 /** Longest silence within a transfer. */
 const BODY_TIMEOUT_MS = 120_000;
 
-/** Speaks v1 with one of the `servers` (`host:port`), the next one when it does not answer. */
+/** Speaks v1 with one of the `servers` (`host:port` or URLs), the next one when it does not answer. */
 export function imageClient(options: { servers: readonly string[]; retries?: number }): ImageClient {
+  const servers = imageServers(options.servers);
   const ask = async (
     context: RequestContext,
     method: 'GET' | 'HEAD' | 'PUT' | 'DELETE',
@@ -53,11 +55,11 @@ export function imageClient(options: { servers: readonly string[]; retries?: num
     extra: { headers?: Record<string, string>; body?: Readable; signal?: AbortSignal | undefined } = {},
   ) => {
     let lastError: unknown;
-    const attempts = method === 'PUT' ? 1 : options.servers.length + (options.retries ?? 0);
+    const attempts = method === 'PUT' ? 1 : servers.length + (options.retries ?? 0);
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const server = options.servers[attempt % options.servers.length]!;
+      const server = servers[attempt % servers.length]!;
       try {
-        return await request(`http://${server}${path}`, {
+        return await request(`${server}${path}`, {
           method,
           headers: { ...identity(context), ...extra.headers },
           headersTimeout: method === 'PUT' ? 0 : HEADERS_TIMEOUT_MS,
@@ -70,7 +72,7 @@ export function imageClient(options: { servers: readonly string[]; retries?: num
         if (extra.signal?.aborted) throw error;
       }
     }
-    const [host, port] = (options.servers[0] ?? ':').split(':');
+    const { hostname: host, port } = new URL(servers[0] ?? 'http://nowhere');
     throw fault('GlanceConnectionFailed', {
       host,
       port,

@@ -5,13 +5,15 @@ import type { Config } from '@folsom/config';
 import { type RunningService, requireRoom, type World } from '@folsom/core';
 import { checkSchema, type Database, isDatabaseAway } from '@folsom/db';
 import { createApp, type HttpMetrics, type RouteInfo } from '@folsom/http';
+import { type MountedOperation, mountOperations, operationsOf } from '@folsom/http/operation';
 import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
 import { discardUnreadBody } from './bodies.ts';
-import { cacheRoutes } from './cache/routes.ts';
+import { cacheOperations } from './cache/operations.ts';
 import { httpFault, renderImageFault } from './faults.ts';
 import { loginOf } from './login.ts';
 import { createNotifier } from './notifier.ts';
+import { imageFront } from './operation.ts';
 import { imageOptions, pasteOptions } from './options.ts';
 import type { ApiParts } from './parts.ts';
 import { defaultPolicy } from './policy.ts';
@@ -25,8 +27,10 @@ import { createCopies } from './upload/copies.ts';
 import { type UploadJournal, uploadJournal, volatileJournal } from './upload/journal.ts';
 import { recoverUploads } from './upload/recovery.ts';
 import { createUploads } from './upload/uploads.ts';
-import { v1Routes } from './v1/routes.ts';
-import { v2Routes } from './v2/routes.ts';
+import { v1Operations } from './v1/operations.ts';
+import { v2Operations, v2Types } from './v2/operations.ts';
+import type { V2Api } from './v2/parts.ts';
+import { imageSchema } from './v2/schema.ts';
 import { type ServedVersions, versionedPath, versionsDocument } from './versions.ts';
 
 export interface ImageApiOptions {
@@ -50,6 +54,8 @@ export interface ImageApiOptions {
 export interface RunningImageService extends RunningService {
   /** Every declared route, for documentation and generated tests. */
   routes: readonly RouteInfo[];
+  /** Everything the API offers, with shapes. */
+  operations: readonly MountedOperation[];
 }
 
 const IMAGE_API_PORT = 9292;
@@ -123,9 +129,21 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
       throw httpFault(404);
     });
   }
-  if (parts.cache && /cachemanage/.test(flavor)) cacheRoutes(server, parts, parts.cache);
-  if (served.v1) v1Routes(server, parts);
-  if (served.v2 && db) v2Routes(server, { ...parts, db }, await customProperties(config, world));
+  const { policy } = parts;
+  if (parts.cache && /cachemanage/.test(flavor)) {
+    mountOperations(app, cacheOperations, imageFront({ domain: parts, prefix: '/v1', policy }));
+  }
+  if (served.v1) mountOperations(app, v1Operations, imageFront({ domain: parts, prefix: '/v1', policy }));
+  if (served.v2 && db) {
+    const custom = await customProperties(config, world);
+    const schema = imageSchema(custom, settings.allow_additional_image_properties);
+    const domain: V2Api = { ...parts, db, schema };
+    mountOperations(
+      app,
+      v2Operations,
+      imageFront({ domain, prefix: '/v2', policy, types: v2Types(settings) }),
+    );
+  }
 
   const at = options.listen ?? {
     host: settings.bind_host,
@@ -145,6 +163,7 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
     name: 'glance-api',
     addresses: [address],
     routes: app.routes,
+    operations: operationsOf(app),
     stop: () => {
       stopping ??= stop();
       return stopping;

@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
-import { httpFault } from './faults.ts';
 
 /** How much of an unwanted body is read before the connection is cut. */
 const DISCARDED_BYTES_MAX = 16 * 1024 ** 3;
@@ -26,17 +25,6 @@ export function bodyStream(request: FastifyRequest): Readable | null {
   if (!hasBody(request)) return null;
   giveUpWhenIdle(request);
   return request.raw as Readable;
-}
-
-/** @throws Http400 for text that is no JSON; undefined when no body was sent. */
-export function jsonBody(request: FastifyRequest): unknown {
-  const body = request.body as Buffer | undefined;
-  if (!hasBody(request) || body === undefined || body === null) return undefined;
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown;
-  } catch {
-    throw httpFault(400, { explanation: 'Malformed JSON in request body.' });
-  }
 }
 
 /** Query parameters; of several with one name the last counts. */

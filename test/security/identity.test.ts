@@ -1,5 +1,5 @@
-import { createHmac, randomUUID } from 'node:crypto';
-import { createLogger, systemClock } from '@folsom/core';
+import { randomUUID } from 'node:crypto';
+import { createLogger } from '@folsom/core';
 import { fieldsOf } from '@folsom/http/operation';
 import {
   startTestIdentity,
@@ -7,17 +7,14 @@ import {
   TEST_PASSWORD,
   type TestIdentity,
 } from '@folsom/identity/testing';
-import { type MariaDb, serverMissing, startMariaDb } from '@folsom/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { load } from '../bench/object/load.ts';
 
 // One test for each published hole of keystone, named by its number in the list of advisories. The holes of the
-// middleware stand in identity-middleware.test.ts.
+// middleware stand in identity-middleware.test.ts, those of tokens in identity-tokens.test.ts, of key pairs in identity-ec2.test.ts.
 
-const FORMATS = ['UUID', 'PKI', 'JWT'] as const;
 const someone = () => `u-${randomUUID().slice(0, 12)}`;
-const tokenPath = (token: string) => `/tokens/${encodeURIComponent(token)}`;
 
 let cloud: TestIdentity;
 beforeAll(async () => {
@@ -29,44 +26,6 @@ const tryLogin = (at: TestIdentity, username: string, password: string, tenantNa
   at.public('POST', '/tokens', {
     auth: { passwordCredentials: { username, password }, ...(tenantName ? { tenantName } : {}) },
   });
-
-/** A key pair of the user, and signing with it. */
-async function ec2Pair(at: TestIdentity, name: string) {
-  const { userId, tenantId } = await at.person(name);
-  const { credential } = (
-    await at.admin('POST', `/users/${userId}/credentials/OS-EC2`, { tenant_id: tenantId })
-  ).json;
-  const sign = (timestamp: string, action = 'DescribeInstances') => {
-    const params: Record<string, string> = {
-      AWSAccessKeyId: credential.access,
-      Action: action,
-      SignatureMethod: 'HmacSHA256',
-      SignatureVersion: '2',
-      Timestamp: timestamp,
-    };
-    const query = Object.keys(params)
-      .sort()
-      .map(key => `${key}=${encodeURIComponent(params[key]!)}`)
-      .join('&');
-    const signature = createHmac('sha256', credential.secret)
-      .update(`POST\n127.0.0.1:8773\n/services/Cloud\n${query}`)
-      .digest('base64');
-    return {
-      access: credential.access,
-      signature,
-      host: '127.0.0.1:8773',
-      verb: 'POST',
-      path: '/services/Cloud',
-      params,
-    };
-  };
-  const ask = (credentials: unknown, token: string | null = TEST_ADMIN_TOKEN) =>
-    at.public('POST', '/ec2tokens', { credentials }, token);
-  return { userId, tenantId, credential, sign, ask };
-}
-
-const ago = (seconds: number) =>
-  `${new Date(systemClock.now() - seconds * 1000).toISOString().slice(0, 19)}Z`;
 
 describe('passwords and logging in', () => {
   it('1: an endless password is refused before it is hashed', async () => {
@@ -141,7 +100,8 @@ describe('passwords and logging in', () => {
         { auth: 'MARKER' },
         '{"auth": MARKER',
       ].map(body => Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)));
-      const count = 100_000;
+      // Without sampling every one of them would be a line: fifty times what is allowed.
+      const count = 2_000;
       const start = performance.now();
       const { hostname, port } = new URL(flooded.publicUrl);
       const { statuses } = await load({
@@ -324,308 +284,5 @@ describe('who may call what', () => {
     const { json, text } = await tryLogin(cloud, 'twentysix', TEST_PASSWORD, 'twentysix');
     expect(json.access.serviceCatalog.some((entry: { type: string }) => entry.type === 'leak')).toBe(false);
     expect(text).not.toContain(TEST_ADMIN_TOKEN);
-  });
-});
-
-describe('EC2 and S3', () => {
-  it('7: a pair ends with the stay in its tenant', async () => {
-    const pair = await ec2Pair(cloud, someone());
-    expect((await pair.ask(pair.sign(ago(10)))).status).toBe(200);
-    const path = `/tenants/${pair.tenantId}/users/${pair.userId}/roles`;
-    for (const role of (await cloud.admin('GET', path)).json.roles) {
-      await cloud.admin('DELETE', `${path}/OS-KSADM/${role.id}`);
-    }
-    expect((await pair.ask(pair.sign(ago(11)))).status).toBe(401);
-  });
-
-  it('11: a disabled user or tenant has no use of a pair', async () => {
-    const pair = await ec2Pair(cloud, someone());
-    await cloud.admin('PUT', `/users/${pair.userId}`, { user: { enabled: false } });
-    expect((await pair.ask(pair.sign(ago(10)))).status).toBe(401);
-    await cloud.admin('PUT', `/users/${pair.userId}`, { user: { enabled: true } });
-    expect((await pair.ask(pair.sign(ago(11)))).status).toBe(200);
-    await cloud.admin('PUT', `/tenants/${pair.tenantId}`, { tenant: { enabled: false } });
-    expect((await pair.ask(pair.sign(ago(12)))).status).toBe(401);
-  });
-
-  it('22: a token for a pair has exactly the roles its user has there', async () => {
-    const name = someone();
-    const pair = await ec2Pair(cloud, name);
-    await cloud.person(name, { tenant: 'elsewhere', role: 'admin' });
-    const { json } = await pair.ask(pair.sign(ago(10)));
-    expect(json.access.token.tenant.id).toBe(pair.tenantId);
-    expect(json.access.user.roles.map((role: { name: string }) => role.name)).toEqual(['Member']);
-  });
-
-  it('30: a signed request is too old after 15 minutes, and good for one use', async () => {
-    const pair = await ec2Pair(cloud, someone());
-    expect((await pair.ask(pair.sign(ago(16 * 60)))).status).toBe(401);
-    expect((await pair.ask(pair.sign(ago(-16 * 60)))).status).toBe(401);
-    const request = pair.sign(ago(14 * 60));
-    expect((await pair.ask(request)).status).toBe(200);
-    expect((await pair.ask(request)).status).toBe(401);
-    expect((await pair.ask({ ...request, signature: `${request.signature.slice(0, -2)}A=` })).status).toBe(
-      401,
-    );
-  });
-
-  it('31: user and tenant of a pair never change', async () => {
-    const pair = await ec2Pair(cloud, someone());
-    const path = `/users/${pair.userId}/credentials/OS-EC2`;
-    for (const method of ['PUT', 'PATCH', 'POST']) {
-      const answer = await cloud.admin(method, `${path}/${pair.credential.access}`, {
-        user_id: 'x',
-        tenant_id: 'x',
-      });
-      expect(answer.status).toBe(404);
-    }
-    const other = await cloud.person(someone());
-    const sly = await cloud.admin('POST', path, { tenant_id: pair.tenantId, user_id: other.userId });
-    expect(sly.status).toBe(400);
-    expect((await cloud.admin('GET', `${path}/${pair.credential.access}`)).json.credential).toEqual(
-      pair.credential,
-    );
-    // Nor are they shown through somebody else's path.
-    const foreign = `/users/${other.userId}/credentials/OS-EC2/${pair.credential.access}`;
-    expect((await cloud.admin('GET', foreign)).status).toBe(401);
-    expect((await cloud.admin('DELETE', foreign)).status).toBe(401);
-  });
-
-  it('32: only services may trade a signed request for a token', async () => {
-    const name = someone();
-    const pair = await ec2Pair(cloud, name);
-    const request = pair.sign(ago(10));
-    expect((await pair.ask(request, null)).status).toBe(401);
-    expect((await pair.ask(request, 'bad')).status).toBe(401);
-    expect((await pair.ask(request, await cloud.login(name))).status).toBe(403);
-    const s3 = { access: pair.credential.access, token: 'R0VUCgoK', signature: 'x' };
-    expect((await cloud.admin('POST', '/s3tokens', { credentials: s3 }, null)).status).toBe(401);
-    await cloud.person('svc', { role: 'admin', tenant: 'service' });
-    expect((await pair.ask(request, await cloud.login('svc', { tenant: 'service' }))).status).toBe(200);
-  });
-
-  it('32: an old deployment may switch that off', async () => {
-    const open = await startTestIdentity({
-      settings: { ec2: { require_service_caller: 'false', signature_max_age: '0' } },
-    });
-    try {
-      const pair = await ec2Pair(open, 'anna');
-      const request = pair.sign('2013-01-01T00:00:00Z');
-      expect((await pair.ask(request, null)).status).toBe(200);
-      expect((await pair.ask(request, null)).status).toBe(200);
-    } finally {
-      await open.stop();
-    }
-  });
-});
-
-describe.skipIf(serverMissing('mariadb'))('on MariaDB', () => {
-  let maria: MariaDb;
-  beforeAll(async () => {
-    maria = await startMariaDb();
-  });
-  afterAll(() => maria?.stop());
-  const connectionFor = async () => maria.createDatabase(`k_${randomUUID().slice(0, 8)}`);
-
-  it.each(FORMATS)(
-    '20, 25: %s tokens are issued, renewed and revoked within one second, to the millisecond',
-    async format => {
-      const connection = await connectionFor();
-      const first = await startTestIdentity({ format, connection });
-      const { userId } = await first.person('anna');
-      const token = await first.login('anna');
-      const seen = await first.running.validator.validate(token);
-      const { json } = await tryLogin(first, 'anna', TEST_PASSWORD, 'anna');
-      expect(seen?.expiresAt).toBe(seen!.issuedAt! + 86_400_000);
-      if (format === 'UUID') {
-        // From the database, as another process reads it.
-        const row = await first.db.knex('token').where({ id: token }).first();
-        expect(JSON.parse(row.extra)).toMatchObject({
-          issued_at: seen!.issuedAt,
-          expires_at: seen!.expiresAt,
-        });
-      }
-      await first.admin('PUT', `/users/${userId}`, { user: { password: 'next' } });
-      const next = (await tryLogin(first, 'anna', 'next', 'anna')).json.access.token.id;
-      expect((await first.admin('GET', tokenPath(token))).status).toBe(404);
-      expect((await first.admin('GET', tokenPath(json.access.token.id))).status).toBe(404);
-      expect((await first.admin('GET', tokenPath(next))).status).toBe(200);
-      await first.stop();
-    },
-  );
-});
-
-describe.each(FORMATS)('%s tokens', format => {
-  let at: TestIdentity;
-  beforeAll(async () => {
-    at = await startTestIdentity({ format });
-  });
-  afterAll(() => at.stop());
-  const alive = async (token: string) => (await at.admin('GET', tokenPath(token))).status === 200;
-
-  it('2, 8: renewing never pushes the end forward, and renewed tokens end with the rest', async () => {
-    const name = someone();
-    const { userId, tenantId } = await at.person(name);
-    let { id, expires } = (await tryLogin(at, name, TEST_PASSWORD)).json.access.token;
-    const first = expires;
-    const chain = [id];
-    for (let i = 0; i < 3; i++) {
-      ({ id, expires } = (
-        await at.public('POST', '/tokens', { auth: { token: { id }, tenantId } })
-      ).json.access.token);
-      expect(expires).toBe(first);
-      chain.push(id);
-    }
-    await at.admin('PUT', `/users/${userId}`, { user: { password: 'other' } });
-    for (const token of chain) expect(await alive(token)).toBe(false);
-    const renewed = await at.public('POST', '/tokens', { auth: { token: { id: chain[0] }, tenantId } });
-    expect(renewed.status).toBe(401);
-  });
-
-  it('4: a removed role takes every token of that user and tenant with it', async () => {
-    const name = someone();
-    const { userId, tenantId, roleId } = await at.person(name, { role: 'admin' });
-    await at.person(name, { role: 'Member' });
-    const token = await at.login(name);
-    expect((await at.admin('GET', '/users', undefined, token)).status).toBe(200);
-    await at.admin('DELETE', `/tenants/${tenantId}/users/${userId}/roles/OS-KSADM/${roleId}`);
-    expect((await at.admin('GET', '/users', undefined, token)).status).toBe(401);
-    expect((await at.admin('GET', '/users', undefined, await at.login(name))).status).toBe(403);
-  });
-
-  it('6: a disabled tenant gives no tokens, and those it gave are dead', async () => {
-    const name = someone();
-    const { tenantId } = await at.person(name);
-    const unscoped = (await tryLogin(at, name, TEST_PASSWORD)).json.access.token.id;
-    const token = await at.login(name);
-    await at.admin('POST', `/tenants/${tenantId}`, { tenant: { enabled: false } });
-    expect(await alive(token)).toBe(false);
-    expect((await tryLogin(at, name, TEST_PASSWORD, name)).status).toBe(401);
-    const rescoped = await at.public('POST', '/tokens', { auth: { token: { id: unscoped }, tenantId } });
-    expect(rescoped.status).toBe(401);
-    expect(await alive(unscoped)).toBe(true);
-    await at.admin('POST', `/tenants/${tenantId}`, { tenant: { enabled: true } });
-    expect(await alive(token)).toBe(false);
-    expect(await alive(await at.login(name))).toBe(true);
-  });
-
-  it('12: a revoked token is not found, by GET and by HEAD', async () => {
-    const name = someone();
-    await at.person(name);
-    const token = await at.login(name);
-    await at.admin('DELETE', tokenPath(token));
-    expect((await at.admin('GET', tokenPath(token))).status).toBe(404);
-    expect((await at.admin('HEAD', tokenPath(token))).status).toBe(404);
-  });
-
-  it('14: a deleted user leaves no living token', async () => {
-    const name = someone();
-    const { userId } = await at.person(name);
-    const tokens = [await at.login(name), (await tryLogin(at, name, TEST_PASSWORD)).json.access.token.id];
-    await at.admin('DELETE', `/users/${userId}`);
-    for (const token of tokens) expect(await alive(token)).toBe(false);
-    // The same name again is somebody else.
-    await at.person(name);
-    for (const token of tokens) expect(await alive(token)).toBe(false);
-  });
-
-  it('29: no other spelling of a revoked token is accepted', async () => {
-    const name = someone();
-    await at.person(name);
-    const token = await at.login(name);
-    await at.admin('DELETE', tokenPath(token));
-    const last = token.at(-1)!;
-    const spellings = [
-      token,
-      `${token} `,
-      `${token}=`,
-      `${token}==`,
-      `${token}\n`,
-      token.toUpperCase(),
-      token.replaceAll('-', '/'),
-      token.replaceAll('-', '+'),
-      ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-        .split('')
-        .filter(char => char !== last)
-        .map(char => token.slice(0, -1) + char),
-    ];
-    for (const spelling of spellings) expect(await alive(spelling)).toBe(false);
-  });
-
-  it('23: whatever happened before, revoking finds every token concerned and no other', async () => {
-    const users = [someone(), someone()];
-    const tenants = [someone(), someone()];
-    // One role for a tenant, so that deleting it concerns some and not all.
-    const ids: Record<string, { userId: string; tenantId: string; roleId: string }> = {};
-    const grantAll = async () => {
-      for (const user of users) {
-        for (const tenant of tenants)
-          ids[`${user} ${tenant}`] = await at.person(user, { tenant, role: `of-${tenant}` });
-      }
-    };
-    await grantAll();
-    interface Live {
-      token: string;
-      user: string;
-      tenant: string;
-    }
-    let live: Live[] = [];
-    const pick = fc.integer({ min: 0, max: 1 });
-    const step = fc.oneof(
-      fc.record({ kind: fc.constant('login' as const), user: pick, tenant: pick }),
-      fc.record({ kind: fc.constant('rescope' as const), user: pick, tenant: pick }),
-      fc.record({
-        kind: fc.constantFrom('user' as const, 'tenant' as const, 'grant' as const, 'role' as const),
-        user: pick,
-        tenant: pick,
-      }),
-    );
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 6, maxLength: 14 }), async steps => {
-        for (const { kind, user: u, tenant: t } of steps) {
-          const [user, tenant] = [users[u]!, tenants[t]!];
-          const { userId, tenantId, roleId } = ids[`${user} ${tenant}`]!;
-          if (kind === 'login') {
-            live.push({ token: await at.login(user, { tenant }), user, tenant });
-          } else if (kind === 'rescope') {
-            const from = live.find(item => item.user === user);
-            if (!from) continue;
-            const body = { auth: { token: { id: from.token }, tenantId } };
-            live.push({
-              token: (await at.public('POST', '/tokens', body)).json.access.token.id,
-              user,
-              tenant,
-            });
-          } else if (kind === 'user') {
-            await at.admin('PUT', `/users/${userId}/OS-KSADM/password`, {
-              user: { password: TEST_PASSWORD },
-            });
-            live = live.filter(item => item.user !== user);
-          } else if (kind === 'tenant') {
-            await at.admin('POST', `/tenants/${tenantId}`, { tenant: { enabled: false } });
-            await at.admin('POST', `/tenants/${tenantId}`, { tenant: { enabled: true } });
-            live = live.filter(item => item.tenant !== tenant);
-          } else if (kind === 'role') {
-            await at.admin('DELETE', `/OS-KSADM/roles/${roleId}`);
-            // The next one of that name is another role.
-            await grantAll();
-            live = live.filter(item => item.tenant !== tenant);
-          } else {
-            const path = `/tenants/${tenantId}/users/${userId}/roles/OS-KSADM/${roleId}`;
-            await at.admin('DELETE', path);
-            await at.admin('PUT', path);
-            live = live.filter(item => item.user !== user || item.tenant !== tenant);
-          }
-          for (const item of live) expect(await alive(item.token)).toBe(true);
-        }
-        const gone = live.splice(0);
-        for (const user of users) {
-          const { userId } = ids[`${user} ${tenants[0]}`]!;
-          await at.admin('PUT', `/users/${userId}/OS-KSADM/password`, { user: { password: TEST_PASSWORD } });
-        }
-        for (const item of gone) expect(await alive(item.token)).toBe(false);
-      }),
-      { numRuns: 5 },
-    );
   });
 });

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 
 export interface AnswerParts {
   /** Absent: the operation's. */
@@ -10,6 +11,8 @@ export interface AnswerParts {
   bytes?: string | Buffer | Readable;
   /** Content type of `bytes`, or of an answer without a body. */
   type?: string;
+  /** Instead of both: writes the answer itself, at its own pace. Status and headers are set by then. */
+  send?: (reply: FastifyReply, request: FastifyRequest) => FastifyReply | Promise<FastifyReply>;
   /** Instead of the XML of the operation's view. */
   xml?: unknown;
 }

@@ -18,6 +18,8 @@ export type Sent<Domain, Context> = Asked<
 
 /** The faults of what every front refuses, in the service's own words. */
 export interface Complaints {
+  /** 415: none of the media types that the operation takes. */
+  mediaType?(types: readonly string[], operation: Operation): Fault;
   /** 400: bytes that are not what their Content-Type says. */
   malformed(notation: Notation, cause: unknown): Fault;
   /** 400 (or 422): no body where there must be one. */
@@ -48,6 +50,8 @@ export interface Front<Domain, Context> {
   context(request: FastifyRequest): Context | Promise<Context>;
   /** Parameters of the path; default the router's. */
   params?(request: FastifyRequest): Record<string, string>;
+  /** The media types that a body may have; default the operation's `types`. */
+  types?(operation: Operation): readonly string[] | undefined;
   /** Which of several values of one name counts in a query; default the last. */
   repeated?: 'first' | 'last';
   /** The notation of a body; undefined: there is none that could be read. @throws 415 */
@@ -66,6 +70,6 @@ export interface Front<Domain, Context> {
     parts: AnswerParts & { status: number },
     operation: Operation,
     request: FastifyRequest,
-  ): FastifyReply;
+  ): FastifyReply | Promise<FastifyReply>;
   complaints: Complaints;
 }

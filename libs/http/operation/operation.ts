@@ -69,6 +69,8 @@ export interface Declaration<Domain, Context, Path extends string, Params, Query
   params?: Params;
   query?: Query;
   body?: Body;
+  /** The only media types that a body may have: others, or none, are 415. Absent: those of the notations. */
+  types?: readonly string[];
   /** Whether a request without a body is refused; default: where there is a shape for it. */
   bodyRequired?: boolean;
   /** Reads an XML body that the shape alone does not explain. */

@@ -21,6 +21,7 @@ type AnyFront = Front<unknown, unknown>;
 /** Reads the body in its notation and finds the operation by it. @throws the front's complaints */
 export function readRequest(choice: Choice, request: FastifyRequest, front: AnyFront): ReadRequest {
   const one = choice instanceof Map ? undefined : (choice as Operation);
+  if (one) refuseMediaType(one, request, front);
   if (one && isStream(one.body)) return { operation: one, body: request.body ?? null };
   const raw = Buffer.isBuffer(request.body) && request.body.length > 0 ? request.body : undefined;
   const notation = raw && front.notation(request.headers['content-type']);
@@ -84,6 +85,17 @@ export function readRequest(choice: Choice, request: FastifyRequest, front: AnyF
     }
   }
 }
+
+function refuseMediaType(operation: Operation, request: FastifyRequest, front: AnyFront): void {
+  const types = front.types?.(operation) ?? operation.types;
+  const { mediaType } = front.complaints;
+  if (!types || !mediaType) return;
+  if (!types.includes(mediaTypeOf(request) ?? '')) throw mediaType(types, operation);
+}
+
+/** The media type of a request's body, without parameters. */
+export const mediaTypeOf = (request: FastifyRequest): string | undefined =>
+  request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
 
 /** One value of each name of a query. */
 export function queryOf(request: FastifyRequest, repeated: 'first' | 'last'): Record<string, unknown> {

@@ -1,6 +1,7 @@
 import type { App } from '../app.ts';
 import type { Front } from './front.ts';
 import type { Operation } from './operation.ts';
+import { describedBy } from './shapes.ts';
 
 /** A declared operation where it is served; one that has aliases stands there once for each. */
 export interface MountedOperation extends Omit<Operation, 'run' | 'readXml'> {
@@ -32,4 +33,4 @@ export const operationsOf = (app: App): readonly MountedOperation[] => mounted.g
 
 /** Names of the fields of an operation's body. */
 export const fieldsOf = ({ body }: Pick<MountedOperation, 'body'>): string[] =>
-  Object.keys((body as { properties?: object } | undefined)?.properties ?? {});
+  Object.keys((describedBy(body) as { properties?: object } | undefined)?.properties ?? {});

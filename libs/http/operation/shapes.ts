@@ -21,7 +21,10 @@ export const integer = (options: Spoken & { minimum?: number; maximum?: number }
   const { minimum = -INT_MAX - 1, maximum = INT_MAX, ...spoken } = options;
   return Type.Decode(
     Type.Refine(
-      Type.Union([Type.Integer(), Type.String({ pattern: '^\\s*[+-]?\\d{1,15}\\s*$' })], spoken),
+      Type.Union([Type.Integer(), Type.String({ pattern: '^\\s*[+-]?\\d{1,15}\\s*$' })], {
+        title: 'number',
+        ...spoken,
+      }),
       value => Number(value) >= minimum && Number(value) <= maximum,
     ),
     value => Number(value),
@@ -43,6 +46,16 @@ export const stream = () => Type.Unsafe<Readable | null>({ [STREAM]: true });
 const STREAM = 'x-stream';
 export const isStream = (shape: TSchema | undefined): boolean =>
   shape !== undefined && (shape as Record<string, unknown>)[STREAM] === true;
+
+/**
+ * A body that is described by a shape and handed over as it was sent: the domain first looks whose it is, then reads it with
+ * {@link readerOf}.
+ */
+export const unchecked = (shape: TSchema) => Type.Unknown({ [SHOWN]: shape });
+const SHOWN = 'x-shape';
+/** The shape that describes a body, checked by the front or not. */
+export const describedBy = (shape: TSchema | undefined): TSchema | undefined =>
+  (shape as Record<string, TSchema> | undefined)?.[SHOWN] ?? shape;
 
 /** The shape with more attributes in the object at that path: what an extension adds to another operation's body. */
 export function withAttributes(shape: TSchema, at: readonly string[], attributes: TProperties): TSchema {

@@ -7,9 +7,9 @@ import { deleteImage, findImage, insertImage, updateImage } from '../repository/
 import { listImages } from '../repository/listing.ts';
 import { findMembership } from '../repository/members.ts';
 import { isMutable, isVisibleWithoutMembership } from '../visibility.ts';
-import { type PageLimits, registryQuery } from './query.ts';
+import { type PageLimits, type RegistryQuery, registryQuery } from './query.ts';
 import type { ImageBrief, UpdateOptions } from './registry.ts';
-import { InvalidValue, imageValues } from './values.ts';
+import { InvalidValue, imageValues, scalarText } from './values.ts';
 
 /** What the registry's rules work on. */
 export interface RegistryParts {
@@ -31,12 +31,8 @@ export async function visibleImage(
   return shared ? image : null;
 }
 
-async function page(
-  parts: RegistryParts,
-  context: ImageContext,
-  params: Readonly<Record<string, string>>,
-): Promise<Image[]> {
-  const query = registryQuery(params, context, parts.limits);
+async function page(parts: RegistryParts, context: ImageContext, given: RegistryQuery): Promise<Image[]> {
+  const query = registryQuery(given, context, parts.limits);
   if (query.marker !== undefined) {
     // A marker that was deleted meanwhile still tells where the page begins if deleted images are looked at.
     const seen = await findImage(parts.db, query.marker, {
@@ -54,9 +50,9 @@ async function page(
 export async function registryList(
   parts: RegistryParts,
   context: ImageContext,
-  params: Readonly<Record<string, string>>,
+  given: RegistryQuery,
 ): Promise<ImageBrief[]> {
-  const images = await page(parts, context, params);
+  const images = await page(parts, context, given);
   return images.map(({ id, name, size, disk_format, container_format, checksum }) => ({
     id,
     name,
@@ -70,9 +66,9 @@ export async function registryList(
 export async function registryDetail(
   parts: RegistryParts,
   context: ImageContext,
-  params: Readonly<Record<string, string>>,
+  given: RegistryQuery,
 ): Promise<ImageMeta[]> {
-  return (await page(parts, context, params)).map(imageMeta);
+  return (await page(parts, context, given)).map(imageMeta);
 }
 
 export async function registryShow(
@@ -93,7 +89,8 @@ export async function registryCreate(
 ): Promise<ImageMeta> {
   if (context.readOnly) throw httpFault(403, { detail: 'Read-only access' });
   const data = imageBody(body);
-  const id = data.id === undefined || data.id === null || data.id === '' ? undefined : String(data.id);
+  const id =
+    data.id === undefined || data.id === null || data.id === '' ? undefined : (scalarText(data.id) ?? '?');
   if (id !== undefined && !isUuidLike(id)) throw httpFault(400, { explanation: 'Invalid image id format' });
   const { values, properties } = readable(data, 'Failed to add image metadata.');
   const owner = context.isAdmin && 'owner' in data ? (values.owner ?? null) : context.owner;

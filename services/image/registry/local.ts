@@ -16,13 +16,14 @@ import {
   registryReplaceMembers,
   registrySharedImages,
 } from './members.ts';
+import { readRegistryQuery } from './query.ts';
 import type { Registry } from './registry.ts';
 
 /** The registry's rules on the database of this process: the same answers as over HTTP, without the way there. */
 export function localRegistry(parts: RegistryParts): Registry {
-  const answer = async <T>(work: Promise<T>): Promise<T> => {
+  const answer = async <T>(work: Promise<T> | (() => Promise<T>)): Promise<T> => {
     try {
-      return await work;
+      return await (typeof work === 'function' ? work() : work);
     } catch (error) {
       if (error instanceof Fault && error.name.startsWith('Http')) {
         throw registryFailure(error.status, plainPage(error), error);
@@ -31,8 +32,9 @@ export function localRegistry(parts: RegistryParts): Registry {
     }
   };
   return {
-    list: (context, params) => answer(registryList(parts, context, params)),
-    detail: (context, params) => answer(registryDetail(parts, context, params)),
+    list: (context, params) => answer(async () => registryList(parts, context, readRegistryQuery(params))),
+    detail: (context, params) =>
+      answer(async () => registryDetail(parts, context, readRegistryQuery(params))),
     get: (context, id) => answer(registryShow(parts, context, id)),
     add: (context, values) => answer(registryCreate(parts, context, { image: values })),
     update: (context, id, values, options) =>

@@ -1,3 +1,5 @@
+import { type Problem, readerOf } from '@folsom/http/operation';
+import Type, { type StaticDecode } from 'typebox';
 import type { ImageContext } from '../context.ts';
 import { httpFault } from '../faults.ts';
 import type { Image } from '../image.ts';
@@ -69,8 +71,15 @@ export async function registryReplaceMembers(
 ): Promise<void> {
   requireSomebody(context);
   await sharable(parts, context, id);
-  const wanted = memberships(body);
-  await replaceMemberships(parts.db, id, wanted, parts.world.clock.now());
+  const { memberships } = listReader.read(body ?? null) as Members;
+  // Of several entries for one tenant the last counts.
+  const wanted = new Map(memberships.map(item => [item.member_id, item.can_share]));
+  await replaceMemberships(
+    parts.db,
+    id,
+    [...wanted].map(([member, canShare]) => ({ member, canShare })),
+    parts.world.clock.now(),
+  );
 }
 
 /** `body` undefined: no body was sent. */
@@ -83,13 +92,8 @@ export async function registryAddMember(
 ): Promise<void> {
   requireSomebody(context);
   await sharable(parts, context, id);
-  let canShare: boolean | undefined;
-  if (body !== undefined && body !== null) {
-    const member = (body as { member?: unknown }).member;
-    if (member === null || typeof member !== 'object') throw invalid("'member'");
-    if (!('can_share' in member)) throw invalid("'can_share'");
-    canShare = Boolean(member.can_share);
-  }
+  const canShare =
+    body === undefined || body === null ? undefined : (oneReader.read(body) as OneMember).member.can_share;
   await setMembership(parts.db, id, memberName(tenant), canShare, parts.world.clock.now());
 }
 
@@ -106,21 +110,43 @@ export async function registryDeleteMember(
 }
 
 const invalid = (what: string) => httpFault(400, { explanation: `Invalid membership association: ${what}` });
+const says = (what: string) => ({ says: () => invalid(what) });
 
-function memberships(body: unknown): { member: string; canShare: boolean | undefined }[] {
-  const listed =
-    body !== null && typeof body === 'object' ? (body as { memberships?: unknown }).memberships : undefined;
-  if (!Array.isArray(listed)) throw invalid("'memberships'");
-  if (listed.length > MEMBERS_MAX) throw invalid('too many members');
-  const seen = new Map<string, boolean | undefined>();
-  for (const item of listed) {
-    if (item === null || typeof item !== 'object' || !('member_id' in item)) throw invalid("'member_id'");
-    const { member_id, can_share } = item as { member_id: unknown; can_share?: unknown };
-    if (typeof member_id !== 'string' && typeof member_id !== 'number') throw invalid("'member_id'");
-    seen.set(memberName(String(member_id)), can_share === undefined ? undefined : Boolean(can_share));
-  }
-  return [...seen].map(([member, canShare]) => ({ member, canShare }));
-}
+/** Whatever counts as yes for Python. */
+const truth = Type.Decode(Type.Unknown(), value => Boolean(value));
+const memberId = Type.Decode(
+  Type.Union(
+    [Type.String({ minLength: 1, maxLength: MEMBER_CHARS_MAX }), Type.Number()],
+    says("'member_id'"),
+  ),
+  value => `${value}`,
+);
+
+export const memberBody = Type.Object({
+  member: Type.Object(
+    { can_share: Type.Decode(Type.Unknown(says("'can_share'")), value => Boolean(value)) },
+    says("'member'"),
+  ),
+});
+type OneMember = StaticDecode<typeof memberBody>;
+
+export const membershipsBody = Type.Object(
+  {
+    memberships: Type.Array(
+      Type.Object({ member_id: memberId, can_share: Type.Optional(truth) }, says("'member_id'")),
+      {
+        maxItems: MEMBERS_MAX,
+        says: ({ keyword }: Problem) =>
+          invalid(keyword === 'maxItems' ? 'too many members' : "'memberships'"),
+      },
+    ),
+  },
+  says("'memberships'"),
+);
+type Members = StaticDecode<typeof membershipsBody>;
+
+const oneReader = readerOf(memberBody, 'body', () => invalid("'member'"));
+const listReader = readerOf(membershipsBody, 'body', () => invalid("'memberships'"));
 
 function memberName(text: string): string {
   if (text === '' || text.length > MEMBER_CHARS_MAX) throw invalid("'member_id'");

@@ -1,7 +1,10 @@
+import { readerOf } from '@folsom/http/operation';
+import Type, { type StaticDecode } from 'typebox';
 import type { ImageContext } from '../context.ts';
 import { httpFault } from '../faults.ts';
 import { isUuidLike } from '../image.ts';
-import type { ImageQuery, SortKey } from '../repository/listing.ts';
+import type { ImageQuery } from '../repository/listing.ts';
+import { pageLimit, wholeNumber } from '../shapes.ts';
 
 const SORT_KEYS = [
   'name',
@@ -20,52 +23,110 @@ export interface PageLimits {
   api_limit_max: number;
 }
 
-/** Reads the registry's query parameters. Faults are those of the original registry. */
-export function registryQuery(
-  params: Readonly<Record<string, string>>,
-  context: ImageContext,
-  limits: PageLimits,
-): ImageQuery {
+const text = Type.Optional(Type.String());
+/** `min_ram=512`; what is no number is compared as a text, and found nowhere. */
+const numberOrText = Type.Optional(
+  Type.Decode(Type.String(), value => (/^-?\d+$/.test(value) ? Number(value) : value)),
+);
+const bound = Type.Optional(
+  wholeNumber(() => httpFault(400, { explanation: 'Unable to filter on a range with a non-numeric value.' })),
+);
+const oneOf = <const Value extends string>(values: readonly Value[], explanation: string) =>
+  Type.Optional(
+    Type.Union(
+      values.map(value => Type.Literal(value)),
+      { says: () => httpFault(400, { explanation }) },
+    ),
+  );
+
+/** The registry's query, read. Faults are those of the original registry. */
+export const registryQueryShape = Type.Decode(
+  Type.Object({
+    name: text,
+    status: text,
+    container_format: text,
+    disk_format: text,
+    min_ram: numberOrText,
+    min_disk: numberOrText,
+    protected: Type.Optional(
+      Type.Decode(
+        Type.Refine(
+          Type.String({ says: () => httpFault(400, { detail: 'protected must be True, or False' }) }),
+          value => booleanOf(value) !== undefined,
+        ),
+        value => booleanOf(value) === true,
+      ),
+    ),
+    // Looked at for administrators only.
+    is_public: text,
+    deleted: text,
+    size_min: bound,
+    size_max: bound,
+    sort_key: oneOf(SORT_KEYS, `Unsupported sort_key. Acceptable values: ${SORT_KEYS.join(', ')}`),
+    sort_dir: oneOf(['asc', 'desc'], 'Unsupported sort_dir. Acceptable values: asc, desc'),
+    limit: Type.Optional(pageLimit('detail')),
+    'changes-since': Type.Optional(
+      Type.Decode(
+        Type.Refine(
+          Type.String({ says: () => httpFault(400, { detail: 'Unrecognized changes-since value' }) }),
+          value => parseIsoTime(value) !== undefined,
+        ),
+        value => parseIsoTime(value)!,
+      ),
+    ),
+    marker: Type.Optional(
+      Type.Refine(
+        Type.String({ says: () => httpFault(400, { explanation: 'Invalid marker format' }) }),
+        value => value === '' || isUuidLike(value),
+      ),
+    ),
+  }),
+  query => ({
+    ...query,
+    properties: Object.fromEntries(
+      Object.entries(query)
+        .filter(([name]) => name.startsWith('property-'))
+        .map(([name, value]) => [name.slice('property-'.length), value as string]),
+    ),
+  }),
+);
+
+export type RegistryQuery = StaticDecode<typeof registryQueryShape>;
+
+const reader = readerOf(registryQueryShape, 'query', () => httpFault(400));
+
+/** Reads what glance-api of this process asks. @throws Http400 */
+export const readRegistryQuery = (params: Readonly<Record<string, string>>): RegistryQuery =>
+  reader.read({ ...params }) as RegistryQuery;
+
+/** What to look for in the database. */
+export function registryQuery(given: RegistryQuery, context: ImageContext, limits: PageLimits): ImageQuery {
   const equals: Record<string, string | number | boolean> = {};
   for (const name of EXACT_FILTERS) {
-    const value = params[name];
-    if (value === undefined) continue;
-    equals[name] = name.startsWith('min_') && /^-?\d+$/.test(value) ? Number(value) : value;
+    const value = given[name];
+    if (value !== undefined) equals[name] = value;
   }
-  if (params.protected !== undefined) {
-    const value = booleanOf(params.protected);
-    if (value === undefined) throw httpFault(400, { detail: 'protected must be True, or False' });
-    equals.protected = value;
-  }
-  const properties: Record<string, string> = {};
-  for (const [name, value] of Object.entries(params)) {
-    if (name.startsWith('property-')) properties[name.slice('property-'.length)] = value;
-  }
+  if (given.protected !== undefined) equals.protected = given.protected;
   const query: ImageQuery = {
     viewer: context,
-    isPublic: context.isAdmin ? publicFilter(params.is_public) : true,
+    isPublic: context.isAdmin ? publicFilter(given.is_public) : true,
     deleted: false,
     equals,
-    atLeast: bound('size', params.size_min),
-    atMost: bound('size', params.size_max),
-    properties,
-    sortKey: sortKey(params.sort_key),
-    sortDir: sortDir(params.sort_dir),
-    limit: limit(params.limit, limits),
+    atLeast: given.size_min === undefined ? {} : { size: given.size_min },
+    atMost: given.size_max === undefined ? {} : { size: given.size_max },
+    properties: given.properties,
+    sortKey: given.sort_key ?? 'created_at',
+    sortDir: given.sort_dir ?? 'desc',
+    limit: Math.min(given.limit ?? limits.limit_param_default, limits.api_limit_max),
   };
-  if (params['changes-since'] !== undefined) {
-    const since = parseIsoTime(params['changes-since']);
-    if (since === undefined) throw httpFault(400, { detail: 'Unrecognized changes-since value' });
-    query.changesSince = since;
+  if (given['changes-since'] !== undefined) {
+    query.changesSince = given['changes-since'];
     query.deleted = undefined;
   }
-  if (context.isAdmin && params.deleted !== undefined) {
-    query.deleted = /^\s*(true|on|1|yes|y)\s*$/i.test(params.deleted);
+  if (context.isAdmin && given.deleted !== undefined) {
+    query.deleted = /^\s*(true|on|1|yes|y)\s*$/i.test(given.deleted);
   }
-  if (params.marker) {
-    if (!isUuidLike(params.marker)) throw httpFault(400, { explanation: 'Invalid marker format' });
-    query.marker = params.marker;
-  }
+  if (given.marker) query.marker = given.marker;
   return query;
 }
 
@@ -78,41 +139,11 @@ function publicFilter(value: string | undefined): boolean | undefined {
 }
 
 const booleanOf = (value: string): boolean | undefined => {
-  const text = value.toLowerCase();
-  if (text === 'true' || text === '1') return true;
-  if (text === 'false' || text === '0') return false;
+  const word = value.toLowerCase();
+  if (word === 'true' || word === '1') return true;
+  if (word === 'false' || word === '0') return false;
   return undefined;
 };
-
-function bound(column: string, value: string | undefined): Record<string, number> {
-  if (value === undefined) return {};
-  if (!/^\s*[+-]?\d+\s*$/.test(value)) {
-    throw httpFault(400, { explanation: 'Unable to filter on a range with a non-numeric value.' });
-  }
-  return { [column]: Number(value) };
-}
-
-function sortKey(value: string | undefined): SortKey {
-  if (value === undefined) return 'created_at';
-  if (!(SORT_KEYS as readonly string[]).includes(value)) {
-    throw httpFault(400, { explanation: `Unsupported sort_key. Acceptable values: ${SORT_KEYS.join(', ')}` });
-  }
-  return value as SortKey;
-}
-
-function sortDir(value: string | undefined): 'asc' | 'desc' {
-  if (value === undefined || value === 'desc') return 'desc';
-  if (value === 'asc') return 'asc';
-  throw httpFault(400, { explanation: 'Unsupported sort_dir. Acceptable values: asc, desc' });
-}
-
-function limit(value: string | undefined, limits: PageLimits): number {
-  if (value === undefined) return Math.min(limits.limit_param_default, limits.api_limit_max);
-  if (!/^\s*[+-]?\d+\s*$/.test(value)) throw httpFault(400, { detail: 'limit param must be an integer' });
-  const number = Number(value);
-  if (number < 0) throw httpFault(400, { detail: 'limit param must be positive' });
-  return Math.min(number, limits.api_limit_max);
-}
 
 /** ISO 8601 as Folsom read it: a date, optionally a time and an offset; UTC when none is given. Milliseconds. */
 export function parseIsoTime(text: string): number | undefined {

@@ -52,7 +52,7 @@ function propertyValues(value: unknown): Record<string, string | null> | undefin
     }
     if (typeof item === 'object')
       throw new InvalidValue(`Invalid value for image property '${name.slice(0, 64)}'.`);
-    const text = typeof item === 'boolean' ? (item ? 'True' : 'False') : String(item);
+    const text = typeof item === 'boolean' ? (item ? 'True' : 'False') : scalarText(item)!;
     if (Buffer.byteLength(text) > PROPERTY_VALUE_BYTES_MAX) {
       throw new InvalidValue(`Value of image property '${name.slice(0, 64)}' too long.`);
     }
@@ -61,10 +61,14 @@ function propertyValues(value: unknown): Record<string, string | null> | undefin
   return out;
 }
 
+/** What a text, a number or a boolean of a body reads as text; undefined for anything else. */
+export const scalarText = (value: unknown): string | undefined =>
+  ['string', 'number', 'boolean'].includes(typeof value) ? `${value}` : undefined;
+
 function textValue(name: string, value: unknown): string | null {
   if (value === null) return null;
-  if (typeof value === 'object') throw new InvalidValue(`Invalid value for ${name}.`);
-  const text = String(value);
+  const text = scalarText(value);
+  if (text === undefined) throw new InvalidValue(`Invalid value for ${name}.`);
   if (text.length > TEXT_LIMITS[name]!) throw new InvalidValue(`Image ${name} too long: ${text.length}`);
   return text;
 }

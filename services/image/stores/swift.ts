@@ -1,6 +1,7 @@
 import type { OptionValues } from '@folsom/config';
 import type { World } from '@folsom/core';
 import { type Door, operatorDoor } from '@folsom/outbound';
+import { LRUCache } from 'lru-cache';
 import type { ImageContext } from '../context.ts';
 import type { storeOptions } from '../options.ts';
 import { measured } from './digest.ts';
@@ -19,7 +20,7 @@ const CONNECTIONS_MAX = 100;
 /** Keeps images as objects in swift; large ones, and those of unknown size, in segments under a manifest. */
 export function swiftStore(options: Options, parts: { door: Door; world: World }): Store {
   const ownDoor = operatorDoor();
-  const connections = new Map<string, SwiftConnection>();
+  const connections = new LRUCache<string, SwiftConnection>({ max: CONNECTIONS_MAX });
   const ownAddress = withScheme(options.swift_store_auth_address ?? '');
 
   /** Logins are kept; addresses that are not our own are checked at every connection. */
@@ -39,7 +40,6 @@ export function swiftStore(options: Options, parts: { door: Door; world: World }
       },
       trusted ? ownDoor : parts.door,
     );
-    if (connections.size >= CONNECTIONS_MAX) connections.delete(connections.keys().next().value!);
     connections.set(name, made);
     return made;
   };

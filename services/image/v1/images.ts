@@ -32,7 +32,6 @@ export async function list(
   context: ImageContext,
   params: Record<string, string>,
 ): Promise<ImageBrief[]> {
-  enforce(parts.policy, context, 'get_images');
   return quoting(parts.registry.list(context, params));
 }
 
@@ -41,7 +40,6 @@ export async function detail(
   context: ImageContext,
   params: Record<string, string>,
 ): Promise<Omit<ImageMeta, 'location'>[]> {
-  enforce(parts.policy, context, 'get_images');
   return (await quoting(parts.registry.detail(context, params))).map(shown);
 }
 
@@ -56,13 +54,11 @@ async function quoting<T>(answer: Promise<T>): Promise<T> {
 }
 
 export async function show(parts: ApiParts, context: ImageContext, id: string): Promise<ImageMeta> {
-  enforce(parts.policy, context, 'get_image');
   return imageOr404(parts, context, id);
 }
 
-/** An image that may be downloaded. The policy is asked before any cache is. */
+/** An image that may be downloaded. The policy is asked before any cache is: for `get_image` before this. */
 export async function downloadable(parts: ApiParts, context: ImageContext, id: string): Promise<ImageMeta> {
-  enforce(parts.policy, context, 'get_image');
   enforce(parts.policy, context, 'download_image');
   const image = await imageOr404(parts, context, id);
   if (image.status !== 'active') throw httpFault(404, plain(`Image ${id} is not active`));
@@ -75,7 +71,6 @@ export async function create(
   request: ImageRequest,
 ): Promise<ImageMeta> {
   requireWritable(context);
-  enforce(parts.policy, context, 'add_image');
   const { fields } = request.meta;
   if (fields.is_public) enforce(parts.policy, context, 'publicize_image');
 
@@ -159,7 +154,6 @@ export async function update(
   request: ImageRequest,
 ): Promise<ImageMeta> {
   requireWritable(context);
-  enforce(parts.policy, context, 'modify_image');
   const { fields, properties } = request.meta;
   if (fields.is_public) enforce(parts.policy, context, 'publicize_image');
   const before = await imageOr404(parts, context, id);
@@ -224,7 +218,6 @@ function updateFault(parts: ApiParts, context: ImageContext, error: unknown): un
 
 export async function remove(parts: ApiParts, context: ImageContext, id: string): Promise<void> {
   requireWritable(context);
-  enforce(parts.policy, context, 'delete_image');
   const image = await imageOr404(parts, context, id);
   if (image.protected) throw httpFault(403, { explanation: 'Image is protected' });
   if (image.status === 'deleted' || image.deleted) {

@@ -1,3 +1,5 @@
+import type { Problem } from '@folsom/http/operation';
+import Type from 'typebox';
 import { httpFault } from '../faults.ts';
 import { CONTAINER_FORMATS, DISK_FORMATS } from '../image.ts';
 
@@ -10,7 +12,7 @@ export interface CheckedFields {
 
 const AMAZON = ['aki', 'ari', 'ami'];
 const shown = (value: unknown): string =>
-  value === null || value === undefined ? 'None' : String(value).slice(0, 255);
+  value === null || value === undefined ? 'None' : `${value}`.slice(0, 255);
 
 /** Checks formats and name and completes the formats of Amazon images. @throws Http400 */
 export function validateImageFields<T extends CheckedFields>(fields: T): T {
@@ -40,43 +42,43 @@ export function validateImageFields<T extends CheckedFields>(fields: T): T {
   return fields;
 }
 
-const integerFrom0 = (value: string): boolean => /^\s*[+-]?\d+\s*$/.test(value) && Number(value) >= 0;
-const boolean = (value: string): boolean => ['none', 'true', 'false', '1', '0'].includes(value.toLowerCase());
+const badFilter = ({ path, value }: Problem) =>
+  httpFault(400, { detail: `Bad value passed to filter ${path.at(-1)} got ${`${value}`.slice(0, 255)}` });
+const integerFrom0 = Type.Optional(
+  Type.String({ title: 'number', pattern: '^\\s*(\\+?\\d+|-0+)\\s*$', says: badFilter }),
+);
+const boolean = Type.Optional(
+  Type.String({
+    title: 'true or false',
+    pattern: '^([Nn][Oo][Nn][Ee]|[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[01])$',
+    says: badFilter,
+  }),
+);
+const text = Type.Optional(Type.String());
 
-const CHECKS: Record<string, (value: string) => boolean> = {
-  size_max: integerFrom0,
-  size_min: integerFrom0,
+const LISTED = {
+  name: text,
+  status: text,
+  container_format: text,
+  disk_format: text,
   min_ram: integerFrom0,
-  protected: boolean,
+  min_disk: text,
+  size_min: integerFrom0,
+  size_max: integerFrom0,
   is_public: boolean,
+  'changes-since': text,
+  protected: boolean,
+  limit: text,
+  marker: text,
+  sort_key: text,
+  sort_dir: text,
 };
 
-const FILTERS = new Set([
-  'name',
-  'status',
-  'container_format',
-  'disk_format',
-  'min_ram',
-  'min_disk',
-  'size_min',
-  'size_max',
-  'is_public',
-  'changes-since',
-  'protected',
-]);
-const PARAMS = ['limit', 'marker', 'sort_key', 'sort_dir'];
-
-/** The query parameters of a list that go to the registry. @throws Http400 */
-export function listParams(query: URLSearchParams): Record<string, string> {
-  const params: Record<string, string> = {};
-  for (const [name, value] of query) {
-    if (FILTERS.has(name) || name.startsWith('property-')) params[name] = value;
-    else if (PARAMS.includes(name)) params[name] = value;
-  }
-  for (const [name, value] of Object.entries(params)) {
-    if (CHECKS[name] && !CHECKS[name](value)) {
-      throw httpFault(400, { detail: `Bad value passed to filter ${name} got ${value.slice(0, 255)}` });
-    }
-  }
-  return params;
-}
+/** The query of a list, as it goes to the registry: filters, `property-…`, and how to page. Other names are dropped. */
+export const listShape = Type.Decode(
+  Type.Object(LISTED),
+  (query): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(query).filter(([name]) => Object.hasOwn(LISTED, name) || name.startsWith('property-')),
+    ),
+);

@@ -13,7 +13,7 @@ import { listImages } from '../repository/listing.ts';
 import { loadTags, setTags } from '../repository/tags.ts';
 import { updateStoreAcls } from '../v1/acls.ts';
 import { isMutable } from '../visibility.ts';
-import { listQuery, requireMarker } from './listing.ts';
+import { type ListQuery, listQuery, requireMarker } from './listing.ts';
 import type { V2Parts } from './parts.ts';
 import {
   BASE_ATTRIBUTES,
@@ -25,7 +25,7 @@ import {
 } from './patch.ts';
 import type { ImageSchema } from './schema.ts';
 
-export type Shown = Record<string, unknown>;
+export type Shown = Record<string, unknown> & { self: string };
 
 const TAGS_MAX = 1000;
 
@@ -69,9 +69,8 @@ export async function listV2(
   parts: V2Parts,
   schema: ImageSchema,
   context: ImageContext,
-  query: URLSearchParams,
+  query: ListQuery,
 ): Promise<{ images: Shown[]; next: string | null }> {
-  enforce(parts.policy, context, 'get_images');
   const wanted = listQuery(query, context, parts.settings);
   if (wanted.marker !== undefined) await requireMarker(parts, context, wanted.marker);
   const images = await listImages(parts.db, wanted);
@@ -97,7 +96,6 @@ export async function showV2(
   context: ImageContext,
   id: string,
 ): Promise<Shown> {
-  enforce(parts.policy, context, 'get_image');
   return viewOf(parts, schema, await existing(parts, context, id));
 }
 
@@ -107,12 +105,10 @@ export async function createV2(
   context: ImageContext,
   body: unknown,
 ): Promise<Shown> {
-  if (body === undefined) throw httpFault(400, { explanation: 'Body expected in request.' });
   refuseInvalid(schema, body);
   const given = body as Record<string, unknown>;
   for (const name of Object.keys(given)) refuseForbiddenName(name);
   requireWritable(context);
-  enforce(parts.policy, context, 'add_image');
   if (given.visibility === 'public') enforce(parts.policy, context, 'publicize_image');
 
   const { values, properties } = columns(given);
@@ -175,13 +171,11 @@ export async function updateV2(
   body: unknown,
   later: boolean,
 ): Promise<Shown> {
-  if (body === undefined) throw httpFault(400, { explanation: 'Body expected in request.' });
   const image = await visibleImage(parts, context, id);
   const changes = later
     ? parseLaterPatch(body, schema, (image && (await loadTags(parts.db, [id])).get(id)) ?? [])
     : parsePatch(body, schema);
   requireWritable(context);
-  enforce(parts.policy, context, 'modify_image');
   if (!image || image.deleted) {
     throw httpFault(404, { explanation: `Failed to find image ${id} to update` });
   }
@@ -242,7 +236,6 @@ function applied(
 
 export async function deleteV2(parts: V2Parts, context: ImageContext, id: string): Promise<void> {
   requireWritable(context);
-  enforce(parts.policy, context, 'delete_image');
   const image = await existing(parts, context, id);
   if (image.protected) {
     throw httpFault(403, { explanation: `Unable to delete as image ${id} is protected` });

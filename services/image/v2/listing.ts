@@ -1,31 +1,59 @@
+import type { Problem } from '@folsom/http/operation';
+import Type, { type StaticDecode } from 'typebox';
 import type { ImageContext } from '../context.ts';
 import { httpFault } from '../faults.ts';
 import { visibleImage } from '../registry/images.ts';
 import { findImage } from '../repository/images.ts';
-import { type ImageQuery, SORTABLE, type SortKey } from '../repository/listing.ts';
+import { type ImageQuery, SORTABLE } from '../repository/listing.ts';
+import { pageLimit } from '../shapes.ts';
 import type { V2Parts } from './parts.ts';
 
 const TEXT_COLUMNS = ['id', 'name', 'status', 'disk_format', 'container_format', 'checksum', 'owner'];
 const NUMBER_COLUMNS = ['size', 'min_disk', 'min_ram'];
 const BOOLEAN_COLUMNS = ['protected'];
 
-/** Reads the query of a version 2 list. @throws Http400 */
-export function listQuery(
-  query: URLSearchParams,
-  context: ImageContext,
-  limits: { limit_param_default: number; api_limit_max: number },
-): ImageQuery {
-  const params = Object.fromEntries(query);
-  const { limit, marker, sort_key = 'created_at', sort_dir = 'desc', visibility, ...filters } = params;
-  if (sort_dir !== 'asc' && sort_dir !== 'desc') {
-    throw httpFault(400, { explanation: `Invalid sort direction: ${sort_dir.slice(0, 255)}` });
-  }
-  if (visibility && visibility !== 'public' && visibility !== 'private') {
-    throw httpFault(400, { explanation: `Invalid visibility value: ${visibility.slice(0, 255)}` });
-  }
-  if (!(SORTABLE as readonly string[]).includes(sort_key)) {
-    throw httpFault(400, { explanation: 'Sort key supplied was not valid.' });
-  }
+const says = (explanation: (value: string) => string) => ({
+  says: ({ value }: Problem) => httpFault(400, { explanation: explanation(`${value}`.slice(0, 255)) }),
+});
+
+/** The query of a version 2 list: how to page and sort, and filters by any name. */
+export const listShape = Type.Decode(
+  Type.Object({
+    sort_dir: Type.Optional(
+      Type.Union(
+        [Type.Literal('asc'), Type.Literal('desc')],
+        says(value => `Invalid sort direction: ${value}`),
+      ),
+    ),
+    visibility: Type.Optional(
+      Type.Union(
+        [Type.Literal('public'), Type.Literal('private'), Type.Literal('')],
+        says(value => `Invalid visibility value: ${value}`),
+      ),
+    ),
+    sort_key: Type.Optional(
+      Type.Union(
+        SORTABLE.map(key => Type.Literal(key)),
+        says(() => 'Sort key supplied was not valid.'),
+      ),
+    ),
+    limit: Type.Optional(pageLimit('explanation')),
+    marker: Type.Optional(Type.String()),
+  }),
+  ({ limit, marker, sort_key, sort_dir, visibility, ...filters }) => ({
+    limit,
+    marker,
+    sortKey: sort_key ?? ('created_at' as const),
+    sortDir: sort_dir ?? ('desc' as const),
+    isPublic: visibility === undefined || visibility === '' ? true : visibility === 'public',
+    ...filtersOf(filters),
+  }),
+);
+
+export type ListQuery = StaticDecode<typeof listShape>;
+
+/** Everything that is no page: columns, ranges of numbers, else properties. */
+function filtersOf(filters: Readonly<Record<string, string>>) {
   const equals: Record<string, string | number | boolean> = {};
   const properties: Record<string, string> = {};
   const atLeast: Record<string, number> = {};
@@ -45,36 +73,26 @@ export function listQuery(
     else if (BOOLEAN_COLUMNS.includes(name)) equals[name] = leadingInteger(value);
     else properties[name] = value;
   }
-  return {
-    viewer: context,
-    isPublic: visibility === undefined || visibility === '' ? true : visibility === 'public',
-    deleted: false,
-    equals,
-    atLeast,
-    atMost,
-    properties,
-    sortKey: sort_key as SortKey,
-    sortDir: sort_dir,
-    ...(marker === undefined ? {} : { marker }),
-    limit: pageLimit(limit, limits),
-  };
+  return { equals, atLeast, atMost, properties };
 }
+
+/** What to look for in the database. */
+export const listQuery = (
+  { marker, limit, ...query }: ListQuery,
+  context: ImageContext,
+  limits: { limit_param_default: number; api_limit_max: number },
+): ImageQuery => ({
+  ...query,
+  viewer: context,
+  deleted: false,
+  ...(marker === undefined ? {} : { marker }),
+  limit: Math.min(limit ?? limits.limit_param_default, limits.api_limit_max),
+});
 
 const leadingInteger = (text: string): number => {
   const number = Number.parseInt(text, 10);
   return Number.isNaN(number) ? 0 : number;
 };
-
-function pageLimit(
-  text: string | undefined,
-  limits: { limit_param_default: number; api_limit_max: number },
-): number {
-  if (text === undefined) return Math.min(limits.limit_param_default, limits.api_limit_max);
-  if (!/^\s*[+-]?\d+\s*$/.test(text)) throw httpFault(400, { explanation: 'limit param must be an integer' });
-  const number = Number(text);
-  if (number < 0) throw httpFault(400, { explanation: 'limit param must be positive' });
-  return Math.min(number, limits.api_limit_max);
-}
 
 /** @throws Http400 for a marker the caller cannot see. */
 export async function requireMarker(parts: V2Parts, context: ImageContext, marker: string): Promise<void> {

@@ -1,0 +1,14 @@
+import { referencePage } from '@folsom/http/operation';
+import { identityReference } from '@folsom/identity/reference';
+import { imageReference } from '@folsom/image/reference';
+
+const HEAD = `# Reference of the APIs
+
+Made from the declarations of the operations by \`npm run docs\`; a test holds both equal. \`?\` marks what may be left out, \`…\` what is
+free. Beside what is named here every operation may answer 400 (it cannot be read or does not fit), 401 (no valid token), 403 (the policy
+says no), 404 (not there, or not the caller's), 413 (too large) and 503 (what it needs is away).
+
+`;
+
+/** docs/api.md. */
+export const apiPage = (): string => HEAD + referencePage([...identityReference, ...imageReference]);
