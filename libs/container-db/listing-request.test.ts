@@ -28,11 +28,11 @@ it.each([
   ['limit=10001', 412],
   ['marker=%ff', 400],
 ])('refuses %s with %i', (query, status) => {
-  expect(readListingQuery(query, request())).toMatchObject({ status });
+  expect(readListingQuery(query, request(), 'container')).toMatchObject({ status });
 });
 
 it('takes odd limits for none, and reads the rest', () => {
-  expect(readListingQuery('limit=-1&prefix=a%2Fb&marker=x+y&path=', request())).toEqual({
+  expect(readListingQuery('limit=-1&prefix=a%2Fb&marker=x+y&path=', request(), 'container')).toEqual({
     limit: 10_000,
     prefix: 'a/b',
     marker: 'x y',

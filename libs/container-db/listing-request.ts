@@ -1,16 +1,25 @@
 import { type AnsweredRequest, answer, queryParameter, type ServerResponse } from '@folsom/swift-http';
 import type { ListingQuery } from './listing-rows.ts';
+import type { DbKindName } from './schema.ts';
 
 const LISTING_LIMIT = 10_000;
 
 const TYPES = ['text/plain', 'application/json', 'application/xml', 'text/xml'] as const;
 export type ListingType = (typeof TYPES)[number];
 
+const PARAMETERS = ['prefix', 'delimiter', 'marker', 'end_marker', 'limit', 'format'] as const;
+/** Containers alone have directories. */
+const OF_CONTAINERS = ['path', ...PARAMETERS] as const;
+
 /** Reads the query of a listing; an answer when it asks for something impossible. */
-export function readListingQuery(query: string, request: AnsweredRequest): ListingQuery | ServerResponse {
+export function readListingQuery(
+  query: string,
+  request: AnsweredRequest,
+  kind: DbKindName,
+): ListingQuery | ServerResponse {
   const values: Record<string, string | undefined> = {};
   if (query !== '') {
-    for (const name of ['path', 'prefix', 'delimiter', 'marker', 'end_marker', 'limit', 'format']) {
+    for (const name of kind === 'container' ? OF_CONTAINERS : PARAMETERS) {
       const value = queryParameter(query, name);
       if (value === null)
         return answer(400, request, { body: 'parameters not utf8', contentType: 'text/plain' });

@@ -52,10 +52,19 @@ export function parseTarget(target: string): { path: string; query: string; vali
   return { path: text ?? bytes, query, valid: text !== null };
 }
 
-/** The first value of a query parameter; null when it is no UTF-8, undefined when absent. */
-export function queryParameter(query: string, name: string): string | null | undefined {
-  if (!query.includes(name)) return undefined;
-  for (const part of query.split(/[&;]/)) {
+/**
+ * A query parameter; null when it is no UTF-8, undefined when absent. Where one is given several times the last counts,
+ * as in swift's listings; its temporary URLs take the first.
+ */
+export function queryParameter(
+  query: string,
+  name: string,
+  which: 'first' | 'last' = 'last',
+): string | null | undefined {
+  if (query === '') return undefined;
+  const parts = query.split(/[&;]/);
+  if (which === 'last') parts.reverse();
+  for (const part of parts) {
     const equals = part.indexOf('=');
     const key = unquoteBytes((equals < 0 ? part : part.slice(0, equals)).replace(/\+/g, ' '));
     if (key === name)

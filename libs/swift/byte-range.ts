@@ -10,10 +10,19 @@ export type RangeAnswer =
 const WHOLE: RangeAnswer = { kind: 'whole' };
 
 /** A whole number as Python reads it: blanks around it and a plus sign are allowed. */
-const NUMBER = /^\s*\+?(\d{1,15})\s*$/;
+const NUMBER = /^\s*\+?(\d+)\s*$/;
 
-/** One of the ranges asked for: first byte (negative: counted from the end) and the one after the last, if it says. */
-type Asked = [start: number, end: number | null];
+/** One of the ranges asked for. */
+interface Asked {
+  /** First byte; negative: counted from the end. */
+  start: number;
+  /** The one after the last, if it says. */
+  end: number | null;
+  /** As an answer repeats it. */
+  shown: string;
+}
+
+const plain = (digits: string): string => digits.replace(/^0+(?=\d)/, '');
 
 /** The ranges of a header; null if it is none that can be understood. */
 function askedOf(header: string): Asked[] | null {
@@ -21,30 +30,32 @@ function askedOf(header: string): Asked[] | null {
   if (!form) return null;
   const asked: Asked[] = [];
   for (const text of form[1]!.split(',')) {
-    const before: Asked | undefined = asked[asked.length - 1];
+    const before = asked.at(-1);
     // Ranges come in order, and nothing follows one that goes to the end.
-    if (before && before[1] === null) return null;
-    const suffix = /^-(\d{1,15})\s*$/.exec(text);
+    if (before?.end === null) return null;
+    const suffix = /^-(\d+)\s*$/.exec(text);
     if (suffix) {
-      asked.push([0 - Number(suffix[1]), null]);
+      const digits = plain(suffix[1]!);
+      asked.push({ start: 0 - Number(digits), end: null, shown: digits === '0' ? '0-' : `-${digits}` });
       continue;
     }
     const dash = text.indexOf('-');
-    const first = NUMBER.exec(dash < 0 ? '' : text.slice(0, dash));
-    if (!first) return null;
-    const start = Number(first[1]);
-    if (before && start < before[1]!) return null;
+    const first = NUMBER.exec(dash < 0 ? '' : text.slice(0, dash))?.[1];
+    if (first === undefined) return null;
+    const start = Number(first);
+    if (before && start < before.end!) return null;
     const lastText = text.slice(dash + 1);
-    const last = NUMBER.exec(lastText);
-    if (last === null && lastText.trim() !== '') return null;
-    if (last !== null && start > Number(last[1])) return null;
-    asked.push([start, last === null ? null : Number(last[1]) + 1]);
+    const last = NUMBER.exec(lastText)?.[1];
+    if (last === undefined && lastText.trim() !== '') return null;
+    if (last !== undefined && start > Number(last)) return null;
+    asked.push({
+      start,
+      end: last === undefined ? null : Number(last) + 1,
+      shown: `${plain(first)}-${last === undefined ? '' : plain(last)}`,
+    });
   }
   return asked;
 }
-
-const shownAs = ([start, end]: Asked): string =>
-  end === null ? (start < 0 ? `${start}` : `${start}-`) : `${start}-${end - 1}`;
 
 /**
  * Reads a Range header for a body of `size` bytes as swift 1.7 does: several ranges at once, or a suffix longer than
@@ -55,10 +66,10 @@ export function readRange(header: string | undefined, size: number): RangeAnswer
   if (asked === null) return WHOLE;
   const unsatisfiable: RangeAnswer = {
     kind: 'unsatisfiable',
-    shown: `bytes=${asked.map(shownAs).join(',')}`,
+    shown: `bytes=${asked.map(({ shown }) => shown).join(',')}`,
   };
   if (asked.length !== 1) return unsatisfiable;
-  const [start, end] = asked[0]!;
+  const { start, end } = asked[0]!;
   if (start < 0) return -start > size ? unsatisfiable : { kind: 'part', start: size + start, end: size };
   if (start >= size) return unsatisfiable;
   return { kind: 'part', start, end: end === null ? size : Math.min(end, size) };

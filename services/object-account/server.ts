@@ -138,13 +138,13 @@ export function startAccountServer(options: AccountServerOptions): Promise<Runni
     await db?.commitPending(STALE_AFTER_MS, true);
     const stat = db?.stat();
     if (!db || !stat || db.isDeleted(stat)) return answer(404, http);
-    const listing = readListingQuery(query, http);
+    const listing = readListingQuery(query, http, 'account');
     if ('status' in listing) return listing;
     const type = listingType(query, http);
     const headers = statHeaders(stat);
     for (const [name, value] of metadataHeaders(db.metadata(stat), () => true)) headers.set(name, value);
     const rows = listRows<ListedContainer>(
-      { ...listing, path: undefined },
+      listing,
       (bounds, limit) => db.rowsFrom(bounds, limit),
       name => [name, 0, 0, 1],
     );

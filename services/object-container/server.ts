@@ -245,7 +245,7 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     await db?.commitPending(STALE_AFTER_MS, true);
     const stat = db?.stat();
     if (!db || !stat || db.isDeleted(stat)) return answer(404, http);
-    const listing = readListingQuery(query, http);
+    const listing = readListingQuery(query, http, 'container');
     if ('status' in listing) return listing;
     const type = listingType(query, http);
     const headers = statHeaders(stat);

@@ -1,7 +1,8 @@
-import { answer, type ServerResponse, splitPath, utf8FromBytes } from '@folsom/swift-http';
+import { answer, type ServerResponse, splitPath, unquoteBytes, utf8FromBytes } from '@folsom/swift-http';
 import { handleAccount } from './account.ts';
 import { contentLength } from './constraints.ts';
 import { handleContainer } from './container.ts';
+import { rangeOfListing } from './listing-range.ts';
 import type { ProxyCore } from './nodes.ts';
 import { handleObjectDelete, handleObjectPost } from './object-change.ts';
 import { handleObjectRead } from './object-read.ts';
@@ -23,7 +24,10 @@ export function proxyApp(core: ProxyCore): ProxyApp {
       request.headers.set('x-auth-token', token);
     const length = contentLength(request);
     if (length !== null && length < 0) return answer(400, request, { body: 'Invalid Content-Length' });
-    if (!request.validPath || utf8FromBytes(request.headers.get('x-copy-from') ?? '') === null) {
+    if (
+      !request.validPath ||
+      utf8FromBytes(unquoteBytes(request.headers.get('x-copy-from') ?? '')) === null
+    ) {
       return answer(412, request, { body: 'Invalid UTF8' });
     }
     const parts = splitPath(request.path, 1, 4, true);
@@ -53,15 +57,19 @@ export function proxyApp(core: ProxyCore): ProxyApp {
   };
 }
 
-function dispatch(
+async function dispatch(
   core: ProxyCore,
   request: ProxyRequest,
   account: string,
   container: string,
   object: string,
 ): Promise<ServerResponse> {
-  if (!container) return handleAccount(core, request, account);
-  if (!object) return handleContainer(core, request, account, container);
+  if (!object) {
+    const response = container
+      ? await handleContainer(core, request, account, container)
+      : await handleAccount(core, request, account);
+    return rangeOfListing(request, response);
+  }
   switch (request.method) {
     case 'PUT':
       return handleObjectPut(core, request, account, container, object);

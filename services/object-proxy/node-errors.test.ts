@@ -3,7 +3,7 @@ import { confSection } from '@folsom/swift';
 import { InternalTimeout } from '@folsom/swift-http';
 import { describe, expect, it } from 'vitest';
 import { bestResponse, noteFailure } from './backend-write.ts';
-import { nodeErrors, type ProxyCore } from './nodes.ts';
+import { nodeErrors, type ProxyCore, usableNodes } from './nodes.ts';
 import { proxyOptions } from './options.ts';
 import { testProxy } from './test-nodes.ts';
 
@@ -39,6 +39,24 @@ describe('errors of nodes', () => {
     for (let i = 0; i < 3; i++) expect(noteFailure(core, other!, 'PUT', late)).toBe(false);
     expect(errors.limited(other!)).toBe(true);
   });
+});
+
+it("nodes are tried in the ring's order: primaries, then handoffs, without those that fail", () => {
+  const [p1, p2, h1, h2, h3] = ['p1', 'p2', 'h1', 'h2', 'h3'].map((device, id) => {
+    return { id, device, zone: id, ip: '10.0.0.1', port: 6000, weight: 1, meta: '' };
+  });
+  const failing = new Set<unknown>();
+  const core = {
+    log: silentLogger,
+    options: { logHandoffs: false },
+    errors: { limited: (node: unknown) => failing.has(node) },
+    rings: { object: { handoffs: () => [h1, h2, h3] } },
+  } as unknown as ProxyCore;
+  const tried = () =>
+    [...usableNodes(core, 'object', { partition: 1, nodes: [p1!, p2!] })].map(one => one.device);
+  expect(tried()).toEqual(['p1', 'p2', 'h1', 'h2', 'h3']);
+  failing.add(p1).add(h2);
+  expect(tried()).toEqual(['p2', 'h1', 'h3']);
 });
 
 describe('quorum', () => {

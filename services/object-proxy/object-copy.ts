@@ -31,7 +31,9 @@ export function namedObject(header: string): { container: string; object: string
   const plain = utf8FromBytes(unquoteBytes(header)) ?? '';
   const path = plain.startsWith('/') ? plain : `/${plain}`;
   const slash = path.indexOf('/', 1);
-  return slash < 0 ? null : { container: path.slice(1, slash), object: path.slice(slash + 1), path };
+  // Neither name may be empty: what is left would be the account or the container.
+  if (slash < 2 || slash === path.length - 1) return null;
+  return { container: path.slice(1, slash), object: path.slice(slash + 1), path };
 }
 
 /** Headers of a copy that are about the bytes sent with it, or about the new object: no business of its source. */

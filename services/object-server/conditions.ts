@@ -15,7 +15,7 @@ function tagsHold(header: string, etag: string): boolean {
 /** Judges the conditions of a GET. A date that cannot be read is no condition. */
 export function judgeGet(headers: Headers, etag: string, timestamp: string): Verdict {
   const match = headers.get('if-match');
-  if (match !== undefined && match !== '*' && !tagsHold(match, etag)) return 'failed';
+  if (match !== undefined && match.trim() !== '' && !tagsHold(match, etag)) return 'failed';
   const noneMatch = headers.get('if-none-match');
   if (noneMatch !== undefined && tagsHold(noneMatch, etag)) return 'unchanged';
   const ms = Number(timestamp) * 1000;

@@ -43,7 +43,7 @@ export function getObject(context: ObjectServerContext, request: ObjectRequest):
     const verdict = judgeGet(http.headers, object.etag, object.timestamp);
     if (verdict === 'failed') return answer(412, http);
     const headers = objectHeaders(context, object);
-    if (verdict === 'unchanged') return unchanged(headers);
+    if (verdict === 'unchanged') return unchanged(headers, 'content-', 'x-object-');
     const part = partOf(http, object, headers);
     if (!part) return refusedRange(http, object);
     const { status, start, end } = part;
@@ -75,7 +75,8 @@ export function headObject(context: ObjectServerContext, request: ObjectRequest)
   closeSync(object.fd);
   if (isExpired(object.metadata, context.world.clock.now() / 1000)) return answer(404, http);
   const headers = objectHeaders(context, object);
-  if (judgeHead(http.headers, object.etag, object.timestamp) === 'unchanged') return unchanged(headers);
+  if (judgeHead(http.headers, object.etag, object.timestamp) === 'unchanged')
+    return unchanged(headers, 'content-');
   const part = partOf(http, object, headers);
   if (!part) return { ...refusedRange(http, object), body: null };
   return { status: part.status, headers, body: null };
@@ -105,8 +106,11 @@ function refusedRange(http: ObjectRequest['http'], object: OpenObject): ServerRe
   });
 }
 
-function unchanged(headers: Headers): ServerResponse {
-  for (const name of headers.keys()) if (name.startsWith('content-')) headers.delete(name);
+/** 304, without the headers that begin like these. */
+function unchanged(headers: Headers, ...without: string[]): ServerResponse {
+  for (const name of headers.keys()) {
+    if (without.some(beginning => name.startsWith(beginning))) headers.delete(name);
+  }
   return { status: 304, headers, body: null };
 }
 

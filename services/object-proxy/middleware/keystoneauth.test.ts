@@ -69,3 +69,19 @@ it.each([
   expect(await status('/v1/AUTH_one/c/o', person('one', 'Member'), acl)).toBe(expected);
   expect(await status('/v1/AUTH_one/c/o', person('two', 'Member'), acl)).toBe(403);
 });
+
+it.each(['/v1/one/c/o', '/v1/auth_one/c/o', '/v1/AUTH_one-name/c/o', '/v1/AUTH_/c/o'])(
+  "%s is no account of an operator's",
+  async path => {
+    expect(await status(path, person('one', 'swiftoperator'))).toBe(403);
+  },
+);
+
+it('an operator of no tenant has no account', async () => {
+  const unscoped = { ...person('', 'admin'), tenantId: null };
+  for (const identity of [unscoped, person('', 'admin')]) {
+    for (const account of ['AUTH_null', 'AUTH_']) {
+      expect([401, 403]).toContain(await status(`/v1/${account}/c/o`, identity));
+    }
+  }
+});

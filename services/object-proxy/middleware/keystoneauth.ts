@@ -36,7 +36,7 @@ export const keystoneAuth: Middleware = (app, conf) => {
       request.swiftOwner = true;
       return null;
     }
-    if (account !== `${prefix}${tenantId}`) return denied(request);
+    if (!tenantId || account !== `${prefix}${tenantId}`) return denied(request);
     if (operatorRoles.some(role => roles.includes(role)) || (sameNameIsOwner && userName === tenantName)) {
       request.swiftOwner = true;
       request.accountUser = true;

@@ -43,8 +43,8 @@ export const tempUrl: Middleware = (app, conf, tools) => {
   };
 
   return async request => {
-    const signature = queryParameter(request.query, 'temp_url_sig') ?? undefined;
-    const expiresText = queryParameter(request.query, 'temp_url_expires') ?? undefined;
+    const signature = queryParameter(request.query, 'temp_url_sig', 'first') ?? undefined;
+    const expiresText = queryParameter(request.query, 'temp_url_expires', 'first') ?? undefined;
     if (!request.query || (!signature && !expiresText)) return app(request);
     const expires = /^\s*[+-]?\d{1,15}\s*$/.test(expiresText ?? '') ? Number(expiresText) : 0;
     if (!signature || expires < tools.world.clock.now() / 1000) return invalid(request);
