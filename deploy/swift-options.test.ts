@@ -19,12 +19,11 @@ import {
   replicatorOptions,
   updaterOptions,
 } from '@folsom/object-server';
+import { benchOptions, dispersionOptions } from '@folsom/object-tools';
 import { type ConfSection, confSection, reconOptions, type SwiftConf } from '@folsom/swift';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { swiftWorld, workersOf } from './swift-program.ts';
 import { listenOf } from './swift-server.ts';
-import { benchOptions } from './swift-tools/bench.ts';
-import { dispersionOptions } from './swift-tools/dispersion.ts';
 import { becomeUser } from './swift-user.ts';
 
 let swiftDir: string;

@@ -2,10 +2,10 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '@folsom/core';
+import { accountAudit } from '@folsom/object-tools';
 import { openRing } from '@folsom/ring';
 import { hashPathSuffix, pathHash, readConf } from '@folsom/swift';
 import { createInternalClient } from '@folsom/swift-http';
-import { accountAudit } from '../swift-tools/account-audit.ts';
 
 const USAGE = `
 Usage!

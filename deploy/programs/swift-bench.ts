@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { systemClock, systemRandom } from '@folsom/core';
+import { benchOptions, runBench } from '@folsom/object-tools';
 import { confSection, readConf } from '@folsom/swift';
 import { createInternalClient } from '@folsom/swift-http';
-import { benchOptions, runBench } from '../swift-tools/bench.ts';
 
 const SAIO = { auth: 'http://localhost:8080/auth/v1.0', user: 'test:tester', key: 'testing' };
 const USAGE = `Usage: swift-bench [OPTIONS] [CONF_FILE]

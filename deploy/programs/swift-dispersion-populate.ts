@@ -1,5 +1,4 @@
-import { populateDispersion } from '../swift-tools/dispersion.ts';
-import { runDispersion } from '../swift-tools/dispersion-program.ts';
+import { populateDispersion, runDispersion } from '@folsom/object-tools';
 
 /** swift-dispersion-populate: puts something small into a share of all partitions. */
 export async function main(argv: string[]): Promise<number> {

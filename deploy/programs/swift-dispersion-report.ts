@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
-import { reportDispersion } from '../swift-tools/dispersion.ts';
-import { runDispersion } from '../swift-tools/dispersion-program.ts';
+import { reportDispersion, runDispersion } from '@folsom/object-tools';
 
 const USAGE = `Usage: swift-dispersion-report [options] [conf_file]
 

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createLogger, systemClock } from '@folsom/core';
 import { run } from '@folsom/host/run';
+import { driveErrors, drivesBelow, withoutMount } from '@folsom/object-tools';
 import { readConf } from '@folsom/swift';
-import { driveErrors, drivesBelow, withoutMount } from '../swift-tools/drive-audit.ts';
 
 /** swift-drive-audit CONFIG: unmounts drives of which the kernel's log says that they fail. */
 export async function main([confFile]: string[]): Promise<number> {

@@ -1,5 +1,5 @@
 import { systemClock } from '@folsom/core';
-import { formSignature } from '../swift-tools/signatures.ts';
+import { formSignature } from '@folsom/object-tools';
 
 /** swift-form-signature: what a form needs that uploads straight into a container. */
 export function main(argv: string[]): number {

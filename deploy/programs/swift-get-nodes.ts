@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import { systemClock } from '@folsom/core';
+import { GET_NODES_USAGE, nodesReport } from '@folsom/object-tools';
 import { openRing } from '@folsom/ring';
 import { hashPathSuffix, pathHash, readConf } from '@folsom/swift';
-import { GET_NODES_USAGE, nodesReport } from '../swift-tools/get-nodes.ts';
 
 /** swift-get-nodes: where an account, container or object lives. swift.conf is looked for beside the ring. */
 export async function main(argv: string[]): Promise<number> {

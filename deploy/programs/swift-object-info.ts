@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { systemClock } from '@folsom/core';
+import { objectReport } from '@folsom/object-tools';
 import { openRing } from '@folsom/ring';
 import { hashPathSuffix, pathHash, readConf } from '@folsom/swift';
-import { objectReport } from '../swift-tools/object-info.ts';
 
 /** swift-object-info: what an object file says of itself, and whether it is true. */
 export async function main(argv: string[]): Promise<number> {

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '@folsom/core';
+import { type ReconCheck, runRecon } from '@folsom/object-tools';
 import { openRing } from '@folsom/ring';
 import { createInternalClient } from '@folsom/swift-http';
-import { type ReconCheck, runRecon } from '../swift-tools/recon.ts';
 
 const USAGE = `Usage: swift-recon <server_type> [-v] [--suppress] [-a] [-r] [-u] [-d]
         [-l] [--md5] [--auditor] [--updater] [--expirer] [--sockstat]

@@ -1,5 +1,5 @@
 import { systemClock } from '@folsom/core';
-import { tempUrl } from '../swift-tools/signatures.ts';
+import { tempUrl } from '@folsom/object-tools';
 
 /** swift-temp-url: a URL that lets anybody read or write one object for a while. */
 export function main(argv: string[]): number {

@@ -13,12 +13,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '@folsom/core';
 import { run } from '@folsom/host/run';
+import { nodesReport, objectReport } from '@folsom/object-tools';
 import { decodeRing, ringOf } from '@folsom/ring';
 import { pathHash } from '@folsom/swift';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nodesReport } from './get-nodes.ts';
 import { type InitOptions, runInit, serverNames } from './init.ts';
-import { objectReport } from './object-info.ts';
 
 const FIXTURES = fileURLToPath(new URL('../../test/fixtures/swift/', import.meta.url));
 const HASH = pathHash('changeme');

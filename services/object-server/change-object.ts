@@ -1,10 +1,10 @@
 import { normalizeTimestamp } from '@folsom/swift';
+import type { ObjectMetadata } from '@folsom/swift/object-metadata';
 import { answer, type ServerResponse } from '@folsom/swift-http';
 import { updateContainer, updateDeleteAt } from './container-updates.ts';
 import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
 import { refuseMetadata } from './creation-check.ts';
 import { discard, type NewFile, newFile } from './durable-file.ts';
-import type { ObjectMetadata } from './metadata.ts';
 import { currentObject, fileTimestamp, isExpired } from './object-file.ts';
 import { addHeaders, deleteAtOf, isNoRoom, noRoom, storeFile, timestampOf } from './put-object.ts';
 import { isReplicated } from './sync-protocol.ts';

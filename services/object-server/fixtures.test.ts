@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { run } from '@folsom/host/run';
 import { unpickleDict } from '@folsom/pickle';
 import { decodeRing, ringOf } from '@folsom/ring';
+import { readMetadata, readMetadataAt, writeMetadata } from '@folsom/swift/object-metadata';
 import { quotePath } from '@folsom/swift-http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readMetadata, readMetadataAt, writeMetadata } from './metadata.ts';
 import { HASH, type TestServer, testServer } from './test-devices.ts';
 
 const FIXTURES = fileURLToPath(new URL('../../test/fixtures/swift/', import.meta.url));

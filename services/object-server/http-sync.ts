@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
+import { MetadataError, type ObjectMetadata, readMetadata } from '@folsom/swift/object-metadata';
 import {
   ConnectionBroken,
   type InternalClient,
@@ -9,7 +10,6 @@ import {
   quotePath,
   type Target,
 } from '@folsom/swift-http';
-import { MetadataError, type ObjectMetadata, readMetadata } from './metadata.ts';
 import { fileTimestamp } from './object-file.ts';
 import { listSuffixes, missingFiles } from './suffix-listing.ts';
 import { LISTING_HEADER, REPLICATION_HEADER, type SuffixListing } from './sync-protocol.ts';

@@ -1,8 +1,14 @@
 import { closeSync, existsSync, fstatSync, openSync, readdirSync } from 'node:fs';
 import type { Random } from '@folsom/core';
 import type { PathHash } from '@folsom/swift';
+import {
+  MetadataError,
+  metaText,
+  type ObjectMetadata,
+  readMetadata,
+  readMetadataAt,
+} from '@folsom/swift/object-metadata';
 import { bytesFromUtf8 } from '@folsom/swift-http';
-import { MetadataError, metaText, type ObjectMetadata, readMetadata, readMetadataAt } from './metadata.ts';
 import { FIXED_HEADERS } from './options.ts';
 import { quarantine } from './quarantine.ts';
 

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { Fault } from '@folsom/core';
 import { fallocate } from '@folsom/host/xattr';
 import { normalizeTimestamp, parseFloatText } from '@folsom/swift';
+import { type ObjectMetadata, writeMetadata } from '@folsom/swift/object-metadata';
 import {
   answer,
   brokenBodyAnswer,
@@ -17,7 +18,6 @@ import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './co
 import { refuseCreation } from './creation-check.ts';
 import { commit, discard, type NewFile, newFile } from './durable-file.ts';
 import { type Written, writeBody } from './large-body.ts';
-import { type ObjectMetadata, writeMetadata } from './metadata.ts';
 import { currentObject, fileTimestamp, type ObjectFiles, type ObjectPlace } from './object-file.ts';
 import { invalidateSuffix } from './suffix-hashes.ts';
 import { isReplicated } from './sync-protocol.ts';

@@ -12,10 +12,10 @@ import { join } from 'node:path';
 import { seededRandom } from '@folsom/core';
 import { addDevice, newBuilder, type Ring, rebalance, ringDataOf, ringOf } from '@folsom/ring';
 import { confSection } from '@folsom/swift';
+import { readMetadataAt } from '@folsom/swift/object-metadata';
 import { createInternalClient } from '@folsom/swift-http';
 import { eventually } from '@folsom/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readMetadataAt } from './metadata.ts';
 import { replicateObjects, replicatorOptions } from './replicator.ts';
 import { filesOf, HASH, objectDirectory, type TestServer, testServer } from './test-devices.ts';
 

@@ -12,9 +12,9 @@ import {
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { unpickleDict } from '@folsom/pickle';
+import { readMetadataAt } from '@folsom/swift/object-metadata';
 import { eventually } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readMetadataAt } from './metadata.ts';
 import { filesOf, objectDirectory, type TestServer, testServer } from './test-devices.ts';
 
 let server: TestServer;

@@ -1,6 +1,6 @@
 import net from 'node:net';
 import { systemClock } from '@folsom/core';
-import { formSignature, tempUrl } from '@folsom/deploy/swift-tools/signatures';
+import { formSignature, tempUrl } from '@folsom/object-tools';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestStore, testStore } from '../fixtures/object-store.ts';
 

@@ -1,14 +1,15 @@
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { seededRandom, systemClock } from '@folsom/core';
-import { accountAudit } from '@folsom/deploy/swift-tools/account-audit';
-import { benchOptions, runBench } from '@folsom/deploy/swift-tools/bench';
 import {
+  accountAudit,
+  benchOptions,
   type DispersionTools,
   populateDispersion,
   reportDispersion,
-} from '@folsom/deploy/swift-tools/dispersion';
-import { runRecon } from '@folsom/deploy/swift-tools/recon';
+  runBench,
+  runRecon,
+} from '@folsom/object-tools';
 import { openRing } from '@folsom/ring';
 import { confSection } from '@folsom/swift';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { type ObjectMetadata, readMetadata } from '@folsom/object-server/metadata';
 import type { Ring } from '@folsom/ring';
 import type { PathHash } from '@folsom/swift';
+import { type ObjectMetadata, readMetadata } from '@folsom/swift/object-metadata';
 import { utf8FromBytes } from '@folsom/swift-http';
 
 /** The text of swift-object-info: what an object file says of itself, and whether it is true. */
