@@ -6,10 +6,13 @@ import { pickle, pyTuple } from '@folsom/pickle';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { AccountDb } from './account.ts';
+import { chexor } from './connection.ts';
 import { ContainerDb, type ObjectRow } from './container.ts';
-import { chexor, createDbFile, DbQuarantined, pythonBase64 } from './database.ts';
+import { createDbFile } from './create.ts';
 import type { ListedObject } from './listed.ts';
 import { listRows } from './listing-rows.ts';
+import { pythonBase64 } from './pending.ts';
+import { DbQuarantined } from './quarantine.ts';
 import { createDbStore } from './store.ts';
 
 const world = { clock: systemClock, random: seededRandom(3), log: silentLogger };

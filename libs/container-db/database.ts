@@ -1,35 +1,15 @@
-import { hash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { closeSync, openSync, statSync } from 'node:fs';
 import type { World } from '@folsom/core';
-import { openDirectoryLock, tryLockFile, unlockFile } from '@folsom/host/file-lock';
 import { fallocate } from '@folsom/host/xattr';
-import { type Pickled, pickle, pyTuple, unpickle } from '@folsom/pickle';
-import { normalizeTimestamp, timestampOf } from '@folsom/swift';
-import Database from 'better-sqlite3';
+import type { Pickled } from '@folsom/pickle';
+import { normalizeTimestamp } from '@folsom/swift';
+import type Database from 'better-sqlite3';
 import { BUSY_MS, isBusy } from './busy.ts';
-import { type DbKindName, schemaOf } from './schema.ts';
-
-/** Beyond this size a pending file is merged into its database by the next write. */
-const PENDING_BYTES_MAX = 131_072;
-const LOCK_RETRY_MS = 5;
-
-export type Metadata = Record<string, [value: string, timestamp: string]>;
+import { connect } from './connection.ts';
+import { type Metadata, parseMetadata } from './metadata.ts';
+import { DbLocked, PENDING_BYTES_MAX, PendingFile, recordOf } from './pending.ts';
+import { isCorrupt, quarantine } from './quarantine.ts';
+import type { DbKindName } from './schema.ts';
 
 /** What the database of an account or container says about itself; strings hold timestamps. */
 export interface DbStat {
@@ -60,16 +40,6 @@ export interface SyncPoint {
   sync_point: number;
 }
 
-/** The database is no database any more; its directory now lies in `quarantined`. */
-export class DbQuarantined extends Error {
-  override readonly name = 'DbQuarantined';
-}
-
-/** Somebody else held the lock for too long. */
-export class DbLocked extends Error {
-  override readonly name = 'DbLocked';
-}
-
 export interface DbFileOptions {
   world: World;
   /** How long a statement may stand still for another process's transaction. Default {@link BUSY_MS}. */
@@ -77,35 +47,6 @@ export interface DbFileOptions {
   /** Reserve room ahead of a growing file. */
   preallocate?: boolean;
 }
-
-/** hash XOR md5(name-timestamp): the order-free digest of a database's rows. */
-export function chexor(old: string, name: string, timestamp: string): string {
-  const added = hash('md5', `${name}-${timestamp}`, 'hex');
-  let out = '';
-  for (let i = 0; i < 32; i += 8) {
-    const word =
-      (Number.parseInt(old.slice(i, i + 8), 16) ^ Number.parseInt(added.slice(i, i + 8), 16)) >>> 0;
-    out += word.toString(16).padStart(8, '0');
-  }
-  return out;
-}
-
-function connect(path: string, stallMs: number): Database.Database {
-  const sqlite = new Database(path, { fileMustExist: true, timeout: stallMs });
-  sqlite.pragma('synchronous = NORMAL');
-  sqlite.pragma('temp_store = MEMORY');
-  sqlite.pragma('journal_mode = DELETE');
-  sqlite.function('chexor', { deterministic: true }, (old, name, timestamp) => {
-    if (name === null) throw new Error('a row without a name');
-    return chexor(String(old), String(name), String(timestamp));
-  });
-  return sqlite;
-}
-
-const isCorrupt = (error: unknown): boolean => {
-  const code = (error as { code?: string }).code ?? '';
-  return code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB' || /no such table/.test(String(error));
-};
 
 /**
  * One open database with its pending file. Writes of rows go to the pending file, one record each, and into the
@@ -121,8 +62,7 @@ export abstract class DbFile<Row> {
   private readonly statements = new Map<string, Database.Statement>();
   private readonly inode: number;
   private readonly preallocate: boolean;
-  private lockFd = -1;
-  private pendingFd = -1;
+  private readonly pending: PendingFile;
   /** Transactions of this handle. */
   private changes = 0;
 
@@ -131,6 +71,7 @@ export abstract class DbFile<Row> {
     this.world = options.world;
     this.preallocate = options.preallocate ?? false;
     this.inode = statSync(path).ino;
+    this.pending = new PendingFile(path, options.world);
     try {
       this.sqlite = connect(path, options.stallMs ?? BUSY_MS);
     } catch (error) {
@@ -168,63 +109,23 @@ export abstract class DbFile<Row> {
   /** May be called twice. */
   close(): void {
     if (this.sqlite.open) this.sqlite.close();
-    if (this.lockFd >= 0) closeSync(this.lockFd);
-    if (this.pendingFd >= 0) closeSync(this.pendingFd);
-    this.lockFd = -1;
-    this.pendingFd = -1;
+    this.pending.close();
   }
 
   protected abstract toPending(row: Row): Pickled[];
   protected abstract fromPending(fields: readonly Pickled[]): Row;
   protected abstract mergeRows(rows: Row[]): void;
 
-  // --- pending file and lock ---------------------------------------------------------------------------------
-
-  private tryLock(): boolean {
-    if (this.lockFd < 0) this.lockFd = openDirectoryLock(dirname(this.path));
-    return tryLockFile(this.lockFd);
-  }
-
-  private async locked<T>(timeoutMs: number, work: () => T): Promise<T> {
-    for (let waited = 0; !this.tryLock(); waited += LOCK_RETRY_MS) {
-      if (waited >= timeoutMs) throw new DbLocked(this.path);
-      await this.world.clock.sleep(LOCK_RETRY_MS);
-    }
-    try {
-      return work();
-    } finally {
-      unlockFile(this.lockFd);
-    }
-  }
-
-  private openPending(create: boolean): boolean {
-    if (this.pendingFd >= 0) return true;
-    const path = `${this.path}.pending`;
-    if (!create && !existsSync(path)) return false;
-    this.pendingFd = openSync(path, 'a+', 0o600);
-    return true;
-  }
+  // --- pending rows -------------------------------------------------------------------------------------------
 
   /** Notes rows; they are visible to every reader from then on. */
   async put(rows: Row[], timeoutMs = 10_000): Promise<void> {
-    const text = rows.map(row => `:${pythonBase64(pickle(pyTuple(...this.toPending(row))))}`).join('');
-    await this.locked(timeoutMs, () => {
-      this.openPending(true);
-      const { size } = fstatSync(this.pendingFd);
-      if (size > PENDING_BYTES_MAX) this.mergePending(rows);
-      else this.append(text, size);
+    const text = rows.map(row => recordOf(this.toPending(row))).join('');
+    await this.pending.locked(timeoutMs, () => {
+      this.pending.open(true);
+      if (this.pending.size > PENDING_BYTES_MAX) this.mergePending(rows);
+      else this.pending.append(text);
     });
-  }
-
-  /** All of it, or nothing: a record that is cut off would be lost although it was acknowledged. */
-  private append(text: string, size: number): void {
-    const bytes = Buffer.from(text, 'latin1');
-    try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.pendingFd, bytes, at);
-    } catch (error) {
-      ftruncateSync(this.pendingFd, size);
-      throw error;
-    }
   }
 
   /**
@@ -232,40 +133,23 @@ export abstract class DbFile<Row> {
    * the newest rows rather than wait behind a writer.
    */
   async commitPending(timeoutMs = 10_000, staleOk = false): Promise<void> {
-    if (!this.openPending(false) || fstatSync(this.pendingFd).size === 0) return;
+    if (!this.pending.open(false) || this.pending.size === 0) return;
     try {
-      await this.locked(timeoutMs, () => this.mergePending([]));
+      await this.pending.locked(timeoutMs, () => this.mergePending([]));
     } catch (error) {
       if (!(staleOk && (error instanceof DbLocked || isBusy(error)))) throw error;
     }
   }
 
   private mergePending(extra: Row[]): void {
-    const size = fstatSync(this.pendingFd).size;
-    const rows: Row[] = [];
-    if (size > 0) {
-      const bytes = Buffer.allocUnsafe(size);
-      let read = 0;
-      while (read < size) {
-        const count = readSync(this.pendingFd, bytes, read, size - read, read);
-        if (count === 0) break;
-        read += count;
-      }
-      for (const entry of bytes.toString('latin1', 0, read).split(':')) {
-        if (entry === '') continue;
-        try {
-          rows.push(this.fromPending(unpickle(Buffer.from(entry, 'base64')) as readonly Pickled[]));
-        } catch (error) {
-          this.world.log.error('invalid pending entry', { file: `${this.path}.pending`, error });
-        }
-      }
-    }
+    const rows = this.pending.read(fields => this.fromPending(fields));
+    const noted = rows.length;
     rows.push(...extra);
     if (rows.length) {
       if (this.preallocate) this.reserve();
       this.guard(() => this.mergeRows(rows));
     }
-    if (size > 0) ftruncateSync(this.pendingFd, 0);
+    if (noted || this.pending.size > 0) this.pending.clear();
   }
 
   /** Extends the file's allocation to the next of the original's steps (1, 2, 5, 10, 25, 50 MB, then every 50). */
@@ -507,102 +391,3 @@ export abstract class DbFile<Row> {
 /** A database of either kind, where the rows' shape does not matter. */
 // biome-ignore lint/suspicious/noExplicitAny: rows of both kinds, which have no shape in common
 export type AnyDb = DbFile<any>;
-
-function parseMetadata(text: string | null): Metadata {
-  if (!text) return {};
-  try {
-    return JSON.parse(text) as Metadata;
-  } catch {
-    return {};
-  }
-}
-
-/** base64 as Python's codec writes it: lines of 76 characters, each with its newline. */
-export function pythonBase64(bytes: Buffer): string {
-  const text = bytes.toString('base64');
-  if (text.length <= 76) return `${text}\n`;
-  return text.replace(/.{1,76}/g, '$&\n');
-}
-
-/** Moves a database's directory to `<device>/quarantined`. */
-function quarantine(path: string, kind: DbKindName, world: World, why: string): DbQuarantined {
-  const directory = dirname(path);
-  const device = dirname(dirname(dirname(dirname(directory))));
-  let target = join(device, 'quarantined', `${kind}s`, basename(directory));
-  mkdirSync(dirname(target), { recursive: true });
-  try {
-    renameSync(directory, target);
-  } catch {
-    target = `${target}-${world.random.hex(32)}`;
-    renameSync(directory, target);
-  }
-  world.log.error('quarantined a database', { path, target, why });
-  return new DbQuarantined(`${path} quarantined`);
-}
-
-/** Makes a database file: built aside, synced, moved into place. False if one is there already. */
-export function createDbFile(
-  path: string,
-  kind: DbKindName,
-  names: { account: string; container?: string },
-  putTimestamp: string,
-  world: World,
-): boolean {
-  const directory = dirname(path);
-  mkdirSync(directory, { recursive: true });
-  const temporary = join(directory, `${world.random.hex(12)}.tmp`);
-  const sqlite = new Database(temporary, { timeout: BUSY_MS });
-  try {
-    sqlite.pragma('synchronous = OFF');
-    sqlite.pragma('temp_store = MEMORY');
-    sqlite.pragma('journal_mode = MEMORY');
-    sqlite.function('chexor', { deterministic: true }, (old, name, timestamp) =>
-      chexor(String(old), String(name), String(timestamp)),
-    );
-    const values = {
-      account: names.account,
-      ...(kind === 'container' ? { container: names.container ?? '' } : {}),
-      created_at: timestampOf(world.clock.now()),
-      id: world.random.uuid(),
-      put_timestamp: putTimestamp,
-    };
-    sqlite.exec(`BEGIN; ${schemaOf(kind)}`);
-    sqlite
-      .prepare(
-        `UPDATE ${kind}_stat SET ${Object.keys(values)
-          .map(name => `${name} = @${name}`)
-          .join(', ')}`,
-      )
-      .run(values);
-    sqlite.exec('COMMIT');
-    sqlite.close();
-    syncPath(temporary);
-    try {
-      // A link never replaces what somebody else made meanwhile.
-      linkSync(temporary, path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-      throw error;
-    }
-    unlinkSync(temporary);
-    syncPath(directory);
-    return true;
-  } finally {
-    sqlite.close();
-    if (existsSync(temporary)) unlinkSync(temporary);
-  }
-}
-
-function syncPath(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Removes a database with its directory. */
-export function removeDb(path: string): void {
-  rmSync(dirname(path), { recursive: true, force: true });
-}

@@ -1,7 +1,7 @@
 export { AccountDb, type AccountStat } from './account.ts';
 export { dbAuditPass } from './auditor.ts';
 export { ContainerDb, type ContainerStat, type ObjectRow } from './container.ts';
-export { createDbFile, DbQuarantined } from './database.ts';
+export { createDbFile } from './create.ts';
 export type { ListedContainer, ListedObject } from './listed.ts';
 export {
   containersAsJson,
@@ -17,6 +17,7 @@ export {
 export { type ListingType, listingType, readListingQuery } from './listing-request.ts';
 export { type ListingQuery, listRows, plainBounds, prepareListing } from './listing-rows.ts';
 export { openWhenFree } from './open-when-free.ts';
+export { DbQuarantined } from './quarantine.ts';
 export { dbReplicationPass, dbReplicatorOptions, isReported, replicationMetrics } from './replicator.ts';
 export {
   type DbHandler,

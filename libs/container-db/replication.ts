@@ -2,8 +2,9 @@ import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { World } from '@folsom/core';
 import { type AnsweredRequest, answer, type ServerResponse } from '@folsom/swift-http';
-import type { AnyDb, Metadata, SyncPoint } from './database.ts';
-import { DbQuarantined } from './database.ts';
+import type { AnyDb, SyncPoint } from './database.ts';
+import type { Metadata } from './metadata.ts';
+import { DbQuarantined } from './quarantine.ts';
 import type { DbLease, DbStore } from './store.ts';
 
 const MERGE_STEP = 1000;

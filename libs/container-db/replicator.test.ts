@@ -8,7 +8,7 @@ import { createInternalClient, type InternalClient } from '@folsom/swift-http';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { dbAuditPass } from './auditor.ts';
 import { ContainerDb, type ObjectRow } from './container.ts';
-import { createDbFile } from './database.ts';
+import { createDbFile } from './create.ts';
 import { dbReplicationPass, dbReplicatorOptions } from './replicator.ts';
 import { startDbServer } from './server.ts';
 

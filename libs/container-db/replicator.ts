@@ -7,8 +7,10 @@ import { type ConfSection, isMounted, type Pass, timestampOf, writeReconCache } 
 import { type InternalClient, internalText } from '@folsom/swift-http';
 import type { AccountStat } from './account.ts';
 import type { ContainerStat } from './container.ts';
-import { type AnyDb, type DbFileOptions, DbQuarantined, type ReplicationInfo, removeDb } from './database.ts';
+import { removeDb } from './create.ts';
+import type { AnyDb, DbFileOptions, ReplicationInfo } from './database.ts';
 import { openWhenFree } from './open-when-free.ts';
+import { DbQuarantined } from './quarantine.ts';
 import type { DbKindName } from './schema.ts';
 import { type DbLocation, databasesOf, eachOf, entriesOf, ownAddresses } from './walk.ts';
 

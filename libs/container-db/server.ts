@@ -31,7 +31,10 @@ import {
   utf8FromBytes,
 } from '@folsom/swift-http';
 import { isBusy, whileBusy } from './busy.ts';
-import { type AnyDb, type DbFileOptions, DbLocked, DbQuarantined, type Metadata } from './database.ts';
+import type { AnyDb, DbFileOptions } from './database.ts';
+import type { Metadata } from './metadata.ts';
+import { DbLocked } from './pending.ts';
+import { DbQuarantined } from './quarantine.ts';
 import { replicateDb } from './replication.ts';
 import type { DbKindName } from './schema.ts';
 import { createDbStore, type DbLease, type DbStore } from './store.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
+import { createDbFile } from './create.ts';
 import type { AnyDb, DbFileOptions } from './database.ts';
-import { createDbFile } from './database.ts';
 import type { DbKindName } from './schema.ts';
 
 /** Databases that are kept open by one server while nobody uses them. */
