@@ -1,2 +1,4 @@
-export { type Cache, memcachedCache, memoryCache, serverOrder } from './memcached.ts';
+export { type Cache, memoryCache } from './cache.ts';
+export { MemcachedConnection } from './connection.ts';
+export { memcachedCache, serverOrder } from './memcached.ts';
 export { redisCache } from './redis.ts';

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Logger } from '@folsom/core';
-import type { Cache } from './memcached.ts';
+import type { Cache } from './cache.ts';
 
 /** The cache in Redis, `redis://host:port/db`. Values are JSON; an unreachable server counts as an empty cache. */
 export function redisCache(url: string, { log }: { log: Logger }): Cache {

@@ -26,7 +26,7 @@ export async function startConsoleAuth(options: ConsoleAuthOptions): Promise<Run
   const { log, clock } = world;
   const store =
     settings.memcached_servers.length > 0
-      ? memcachedTokenStore(settings.memcached_servers)
+      ? memcachedTokenStore(settings.memcached_servers, world)
       : memoryTokenStore(clock);
   const tokens = consoleTokens(store, clock, settings.console_token_ttl);
 

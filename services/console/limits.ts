@@ -17,5 +17,4 @@ export const CONSOLE_LIMITS = {
   /** Silence after which a client is asked whether it is there. */
   pingMs: 30_000,
   connectionsMax: 2000,
-  memcachedMs: 3000,
 } as const;
