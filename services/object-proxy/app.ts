@@ -1,20 +1,9 @@
-import { answer, type ServerResponse, splitPath, unquoteBytes, utf8FromBytes } from '@folsom/swift-http';
-import { handleAccount } from './account.ts';
+import { answer, splitPath, unquoteBytes, utf8FromBytes } from '@folsom/swift-http';
 import { contentLength } from './constraints.ts';
-import { handleContainer } from './container.ts';
 import { rangeOfListing } from './listing-range.ts';
 import type { ProxyCore } from './nodes.ts';
-import { handleObjectDelete, handleObjectPost } from './object-change.ts';
-import { handleObjectRead } from './object-read.ts';
-import { handleObjectCopy, handleObjectPut } from './object-write.ts';
-import type { ProxyApp, ProxyRequest } from './request.ts';
-
-/** Methods a kind of resource has; true if its handler asks for authorization again with what it finds out. */
-export const METHODS = {
-  account: { GET: false, HEAD: false, PUT: false, POST: false, DELETE: false },
-  container: { GET: true, HEAD: true, PUT: false, POST: false, DELETE: false },
-  object: { GET: true, HEAD: true, PUT: true, POST: true, DELETE: true, COPY: true },
-} as const satisfies Record<string, Record<string, boolean>>;
+import { operationOf } from './operations.ts';
+import type { ProxyApp } from './request.ts';
 
 /** The innermost part of the pipeline: swift's proxy server proper. */
 export function proxyApp(core: ProxyCore): ProxyApp {
@@ -45,41 +34,16 @@ export function proxyApp(core: ProxyCore): ProxyApp {
         return answer(403, request, { body: 'Invalid host header' });
     }
     const kind = container && object ? 'object' : container ? 'container' : 'account';
-    const methods: Record<string, boolean> = METHODS[kind];
-    const delayed = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
-    if (delayed === undefined) return answer(405, request);
+    const operation = operationOf(kind, request.method);
+    if (!operation) return answer(405, request);
     if (request.authorize) {
       const refused = request.authorize(request);
       if (!refused) request.authorize = null;
-      else if (!delayed) return refused;
+      // Whom a container's lists let in is known when they have been read: the handler asks again.
+      else if (operation.may === 'operator' || operation.may === 'reseller') return refused;
     }
-    return dispatch(core, request, account, container ?? '', object ?? '');
+    const names = { account, container: container ?? '', object: object ?? '' };
+    const response = await operation.run(core, request, names);
+    return kind === 'object' ? response : rangeOfListing(request, response);
   };
-}
-
-async function dispatch(
-  core: ProxyCore,
-  request: ProxyRequest,
-  account: string,
-  container: string,
-  object: string,
-): Promise<ServerResponse> {
-  if (!object) {
-    const response = container
-      ? await handleContainer(core, request, account, container)
-      : await handleAccount(core, request, account);
-    return rangeOfListing(request, response);
-  }
-  switch (request.method) {
-    case 'PUT':
-      return handleObjectPut(core, request, account, container, object);
-    case 'POST':
-      return handleObjectPost(core, request, account, container, object);
-    case 'DELETE':
-      return handleObjectDelete(core, request, account, container, object);
-    case 'COPY':
-      return handleObjectCopy(core, request, account, container, object);
-    default:
-      return handleObjectRead(core, request, account, container, object);
-  }
 }

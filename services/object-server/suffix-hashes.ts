@@ -16,6 +16,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Clock, Logger } from '@folsom/core';
 import { openDirectoryLock, tryLockFile } from '@folsom/host/file-lock';
 import { pickle, unpickleDict } from '@folsom/pickle';
+import { LRUCache } from 'lru-cache';
 
 /** Suffix → MD5 of the names of the files below it; null when it has to be computed anew. */
 export type SuffixHashes = Record<string, string | null>;
@@ -38,9 +39,10 @@ const readHashes = (partition: string): SuffixHashes | null => {
 const mtimeOf = (path: string): bigint | null =>
   statSync(path, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? null;
 
-/** `hashes.pkl` files that are known to have a suffix marked: path → time of the file, suffixes. */
-const marked = new Map<string, { mtime: bigint; suffixes: Set<string> }>();
 const MARKED_MAX = 20_000;
+
+/** `hashes.pkl` files that are known to have a suffix marked: path → time of the file, suffixes. */
+const marked = new LRUCache<string, { mtime: bigint; suffixes: Set<string> }>({ max: MARKED_MAX });
 
 /**
  * Marks a suffix as changed, for the replicator. Called after the change. If the mark is there already the file's time
@@ -67,7 +69,6 @@ export async function invalidateSuffix(suffixDir: string, clock: Clock): Promise
       hashes[suffix] = null;
       writeHashes(partition, hashes);
     }
-    if (marked.size > MARKED_MAX) marked.clear();
     const suffixes = Object.keys(hashes).filter(name => hashes[name] === null);
     marked.set(path, { mtime: mtimeOf(path) ?? 0n, suffixes: new Set(suffixes) });
   });

@@ -1,6 +1,6 @@
 import { type Random, seededRandom } from '@folsom/core';
 import type { PortName } from '@folsom/deploy/folsom/layout';
-import { METHODS } from '@folsom/object-proxy/app';
+import { operations } from '@folsom/object-proxy/operations';
 import { type Answer, type AttackedCloud, eachOf, type Person, startAttackedCloud } from './cloud.ts';
 import { allRows, disturbed, type Estate, makeEstate } from './estate.ts';
 import type { Part } from './part.ts';
@@ -26,17 +26,11 @@ interface Cell {
 
 /** swift's operations, as paths with the same parameters. */
 const swiftOperations = (): Declared[] =>
-  Object.entries({
-    account: '/v1/:account',
-    container: '/v1/:account/:container',
-    object: '/v1/:account/:container/:object',
-  }).flatMap(([kind, pattern]) =>
-    Object.keys(METHODS[kind as keyof typeof METHODS]).map(method => ({
-      to: 'objectProxy' as PortName,
-      method,
-      pattern,
-    })),
-  );
+  operations.map(({ method, path }) => ({
+    to: 'objectProxy' as PortName,
+    method,
+    pattern: `/v1/${path}`,
+  }));
 
 /** Fills a pattern: a parameter is named by the segment before it, or by itself. */
 function filled(

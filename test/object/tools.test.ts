@@ -142,7 +142,8 @@ describe('swift-bench and swift-account-audit', () => {
       log: line => lines.push(line),
       stopped: () => false,
     });
-    expect(lines).toEqual([
+    // What it says on the way depends on how long that takes.
+    expect(lines.filter(line => !/^\d+ (PUTS|GETS|DEL) \[/.test(line))).toEqual([
       'Auth version: 1.0',
       expect.stringMatching(/^20 PUTS \*\*FINAL\*\* \[0 failures\], [\d.]+\/s$/),
       expect.stringMatching(/^30 GETS \*\*FINAL\*\* \[0 failures\], [\d.]+\/s$/),
