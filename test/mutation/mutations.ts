@@ -59,10 +59,17 @@ export const MUTATIONS: readonly Mutation[] = [
     test: 'libs/ring/ring.test.ts',
   },
   {
+    name: 'a node that fails all the time is asked all the same',
+    file: 'services/object-proxy/nodes.ts',
+    from: '    if (core.errors.limited(node)) continue;\n    handoffs++;',
+    to: '    handoffs++;',
+    test: 'services/object-proxy/node-errors.test.ts',
+  },
+  {
     name: "another tenant's account is open",
     file: 'services/object-proxy/middleware/keystoneauth.ts',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: text of the file
-    from: 'if (account !== `${prefix}${tenantId}`) return denied(request);',
+    from: 'if (!tenantId || account !== `${prefix}${tenantId}`) return denied(request);',
     to: '',
     test: 'services/object-proxy/middleware/keystoneauth.test.ts',
   },
