@@ -63,8 +63,7 @@ async function pass(
   reply.code(answer.status);
   for (const [name, value] of Object.entries(answer.headers)) {
     if (!TO_PAGE.test(name) || NEVER.test(name) || typeof value !== 'string') continue;
-    // Node takes header bytes for UTF-8 here and for Latin-1 there.
-    reply.header(name, Buffer.from(value, 'utf8').toString('latin1'));
+    reply.header(name, value);
   }
   for (const [name, value] of Object.entries(harmless(request, service, answer.headers['content-type'])))
     reply.header(name, value);

@@ -73,7 +73,7 @@ export function Shell({ area, children }) {
         <button type="button" class="bare nav-button" aria-label=${t('nav.menu')} aria-expanded=${open} aria-controls="nav" onClick=${() => setOpen(!open)}>
           <${Icon} name="menu" />
         </button>
-        <a class="brand" href="/"><${Mark} /><span>Folsom</span></a>
+        <a class="brand" href="/" aria-label="Folsom"><${Mark} /><span>Folsom</span></a>
         <div class="top-right">
           ${
             user.projects.length > 1

@@ -120,7 +120,7 @@ export const COMMON: Texts = {
   'overview.quota': ['Use against quota', '配额使用情况'],
   'overview.objects': ['Object storage: {count} objects, {size}', '对象存储：{count} 个对象，{size}'],
   'overview.hosts': ['Hosts and their load', '主机与负载'],
-  'overview.running': ['{count} guests run on all hosts', '所有主机共运行 {count} 个实例'],
+  'overview.running': ['Guests running on all hosts: {count}', '所有主机共运行 {count} 个实例'],
   'overview.failed': ['What failed, and why', '失败及原因'],
   'overview.noneFailed': ['Nothing has failed', '没有失败的实例'],
   'overview.events': ['Latest events', '最近事件'],
@@ -131,5 +131,4 @@ export const COMMON: Texts = {
   'quota.floating': ['Floating addresses', '浮动 IP'],
   'quota.groups': ['Security groups', '安全组'],
   'quota.volumes': ['Volumes', '云硬盘'],
-  'quota.gigabytes': ['Volume space', '云硬盘容量'],
 };

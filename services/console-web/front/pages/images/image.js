@@ -1,4 +1,4 @@
-import { cloud, path, session } from '../../lib/api.js';
+import { cloud, path, session, textOfHeader } from '../../lib/api.js';
 import { bytes, gigabytes, megabytes, when } from '../../lib/format.js';
 import { usePoll } from '../../lib/poll.js';
 import { useStore } from '../../lib/store.js';
@@ -11,20 +11,19 @@ import { imageState } from './states.js';
 
 const EVERY_MS = 5_000;
 
-/** HEAD says everything in headers; the list says it in JSON, and takes a single image by its name alone. */
+/** Version 1 says everything about an image in headers. */
 async function load(id, options) {
   const { headers } = await cloud.full('HEAD', 'image', `v1/${path('images', id)}`, options);
   const text = name => headers.get(`x-image-meta-${name}`) ?? '';
-  const bytesOf = value => new TextDecoder().decode(Uint8Array.from(value, c => c.charCodeAt(0)));
   const properties = {};
   for (const [name, value] of headers) {
     const key = /^x-image-meta-property-(.*)$/.exec(name)?.[1];
-    if (key) properties[key] = bytesOf(value);
+    if (key) properties[key] = textOfHeader(value);
   }
   const yes = name => text(name).toLowerCase() === 'true';
   return {
     id: text('id'),
-    name: bytesOf(text('name')),
+    name: textOfHeader(text('name')),
     status: text('status'),
     size: Number(text('size')),
     owner: text('owner'),
