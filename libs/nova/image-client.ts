@@ -109,7 +109,7 @@ export function imageClient(options: ImageClientOptions): ImageClient {
       const key = keyOf(context, id);
       const kept = cache.get(key);
       if (kept && kept.until > clock.monotonic()) return structuredClone(kept.image);
-      const response = await request(context, 'HEAD', `/v1/images/${encodeURIComponent(id)}`);
+      const response = await request(context, 'HEAD', imagePath(id));
       check(response, id);
       const image = fromHeaders(response.headers);
       if (image.status === 'active' && cacheMs > 0) {
@@ -146,7 +146,7 @@ export function imageClient(options: ImageClientOptions): ImageClient {
 
     async update(context, id, image) {
       cache.delete(keyOf(context, id));
-      const response = await request(context, 'PUT', `/v1/images/${encodeURIComponent(id)}`, {
+      const response = await request(context, 'PUT', imagePath(id), {
         ...toHeaders(image),
         'x-glance-registry-purge-props': 'true',
       });
@@ -156,12 +156,15 @@ export function imageClient(options: ImageClientOptions): ImageClient {
 
     async delete(context, id) {
       cache.delete(keyOf(context, id));
-      const response = await request(context, 'DELETE', `/v1/images/${encodeURIComponent(id)}`);
+      const response = await request(context, 'DELETE', imagePath(id));
       if (response.status === 404) throw novaFault('ImageNotFound', { image_id: id });
       check(response, id);
     },
   };
 }
+
+/** A text that is no Unicode names no image, and cannot be written into a path as it is. */
+const imagePath = (id: string): string => `/v1/images/${encodeURIComponent(id.toWellFormed())}`;
 
 const succeeded = ({ status }: Answer): boolean => status >= 200 && status < 300;
 

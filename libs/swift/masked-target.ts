@@ -1,6 +1,6 @@
-import { MASK } from '@folsom/core';
+import { isSecretName, MASK } from '@folsom/core';
 
-/** Query parameters that let whoever reads them in: signatures and tokens, in every spelling. */
+/** Query parameters that let whoever reads them in, besides those that are secret everywhere. */
 const SECRET = /^(temp_?url_?sig|signature|sig|(x_)?(auth_|storage_)?token(_?id)?)$/;
 
 function plainName(name: string): string {
@@ -10,6 +10,9 @@ function plainName(name: string): string {
   return text.trim().toLowerCase().replaceAll('-', '_');
 }
 
+const isSecret = (name: string): boolean =>
+  SECRET.test(name) || isSecretName(name) || isSecretName(name.replaceAll('_', '-'));
+
 /** A request target, or any URL, for a log: without the values of parameters that are secret. */
 export function maskedTarget(target: string): string {
   const mark = target.search(/\?|%3f/i);
@@ -18,7 +21,7 @@ export function maskedTarget(target: string): string {
   const query = target
     .slice(start)
     .replace(/([^=&;?]+)=([^&;#]*)/g, (whole, name: string) =>
-      SECRET.test(plainName(name)) ? `${name}=${MASK}` : whole,
+      isSecret(plainName(name)) ? `${name}=${MASK}` : whole,
     );
   return target.slice(0, start) + query;
 }

@@ -34,6 +34,11 @@ describe('EC2 signatures', () => {
     ).toBe(false);
   });
 
+  it('are refused, not fallen over, where a text is no Unicode', () => {
+    const request = recorded('x', '2', { SignatureMethod: 'HmacSHA256', Version: '\ud800' });
+    expect(isSignedWith(SECRET, request)).toBe(false);
+  });
+
   it('may leave the port out', () => {
     const request = recorded('', '2', { SignatureMethod: 'HmacSHA256', 'Filter.1.Name': "a b*c~d'(é)" });
     const query =

@@ -15,7 +15,7 @@ const hmac = (algorithm: 'sha1' | 'sha256', secret: string, text: string): strin
 
 /** Percent-encoding as Amazon and Python's `urllib.quote` do it: everything but letters, digits and `-_.` and `safe`. */
 const quote = (text: string, safe = ''): string =>
-  encodeURIComponent(text).replace(/[!'()*~]/g, char =>
+  encodeURIComponent(text.toWellFormed()).replace(/[!'()*~]/g, char =>
     safe.includes(char) ? char : `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
   );
 

@@ -33,7 +33,7 @@ const swiftOperations = (): Declared[] =>
   }));
 
 /** Fills a pattern: a parameter is named by the segment before it, or by itself. */
-function filled(
+export function filled(
   pattern: string,
   ids: Readonly<Record<string, string>>,
   tenant: string,

@@ -2,11 +2,14 @@
 import { parseArgs } from 'node:util';
 import { systemRandom } from '@folsom/core';
 import { part as authorization } from './authorization.ts';
+import { part as bodies } from './bodies.ts';
+import { part as door } from './door.ts';
 import { part as http } from './http.ts';
 import { part as images } from './images.ts';
 import type { Part } from './part.ts';
+import { part as secrets } from './secrets.ts';
 
-const PARTS: readonly Part[] = [authorization, http, images];
+const PARTS: readonly Part[] = [authorization, bodies, door, http, images, secrets];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -153,6 +153,14 @@ describe('bad input to every route of the image services', () => {
         }
       }
     }
+    for (const body of [
+      '{"image": {"toString": 1, "valueOf": 2, "constructor": "x"}}',
+      '{"image": {"id": {"toString": 1, "valueOf": 2}}}',
+      '{"image": {"name": {"toString": 1}, "properties": {"toString": "x", "__proto__": "y"}}}',
+    ]) {
+      const headers = { 'content-type': 'application/json' };
+      check(body, await image.call('POST', '/images', { to: 'registry', body, headers }));
+    }
     for (const name of [
       'name',
       'size',

@@ -14,7 +14,17 @@ it('no secret of a request stands in any line of the log, whatever its spelling 
   await owner('POST', '/v1/AUTH_test', { 'X-Account-Meta-Temp-URL-Key': `key${MARK}` });
   await owner('PUT', '/v1/AUTH_test/c/o', {}, 'data');
   const names = ['temp_url_sig', 'TEMP_URL_SIG', 'temp%5Furl_sig', 't%65mp_url_sig', 'token', 'tok%65n'];
-  names.push('Token', 'tokenid', 'x-auth-token', 'X%2DAuth%2DToken', 'X-Storage-Token', 'signature');
+  names.push(
+    'Token',
+    'tokenid',
+    'x-auth-token',
+    'X%2DAuth%2DToken',
+    'X-Storage-Token',
+    'signature',
+    'adminPass',
+    'pass%77ord',
+    'access_token',
+  );
   for (const path of [
     '/v1/AUTH_test',
     '/v1/AUTH_test/c',

@@ -23,7 +23,7 @@ export function imageValues(data: Record<string, unknown>): {
   const values: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(data)) {
     if (value === undefined) continue;
-    if (name in TEXT_LIMITS) values[name] = textValue(name, value);
+    if (Object.hasOwn(TEXT_LIMITS, name)) values[name] = textValue(name, value);
     else if (name === 'size')
       values.size = value === null ? null : integer(name, value, Number.MAX_SAFE_INTEGER);
     else if (name === 'min_disk' || name === 'min_ram') {
