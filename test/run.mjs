@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CHECKS, check } from './check.mjs';
 import { providePackages } from './packages.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -28,22 +29,11 @@ if (missing.length > 0) console.log(`not on this machine, and so left out:\n  ${
 if (process.env.CI) failed += missing.length;
 
 if (only.length === 0) {
-  for (const [what, command, args] of [
-    ['types', bin('tsc'), ['--noEmit']],
-    ["types of the console's page", bin('tsc'), ['--noEmit', '-p', 'services/console-web/front']],
-    ['lint', bin('biome'), ['check', '--diagnostic-level=error', '.']],
-    [
-      'layers',
-      bin('depcruise'),
-      ['--config', '.dependency-cruiser.cjs', 'services', 'libs', 'deploy', 'test'],
-    ],
-    ['unused', bin('knip'), []],
-    ['promises and any', bin('oxlint'), ['--type-aware', 'libs', 'services', 'deploy', 'test']],
-    ['sizes', process.execPath, [join(root, 'test/sizes.mjs')]],
-  ]) {
-    const code = await run(command, args);
-    console.log(`${code === 0 ? 'ok' : 'FAILED'}: ${what}`);
-    if (code === 0) passed += 1;
+  for (const name of CHECKS) {
+    const result = await check(name);
+    if (!result.passed) process.stdout.write(result.printed);
+    console.log(`${result.passed ? 'ok' : 'FAILED'}: ${name}`);
+    if (result.passed) passed += 1;
     else failed += 1;
   }
 }

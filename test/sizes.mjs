@@ -1,4 +1,4 @@
-// `npm run check:sizes`: no file above FILE_LINES, no function above FUNCTION_LINES; those above NOTED_LINES are printed and stay fewer
+// `npm run check -- sizes`: no file above FILE_LINES, no function above FUNCTION_LINES; those above NOTED_LINES are printed and stay fewer
 // than NOTED_MAX outside the tests. A function's lines are its own: those of the functions written inside it count for them and not for
 // it, so that what gives back ten short functions is short.
 import { execFileSync } from 'node:child_process';

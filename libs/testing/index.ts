@@ -13,3 +13,4 @@ export * from './programs.ts';
 export * from './rabbit.ts';
 export * from './redis.ts';
 export { type ServerKind, serverMissing, type ThrowAwayServer } from './servers.ts';
+export { SLOW, sharing } from './slow.ts';

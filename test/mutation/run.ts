@@ -36,7 +36,7 @@ function copyLinks(copy: string, folder: string): void {
 }
 
 function passes(tree: string, test: string): Promise<boolean> {
-  const args = [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--bail=1', '--silent', test];
+  const args = [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--bail=1', '--silent=true', test];
   const child = spawn(process.execPath, args, { cwd: tree, stdio: 'ignore', timeout: TEST_MS });
   return new Promise((done, fail) => {
     child.once('error', fail);
