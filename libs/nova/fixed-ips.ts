@@ -133,29 +133,40 @@ export async function fixedIpsOfInterfaces(
   return found;
 }
 
+/** An address as one holder of it knows it: who comes late changes nothing of the next holder's. */
+export type HeldFixedIp = Pick<FixedIpRow, 'id' | 'instance_uuid'>;
+
 /** Takes the address away from its card. It stays bound to the instance until {@link freeFixedIp}. */
-export async function deallocateFixedIp(db: Database, id: number, now: number): Promise<void> {
+export async function deallocateFixedIp(
+  db: Database,
+  { id, instance_uuid }: HeldFixedIp,
+  now: number,
+): Promise<void> {
   await live(db)
-    .where({ id })
+    .where({ id, instance_uuid })
     .update({ allocated: 0, virtual_interface_id: null, updated_at: toSqlTime(now) });
 }
 
 /** Gives a deallocated address back to the pool; does nothing while it is allocated. */
-export async function freeFixedIp(db: Database, id: number, now: number): Promise<boolean> {
+export async function freeFixedIp(
+  db: Database,
+  { id, instance_uuid }: HeldFixedIp,
+  now: number,
+): Promise<boolean> {
   const changed = await live(db)
-    .where({ id, allocated: 0 })
+    .where({ id, instance_uuid, allocated: 0 })
     .update({ instance_uuid: null, leased: 0, updated_at: toSqlTime(now) });
   return changed === 1;
 }
 
 export async function setFixedIpLeased(
   db: Database,
-  id: number,
+  { id, instance_uuid }: HeldFixedIp,
   leased: boolean,
   now: number,
 ): Promise<void> {
   await live(db)
-    .where({ id })
+    .where({ id, instance_uuid })
     .update({ leased: leased ? 1 : 0, updated_at: toSqlTime(now) });
 }
 

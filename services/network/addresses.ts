@@ -133,9 +133,10 @@ export async function allocateHere(
   } catch (error) {
     await reservation.rollback();
     if (taken !== undefined) {
-      const row = await fixedIpByAddress(db, taken);
-      await deallocateFixedIp(db, row.id, world.clock.now());
-      await freeFixedIp(db, row.id, world.clock.now());
+      const { id } = await fixedIpByAddress(db, taken);
+      const held = { id, instance_uuid: instance.uuid };
+      await deallocateFixedIp(db, held, world.clock.now());
+      await freeFixedIp(db, held, world.clock.now());
     }
     throw error;
   }
@@ -180,13 +181,13 @@ export async function deallocateHere(
         return undefined;
       })
     : undefined;
-  await deallocateFixedIp(db, row.id, world.clock.now());
+  await deallocateFixedIp(db, row, world.clock.now());
   const release = row.leased && teardown && seam.forceRelease;
-  if (release) await setFixedIpLeased(db, row.id, false, world.clock.now());
+  if (release) await setFixedIpLeased(db, row, false, world.clock.now());
   if (teardown && row.network_id !== null)
     await refreshDhcp(seam, await networkById(db, row.network_id), release);
   // Nobody holds a lease on it, so there is no guest that could still use it: free for the next one at once.
-  if (!row.leased || release) await freeFixedIp(db, row.id, world.clock.now());
+  if (!row.leased || release) await freeFixedIp(db, row, world.clock.now());
   await refreshMembersOfInstance(seam, context, row.instance_uuid);
   await reservation?.commit();
 }
@@ -198,7 +199,8 @@ export async function deallocateAll(
   instanceHost: string | null,
 ): Promise<void> {
   for (const row of await fixedIpsOfInstance(seam.db, instanceUuid)) {
-    if (row.allocated) await deallocateAddress(seam, context, row.address, instanceHost);
+    // One that is neither allocated nor leased is what is left where an earlier deallocation was cut short.
+    if (row.allocated || !row.leased) await deallocateAddress(seam, context, row.address, instanceHost);
   }
 }
 
@@ -209,15 +211,15 @@ export async function leaseFixedIp(seam: AddressSeam, address: string): Promise<
     seam.log.warn('an address was leased that belongs to nobody', { address });
     return;
   }
-  await setFixedIpLeased(seam.db, row.id, true, seam.world.clock.now());
+  await setFixedIpLeased(seam.db, row, true, seam.world.clock.now());
 }
 
 /** A guest gave its address back, or its lease ran out. */
 export async function releaseFixedIp(seam: AddressSeam, address: string): Promise<void> {
   const row = await fixedIpByAddress(seam.db, address);
   if (row.instance_uuid === null) return;
-  await setFixedIpLeased(seam.db, row.id, false, seam.world.clock.now());
-  if (!row.allocated) await freeFixedIp(seam.db, row.id, seam.world.clock.now());
+  await setFixedIpLeased(seam.db, row, false, seam.world.clock.now());
+  if (!row.allocated) await freeFixedIp(seam.db, row, seam.world.clock.now());
 }
 
 export const associatedOf = (db: Database, host: string) => (network: NetworkRow) =>

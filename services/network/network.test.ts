@@ -81,6 +81,20 @@ describe('nova-network without touching the host', () => {
     expect(await network.get_instance_nw_info(admin, ask(instance))).toEqual([]);
   });
 
+  it('gives back what a deallocation that was cut short has left', async () => {
+    const instance = await addInstance(db, 50);
+    await network.allocate_for_instance(admin, ask(instance));
+    const mine = { instance_uuid: instance.uuid };
+    // The database died between the two halves of it.
+    await db.knex('fixed_ips').where(mine).update({ allocated: 0, virtual_interface_id: null });
+    await network.deallocate_for_instance(admin, {
+      instance_id: instance.id,
+      project_id: 'p',
+      host: 'node1',
+    });
+    expect(await db.knex('fixed_ips').where(mine)).toEqual([]);
+  });
+
   it('never gives an address twice under parallel load and fails clearly when none is left', async () => {
     const instances = await Promise.all(
       Array.from({ length: 20 }, (_none, index) => addInstance(db, 100 + index)),

@@ -1,6 +1,6 @@
 import { systemClock } from '@folsom/core';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
-import { freeFixedIp, takeFixedIp, takeFixedIpFromPool } from '@folsom/nova/fixed-ips';
+import { deallocateFixedIp, freeFixedIp, takeFixedIp, takeFixedIpFromPool } from '@folsom/nova/fixed-ips';
 import { tryUpdateInstance } from '@folsom/nova/instances';
 import { type MariaDb, serverMissing, startMariaDb } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -58,7 +58,7 @@ describe.skipIf(serverMissing('mariadb'))('two services on one database', () => 
     const db = services[0]!;
     const row = await db.knex('fixed_ips').first();
     await db.knex('fixed_ips').where({ id: row.id }).update({ allocated: 0 });
-    await freeFixedIp(db, row.id, systemClock.now());
+    await freeFixedIp(db, row, systemClock.now());
     const asked = await Promise.allSettled(
       AGAIN.map((instanceUuid, n) =>
         takeFixedIp(
@@ -71,6 +71,18 @@ describe.skipIf(serverMissing('mariadb'))('two services on one database', () => 
       ),
     );
     expect(asked.filter(one => one.status === 'fulfilled')).toHaveLength(1);
+  });
+
+  it('free an address for the instance that had it, and not for the next one', async () => {
+    const db = services[0]!;
+    const row = await db.knex('fixed_ips').first();
+    const late = { id: row.id, instance_uuid: 'instance-that-was' };
+    await deallocateFixedIp(db, late, systemClock.now());
+    await freeFixedIp(db, late, systemClock.now());
+    expect(await db.knex('fixed_ips').where({ id: row.id }).first('instance_uuid', 'allocated')).toEqual({
+      instance_uuid: row.instance_uuid,
+      allocated: 1,
+    });
   });
 
   it('change a state only where it is as expected: no task is a state of its own', async () => {
