@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { coalesced, isFault, mutex } from '@folsom/core';
+import { chainDifferences } from './iptables-compare.ts';
 import { HOST_COMMAND_MS, type Runner } from './runner.ts';
 
 export type Table = 'filter' | 'nat' | 'mangle';
@@ -20,6 +21,8 @@ export interface Iptables {
   removeRule(table: Table, chain: string, rule: string): void;
   rules(table: Table, chain: string): readonly string[];
   chains(table: Table): readonly string[];
+  /** Where the kernel has something else than this model, one sentence each; order counts where it decides. */
+  differences(): Promise<string[]>;
   /** Writes what changed to the kernel. Requests made at the same time share one write. */
   apply(): Promise<void>;
   /** Takes every chain and rule of this daemon out of the kernel, for good: what is applied later is not written. */
@@ -144,6 +147,19 @@ export function iptables({ runner, binary }: IptablesOptions): Iptables {
     },
     rules: (table, chain) => model[table].get(chain) ?? [],
     chains: table => [...model[table].keys()],
+    differences: () =>
+      writers(async () => {
+        const present = await snapshot(runner);
+        return TABLES.flatMap(table =>
+          tableDifferences(present[table], model[table], {
+            full,
+            expand,
+            prefix,
+            jumps: jumps(table),
+            shared: SHARED[table],
+          }),
+        );
+      }),
     apply: coalesced(applyNow),
     removeAll: () =>
       writers(async () => {
@@ -225,6 +241,31 @@ function jumpLines(present: Present, jump: { chain: string; rule: string; top: b
     ];
   }
   return new Array<string>(copies - 1).fill(`-D ${jump.chain} ${jump.rule}`);
+}
+
+function tableDifferences(
+  present: Present,
+  chains: ReadonlyMap<string, readonly string[]>,
+  names: Pick<Names, 'full' | 'expand' | 'prefix'> & {
+    jumps: readonly { chain: string; rule: string }[];
+    shared: (typeof SHARED)[Table];
+  },
+): string[] {
+  const wanted = new Map([...chains].map(([chain, rules]) => [names.full(chain), rules.map(names.expand)]));
+  const out: string[] = [];
+  for (const [chain, rules] of wanted) {
+    if (present.chains.has(chain))
+      out.push(...chainDifferences(chain, rules, present.rules.get(chain) ?? []));
+    else out.push(`${chain} is missing`);
+  }
+  for (const chain of present.chains)
+    if (chain.startsWith(`${names.prefix}-`) && !wanted.has(chain)) out.push(`${chain} is nobody's`);
+  for (const { chain, rule } of names.jumps)
+    if (!present.rules.get(chain)?.includes(rule)) out.push(`${chain} lacks: ${rule}`);
+  for (const { name, from } of names.shared)
+    for (const chain of from)
+      if (!present.rules.get(chain)?.includes(`-j ${name}`)) out.push(`${chain} lacks: -j ${name}`);
+  return out;
 }
 
 function removalText(table: Table, present: Present, prefix: string): string {

@@ -57,6 +57,20 @@ export async function movedBetween(sql: Sql, uuid: string): Promise<string[]> {
   return [last?.source_compute, last?.dest_compute].filter(host => typeof host === 'string');
 }
 
+/** Instances that are there and whose move from or to a host is not over. */
+export async function movedFromOrTo(sql: Sql, host: string): Promise<string[]> {
+  const rows = (await sql('migrations')
+    .join('instances', 'instances.uuid', 'migrations.instance_uuid')
+    .where({ 'migrations.deleted': 0, 'instances.deleted': 0 })
+    .whereNotIn('status', ['reverted', 'error'])
+    .where(query => query.where('source_compute', host).orWhere('dest_compute', host))
+    .orderBy('migrations.id', 'desc')
+    .limit(MOVES_MAX)
+    .distinct('migrations.instance_uuid as uuid', 'migrations.id')) as { uuid: string }[];
+  return [...new Set(rows.map(row => row.uuid))];
+}
+const MOVES_MAX = 500;
+
 /** Instances deleted after `since` that once moved from or to a host; at most `limit`. */
 export async function deletedAfterMove(
   sql: Sql,

@@ -7,6 +7,7 @@ export * from './host-namespace.ts';
 export * from './mariadb.ts';
 export * from './memcached.ts';
 export * from './network-namespace.ts';
+export * from './packet-filter.ts';
 export * from './places.ts';
 export * from './processor-time.ts';
 export * from './programs.ts';

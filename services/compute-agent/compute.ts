@@ -14,6 +14,7 @@ import { abandoned } from './abandoned.ts';
 import { confirmOldResizes } from './auto-confirm.ts';
 import { cleanDeletedAfterMove, cleanRunningDeleted, reclaimSoftDeleted } from './cleanup.ts';
 import type { ComputeDriver, Guest } from './driver.ts';
+import { auditFirewall } from './firewall-audit.ts';
 import { computeHandlers } from './handlers.ts';
 import type { ImageClient } from './image-client.ts';
 import { usageNotifier } from './notifications.ts';
@@ -142,7 +143,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     if (runs % SYNC_EVERY === 0) await syncPowerStates(seam, now);
     await driver.repairCards().catch(error => log.warn('cannot look after cards', { error }));
     // A message that was lost must leave nothing open for longer than this.
-    await driver.refreshFirewall(null).catch(error => log.warn('cannot renew security groups', { error }));
+    await auditFirewall(seam, guests).catch(error => log.warn('cannot compare security groups', { error }));
     await repeatDeletions(seam, now, ABANDONED_MS);
     await takeUpAbandoned(seam, now, LOST_MESSAGE_MS);
     await confirmOldResizes(seam);

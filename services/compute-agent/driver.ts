@@ -91,6 +91,14 @@ export interface TargetCheck {
   disk_available_mb: number | null;
 }
 
+/** All guests of a host, for its packet filter. */
+export interface HostedGuests {
+  /** Those that stand still. */
+  settled: readonly Guest[];
+  /** Those that are coming, going or broken. */
+  others: readonly Guest[];
+}
+
 /**
  * A hypervisor. Every method is idempotent where the word allows it: destroying what is gone, starting what runs and
  * stopping what stands still succeed. A guest the hypervisor does not know is the Fault `InstanceNotFound`.
@@ -178,6 +186,8 @@ export interface ComputeDriver {
   repairCards(): Promise<void>;
   /** The rules of these guests changed (all of this host's when null). */
   refreshFirewall(guestUuids: readonly string[] | null): Promise<void>;
+  /** What the packet filter has against what the rows say, one sentence a difference; with `repair` it is put right. */
+  checkFirewall(host: HostedGuests, repair: boolean): Promise<string[]>;
 
   resources(): Promise<HostResources>;
   /** Broadcast to schedulers as capabilities. */

@@ -55,7 +55,10 @@ export interface ComputeSeam {
 
 export const nowOf = (seam: ComputeSeam): number => seam.world.clock.now();
 
-export const asGuest = (seam: ComputeSeam, record: InstanceRecord): Guest => ({
+export const asGuest = (
+  seam: { settings: Pick<ComputeSettings, 'instance_name_template'> },
+  record: InstanceRecord,
+): Guest => ({
   ...record,
   name: instanceName(seam.settings.instance_name_template, record),
 });

@@ -1,11 +1,12 @@
 export { CONSOLE_CHARS_MAX, consoleOutput } from './console.ts';
 export type { LibvirtConnection } from './drivers/libvirt/connection.ts';
 export type { GuestDomains } from './drivers/libvirt/domains.ts';
-export { firewall } from './drivers/libvirt/firewall.ts';
+export { filtered, firewall } from './drivers/libvirt/firewall.ts';
 export { existingGuestFiles, makeGuestFiles } from './drivers/libvirt/guest-files.ts';
 export { imageCache } from './drivers/libvirt/image-cache.ts';
 export { copyGuestFiles, growRootDisk } from './drivers/libvirt/moved-files.ts';
 export { snapshotGuest } from './drivers/libvirt/snapshot.ts';
+export { hostedGuests } from './firewall-audit.ts';
 export { operations } from './operations/table.ts';
 export { addFault, type ComputeSeam } from './seam.ts';
 export { settingsOf } from './settings.ts';

@@ -4,6 +4,7 @@ import { type ComputeApi, novaPolicy, startComputeApi } from '@folsom/compute-ap
 import { configFrom } from '@folsom/config';
 import { createLogger, seededRandom, type World } from '@folsom/core';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
+import type { Runner } from '@folsom/host/runner';
 import { startNetwork } from '@folsom/network';
 import { createNetworks } from '@folsom/network/create-networks';
 import { novaFaultStatus } from '@folsom/nova/faults';
@@ -11,7 +12,8 @@ import { createFlavor } from '@folsom/nova/flavors';
 import { novaOptions } from '@folsom/nova/options';
 import { type Bus, createLocalBus, type Served } from '@folsom/rpc';
 import { schedulerOptions, startScheduler, trustOptions } from '@folsom/scheduler';
-import { type FakeClock, fakeClock, faultyBus, tempDir } from '@folsom/testing';
+import { type FakeClock, fakeClock, faultyBus, packetFilter, tempDir } from '@folsom/testing';
+import { filteredDriver } from './filtered-driver.ts';
 import { imageService } from './images.ts';
 import { type Life, life, mortal, mortalClock, mortalDatabase } from './mortal.ts';
 
@@ -67,6 +69,8 @@ export interface SimulatedCloud {
   db: Database;
   /** Guests that a host's hypervisor has; they outlive the daemon. */
   guests(host: (typeof HOSTS)[number]): Promise<string[]>;
+  /** What a host lets through; it outlives the daemon as well. */
+  packetFilter(host: (typeof HOSTS)[number]): Runner;
   call(tenant: Tenant, method: string, path: string, body?: unknown): Promise<Answer>;
   running(name: ProcessName): boolean;
   /** Ends a process as a power cut would. */
@@ -139,6 +143,7 @@ export async function simulatedCloud(seed: number): Promise<SimulatedCloud> {
   const images = imageService(clock);
   images.add(IMAGE);
   const drivers = new Map(HOSTS.map(host => [host, fakeDriver({ host, memoryMb: 8192, vcpus: 16 })]));
+  const filters = new Map(HOSTS.map(host => [host, packetFilter()]));
   const processes = new Map<ProcessName, Process>();
   let asked = 0;
 
@@ -216,7 +221,14 @@ export async function simulatedCloud(seed: number): Promise<SimulatedCloud> {
       await startCompute({
         ...parts,
         db: database,
-        driver: mortal(drivers.get(name as 'node1')!, own),
+        driver: mortal(
+          filteredDriver(drivers.get(name as 'node1')!, {
+            db: database,
+            host: name,
+            runner: filters.get(name as 'node1')!.runner,
+          }),
+          own,
+        ),
         images: mortal(images.forCompute, own),
       });
     }
@@ -278,6 +290,7 @@ export async function simulatedCloud(seed: number): Promise<SimulatedCloud> {
     db,
     log,
     guests: host => drivers.get(host)!.listGuests(),
+    packetFilter: host => filters.get(host)!.runner,
     running: name => processes.has(name),
     kill,
     start,

@@ -1,5 +1,9 @@
-import { HOSTS, type SimulatedCloud, TENANTS } from './cloud.ts';
-import type { History } from './history.ts';
+import { filtered, firewall, hostedGuests } from '@folsom/compute-agent/testing';
+import { silentLogger } from '@folsom/core';
+import type { Database } from '@folsom/db';
+import type { Runner } from '@folsom/host/runner';
+import { instanceName, joinInstances } from '@folsom/nova/instance-records';
+import { instancesOnHost } from '@folsom/nova/instances';
 
 interface Row {
   id: number;
@@ -16,28 +20,46 @@ interface Row {
 /** Resources of quota_usages by the name the API shows them by. */
 const WRITTEN = { instances: 'totalInstancesUsed', cores: 'totalCoresUsed', ram: 'totalRAMUsed' };
 
-/** What must hold of a cloud that has come to rest after a history. Answers what does not, one sentence each. */
-export async function broken(cloud: SimulatedCloud, history: History): Promise<string[]> {
-  const out: string[] = [...history.wrong];
+/** A cloud as an observer sees it, and what its users know. */
+export interface Observed {
+  db: Database;
+  hosts: readonly string[];
+  /** Guests that a host's hypervisor has. */
+  guests(host: string): Promise<string[]>;
+  /** What a host lets through. */
+  packetFilter(host: string): Runner;
+  /** Servers whose boot was acknowledged. */
+  servers: readonly { id: string; deletion: 'none' | 'asked' | 'acknowledged' }[];
+  tenants: readonly {
+    id: string;
+    name: string;
+    /** What `/limits` says. */
+    absolute(): Promise<Record<string, number>>;
+  }[];
+}
+
+/** What must hold of a nova that has come to rest. Answers what does not, one sentence each: lost, stuck or leaked. */
+export async function novaInvariants(cloud: Observed): Promise<string[]> {
+  const out: string[] = [];
   const { knex } = cloud.db;
   const rows = (await knex('instances').select()) as Row[];
   const alive = rows.filter(row => row.deleted === 0);
   const show = (row: Row) => `${row.uuid} (${row.vm_state}/${row.task_state} on ${row.host})`;
 
   for (const row of alive) {
-    if (row.task_state !== null) out.push(`${show(row)}: its task never ends`);
-    else if (row.vm_state === 'building') out.push(`${show(row)}: its build never ends`);
+    if (row.task_state !== null) out.push(`stuck: ${show(row)}: its task never ends`);
+    else if (row.vm_state === 'building') out.push(`stuck: ${show(row)}: its build never ends`);
   }
 
   // Nothing acknowledged is lost.
   const byId = new Map(rows.map(row => [row.uuid, row]));
-  for (const { id, deletion } of history.servers) {
+  for (const { id, deletion } of cloud.servers) {
     const row = byId.get(id);
-    if (row === undefined) out.push(`${id}: acknowledged, and there is no trace of it`);
+    if (row === undefined) out.push(`lost: ${id}: acknowledged, and there is no trace of it`);
     else if (deletion === 'acknowledged' && row.deleted === 0)
-      out.push(`${show(row)}: its deletion was acknowledged`);
+      out.push(`stuck: ${show(row)}: its deletion was acknowledged`);
     else if (deletion === 'none' && row.deleted !== 0)
-      out.push(`${show(row)}: is gone, and nobody deleted it`);
+      out.push(`lost: ${show(row)}: is gone, and nobody deleted it`);
   }
 
   // Addresses belong to instances, one each.
@@ -54,13 +76,13 @@ export async function broken(cloud: SimulatedCloud, history: History): Promise<s
     const count = addresses.filter(one => one.instance_uuid === row.uuid).length;
     const plugged = cards.filter(one => one.instance_uuid === row.uuid).length;
     if (row.deleted !== 0 || (row.vm_state === 'error' && row.host === null)) {
-      if (count > 0) out.push(`${show(row)}: is gone and still has ${count} addresses`);
-      if (plugged > 0) out.push(`${show(row)}: is gone and still has ${plugged} cards`);
+      if (count > 0) out.push(`leaked: ${show(row)}: is gone and still has ${count} addresses`);
+      if (plugged > 0) out.push(`leaked: ${show(row)}: is gone and still has ${plugged} cards`);
     } else if (row.vm_state !== 'error' && (count !== 1 || plugged !== 1))
-      out.push(`${show(row)}: has ${count} addresses and ${plugged} cards`);
+      out.push(`lost: ${show(row)}: has ${count} addresses and ${plugged} cards`);
   }
   for (const { address, instance_uuid } of addresses)
-    if (!byId.has(instance_uuid)) out.push(`${address} belongs to ${instance_uuid}, which never was`);
+    if (!byId.has(instance_uuid)) out.push(`leaked: ${address} belongs to ${instance_uuid}, which never was`);
 
   // Guests are where the database says.
   const moving = new Set(
@@ -73,13 +95,13 @@ export async function broken(cloud: SimulatedCloud, history: History): Promise<s
   const nameOf = (row: Row) => `instance-${row.id.toString(16).padStart(8, '0')}`;
   const byName = new Map(rows.map(row => [nameOf(row), row]));
   const places = new Map<string, string[]>();
-  for (const host of HOSTS) {
+  for (const host of cloud.hosts) {
     for (const name of await cloud.guests(host)) places.set(name, [...(places.get(name) ?? []), host]);
   }
   for (const [name, hosts] of places) {
     const row = byName.get(name);
-    if (row === undefined) out.push(`${hosts} run ${name}, which never was`);
-    else if (row.deleted !== 0) out.push(`${show(row)}: still runs on ${hosts}`);
+    if (row === undefined) out.push(`leaked: ${hosts} run ${name}, which never was`);
+    else if (row.deleted !== 0) out.push(`leaked: ${show(row)}: still runs on ${hosts}`);
     // What is left of a move that failed is the operator's to look at.
     else if (
       row.vm_state !== 'resized' &&
@@ -87,12 +109,13 @@ export async function broken(cloud: SimulatedCloud, history: History): Promise<s
       !moving.has(row.uuid) &&
       hosts.some(host => host !== row.host)
     )
-      out.push(`${show(row)}: runs on ${hosts}`);
+      out.push(`leaked: ${show(row)}: runs on ${hosts}`);
   }
   for (const row of alive) {
     if (row.vm_state === 'error') continue;
-    if (row.host === null) out.push(`${show(row)}: has no host`);
-    else if (!places.get(nameOf(row))?.includes(row.host)) out.push(`${show(row)}: does not run on its host`);
+    if (row.host === null) out.push(`lost: ${show(row)}: has no host`);
+    else if (!places.get(nameOf(row))?.includes(row.host))
+      out.push(`lost: ${show(row)}: does not run on its host`);
   }
 
   // What hosts report is what is on them, and nobody uses more than he may.
@@ -113,25 +136,24 @@ export async function broken(cloud: SimulatedCloud, history: History): Promise<s
   }
   const kept = await knex('folsom_outbox').select('topic', 'body', 'dead_reason');
   for (const { topic, body, dead_reason } of kept)
-    out.push(`a message to ${topic} is still kept: ${JSON.parse(body).method} ${dead_reason ?? ''}`);
+    out.push(`stuck: a message to ${topic} is still kept: ${JSON.parse(body).method} ${dead_reason ?? ''}`);
   const promised = await knex('reservations').where({ deleted: 0 }).select('uuid', 'resource', 'delta');
-  if (promised.length > 0) out.push(`reservations of nobody: ${JSON.stringify(promised)}`);
-  for (const { tenantId, tenantName } of Object.values(TENANTS)) {
-    const mine = alive.filter(row => row.project_id === tenantId);
-    const absolute = (await cloud.until(cloud.call(tenantName as 'red', 'GET', 'limits'))).json.limits
-      .absolute;
+  if (promised.length > 0) out.push(`leaked: reservations of nobody: ${JSON.stringify(promised)}`);
+  for (const tenant of cloud.tenants) {
+    const mine = alive.filter(row => row.project_id === tenant.id);
+    const absolute = await tenant.absolute();
     const real: Record<string, number> = {
       totalInstancesUsed: mine.length,
       totalCoresUsed: mine.reduce((sum, row) => sum + row.vcpus, 0),
       totalRAMUsed: mine.reduce((sum, row) => sum + row.memory_mb, 0),
     };
     const limits: Record<string, number> = {
-      totalInstancesUsed: absolute.maxTotalInstances,
-      totalCoresUsed: absolute.maxTotalCores,
-      totalRAMUsed: absolute.maxTotalRAMSize,
+      totalInstancesUsed: absolute.maxTotalInstances!,
+      totalCoresUsed: absolute.maxTotalCores!,
+      totalRAMUsed: absolute.maxTotalRAMSize!,
     };
     // What an original would go by.
-    const written = (await knex('quota_usages').where({ project_id: tenantId })) as {
+    const written = (await knex('quota_usages').where({ project_id: tenant.id })) as {
       resource: string;
       in_use: number;
       reserved: number;
@@ -139,13 +161,15 @@ export async function broken(cloud: SimulatedCloud, history: History): Promise<s
     for (const [resource, name] of Object.entries(WRITTEN)) {
       const seen = written.filter(row => row.resource === resource).map(row => row.in_use);
       if (seen.length !== 1 || seen[0] !== real[name])
-        out.push(`${tenantName}: ${resource} is written down as ${seen}, really ${real[name]}`);
+        out.push(`${tenant.name}: ${resource} is written down as ${seen}, really ${real[name]}`);
     }
     for (const [name, value] of Object.entries(real)) {
-      if (absolute[name] !== value) out.push(`${tenantName}: ${name} is ${absolute[name]}, really ${value}`);
-      if (value > limits[name]!) out.push(`${tenantName}: ${name} is ${value}, over ${limits[name]}`);
+      if (absolute[name] !== value) out.push(`${tenant.name}: ${name} is ${absolute[name]}, really ${value}`);
+      if (value > limits[name]!) out.push(`${tenant.name}: ${name} is ${value}, over ${limits[name]}`);
     }
   }
+
+  out.push(...(await openDoors(cloud)));
 
   // No move of what is there is left in the middle; the note of one that its instance's deletion ended is history.
   const migrations = (await knex('migrations')
@@ -153,6 +177,21 @@ export async function broken(cloud: SimulatedCloud, history: History): Promise<s
     .where({ deleted: 0 })
     .select('id', 'status', 'instance_uuid')) as { id: number; status: string; instance_uuid: string }[];
   for (const one of migrations.filter(({ instance_uuid }) => byId.get(instance_uuid)?.deleted === 0))
-    out.push(`migration ${one.id} of ${one.instance_uuid} stays ${one.status}`);
+    out.push(`stuck: migration ${one.id} of ${one.instance_uuid} stays ${one.status}`);
+  return out;
+}
+
+/** Where a host lets through something else than the rows say. */
+async function openDoors({ db, hosts, packetFilter }: Observed): Promise<string[]> {
+  const out: string[] = [];
+  for (const host of hosts) {
+    const records = await joinInstances(db.knex, await instancesOnHost(db.knex, host));
+    const here = records.map(record => ({ ...record, name: instanceName('instance-%08x', record) }));
+    const settings = { instance_name_template: 'instance-%08x' };
+    const { settled, others } = await hostedGuests({ db, host, settings }, here);
+    const walls = firewall({ db, runner: packetFilter(host), log: silentLogger, allowSameNetTraffic: true });
+    const found = await walls.compare({ settled: settled.map(filtered), others });
+    out.push(...found.map(text => `leaked: ${host}: ${text}`));
+  }
   return out;
 }

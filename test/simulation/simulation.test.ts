@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { seededRandom, systemClock } from '@folsom/core';
 import { expect, it } from 'vitest';
-import { simulatedCloud } from './cloud.ts';
-import { heal, randomHistory } from './history.ts';
-import { broken } from './invariants.ts';
+import { HOSTS, type SimulatedCloud, simulatedCloud, TENANTS } from './cloud.ts';
+import { type History, heal, randomHistory } from './history.ts';
+import { novaInvariants } from './invariants.ts';
 
 /** FOLSOM_SIMULATION=from-to runs other seeds than those that always run, e.g. `7-7` to see one again. */
 const [from = 1, to = 6] = (process.env.FOLSOM_SIMULATION ?? '').split('-').filter(Boolean).map(Number);
@@ -25,7 +25,7 @@ it.each([...Array.from({ length: to - from + 1 }, (_, at) => from + at), ...ofTo
     try {
       const history = await randomHistory(cloud, seededRandom(seed), STEPS);
       await heal(cloud);
-      const found = await broken(cloud, history);
+      const found = [...history.wrong, ...(await novaInvariants(observed(cloud, history)))];
       if (found.length > 0) console.log(`seed ${seed}\n${history.events.join('\n')}`);
       if (process.env.FOLSOM_SIMULATION_LOG)
         writeFileSync(process.env.FOLSOM_SIMULATION_LOG, cloud.log.join(''));
@@ -35,3 +35,17 @@ it.each([...Array.from({ length: to - from + 1 }, (_, at) => from + at), ...ofTo
     }
   },
 );
+
+const observed = (cloud: SimulatedCloud, history: History) => ({
+  db: cloud.db,
+  hosts: HOSTS,
+  guests: (host: string) => cloud.guests(host as (typeof HOSTS)[number]),
+  packetFilter: (host: string) => cloud.packetFilter(host as (typeof HOSTS)[number]),
+  servers: history.servers,
+  tenants: Object.values(TENANTS).map(({ tenantId, tenantName }) => ({
+    id: tenantId,
+    name: tenantName,
+    absolute: async () =>
+      (await cloud.until(cloud.call(tenantName as 'red', 'GET', 'limits'))).json.limits.absolute,
+  })),
+});

@@ -107,6 +107,7 @@ export function fakeDriver(options: FakeDriverOptions): ComputeDriver {
     plug: async () => {},
     repairCards: async () => {},
     refreshFirewall: async () => {},
+    checkFirewall: async () => [],
     resources: async () => ({
       vcpus: total.vcpus,
       memory_mb: total.memory,

@@ -7,7 +7,7 @@ import { isoImage } from '@folsom/host/iso9660';
 import { hostRunner, type Runner } from '@folsom/host/runner';
 import { instanceMetadata } from '@folsom/nova/instance-metadata';
 import { powerState, taskState } from '@folsom/nova/instance-state';
-import { fixedIpsOf, parseNetworkInfo } from '@folsom/nova/network-info';
+import { fixedIpsOf } from '@folsom/nova/network-info';
 import { CONSOLE_CHARS_MAX } from '../../console.ts';
 import type { ComputeDriver, Guest, SpawnRequest, VolumeAttachment } from '../../driver.ts';
 import { computeFault } from '../../faults.ts';
@@ -16,7 +16,7 @@ import type { ComputeSettings } from '../../settings.ts';
 import { LibvirtError, libvirtConnection } from './connection.ts';
 import { cardsOf, NOVA_BASE_FILTER, vncPort } from './domain-xml.ts';
 import { guestDomains, type HostTraits, ifThere, powerOf } from './domains.ts';
-import { firewall as makeFirewall } from './firewall.ts';
+import { filtered, firewall as makeFirewall } from './firewall.ts';
 import { basesInUse, existingGuestFiles, makeGuestFiles, readDiskInfo, tailOf } from './guest-files.ts';
 import { hostFacts } from './host-facts.ts';
 import { imageCache } from './image-cache.ts';
@@ -158,13 +158,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
           },
         );
       }
-      await firewall.adopt(
-        guests.map(guest => ({
-          id: guest.id,
-          uuid: guest.uuid,
-          network: parseNetworkInfo(guest.info_cache?.network_info),
-        })),
-      );
+      await firewall.adopt(guests.map(filtered));
       await prepare().catch(error => log.error('libvirt is not there yet', { error }));
     },
     close: () => libvirt.close(),
@@ -315,6 +309,12 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     },
     plug: (guest, network) => firewall.add({ id: guest.id, uuid: guest.uuid, network }),
     refreshFirewall: uuids => firewall.refresh(uuids),
+    async checkFirewall({ settled, others }, repair) {
+      const guests = { settled: settled.map(filtered), others };
+      const found = await firewall.compare(guests);
+      if (repair && found.length > 0) await firewall.repair(guests);
+      return found;
+    },
 
     resources: facts.resources,
     hostStats: facts.stats,

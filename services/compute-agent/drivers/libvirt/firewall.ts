@@ -2,14 +2,30 @@ import { coalesced, type Logger } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { type Iptables, iptables } from '@folsom/host/iptables';
 import type { Runner } from '@folsom/host/runner';
-import { fixedIpsOf, type NetworkInfo } from '@folsom/nova/network-info';
+import { fixedIpsOf, type NetworkInfo, parseNetworkInfo } from '@folsom/nova/network-info';
 import { groupsOfInstances, rulesOfGroups, type SecurityGroupRuleRow } from '@folsom/nova/security-groups';
+import type { Guest } from '../../driver.ts';
 
 /** The guest as the firewall knows it. */
 export interface FilteredGuest {
   id: number;
   uuid: string;
   network: NetworkInfo;
+}
+
+/** A guest as the firewall knows it, from its row. */
+export const filtered = (guest: Guest): FilteredGuest => ({
+  id: guest.id,
+  uuid: guest.uuid,
+  network: parseNetworkInfo(guest.info_cache?.network_info),
+});
+
+/** All guests of a host. */
+export interface HostGuests {
+  /** Those that must have their chains. */
+  settled: readonly FilteredGuest[];
+  /** Those that are coming, going or broken, and may have some. */
+  others: readonly { id: number; uuid: string }[];
 }
 
 /**
@@ -24,6 +40,10 @@ export interface Firewall {
   remove(guest: { id: number; uuid: string }): Promise<void>;
   /** Renews the chains of these guests, of all when null. */
   refresh(uuids: readonly string[] | null): Promise<void>;
+  /** What the host has against what the rows say; one sentence a difference. Nothing is changed. */
+  compare(host: HostGuests): Promise<string[]>;
+  /** Makes the host have what the rows say. */
+  repair(host: HostGuests): Promise<void>;
   removeAll(): Promise<void>;
 }
 
@@ -35,16 +55,28 @@ export interface FirewallOptions {
   allowSameNetTraffic: boolean;
 }
 
-export function firewall(options: FirewallOptions): Firewall {
-  const rules: Iptables = iptables({ runner: options.runner, binary: 'nova-compute' });
-  const guests = new Map<string, FilteredGuest>();
+/** Our part of the host's packet filter, with what it has when there is no guest. */
+function emptyRules(runner: Runner): Iptables {
+  const rules = iptables({ runner, binary: 'nova-compute' });
   rules.addChain('filter', 'sg-fallback');
   rules.setRules('filter', 'sg-fallback', ['-j DROP']);
   rules.addChain('filter', 'provider');
-  const whole = coalesced(() => rebuild([...guests.values()]));
-  const dhcp = '-s 0.0.0.0/32 -d 255.255.255.255/32 -p udp -m udp --sport 68 --dport 67 -j ACCEPT';
+  return rules;
+}
 
-  const rebuild = async (changed: readonly FilteredGuest[]): Promise<void> => {
+const DHCP = '-s 0.0.0.0/32 -d 255.255.255.255/32 -p udp -m udp --sport 68 --dport 67 -j ACCEPT';
+
+export function firewall(options: FirewallOptions): Firewall {
+  const rules = emptyRules(options.runner);
+  const guests = new Map<string, FilteredGuest>();
+  const whole = coalesced(() => rebuild([...guests.values()]));
+
+  /** Writes chains of guests into a model, as the rows have them. */
+  const describe = async (
+    model: Iptables,
+    changed: readonly FilteredGuest[],
+    wanted: (guest: FilteredGuest) => boolean,
+  ): Promise<void> => {
     const groups = await groupsOfInstances(
       options.db.knex,
       changed.map(guest => guest.uuid),
@@ -55,25 +87,32 @@ export function firewall(options: FirewallOptions): Firewall {
       .flat()
       .flatMap(rule => (rule.group_id === null ? [] : [rule.group_id]));
     const members = await addressesOfGroups(options.db, [...new Set(granted)]);
+    const provider = await providerRules(options.db);
     for (const guest of changed) {
-      // It may have gone, or been described anew, while the rows were read.
-      if (guests.get(guest.uuid) !== guest) continue;
+      if (!wanted(guest)) continue;
       const own = (groups.get(guest.uuid) ?? []).flatMap(group => allRules.get(group.id) ?? []);
       const chain = `inst-${guest.id}`;
-      rules.removeChain('filter', chain);
-      rules.addChain('filter', chain);
-      rules.setRules('filter', chain, chainRules(guest.network, own, members, options.allowSameNetTraffic));
+      model.removeChain('filter', chain);
+      model.addChain('filter', chain);
+      model.setRules('filter', chain, chainRules(guest.network, own, members, options.allowSameNetTraffic));
       for (const ip of fixedIpsOf(guest.network)) {
         if (ip.version === 4 && ip.address)
-          rules.addRule('filter', 'local', `-d ${ip.address}/32 -j $${chain}`);
-      }
-      if (dhcpServers(guest.network).length > 0) {
-        rules.addRule('filter', 'INPUT', dhcp);
-        rules.addRule('filter', 'FORWARD', dhcp);
+          model.addRule('filter', 'local', `-d ${ip.address}/32 -j $${chain}`);
       }
     }
-    rules.setRules('filter', 'provider', await providerRules(options.db));
+    model.setRules('filter', 'provider', provider);
+  };
+
+  const rebuild = async (changed: readonly FilteredGuest[]): Promise<void> => {
+    // A guest may have gone, or been described anew, while the rows were read.
+    await describe(rules, changed, guest => guests.get(guest.uuid) === guest);
+    passDhcp(rules, [...guests.values()]);
     await rules.apply();
+  };
+
+  const forget = (guest: { id: number; uuid: string }): void => {
+    guests.delete(guest.uuid);
+    rules.removeChain('filter', `inst-${guest.id}`);
   };
 
   return {
@@ -86,8 +125,8 @@ export function firewall(options: FirewallOptions): Firewall {
       await rebuild([guest]);
     },
     remove: async guest => {
-      guests.delete(guest.uuid);
-      rules.removeChain('filter', `inst-${guest.id}`);
+      forget(guest);
+      passDhcp(rules, [...guests.values()]);
       await rules.apply();
     },
     refresh: async uuids => {
@@ -95,8 +134,33 @@ export function firewall(options: FirewallOptions): Firewall {
       const wanted = uuids.flatMap(uuid => guests.get(uuid) ?? []);
       if (wanted.length > 0) await rebuild(wanted);
     },
+    compare: async ({ settled, others }) => {
+      const said = emptyRules(options.runner);
+      await describe(said, settled, () => true);
+      passDhcp(said, settled);
+      const differences = await said.differences();
+      if (others.length === 0) return differences;
+      // Nothing is said of what may be there or not, and of what is there for its sake.
+      const doubtful = new RegExp(`inst-(${others.map(guest => guest.id).join('|')})(?!\\d)|--sport 68`);
+      return differences.filter(text => !doubtful.test(text));
+    },
+    repair: async ({ settled, others }) => {
+      const known = new Set([...settled, ...others].map(guest => guest.uuid));
+      for (const guest of [...guests.values()]) if (!known.has(guest.uuid)) forget(guest);
+      for (const guest of settled) guests.set(guest.uuid, guest);
+      await rebuild(settled);
+    },
     removeAll: () => rules.removeAll(),
   };
+}
+
+/** Lets guests ask for an address, where there are servers. */
+function passDhcp(model: Iptables, guests: readonly FilteredGuest[]): void {
+  const wanted = guests.some(guest => dhcpServers(guest.network).length > 0);
+  for (const chain of ['INPUT', 'FORWARD']) {
+    if (wanted) model.addRule('filter', chain, DHCP);
+    else model.removeRule('filter', chain, DHCP);
+  }
 }
 
 const dhcpServers = (network: NetworkInfo): string[] =>
