@@ -85,7 +85,7 @@ const BY_ADDRESS = /^-d \S+\/32 -j \S+$/;
  * The rules of a chain as far as their order matters: neighbours that all accept, or that each send one address
  * elsewhere, are sorted. Repetitions of a rule say nothing.
  */
-export function canonicalChain(rules: readonly string[]): string[] {
+function canonicalChain(rules: readonly string[]): string[] {
   const out: string[] = [];
   let run: string[] = [];
   let kind = '';

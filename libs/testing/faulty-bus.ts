@@ -25,6 +25,9 @@ export interface FaultyBus extends Bus {
   readonly injected: { fault: 'drop' | 'duplicate' | 'delay'; topic: string; method: string }[];
 }
 
+/** Pause after a bus did not take a message. */
+const AGAIN_MS = 200;
+
 /** A bus over another that loses, repeats and delays messages by a seed. Serving and notifications are untouched. */
 export function faultyBus(bus: Bus, faults: BusFaults): FaultyBus {
   const random = seededRandom(faults.seed);
@@ -90,10 +93,20 @@ export function faultyBus(bus: Bus, faults: BusFaults): FaultyBus {
     deliver: kept => {
       const { method } = JSON.parse(kept.text) as { method: string };
       const arrived = Promise.withResolvers<Delivered>();
+      // Its sender was told that it is taken, so a bus that is away is asked again.
+      const insist = async (topic: string): Promise<Delivered> => {
+        for (;;) {
+          try {
+            return await bus.deliver({ ...kept, topic }).done;
+          } catch {
+            await faults.clock.sleep(AGAIN_MS);
+          }
+        }
+      };
       void send(
         kept.topic,
         method,
-        async topic => arrived.resolve(bus.deliver({ ...kept, topic }).done),
+        async topic => arrived.resolve(insist(topic)),
         async () => arrived.resolve({}),
       );
       return { taken: Promise.resolve(), done: arrived.promise };

@@ -1,0 +1,35 @@
+export const HOSTS = ['node1', 'node2', 'node3'] as const;
+/** Two of what may be two; the schedulers choose in different ways. */
+export const DAEMONS = [
+  'api1',
+  'api2',
+  'scheduler1',
+  'scheduler2',
+  'network1',
+  'consoleauth1',
+  ...HOSTS,
+] as const;
+export type DaemonName = (typeof DAEMONS)[number];
+
+/** What a daemon is told at its start, as a file. */
+export interface DaemonSettings {
+  seed: number;
+  /** Where simulated hypervisors keep their guests. */
+  dir: string;
+  /** The database's, with PORT in the place of its port. */
+  connection: string;
+  /** Section `[filter:authtoken]`. */
+  authToken: Record<string, string>;
+  nova: Record<string, string | number | boolean>;
+  daemons: Record<
+    string,
+    {
+      nova: Record<string, string | number | boolean>;
+      /** Each has lines of its own, which can be cut. */
+      ports: { database: number; broker: number };
+    }
+  >;
+}
+
+/** What a running daemon is told. */
+export type ToDaemon = { clockMs: number } | { noise: boolean };
