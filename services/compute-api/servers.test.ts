@@ -27,6 +27,9 @@ describe('servers', () => {
           internal_access_path: null,
         }),
         'compute.get_diagnostics': () => ({ memory: 1 }),
+        'compute.confirm_resize': () => {
+          throw new Error('the instance is being deleted');
+        },
       },
     });
   });
@@ -315,6 +318,19 @@ describe('servers', () => {
     const answer = await test.call('POST', `servers/${id}/action`, { body: { [action]: null } });
     expect(answer.status).toBe(status);
     expect(answer.text).toMatch(/vm_state active/);
+  });
+
+  it('deletes a resized server whose source does not confirm: somebody else deletes it, too', async () => {
+    const id = await boot();
+    await makeActive(test, id);
+    await test.db.knex('instances').where({ uuid: id }).update({ vm_state: 'resized' });
+    const flavors = { old_instance_type_id: 1, new_instance_type_id: 2 };
+    const hosts = { source_compute: 'node1', dest_compute: 'node1' };
+    await test.db
+      .knex('migrations')
+      .insert({ ...flavors, ...hosts, instance_uuid: id, status: 'finished', deleted: 0 });
+    expect((await test.call('DELETE', `servers/${id}`)).status).toBe(204);
+    expect(sent('compute.confirm_resize')).toHaveLength(1);
   });
 
   it('keeps a locked server from its owner, not from administrators', async () => {

@@ -147,14 +147,26 @@ async function confirmFirst(deps: Deps, context: RequestContext, instance: Insta
         { host: migration.source_compute ?? '' },
       );
   } catch (error) {
-    // A source that does not answer does not keep the instance alive: its part is deleted with the rest, or by its audit.
-    if (isFault(error, 'RpcTimeout'))
-      return deps.log.warn('source of a resize does not answer, deleting all the same', {
-        instance: instance.uuid,
-      });
-    if (!isFault(error, 'MigrationNotFoundByStatus')) throw error;
+    if (isFault(error, 'MigrationNotFoundByStatus')) return;
+    if (!SOURCE_FAILED.some(name => isFault(error, name))) throw error;
+    deps.log.warn('the source of a resize does not confirm, deleting all the same', {
+      instance: instance.uuid,
+      error,
+    });
   }
 }
+
+/**
+ * A source that does not answer, or that another deletion has taken on already, does not keep the instance alive: its
+ * part is deleted with the rest, or by its audit.
+ */
+const SOURCE_FAILED = [
+  'RpcTimeout',
+  'RemoteError',
+  'UnexpectedTaskStateError',
+  'InstanceNotFound',
+  'MigrationNotFound',
+];
 
 /** The host is down: give back what can be given back without it. Its own audit removes the guest when it is up again. */
 async function deleteLocally(deps: Deps, context: RequestContext, instance: InstanceRecord): Promise<void> {
