@@ -1,7 +1,7 @@
 export { CONSOLE_CHARS_MAX, consoleOutput } from './console.ts';
 export type { LibvirtConnection } from './drivers/libvirt/connection.ts';
 export type { GuestDomains } from './drivers/libvirt/domains.ts';
-export { filtered, firewall } from './drivers/libvirt/firewall.ts';
+export { filterDuties, filtered, firewall } from './drivers/libvirt/firewall.ts';
 export { existingGuestFiles, makeGuestFiles } from './drivers/libvirt/guest-files.ts';
 export { imageCache } from './drivers/libvirt/image-cache.ts';
 export { copyGuestFiles, growRootDisk } from './drivers/libvirt/moved-files.ts';

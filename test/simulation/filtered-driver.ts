@@ -1,5 +1,5 @@
 import type { ComputeDriver } from '@folsom/compute-agent';
-import { filtered, firewall } from '@folsom/compute-agent/testing';
+import { filterDuties, filtered, firewall } from '@folsom/compute-agent/testing';
 import { type Logger, silentLogger } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { Runner } from '@folsom/host/runner';
@@ -53,13 +53,6 @@ export function filteredDriver(
       await driver.confirmMigration(guest, network);
       if (guest.host !== parts.host) await walls.remove(guest);
     },
-    plug: (guest, network) => walls.add({ ...guest, network }),
-    refreshFirewall: uuids => walls.refresh(uuids),
-    checkFirewall: async ({ settled, others }, repair) => {
-      const guests = { settled: settled.map(filtered), others };
-      const found = await walls.compare(guests);
-      if (repair && found.length > 0) await walls.repair(guests);
-      return found;
-    },
+    ...filterDuties(walls),
   };
 }

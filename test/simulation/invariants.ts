@@ -1,4 +1,4 @@
-import { filtered, firewall, hostedGuests } from '@folsom/compute-agent/testing';
+import { filterDuties, firewall, hostedGuests } from '@folsom/compute-agent/testing';
 import { silentLogger } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { Runner } from '@folsom/host/runner';
@@ -38,21 +38,37 @@ export interface Observed {
   }[];
 }
 
+/** The rows, read once. */
+interface View {
+  cloud: Observed;
+  knex: Database['knex'];
+  rows: Row[];
+  alive: Row[];
+  byId: Map<string, Row>;
+}
+
+const show = (row: Row) => `${row.uuid} (${row.vm_state}/${row.task_state} on ${row.host})`;
+
 /** What must hold of a nova that has come to rest. Answers what does not, one sentence each: lost, stuck or leaked. */
 export async function novaInvariants(cloud: Observed): Promise<string[]> {
-  const out: string[] = [];
   const { knex } = cloud.db;
   const rows = (await knex('instances').select()) as Row[];
-  const alive = rows.filter(row => row.deleted === 0);
-  const show = (row: Row) => `${row.uuid} (${row.vm_state}/${row.task_state} on ${row.host})`;
+  const byId = new Map(rows.map(row => [row.uuid, row]));
+  const view: View = { cloud, knex, rows, byId, alive: rows.filter(row => row.deleted === 0) };
+  const out = unfinished(view);
+  for (const look of [addresses, guests, hosts, messages, quotas, moves]) out.push(...(await look(view)));
+  out.push(...(await openDoors(cloud)));
+  return out;
+}
 
+/** Every task ends, and nothing acknowledged is lost. */
+function unfinished({ cloud, alive, byId }: View): string[] {
+  const out: string[] = [];
   for (const row of alive) {
     if (row.task_state !== null) out.push(`stuck: ${show(row)}: its task never ends`);
     else if (row.vm_state === 'building') out.push(`stuck: ${show(row)}: its build never ends`);
   }
 
-  // Nothing acknowledged is lost.
-  const byId = new Map(rows.map(row => [row.uuid, row]));
   for (const { id, deletion } of cloud.servers) {
     const row = byId.get(id);
     if (row === undefined) out.push(`lost: ${id}: acknowledged, and there is no trace of it`);
@@ -61,11 +77,13 @@ export async function novaInvariants(cloud: Observed): Promise<string[]> {
     else if (deletion === 'none' && row.deleted !== 0)
       out.push(`lost: ${show(row)}: is gone, and nobody deleted it`);
   }
+  return out;
+}
 
-  // Addresses belong to instances, one each.
-  const addresses = (await knex('fixed_ips')
-    .whereNotNull('instance_uuid')
-    .select('address', 'instance_uuid')) as {
+/** Addresses belong to instances, one each. */
+async function addresses({ knex, rows, byId }: View): Promise<string[]> {
+  const out: string[] = [];
+  const held = (await knex('fixed_ips').whereNotNull('instance_uuid').select('address', 'instance_uuid')) as {
     address: string;
     instance_uuid: string;
   }[];
@@ -73,7 +91,7 @@ export async function novaInvariants(cloud: Observed): Promise<string[]> {
     instance_uuid: string;
   }[];
   for (const row of rows) {
-    const count = addresses.filter(one => one.instance_uuid === row.uuid).length;
+    const count = held.filter(one => one.instance_uuid === row.uuid).length;
     const plugged = cards.filter(one => one.instance_uuid === row.uuid).length;
     if (row.deleted !== 0 || (row.vm_state === 'error' && row.host === null)) {
       if (count > 0) out.push(`leaked: ${show(row)}: is gone and still has ${count} addresses`);
@@ -81,10 +99,14 @@ export async function novaInvariants(cloud: Observed): Promise<string[]> {
     } else if (row.vm_state !== 'error' && (count !== 1 || plugged !== 1))
       out.push(`lost: ${show(row)}: has ${count} addresses and ${plugged} cards`);
   }
-  for (const { address, instance_uuid } of addresses)
+  for (const { address, instance_uuid } of held)
     if (!byId.has(instance_uuid)) out.push(`leaked: ${address} belongs to ${instance_uuid}, which never was`);
+  return out;
+}
 
-  // Guests are where the database says.
+/** Guests are where the database says. */
+async function guests({ cloud, knex, rows, alive }: View): Promise<string[]> {
+  const out: string[] = [];
   const moving = new Set(
     (
       (await knex('migrations').where({ status: 'finished', deleted: 0 }).select('instance_uuid')) as {
@@ -117,8 +139,12 @@ export async function novaInvariants(cloud: Observed): Promise<string[]> {
     else if (!places.get(nameOf(row))?.includes(row.host))
       out.push(`lost: ${show(row)}: does not run on its host`);
   }
+  return out;
+}
 
-  // What hosts report is what is on them, and nobody uses more than he may.
+/** What hosts report is what is on them. */
+async function hosts({ knex, alive }: View): Promise<string[]> {
+  const out: string[] = [];
   const nodes = (await knex('compute_nodes as n')
     .join('services as s', 's.id', 'n.service_id')
     .where({ 'n.deleted': 0 })
@@ -134,11 +160,23 @@ export async function novaInvariants(cloud: Observed): Promise<string[]> {
       out.push(`${host} reports ${used} MB used; its ${here.length} instances take ${memory}`);
     if (count !== here.length) out.push(`${host} reports ${count} guests and has ${here.length}`);
   }
+  return out;
+}
+
+/** No message is kept for ever, and no promise. */
+async function messages({ knex }: View): Promise<string[]> {
+  const out: string[] = [];
   const kept = await knex('folsom_outbox').select('topic', 'body', 'dead_reason');
   for (const { topic, body, dead_reason } of kept)
     out.push(`stuck: a message to ${topic} is still kept: ${JSON.parse(body).method} ${dead_reason ?? ''}`);
   const promised = await knex('reservations').where({ deleted: 0 }).select('uuid', 'resource', 'delta');
   if (promised.length > 0) out.push(`leaked: reservations of nobody: ${JSON.stringify(promised)}`);
+  return out;
+}
+
+/** Nobody uses more than he may, and both tables say what the rows are. */
+async function quotas({ cloud, knex, alive }: View): Promise<string[]> {
+  const out: string[] = [];
   for (const tenant of cloud.tenants) {
     const mine = alive.filter(row => row.project_id === tenant.id);
     const absolute = await tenant.absolute();
@@ -168,10 +206,12 @@ export async function novaInvariants(cloud: Observed): Promise<string[]> {
       if (value > limits[name]!) out.push(`${tenant.name}: ${name} is ${value}, over ${limits[name]}`);
     }
   }
+  return out;
+}
 
-  out.push(...(await openDoors(cloud)));
-
-  // No move of what is there is left in the middle; the note of one that its instance's deletion ended is history.
+/** No move of what is there is left in the middle; the note of one that its instance's deletion ended is history. */
+async function moves({ knex, byId }: View): Promise<string[]> {
+  const out: string[] = [];
   const migrations = (await knex('migrations')
     .whereNotIn('status', ['finished', 'confirmed', 'reverted', 'error'])
     .where({ deleted: 0 })
@@ -188,9 +228,9 @@ async function openDoors({ db, hosts, packetFilter }: Observed): Promise<string[
     const records = await joinInstances(db.knex, await instancesOnHost(db.knex, host));
     const here = records.map(record => ({ ...record, name: instanceName('instance-%08x', record) }));
     const settings = { instance_name_template: 'instance-%08x' };
-    const { settled, others } = await hostedGuests({ db, host, settings }, here);
+    const guests = await hostedGuests({ db, host, settings }, here);
     const walls = firewall({ db, runner: packetFilter(host), log: silentLogger, allowSameNetTraffic: true });
-    const found = await walls.compare({ settled: settled.map(filtered), others });
+    const found = await filterDuties(walls).checkFirewall(guests, false);
     out.push(...found.map(text => `leaked: ${host}: ${text}`));
   }
   return out;

@@ -16,7 +16,7 @@ import type { ComputeSettings } from '../../settings.ts';
 import { LibvirtError, libvirtConnection } from './connection.ts';
 import { cardsOf, NOVA_BASE_FILTER, vncPort } from './domain-xml.ts';
 import { guestDomains, type HostTraits, ifThere, powerOf } from './domains.ts';
-import { filtered, firewall as makeFirewall } from './firewall.ts';
+import { filterDuties, filtered, firewall as makeFirewall } from './firewall.ts';
 import { basesInUse, existingGuestFiles, makeGuestFiles, readDiskInfo, tailOf } from './guest-files.ts';
 import { hostFacts } from './host-facts.ts';
 import { imageCache } from './image-cache.ts';
@@ -307,14 +307,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
         }
       }
     },
-    plug: (guest, network) => firewall.add({ id: guest.id, uuid: guest.uuid, network }),
-    refreshFirewall: uuids => firewall.refresh(uuids),
-    async checkFirewall({ settled, others }, repair) {
-      const guests = { settled: settled.map(filtered), others };
-      const found = await firewall.compare(guests);
-      if (repair && found.length > 0) await firewall.repair(guests);
-      return found;
-    },
+    ...filterDuties(firewall),
 
     resources: facts.resources,
     hostStats: facts.stats,

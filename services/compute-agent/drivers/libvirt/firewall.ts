@@ -4,7 +4,7 @@ import { type Iptables, iptables } from '@folsom/host/iptables';
 import type { Runner } from '@folsom/host/runner';
 import { fixedIpsOf, type NetworkInfo, parseNetworkInfo } from '@folsom/nova/network-info';
 import { groupsOfInstances, rulesOfGroups, type SecurityGroupRuleRow } from '@folsom/nova/security-groups';
-import type { Guest } from '../../driver.ts';
+import type { ComputeDriver, Guest } from '../../driver.ts';
 
 /** The guest as the firewall knows it. */
 export interface FilteredGuest {
@@ -258,3 +258,17 @@ async function providerRules(db: Database): Promise<string[]> {
     return match === null || row.cidr.includes(':') ? [] : [`-s ${row.cidr}${match} -j DROP`];
   });
 }
+
+/** What a driver has to do for the packet filter of its guests. */
+export const filterDuties = (
+  walls: Firewall,
+): Pick<ComputeDriver, 'plug' | 'refreshFirewall' | 'checkFirewall'> => ({
+  plug: (guest, network) => walls.add({ id: guest.id, uuid: guest.uuid, network }),
+  refreshFirewall: uuids => walls.refresh(uuids),
+  async checkFirewall({ settled, others }, repair) {
+    const guests = { settled: settled.map(filtered), others };
+    const found = await walls.compare(guests);
+    if (repair && found.length > 0) await walls.repair(guests);
+    return found;
+  },
+});
