@@ -5,6 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * everybody waits for. Those with real guests stand apart, since two of them at once slow each other down.
  */
 const SLOWEST = [
+  'test/torture/torture.test.ts',
   'test/golden/nova.test.ts',
   'test/libvirt/kill.test.ts',
   'test/faults/object.test.ts',

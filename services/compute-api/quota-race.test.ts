@@ -1,6 +1,12 @@
 import { type MariaDb, serverMissing, startMariaDb } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bootBody, DEMO, makeActive, startTestApi, type TestApi } from './test-api.ts';
+import { bootBody, DEMO, makeActive, OTHER, startTestApi, type TestApi } from './test-api.ts';
+
+/** What knex has of its pool. */
+interface Pool {
+  numUsed(): number;
+  numPendingAcquires(): number;
+}
 
 const mariaDb = serverMissing('mariadb') === false;
 
@@ -82,6 +88,68 @@ describe.each([
       expect(over.status).toBe(413);
       expect(over.json.overLimit.message).toMatch(/^Quota exceeded for cores/);
     });
+
+    // SQLite has one writer anyway, and no pool.
+    if (kind === 'MariaDB')
+      it('five hundred boots at the same moment leave connections to others, and no server without its message', async () => {
+        const [api] = apis as [TestApi];
+        const room = 400;
+        const quota_set = { instances: room, cores: -1, ram: -1 };
+        expect(
+          (await api.call('PUT', `os-quota-sets/${OTHER}`, { body: { quota_set }, admin: true })).status,
+        ).toBe(200);
+        for (const { messages } of apis) messages.length = 0;
+        const pools = apis.map(({ db }) => (db.knex.client as { pool: Pool }).pool);
+        const held: number[] = [];
+        let over = false;
+        /** Another tenant goes on meanwhile. */
+        const beside = (async () => {
+          while (!over) {
+            await new Promise(resolve => setTimeout(resolve, 50));
+            held.push(...pools.map(pool => pool.numUsed() + pool.numPendingAcquires()));
+            expect((await pick(held.length >> 1).call('GET', 'servers', { timeoutMs: 230_000 })).status).toBe(
+              200,
+            );
+          }
+        })();
+        const answers = await Promise.all(
+          Array.from({ length: 500 }, (_, n) =>
+            pick(n).call('POST', 'servers', { body: bootBody(), token: 'other', timeoutMs: 230_000 }),
+          ),
+        );
+        over = true;
+        await beside;
+        const statuses = answers.map(({ status }) => status);
+        expect([
+          statuses.filter(one => one === 202).length,
+          statuses.filter(one => one === 413).length,
+        ]).toEqual([room, 500 - room]);
+        // Who waits for his tenant's turn holds no connection and waits for none, or others would wait for them all.
+        expect(held.length, 'looks at the pools, a request of another tenant between two').toBeGreaterThan(
+          10,
+        );
+        expect(held.toSorted((x, y) => x - y)[held.length >> 1]).toBeLessThan(8);
+        const rows = (await live(OTHER)) as { uuid: string }[];
+        expect(rows).toHaveLength(room);
+        const told = () =>
+          apis
+            .flatMap(({ messages }) => messages.filter(({ to }) => to === 'scheduler.run_instance'))
+            .flatMap(({ args }) => (args.request_spec as { instance_uuids: string[] }).instance_uuids);
+        await expect.poll(() => told().sort()).toEqual(rows.map(({ uuid }) => uuid).sort());
+        const { knex } = api.db;
+        await expect.poll(async () => (await knex('folsom_outbox')).length).toBe(0);
+        expect(await knex('reservations').where({ deleted: 0, project_id: OTHER })).toEqual([]);
+        const usages = knex('quota_usages').where({ project_id: OTHER }).orderBy('resource');
+        expect(
+          await usages
+            .whereIn('resource', ['instances', 'cores', 'ram'])
+            .select('resource', 'in_use', 'reserved'),
+        ).toEqual([
+          { resource: 'cores', in_use: room, reserved: 0 },
+          { resource: 'instances', in_use: room, reserved: 0 },
+          { resource: 'ram', in_use: room * 512, reserved: 0 },
+        ]);
+      }, 240_000);
 
     it('a hundred keys of one name are one key', async () => {
       const answers = await Promise.all(

@@ -65,6 +65,7 @@ export interface CallOptions {
   headers?: Record<string, string>;
   admin?: boolean;
   token?: string;
+  timeoutMs?: number;
 }
 
 export interface TestAnswer {
@@ -198,7 +199,7 @@ export async function startTestApi(
     images,
     messages,
     log,
-    async call(method, path, { body, raw, headers, admin, token } = {}) {
+    async call(method, path, { body, raw, headers, admin, token, timeoutMs = 60_000 } = {}) {
       const who = token ?? (admin ? 'admin' : 'demo');
       const tenant = TOKENS[who as keyof typeof TOKENS]?.tenantId ?? DEMO;
       const target = path.startsWith('/') ? path : `/v2/${tenant}/${path}`;
@@ -213,7 +214,7 @@ export async function startTestApi(
           ...headers,
         },
         ...(payload === undefined ? {} : { body: payload as string }),
-        signal: AbortSignal.timeout(60_000),
+        signal: AbortSignal.timeout(timeoutMs),
       });
       const text = await response.text();
       let json: unknown;
