@@ -7,7 +7,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const SLOWEST = [
   'test/torture/torture.test.ts',
   'test/golden/nova.test.ts',
-  'test/libvirt/kill.test.ts',
+
   'test/faults/object.test.ts',
   'test/libvirt/guest.test.ts',
   'libs/testing/rabbit-wire.test.ts',

@@ -1,3 +1,4 @@
+import { assert } from '@folsom/core';
 import { type Database, fromSqlBool, toSqlTime } from '@folsom/db';
 import { networkFault } from './network-faults.ts';
 
@@ -54,6 +55,7 @@ async function claim(db: Database, id: number, owner: FixedIpOwner, now: number)
     .whereNull('instance_uuid')
     .whereNull('host')
     .update({ ...ownerColumns(owner), updated_at: toSqlTime(now) });
+  assert(changed <= 1, 'an address is one row');
   return changed === 1;
 }
 

@@ -1,4 +1,5 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { assert } from '@folsom/core';
 import { isDict, type Pickled, unpickle } from '@folsom/pickle';
 import type { Devices, RingDevice } from './devices.ts';
 
@@ -69,6 +70,7 @@ function decodePickled(payload: Buffer): RingData {
 
 /** The bytes of a ring file in version 1, as every swift since 1.7 reads it. */
 export function encodeRing(ring: RingData): Buffer {
+  requireWhole(ring);
   const json = Buffer.from(
     `{"devs": [${ring.devices.map(deviceJson).join(', ')}], "part_shift": ${ring.partShift}, "replica_count": ${ring.rows.length}}`,
   );
@@ -78,6 +80,18 @@ export function encodeRing(ring: RingData): Buffer {
   head.writeUInt32BE(json.length, 6);
   const rows = ring.rows.map(row => Buffer.from(row.buffer, row.byteOffset, row.byteLength));
   return gzipSync(Buffer.concat([head, json, ...rows]), { level: 6 });
+}
+
+/** A ring with a hole would send objects nowhere, and every server would believe it. */
+function requireWhole({ devices, partShift, rows }: RingData): void {
+  const parts = 2 ** (32 - partShift);
+  for (const row of rows) {
+    assert(row.length === parts, 'each replica of a ring has every partition');
+    assert(
+      row.every(id => devices[id] != null),
+      'a ring names only devices that it has',
+    );
+  }
 }
 
 function deviceJson(device: RingDevice | null): string {

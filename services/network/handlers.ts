@@ -1,6 +1,5 @@
-import { elevated, keyedMutex, type RequestContext } from '@folsom/core';
-import { novaFault } from '@folsom/nova/faults';
-import { fixedIpByAddress, fixedIpById, fixedIpsOfInstance } from '@folsom/nova/fixed-ips';
+import { keyedMutex } from '@folsom/core';
+import { fixedIpByAddress, fixedIpById } from '@folsom/nova/fixed-ips';
 import {
   floatingIpByAddress,
   floatingIpById,
@@ -9,33 +8,22 @@ import {
   floatingPools,
 } from '@folsom/nova/floating-ips';
 import { instanceIdentity } from '@folsom/nova/instance-identity';
-import { parseIpv4 } from '@folsom/nova/ipv4';
 import { networkFault } from '@folsom/nova/network-faults';
 import {
   allNetworks,
   deleteNetwork,
   disassociateNetwork,
-  type NetworkRow,
   networkByCidr,
   networkById,
   networkByUuid,
-  networksByUuids,
   setNetworkHost,
 } from '@folsom/nova/networks';
-import type { networkContract, RequestedNetworkList } from '@folsom/nova/rpc/network';
-import {
-  createVirtualInterface,
-  deleteInterfacesOfInstance,
-  interfaceByAddress,
-  interfacesOfInstance,
-} from '@folsom/nova/virtual-interfaces';
+import type { networkContract } from '@folsom/nova/rpc/network';
+import { interfaceByAddress, interfacesOfInstance } from '@folsom/nova/virtual-interfaces';
 import type { Handlers } from '@folsom/rpc';
 import {
   type AddressSeam,
-  allocateFixedIp,
   allocateHere,
-  deallocateAddress,
-  deallocateAll,
   deallocateHere,
   leaseFixedIp,
   releaseFixedIp,
@@ -50,205 +38,38 @@ import {
   deallocateFloatingIp,
   disassociateFloatingIp,
   disassociateHere,
-  releaseFloatingIpsOf,
   setupFloatingIps,
 } from './floating-ips.ts';
+import {
+  addFixedIp,
+  allocate,
+  deallocate,
+  removeFixedIp,
+  setupOnHost,
+  type Turns,
+  validateNetworks,
+} from './instance-networks.ts';
 import { uuidsByIpFilter } from './ip-filter.ts';
 import { instanceNetworkInfo } from './network-info-model.ts';
 
-/** Everything nova-network answers, as FlatDHCPManager does. */
-export function networkHandlers(
-  seam: AddressSeam,
-  defaults: NetworkDefaults & { autoAssignFloatingIp: boolean },
-): Handlers<typeof networkContract.methods> {
+type All = Handlers<typeof networkContract.methods>;
+
+const ofInstances = (seam: AddressSeam, turns: Turns) =>
+  ({
+    allocate_for_instance: (context, args) => allocate(seam, turns, context, args),
+    deallocate_for_instance: (context, args) => deallocate(seam, turns, context, args),
+    get_instance_nw_info: async (_context, args) =>
+      instanceNetworkInfo(seam.db, args.instance_uuid, args.rxtx_factor, args.host),
+    add_fixed_ip_to_instance: (context, args) => addFixedIp(seam, context, args),
+    remove_fixed_ip_from_instance: (context, args) => removeFixedIp(seam, context, args),
+    validate_networks: (context, args) => validateNetworks(seam, context, args),
+    setup_networks_on_host: (context, args) => setupOnHost(seam, context, args),
+  }) satisfies Partial<All>;
+
+const ofNetworks = (seam: AddressSeam, defaults: NetworkDefaults) => {
   const { db, world } = seam;
   const now = () => world.clock.now();
-  /** The bus may bring a message twice: what changes an instance's cards and addresses goes one by one. */
-  const inTurn = keyedMutex();
-
-  const networksFor = async (requested: RequestedNetworkList): Promise<NetworkRow[]> => {
-    const networks =
-      requested !== null && requested.length > 0
-        ? await networksByUuids(
-            db,
-            requested.map(([uuid]) => uuid),
-            null,
-          )
-        : await allNetworks(db);
-    return networks.filter(network => !network.vlan);
-  };
-
-  const onHost = async (
-    context: RequestContext,
-    args: { instance_id: number; host: string | null; teardown?: boolean },
-  ): Promise<null> => {
-    const instance = await instanceIdentity(db, args.instance_id);
-    for (const card of await interfacesOfInstance(db, instance.uuid)) {
-      if (card.network_id === null) continue;
-      const network = await networkById(db, card.network_id);
-      const host = network.multi_host ? args.host : network.host;
-      const teardown = args.teardown ?? false;
-      if (host === null || host === seam.host)
-        await (teardown ? teardownNetwork : setupNetwork)(seam, network);
-      else
-        await seam.client.rpc_setup_network_on_host(context, { network_id: network.id, teardown }, { host });
-    }
-    // An instance that moved took its floating addresses along.
-    await setupFloatingIps(seam);
-    return null;
-  };
-
-  /** Where the configuration asks for it, an instance comes with a floating address of its own. */
-  const assignFloatingIp = async (
-    context: RequestContext,
-    args: { instance_uuid: string; project_id: string },
-  ): Promise<void> => {
-    const [fixed] = await fixedIpsOfInstance(db, args.instance_uuid);
-    if (fixed === undefined || (await floatingIpsOfFixedIp(db, fixed.id)).length > 0) return;
-    const { project_id } = args;
-    const floating_address = await allocateFloatingIp(seam, context, { project_id, auto_assigned: true });
-    const binding = { floating_address, fixed_address: fixed.address, affect_auto_assigned: true };
-    await associateFloatingIp(seam, context, binding);
-  };
-
   return {
-    allocate_for_instance: (context, args) =>
-      inTurn(args.instance_uuid, async () => {
-        const admin = elevated(context);
-        // A message that arrives late: its instance has given everything back already.
-        const instance = await instanceIdentity(db, args.instance_uuid);
-        const moved = args.host !== null && instance.host !== null && instance.host !== args.host;
-        if (instance.deleted || moved)
-          throw novaFault('InstanceNotFound', { instance_id: args.instance_uuid });
-        const networks = await networksFor(args.requested_networks ?? null);
-        const cards = await interfacesOfInstance(db, args.instance_uuid);
-        const held = await fixedIpsOfInstance(db, args.instance_uuid);
-        const given: string[] = [];
-        try {
-          for (const network of networks) {
-            // A build that is tried again, or told twice, keeps the card and the address it was given.
-            if (!cards.some(card => card.network_id === network.id)) {
-              const card = { instanceUuid: args.instance_uuid, networkId: network.id };
-              await createVirtualInterface(db, card, { random: world.random, now: now() });
-            }
-            const wanted =
-              (args.requested_networks ?? []).find(([uuid]) => uuid === network.uuid)?.[1] || null;
-            const has = held.some(
-              row =>
-                row.allocated && row.network_id === network.id && (wanted === null || row.address === wanted),
-            );
-            if (has) continue;
-            given.push(
-              await allocateFixedIp(seam, admin, {
-                instanceId: args.instance_id,
-                instanceHost: args.host,
-                network,
-                address: wanted,
-              }),
-            );
-          }
-        } catch (error) {
-          // What was given before the failure is taken back: nothing half made stays.
-          for (const address of given) {
-            await deallocateAddress(seam, admin, address, args.host).catch(undo =>
-              seam.log.error('cannot take an address back', {
-                instance: args.instance_uuid,
-                address,
-                error: undo,
-              }),
-            );
-          }
-          if (cards.length === 0) await deleteInterfacesOfInstance(db, args.instance_uuid);
-          throw error;
-        }
-        if (defaults.autoAssignFloatingIp) await assignFloatingIp(admin, args);
-        return instanceNetworkInfo(db, args.instance_uuid, args.rxtx_factor, args.host);
-      }),
-
-    deallocate_for_instance: async (context, args) => {
-      const instance = await instanceIdentity(db, args.instance_id);
-      return inTurn(instance.uuid, async () => {
-        // Whose it was may not give away what another host's guest runs with.
-        const { host: owner, deleted } = await instanceIdentity(db, instance.uuid);
-        const mine = args.only_if_host;
-        if (mine !== undefined && owner !== null && owner !== mine && !deleted) {
-          seam.log.info("addresses of an instance are another host's by now", {
-            instance: instance.uuid,
-            host: mine,
-          });
-          return null;
-        }
-        for (const row of await fixedIpsOfInstance(db, instance.uuid)) {
-          await releaseFloatingIpsOf(seam, elevated(context), row.id);
-        }
-        await deallocateAll(seam, elevated(context), instance.uuid, args.host ?? instance.host);
-        await deleteInterfacesOfInstance(db, instance.uuid);
-        return null;
-      });
-    },
-
-    get_instance_nw_info: async (_context, args) =>
-      instanceNetworkInfo(db, args.instance_uuid, args.rxtx_factor, args.host),
-
-    add_fixed_ip_to_instance: async (context, args) => {
-      const numeric = typeof args.network_id === 'number' || /^\d+$/.test(args.network_id);
-      const network = numeric
-        ? await networkById(db, Number(args.network_id))
-        : await networkByUuid(db, String(args.network_id));
-      const instance = await instanceIdentity(db, args.instance_id);
-      const cards = await interfacesOfInstance(db, instance.uuid);
-      if (!cards.some(card => card.network_id === network.id)) {
-        const card = { instanceUuid: instance.uuid, networkId: network.id };
-        await createVirtualInterface(db, card, { random: world.random, now: now() });
-      }
-      await allocateFixedIp(seam, elevated(context), {
-        instanceId: args.instance_id,
-        instanceHost: args.host,
-        network,
-        address: null,
-      });
-      return null;
-    },
-
-    remove_fixed_ip_from_instance: async (context, args) => {
-      const instance = await instanceIdentity(db, args.instance_id);
-      const mine = (await fixedIpsOfInstance(db, instance.uuid)).find(row => row.address === args.address);
-      if (mine === undefined) {
-        throw networkFault('FixedIpNotFoundForSpecificInstance', {
-          instance_uuid: instance.uuid,
-          ip: args.address,
-        });
-      }
-      await deallocateAddress(seam, elevated(context), args.address, args.host);
-      return null;
-    },
-
-    validate_networks: async (context, args) => {
-      const requested = args.networks;
-      if (requested === null || requested.length === 0) return null;
-      await networksByUuids(
-        db,
-        requested.map(([uuid]) => uuid),
-        context.isAdmin ? null : context.projectId,
-      );
-      for (const [uuid, address] of requested) {
-        if (address === null) continue;
-        if (typeof address !== 'string' || parseIpv4(address) === undefined) {
-          throw networkFault('FixedIpInvalid', { address });
-        }
-        const row = await fixedIpByAddress(db, address);
-        const network = row.network_id === null ? undefined : await networkById(db, row.network_id);
-        if (network?.uuid !== uuid) {
-          throw networkFault('FixedIpNotFoundForNetwork', { address, network_uuid: uuid });
-        }
-        if (row.instance_uuid !== null) {
-          throw networkFault('FixedIpAlreadyInUse', { address, instance_uuid: row.instance_uuid });
-        }
-      }
-      return null;
-    },
-
-    setup_networks_on_host: onHost,
     get_instance_uuids_by_ip_filter: (_context, args) => uuidsByIpFilter(db, args.filters),
     get_all_networks: () => allNetworks(db),
     get_network: (_context, args) => networkByUuid(db, args.network_uuid),
@@ -284,7 +105,12 @@ export function networkHandlers(
       interfacesOfInstance(db, (await instanceIdentity(db, args.instance_id)).uuid),
     get_vif_by_mac_address: async (_context, args) =>
       (await interfaceByAddress(db, args.mac_address)) ?? null,
+  } satisfies Partial<All>;
+};
 
+const ofFloatingIps = (seam: AddressSeam) => {
+  const { db } = seam;
+  return {
     get_floating_ip: (_context, args) => floatingIpById(db, args.id),
     get_floating_ip_by_address: (_context, args) => floatingIpByAddress(db, args.address),
     get_floating_ips_by_project: async context => floatingIpsOfProject(db, context.projectId ?? ''),
@@ -315,7 +141,14 @@ export function networkHandlers(
       await disassociateHere(seam, args);
       return null;
     },
+  } satisfies Partial<All>;
+};
 
+/** What network hosts ask each other, and what DHCP servers tell. */
+const ofHosts = (seam: AddressSeam) => {
+  const { db, world } = seam;
+  const now = () => world.clock.now();
+  return {
     set_network_host: (_context, args) => setNetworkHost(db, args.network_ref.id, seam.host, now()),
     _rpc_allocate_fixed_ip: async (context, args) =>
       allocateHere(
@@ -343,5 +176,16 @@ export function networkHandlers(
       await releaseFixedIp(seam, args.address);
       return null;
     },
-  };
-}
+  } satisfies Partial<All>;
+};
+
+/** Everything nova-network answers, as FlatDHCPManager does. */
+export const networkHandlers = (
+  seam: AddressSeam,
+  { autoAssignFloatingIp, ...defaults }: NetworkDefaults & { autoAssignFloatingIp: boolean },
+): All => ({
+  ...ofInstances(seam, { autoAssignFloatingIp, inTurn: keyedMutex() }),
+  ...ofNetworks(seam, defaults),
+  ...ofFloatingIps(seam),
+  ...ofHosts(seam),
+});

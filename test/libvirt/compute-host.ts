@@ -35,8 +35,9 @@ interface Options {
 
 const options = JSON.parse(process.argv[2] ?? '{}') as Options;
 const host = options.host ?? 'node1';
-/** `operation:step` before which the process kills itself, or stops until it is released. */
-let dieAt: string | undefined;
+/** Steps (`operation:step`) before each of which the first instance that comes stops for ever. */
+const places = new Set<string>();
+/** The step before which work stops until it is released. */
 let hold: string | undefined;
 let release = () => {};
 const world = {
@@ -79,6 +80,8 @@ images.add({ id: 'ami', disk_format: 'ami', container_format: 'ami' }, file('roo
 images.add({ id: 'aki', disk_format: 'aki', container_format: 'aki' }, file('vmlinuz'));
 images.add({ id: 'ari', disk_format: 'ari', container_format: 'ari' }, file('initrd'));
 images.add({ id: 'disk', disk_format: 'qcow2' }, file('disk.qcow2'));
+// A machine that finds nothing to boot from stands still, and costs nobody's time.
+images.add({ id: 'blank', disk_format: 'raw' }, Buffer.alloc(1024 ** 2));
 
 const network = await startNetwork({ config, db, bus, world });
 const metadata = await startMetadata({ config, db, world });
@@ -91,9 +94,12 @@ const compute = await startCompute({
   driver,
   images,
   busForgets: options.rabbit === undefined,
-  observe: async (operation, step) => {
+  observe: async (operation, step, uuid) => {
     const at = `${operation}:${step}`;
-    if (dieAt === at) process.kill(process.pid, 'SIGKILL');
+    if (places.delete(at)) {
+      answer({ held: at, uuid });
+      await new Promise<void>(() => {});
+    }
     if (hold !== at) return;
     answer({ held: at });
     await new Promise<void>(resolve => {
@@ -115,8 +121,8 @@ const commands: Record<
     clients[command.contract!]![command.method!]!({ ...context, isAdmin: true }, command.args, {
       host: command.host ?? host,
     }),
-  dieAt: async command => {
-    dieAt = command.args as string;
+  holdEach: async command => {
+    for (const at of command.args as string[]) places.add(at);
   },
   hold: async command => {
     hold = command.args as string;
@@ -130,7 +136,10 @@ const commands: Record<
     const stored = images.stored.get(String(command.args));
     return stored && { ...stored.image, head: stored.data.subarray(0, 4).toString('latin1') };
   },
-  addImage: async command => images.add(command.args as { id: string }),
+  addImage: async command => {
+    const { data = '', ...image } = command.args as { id: string; data?: string };
+    images.add(image, Buffer.from(data, 'base64'));
+  },
   unplug: async () => {
     await driver.removeFromHost();
     await network.removeNetworkFromHost();

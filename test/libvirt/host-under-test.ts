@@ -28,8 +28,8 @@ export interface HostUnderTest {
   db: Database;
   dir: string;
   start(options?: { extra?: Record<string, string | number | boolean> }): Promise<void>;
-  /** Makes the service kill itself before a step (`operation:step`); answers with a promise that waits for that. */
-  dieAt(step: string): Promise<{ died: Promise<void> }>;
+  /** Makes the first instance that comes to each of these steps (`operation:step`) stop there; answers who stands where. */
+  holdEach(steps: readonly string[]): Promise<{ reached: Promise<Map<string, string>> }>;
   kill(): Promise<void>;
   ask<T>(command: Record<string, unknown>): Promise<T>;
   /** Makes work stop before a step (`operation:step`). */
@@ -43,7 +43,7 @@ export interface HostUnderTest {
   delete(uuid: string): Promise<void>;
   virsh(...argv: string[]): Promise<string>;
   boot(
-    form: 'ami' | 'disk',
+    form: 'ami' | 'disk' | 'blank' | 'cd',
     values?: Record<string, unknown>,
     message?: Record<string, unknown>,
   ): Promise<string>;
@@ -85,7 +85,7 @@ export async function hostUnderTest(name: string, companion?: Companion): Promis
   let child: ChildProcess | undefined;
   let db: Database | undefined;
   let serial = 0;
-  const holding = new Map<string, () => void>();
+  const holding = new Map<string, (uuid: string) => void>();
   const waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
 
   const start: HostUnderTest['start'] = async (options = {}) => {
@@ -104,7 +104,7 @@ export async function hostUnderTest(name: string, companion?: Companion): Promis
       createInterface({ input: process_.stdout! }).on('line', line => {
         const message = JSON.parse(line) as Answer;
         if (message.ready) return resolve();
-        if (message.held !== undefined) return holding.get(message.held)?.();
+        if (message.held !== undefined) return holding.get(message.held)?.(message.uuid ?? '');
         const one = waiting.get(message.id);
         waiting.delete(message.id);
         if (message.error === undefined) one?.resolve(message.result);
@@ -133,14 +133,22 @@ export async function hostUnderTest(name: string, companion?: Companion): Promis
     },
     dir,
     start,
-    dieAt: async step => {
-      await ask({ do: 'dieAt', args: step });
-      return { died: died() };
+    holdEach: async steps => {
+      const standing = new Map<string, string>();
+      const reached = new Promise<Map<string, string>>(resolve => {
+        for (const step of steps)
+          holding.set(step, uuid => {
+            standing.set(step, uuid);
+            if (standing.size === steps.length) resolve(standing);
+          });
+      });
+      await ask({ do: 'holdEach', args: steps });
+      return { reached };
     },
     ask,
     rpc,
     holdAt: async step => {
-      const reached = new Promise<void>(resolve => holding.set(step, resolve));
+      const reached = new Promise<void>(resolve => holding.set(step, () => resolve()));
       await ask({ do: 'hold', args: step });
       return { reached, release: () => ask({ do: 'release' }) };
     },
@@ -180,7 +188,7 @@ export async function hostUnderTest(name: string, companion?: Companion): Promis
       const known = await host.db.knex('instance_types').where({ name: 'm1.guest' }).first('id');
       const flavor = known?.id ?? (await addFlavor(host.db, { name: 'm1.guest', memory_mb: 128 }));
       const parts =
-        form === 'ami' ? { image_ref: 'ami', kernel_id: 'aki', ramdisk_id: 'ari' } : { image_ref: 'disk' };
+        form === 'ami' ? { image_ref: 'ami', kernel_id: 'aki', ramdisk_id: 'ari' } : { image_ref: form };
       const uuid = await addInstance(host.db, flavor, { ...parts, ...values });
       await rpc('compute', 'run_instance', {
         instance: await wire(host.db, uuid),
@@ -235,6 +243,7 @@ export function sshTo(host: HostUnderTest, key: string, address: string, ...comm
 interface Answer {
   ready?: boolean;
   held?: string;
+  uuid?: string;
   id: number;
   result: never;
   error?: string;

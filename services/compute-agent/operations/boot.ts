@@ -71,6 +71,9 @@ const check: Step<Boot> = {
     const extra = { image_name: boot.image.name };
     await seam.notify.usage(boot.context, boot.guest, 'create.start', extra);
   },
+  // A start gives filters to every guest that is placed here; a guest of that name may be another's where it only failed.
+  undo: async ({ seam, guest, network, args }) =>
+    args === undefined ? seam.driver.destroy(guest, network) : undefined,
 };
 
 const network: Step<Boot> = {
