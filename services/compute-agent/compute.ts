@@ -116,8 +116,13 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
   // Other daemons are needed to finish work (the network service): it goes on beside serving.
   const stopping = new AbortController();
   const patience = options.busForgets ? 0 : MESSAGE_PATIENCE_MS;
+  // Until then a guest that is off is one that is still to be started, and not one that was shut down.
+  let resumed = false;
   const recovered = recoverInterrupted(seam, present)
     .then(() => resumeGuests(seam, present))
+    .finally(() => {
+      resumed = true;
+    })
     .then(() => recoverWithoutMessage(seam, present, patience, stopping.signal))
     .catch(error => log.error('recovery failed', { error }));
   const beat = await startHeartbeat({
@@ -134,13 +139,14 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
 
   let runs = 0;
   let healed = 0;
+  let syncs = 0;
   const lookedAt = new Set<string>();
   const periodic = async (): Promise<void> => {
     const now = await guests();
     await expireBuilds(seam, now);
     await expireLostBuilds(seam, LOST_MESSAGE_MS);
     await reclaimSoftDeleted(seam, now);
-    if (runs % SYNC_EVERY === 0) await syncPowerStates(seam, now);
+    if (resumed && syncs++ % SYNC_EVERY === 0) await syncPowerStates(seam, now);
     await driver.repairCards().catch(error => log.warn('cannot look after cards', { error }));
     // A message that was lost must leave nothing open for longer than this.
     await auditFirewall(seam, guests).catch(error => log.warn('cannot compare security groups', { error }));

@@ -40,7 +40,7 @@ export function domainXml(domain: DomainDescription): string {
   const { guest, kernel } = domain;
   const boot =
     kernel === undefined
-      ? `<boot dev='hd'/>`
+      ? `<boot dev='${domain.disks[0]?.device === 'cdrom' ? 'cdrom' : 'hd'}'/>`
       : `<kernel>${xmlText(kernel.kernel)}</kernel>${
           kernel.ramdisk === null ? '' : `<initrd>${xmlText(kernel.ramdisk)}</initrd>`
         }<cmdline>${xmlText(kernel.commandLine)}</cmdline>`;

@@ -3,18 +3,17 @@ import { dirname, join } from 'node:path';
 import type { World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { confinement } from '@folsom/host/confined';
-import { isoImage } from '@folsom/host/iso9660';
 import { hostRunner, type Runner } from '@folsom/host/runner';
-import { instanceMetadata } from '@folsom/nova/instance-metadata';
 import { powerState, taskState } from '@folsom/nova/instance-state';
-import { fixedIpsOf } from '@folsom/nova/network-info';
 import { CONSOLE_CHARS_MAX } from '../../console.ts';
-import type { ComputeDriver, Guest, SpawnRequest, VolumeAttachment } from '../../driver.ts';
+import type { ComputeDriver, Guest, VolumeAttachment } from '../../driver.ts';
 import { computeFault } from '../../faults.ts';
 import type { ImageClient } from '../../image-client.ts';
 import type { ComputeSettings } from '../../settings.ts';
+import { repairCards } from './cards.ts';
+import { configDrive } from './config-drive.ts';
 import { LibvirtError, libvirtConnection } from './connection.ts';
-import { cardsOf, NOVA_BASE_FILTER, vncPort } from './domain-xml.ts';
+import { NOVA_BASE_FILTER, vncPort } from './domain-xml.ts';
 import { guestDomains, type HostTraits, ifThere, powerOf } from './domains.ts';
 import { filterDuties, filtered, firewall as makeFirewall } from './firewall.ts';
 import { basesInUse, existingGuestFiles, makeGuestFiles, readDiskInfo, tailOf } from './guest-files.ts';
@@ -101,27 +100,6 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
   const moves = moving({ domains, firewall, settings });
   const live = liveMigration({ libvirt, domains, firewall, cache, facts, settings, random: world.random });
 
-  /** The documents of the metadata service on a disk, for guests that ask for it. */
-  const configDrive = async (request: SpawnRequest): Promise<Buffer | null> => {
-    const { guest, injectedFiles, network, adminPassword } = request;
-    const wanted = /^(true|1|yes|on|always)$/i;
-    if (!wanted.test(guest.config_drive ?? '') && !wanted.test(settings.force_config_drive ?? ''))
-      return null;
-    if (settings.config_drive_format !== 'iso9660') {
-      throw computeFault('ConfigDriveUnknownFormat', { format: settings.config_drive_format });
-    }
-    const address = fixedIpsOf(network)[0]?.address ?? '';
-    const metadata = await instanceMetadata(options.db, settings, guest.uuid, address, world.clock.now());
-    const files = new Map<string, Uint8Array>();
-    for (const [path, text] of metadata.files(injectedFiles, adminPassword)) {
-      files.set(
-        path,
-        Buffer.from(text, path.endsWith('user-data') || path.endsWith('user_data') ? 'latin1' : 'utf8'),
-      );
-    }
-    return isoImage('config-2', files, world.clock.now());
-  };
-
   const remove = async (guest: Guest): Promise<void> => {
     await domains.undefine(guest);
     await firewall.remove(guest);
@@ -183,7 +161,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
         injectPartition: partition > 0 ? partition : 1,
       };
       const folder = folderOf(request.guest);
-      const drive = await configDrive(request);
+      const drive = await configDrive(options.db, settings, request, world.clock.now());
       const files = await makeGuestFiles({ ...request, ...injection }, folder, cache, '', drive);
       request.signal.throwIfAborted();
       await step?.('start');
@@ -233,7 +211,11 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
       await domains.defineAndStart(guest, await existingGuestFiles(folder, '.rescue'), request.network);
     },
     async unrescue(guest, network) {
-      await domains.hardReboot(guest, network);
+      // A rescue that never came so far has not touched the guest.
+      const xml = await libvirt.xml(guest.name).catch(() => '');
+      const own = xml !== '' && !xml.includes('/disk.rescue');
+      if (!own || (await domains.stateOf(guest)) !== powerState.running)
+        await domains.hardReboot(guest, network);
       const folder = folderOf(guest);
       for (const name of await readdir(folder)) {
         if (name.endsWith('.rescue') || name === 'unrescue.xml')
@@ -291,22 +273,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     detachVolume: notHere as (guest: Guest, volume: VolumeAttachment) => Promise<never>,
     volumeConnector: async () => ({ ip: settings.my_ip, host: settings.host }),
 
-    async repairCards() {
-      const runner = options.runner ?? hostRunner;
-      const { stdout } = await runner(['ip', '-j', 'link', 'show'], { timeoutMs: 10_000 });
-      const links = JSON.parse(stdout) as { ifname: string; master?: string }[];
-      const lost = new Set(links.filter(link => link.master === undefined).map(link => link.ifname));
-      if (!links.some(link => /^vnet\d+$/.test(link.ifname) && lost.has(link.ifname))) return;
-      for (const name of await libvirt.list()) {
-        for (const card of cardsOf(await libvirt.xml(name).catch(() => ''))) {
-          if (!lost.has(card.device)) continue;
-          log.warn('a guest was cut off its bridge; putting it back', { guest: name, ...card });
-          await runner(['ip', 'link', 'set', card.device, 'master', card.bridge, 'up'], {
-            timeoutMs: 10_000,
-          });
-        }
-      }
-    },
+    repairCards: () => repairCards(libvirt, options.runner ?? hostRunner, log),
     ...filterDuties(firewall),
 
     resources: facts.resources,

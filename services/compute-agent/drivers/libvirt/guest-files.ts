@@ -33,7 +33,7 @@ export const guestFolder = (instancesPath: string, guest: { name: string }): str
 
 /** Formats of a guest's disks as we made them. They are read from here, never from the disks, whose bytes are the guest's. */
 export interface DiskInfo {
-  [file: string]: { format: 'raw' | 'qcow2'; target: string };
+  [file: string]: { format: 'raw' | 'qcow2'; target: string; device?: 'cdrom' };
 }
 const DISK_INFO = 'disk.info';
 
@@ -57,6 +57,9 @@ export function diskTarget(guest: Guest, name: string): string {
   if (name === 'disk.swap') return guest.flavor.ephemeral_gb > 0 ? 'vdc' : 'vdb';
   return 'vda';
 }
+
+/** What an ISO image is to its guest: programs on a CD look for it where CDs are. */
+const CDROM = { target: 'hda', device: 'cdrom' } as const;
 
 /** The guest's serial console and first screen; nothing in it comes from a user. */
 const COMMAND_LINE = 'root=/dev/vda console=tty0 console=ttyS0 no_timer_check tsc=unstable net.ifnames=0';
@@ -86,12 +89,12 @@ export async function makeGuestFiles(
   const format = injected ? 'raw' : 'qcow2';
   const disks: DomainDisk[] = [];
   const info: DiskInfo = suffix === '' ? {} : await readDiskInfo(folder);
-  const add = (name: string, kind: 'raw' | 'qcow2') => {
-    const target = diskTarget(guest, name);
-    disks.push({ path: join(folder, name), kind: 'file', format: kind, target });
-    info[name] = { format: kind, target };
+  const add = (name: string, kind: 'raw' | 'qcow2', cdrom = false) => {
+    const as = cdrom ? CDROM : { target: diskTarget(guest, name) };
+    disks.push({ path: join(folder, name), kind: 'file', format: kind, ...as });
+    info[name] = { format: kind, ...as };
   };
-  add(`disk${suffix}`, format);
+  add(`disk${suffix}`, format, image.disk_format === 'iso');
   if (suffix === '') {
     const extra: [string, 'swap' | 'ephemeral', number][] = [];
     if (guest.flavor.ephemeral_gb > 0)
@@ -183,8 +186,9 @@ export async function existingGuestFiles(folder: string, suffix = ''): Promise<G
   const disks = wanted.flatMap((name, index): DomainDisk[] => {
     const known = info[name];
     if (known === undefined) return [];
-    const target = suffix === '' ? known.target : `vd${String.fromCharCode(97 + index)}`;
-    return [{ path: join(folder, name), kind: 'file', format: known.format, target }];
+    const aside = suffix === '' ? known.target : `vd${String.fromCharCode(97 + index)}`;
+    const as = known.device === 'cdrom' ? CDROM : { target: aside };
+    return [{ path: join(folder, name), kind: 'file', format: known.format, ...as }];
   });
   const kernel = join(folder, `kernel${suffix}`);
   const ramdisk = join(folder, `ramdisk${suffix}`);

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { type DomainDescription, type DomainDisk, domainXml, vncPort } from './domain-xml.ts';
+
+const domain = (disks: DomainDisk[], more: Partial<DomainDescription> = {}): string =>
+  domainXml({
+    guest: { uuid: 'u-1', name: 'instance-00000001', memory_mb: 128, vcpus: 1 } as DomainDescription['guest'],
+    type: 'qemu',
+    disks,
+    network: [],
+    filter: null,
+    consoleLog: '/guests/a & b/console.log',
+    vnc: null,
+    asRoot: false,
+    cpuMode: null,
+    cpuModel: null,
+    ...more,
+  });
+const disk: DomainDisk = { path: '/guests/disk', kind: 'file', format: 'qcow2', target: 'vda' };
+
+describe('a domain', () => {
+  it('boots from its disk, which is a virtio one', () => {
+    const xml = domain([disk]);
+    expect(xml).toContain("<boot dev='hd'/>");
+    expect(xml).toContain("<target dev='vda' bus='virtio'/>");
+    expect(xml).not.toContain('<readonly/>');
+  });
+
+  it('boots from a CD that is its first disk: read-only, on the IDE bus', () => {
+    const xml = domain([{ ...disk, target: 'hda', device: 'cdrom' }]);
+    expect(xml).toContain("<boot dev='cdrom'/>");
+    expect(xml).toContain("<disk type='file' device='cdrom'>");
+    expect(xml).toContain("<target dev='hda' bus='ide'/>");
+    expect(xml).toContain('<readonly/>');
+  });
+
+  it('has the kernel of its image started, where that comes in parts', () => {
+    const kernel = { kernel: '/guests/kernel', ramdisk: null, commandLine: 'root=/dev/vda' };
+    const xml = domain([disk], { kernel });
+    expect(xml).toContain('<kernel>/guests/kernel</kernel><cmdline>root=/dev/vda</cmdline>');
+    expect(xml).not.toContain('<boot dev');
+  });
+
+  it('cannot be given elements by a path', () => {
+    expect(domain([disk])).toContain('/guests/a &amp; b/console.log');
+  });
+
+  it('tells the port of its screen only while there is one', () => {
+    expect(vncPort("<graphics type='vnc' port='5901' autoport='yes'/>")).toBe(5901);
+    expect(vncPort("<graphics type='vnc' port='-1' autoport='yes'/>")).toBeUndefined();
+  });
+});
