@@ -202,7 +202,7 @@ it('reads while a writer waits for another, in this process or outside of it', a
 });
 
 it('runs a transaction within a transaction, and undoes it alone', async () => {
-  const db = await openDatabase({ connection: `sqlite:///${join(dir, 'nested.db')}` });
+  const db = await openDatabase({ connection: `sqlite:///${join(dir, 'inmost.db')}` });
   await db.knex.schema.createTable('notes', table => void table.integer('n'));
   await db.transaction(async trx => {
     await trx.batchInsert('notes', [{ n: 1 }, { n: 2 }], 1);
