@@ -63,7 +63,7 @@ export async function movedFromOrTo(sql: Sql, host: string): Promise<string[]> {
     .join('instances', 'instances.uuid', 'migrations.instance_uuid')
     .where({ 'migrations.deleted': 0, 'instances.deleted': 0 })
     .whereNotIn('status', ['reverted', 'error'])
-    .where(query => query.where('source_compute', host).orWhere('dest_compute', host))
+    .where(query => void query.where('source_compute', host).orWhere('dest_compute', host))
     .orderBy('migrations.id', 'desc')
     .limit(MOVES_MAX)
     .distinct('migrations.instance_uuid as uuid', 'migrations.id')) as { uuid: string }[];
