@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type RunningProgram, runProgram, startProgram } from '@folsom/testing';
+import { type RunningProgram, startProgram } from '@folsom/testing';
 import axe from 'axe-core';
 import {
   type Browser,
@@ -60,7 +60,11 @@ export async function setStage(): Promise<Stage> {
   const state = join(dir, 'var');
   const cloud: RunningProgram = await startProgram(
     'folsom',
-    ['up', '--state-dir', state, '--ports-offset', String(OFFSET), '--compute-driver', 'fake'],
+    [
+      ...['up', '--state-dir', state, '--ports-offset', String(OFFSET), '--compute-driver', 'fake'],
+      // Documentation addresses: nothing is reached by them.
+      ...['--floating-range', '198.51.100.0/28'],
+    ],
     {
       logFile: join(dir, 'terminal.log'),
       until: /^ready in [\d.]+ s$/m,
@@ -68,9 +72,6 @@ export async function setStage(): Promise<Stage> {
       env: { FOLSOM_ADMIN_PASSWORD: ADMIN_PASSWORD },
     },
   );
-  // Documentation addresses: nothing is reached by them.
-  const conf = join(state, 'etc', 'nova.conf');
-  await runProgram('nova-manage', ['--config-file', conf, 'floating', 'create', '198.51.100.0/28']);
   const browser: Browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox'] });
   const url = /Web console: (http:\S+?)\/?\s/.exec(await readFile(join(dir, 'terminal.log'), 'utf8'))![1]!;
   const at = (port: keyof typeof PORTS) => `http://127.0.0.1:${PORTS[port] + OFFSET}`;

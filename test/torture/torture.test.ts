@@ -4,7 +4,7 @@ import { populate } from './clients.ts';
 import { type Cloud, startCloud } from './cloud.ts';
 import { type Ready, torture } from './torture.ts';
 
-const SECONDS = 60;
+const SECONDS = 30;
 const OFFSET = -2300;
 
 /** A short run of `npm run torture`. */
