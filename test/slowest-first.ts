@@ -6,12 +6,12 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  */
 const SLOWEST = [
   'test/libvirt/guest.test.ts',
-  'test/golden/nova.test.ts',
   'test/torture/torture.test.ts',
   'test/libvirt/moving.test.ts',
   'test/up/up.test.ts',
   'test/faults/image.test.ts',
   'test/up/guest.test.ts',
+  'test/golden/nova.test.ts',
   'test/simulation/simulation.test.ts',
   'test/faults/object.test.ts',
   'test/walkthrough/walkthrough.test.ts',
