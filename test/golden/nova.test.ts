@@ -7,8 +7,8 @@ import { recordedPlacement } from './nova-placement.ts';
 import { LIMIT_RATES, writeNovaSetup } from './nova-setup.ts';
 import { listedDifferences, type Replayed, replayRecordings, SETUPS, unlisted } from './replay.ts';
 
-/** Seconds the replayer waits for an asynchronous answer to become the recorded one; much, for a machine that does much else. */
-const SETTLE_S = 4;
+/** Seconds the replayer waits for an asynchronous answer to become the recorded one. */
+const SETTLE_S = 1;
 const REPLAY_MS = 1_500_000;
 
 describe('recordings of nova 2012.2.4', () => {

@@ -317,10 +317,10 @@ export async function writeMany(
 ): Promise<Writes> {
   const result: Writes = { acknowledged: [], refused: {} };
   let next = 0;
-  let half: Promise<void> | null = null;
+  const begun: Promise<void>[] = [];
   const worker = async () => {
     for (let i = next++; i < count; i = next++) {
-      if (i >= count / 2) half ??= during();
+      if (i >= count / 2 && begun.length === 0) begun.push(during());
       const name = `${prefix}${i}`;
       let status = 0;
       try {
@@ -338,7 +338,7 @@ export async function writeMany(
     }
   };
   await Promise.all(Array.from({ length: 8 }, worker));
-  half;
+  await Promise.all(begun);
   return result;
 }
 
