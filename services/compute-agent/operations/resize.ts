@@ -232,9 +232,10 @@ const record: Step<Arrival> = {
   restart: 'error',
   run: async work => {
     const { seam, reservations } = work;
-    await hold(work, { vm_state: vmState.resized, launched_at: nowOf(seam), task_state: null });
     await updateMigration(seam.db.knex, moveOf(work).id, { status: 'finished' }, nowOf(seam));
     await commitReservations(seam.db, reservations, nowOf(seam));
+    // Last: whoever sees it resized finds the move that can be confirmed or reverted.
+    await hold(work, { vm_state: vmState.resized, launched_at: nowOf(seam), task_state: null });
   },
 };
 
