@@ -33,7 +33,8 @@ export function createDbFile(
       id: world.random.uuid(),
       put_timestamp: putTimestamp,
     };
-    sqlite.exec(`BEGIN; ${schemaOf(kind)}`);
+    sqlite.exec('BEGIN');
+    sqlite.exec(schemaOf(kind));
     sqlite
       .prepare(
         `UPDATE ${kind}_stat SET ${Object.keys(values)
