@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { checkSqliteFile, copySqliteFile } from '@folsom/db';
 import { run } from '@folsom/host';
@@ -60,6 +60,7 @@ export async function backup(
   const databases = await filesBelow(layout.dir, path => chosen(path), isDatabase);
   for (const path of databases) {
     await mkdir(dirname(join(target, path)), { recursive: true, mode: 0o700 });
+    await copyPending(join(layout.dir, `${path}.pending`), join(target, `${path}.pending`));
     await rm(join(target, path), { force: true });
     await copySqliteFile(join(layout.dir, path), join(target, path));
   }
@@ -123,6 +124,17 @@ async function copyMissing(
     const grave = stderr.split('\n').filter(line => line !== '' && !/No such file or directory/.test(line));
     if (code !== 0 && grave.length > 0) throw new Error(`cannot copy: ${grave[0]}`);
   }
+}
+
+/**
+ * The rows that a database of swift's has yet to take over, copied just before the database itself: what is taken over in between
+ * stands in both, and counts once.
+ */
+async function copyPending(from: string, to: string): Promise<void> {
+  await rm(to, { force: true });
+  await copyFile(from, to).catch(error => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  });
 }
 
 /** Paths below a directory, relative to it, of files whose name is wanted; `chosen` also decides about directories. */
