@@ -130,9 +130,10 @@ export const resizeRestore = operation<Move, MigrationArgs>({
       restart: 'again',
       run: async work => {
         const { seam, reservations } = work;
-        await hold(work, { vm_state: vmState.active, launched_at: nowOf(seam), task_state: null });
         await updateMigration(seam.db.knex, moveOf(work).id, { status: 'reverted' }, nowOf(seam));
         await commitReservations(seam.db, reservations, nowOf(seam));
+        // Last: once the task is gone nobody comes back to the rest.
+        await hold(work, { vm_state: vmState.active, launched_at: nowOf(seam), task_state: null });
       },
     },
   ],
