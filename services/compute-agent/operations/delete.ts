@@ -85,11 +85,13 @@ async function deleteRecord(state: Deletion): Promise<void> {
     seam,
     context,
     guest,
-    { vm_state: vmState.deleted, task_state: null, terminated_at: now },
+    { vm_state: vmState.deleted, terminated_at: now },
     { host: guest.host },
   );
   await deleteInfoCache(seam.db, guest.uuid, now);
   await seam.db.transaction(async trx => {
+    // With the row and not before: until then a restart comes back to it.
+    await trx('instances').where({ uuid: guest.uuid }).update({ task_state: null });
     await destroyInstance(trx, guest.uuid, now);
     await trx('block_device_mapping').where({ instance_uuid: guest.uuid, deleted: 0 }).update({ deleted: 1 });
   });
