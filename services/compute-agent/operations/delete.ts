@@ -90,9 +90,9 @@ async function deleteRecord(state: Deletion): Promise<void> {
   );
   await deleteInfoCache(seam.db, guest.uuid, now);
   await seam.db.transaction(async trx => {
+    await destroyInstance(trx, guest.uuid, now);
     // With the row and not before: until then a restart comes back to it.
     await trx('instances').where({ uuid: guest.uuid }).update({ task_state: null });
-    await destroyInstance(trx, guest.uuid, now);
     await trx('block_device_mapping').where({ instance_uuid: guest.uuid, deleted: 0 }).update({ deleted: 1 });
   });
   seam.resources.changed();
