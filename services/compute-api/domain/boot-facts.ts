@@ -7,7 +7,7 @@ import type { Sql } from '@folsom/nova/rows';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { securityGroupsByNames } from '@folsom/nova/security-groups';
 import { checkVolumes } from './block-devices.ts';
-import type { BootRequest } from './boot.ts';
+import type { BootRequest } from './boot-request.ts';
 import { textOrNull } from './boot-rows.ts';
 import type { Deps } from './deps.ts';
 import { computeFault } from './faults.ts';

@@ -11,7 +11,7 @@ import {
   securityGroupsByNames,
 } from '@folsom/nova/security-groups';
 import { blockDeviceRows } from './block-devices.ts';
-import type { BootRequest } from './boot.ts';
+import type { BootRequest } from './boot-request.ts';
 
 /** What the rows of a boot are made from. */
 export interface Rows {

@@ -3,52 +3,14 @@ import { extraSpecs, flavorByFlavorId, flavorWire } from '@folsom/nova/flavors';
 import { powerState, vmState } from '@folsom/nova/instance-state';
 import { withQuota } from '@folsom/nova/quota-lock';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
-import type {
-  FilterProperties,
-  InjectedFiles,
-  InstanceProperties,
-  RequestedNetworks,
-} from '@folsom/nova/rpc/wire';
-import { type BlockDevice, rootDeviceName } from './block-devices.ts';
+import type { FilterProperties, InstanceProperties } from '@folsom/nova/rpc/wire';
+import { rootDeviceName } from './block-devices.ts';
 import { type BootFacts, factsOf } from './boot-facts.ts';
+import type { Booted, BootRequest } from './boot-request.ts';
 import { insertInstances, textOrNull } from './boot-rows.ts';
 import type { Deps } from './deps.ts';
 import { newPassword, reservationId } from './passwords.ts';
 import { overOf, tooManyInstances } from './quota-checks.ts';
-
-/** What somebody wants booted, already read and checked for form. */
-export interface BootRequest {
-  /** By its public id. */
-  flavorId: string;
-  imageId: string;
-  name: string;
-  minCount: number;
-  maxCount: number;
-  keyName: string | null;
-  metadata: Record<string, string>;
-  injectedFiles: InjectedFiles;
-  /** Absent: a new one. */
-  adminPassword?: string;
-  securityGroups: string[];
-  networks: RequestedNetworks;
-  availabilityZone: string | null;
-  userData: string | null;
-  /** true, an image's id, or nothing. */
-  configDrive: string | boolean | null;
-  blockDevices: BlockDevice[];
-  accessIpV4: string | null;
-  accessIpV6: string | null;
-  autoDiskConfig: boolean | null;
-  schedulerHints: Record<string, unknown>;
-}
-
-export interface Booted {
-  uuids: string[];
-  reservationId: string;
-  adminPassword: string;
-  /** What the answer shows of each. */
-  shown: { auto_disk_config: boolean | null; groups: string[] };
-}
 
 /**
  * Boots instances: checks everything that can be refused, then writes the rows, the use of quota and the message to the

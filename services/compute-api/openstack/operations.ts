@@ -6,8 +6,7 @@ import { addressOperations } from './core/ips.ts';
 import { limitOperations } from './core/limits.ts';
 import { serverMetadataOperations } from './core/server-metadata.ts';
 import { serverOperations } from './core/servers.ts';
-import type { Registry } from './http/extension.ts';
-import type { ComputeOperation } from './http/operation.ts';
+import type { ComputeOperation, Registry } from './http/api.ts';
 import { completed } from './http/routes.ts';
 
 /** Paths of the core's resources. */

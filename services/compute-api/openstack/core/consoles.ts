@@ -1,5 +1,5 @@
+import type { ComputeOperation } from '../http/api.ts';
 import { badRequest, notFound, notImplemented } from '../http/faults.ts';
-import type { ComputeOperation } from '../http/operation.ts';
 import { operation } from '../http/operation.ts';
 
 const text = (tag: string) => ({ tag, at: tag, text: '' });

@@ -1,7 +1,7 @@
 import { atomLinks, NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
-import type { Extension, JsonObject } from '../http/extension.ts';
+import type { ComputeOperation, Extension, JsonObject } from '../http/api.ts';
 import { notFound } from '../http/faults.ts';
-import { type ComputeOperation, operation } from '../http/operation.ts';
+import { operation } from '../http/operation.ts';
 
 const element: XmlTemplate = {
   tag: 'extension',

@@ -2,11 +2,10 @@ import type { FlavorRow } from '@folsom/nova/flavors';
 import Type from 'typebox';
 import type { FlavorQuery } from '../../domain/flavors.ts';
 import { integer } from '../../domain/values.ts';
-import type { Caller } from '../http/caller.ts';
-import type { JsonObject, Registry } from '../http/extension.ts';
+import type { Caller, ComputeOperation, JsonObject, Registry } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
 import { nextLink } from '../http/links.ts';
-import { type ComputeOperation, operation } from '../http/operation.ts';
+import { operation } from '../http/operation.ts';
 import { markerQuery } from '../http/paging.ts';
 import { flavorSummary, flavorTemplates, flavorView } from '../views/flavors.ts';
 

@@ -1,9 +1,8 @@
 import { Fault } from '@folsom/core';
 import Type from 'typebox';
-import type { Caller } from '../http/caller.ts';
-import type { Registry } from '../http/extension.ts';
+import type { Caller, ComputeOperation, Registry } from '../http/api.ts';
 import { badRequest, notFound } from '../http/faults.ts';
-import { bare, type ComputeOperation, operation, overLimit } from '../http/operation.ts';
+import { bare, operation, overLimit } from '../http/operation.ts';
 import { markerQuery } from '../http/paging.ts';
 import { imageSummary, imagesView, imageTemplates, imageView } from '../views/images.ts';
 import { metadataXml, metaItemXml, readMetadataXml, readMetaItemXml } from './metadata-xml.ts';

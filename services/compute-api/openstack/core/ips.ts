@@ -1,5 +1,6 @@
+import type { ComputeOperation } from '../http/api.ts';
 import { notFound, notImplemented } from '../http/faults.ts';
-import { type ComputeOperation, operation } from '../http/operation.ts';
+import { operation } from '../http/operation.ts';
 import { addressesXml, networkXml } from '../views/servers.ts';
 
 const path = '/servers/:server_id/ips';

@@ -1,8 +1,8 @@
 import { isoSeconds } from '@folsom/core';
 import { NOVA_NS, pairs, type XmlTemplate } from '@folsom/wire/nova-xml';
 import type { QuotaResource } from '../../domain/quotas.ts';
-import type { JsonObject, Registry } from '../http/extension.ts';
-import { type ComputeOperation, operation } from '../http/operation.ts';
+import type { ComputeOperation, JsonObject, Registry } from '../http/api.ts';
+import { operation } from '../http/operation.ts';
 import type { RateLimitState } from '../http/rate-limits.ts';
 
 const NAMES: Partial<Record<QuotaResource, readonly string[]>> = {

@@ -1,6 +1,6 @@
 import type { XmlElement } from '@folsom/wire';
 import { metadataElement, NOVA_NS, readMetadata, type XmlTemplate } from '@folsom/wire/nova-xml';
-import type { JsonObject } from '../http/extension.ts';
+import type { JsonObject } from '../http/api.ts';
 
 const namespaces = { '': NOVA_NS.v11 };
 export const metadataXml: XmlTemplate = { ...metadataElement, namespaces };

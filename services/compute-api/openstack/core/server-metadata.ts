@@ -1,6 +1,7 @@
 import Type from 'typebox';
+import type { ComputeOperation } from '../http/api.ts';
 import { badRequest, notFound } from '../http/faults.ts';
-import { type ComputeOperation, operation, refusedStates } from '../http/operation.ts';
+import { operation, refusedStates } from '../http/operation.ts';
 import { readBy } from '../http/shapes.ts';
 import { metadataXml, metaItemXml, readMetadataXml, readMetaItemXml } from './metadata-xml.ts';
 import { metadataOf } from './server-body.ts';

@@ -1,7 +1,7 @@
 import { child, type XmlElement } from '@folsom/wire';
 import { readMetadata } from '@folsom/wire/nova-xml';
+import type { ServerAttributes } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
-import type { ServerAttributes } from '../http/server-attributes.ts';
 import { pick, present } from '../http/xml.ts';
 
 /** `<server .../>` as the JSON body of POST servers, with what extensions read of it. */

@@ -1,13 +1,11 @@
 import { answer } from '@folsom/http/operation';
-import type { BootRequest } from '../../domain/boot.ts';
+import type { BootRequest } from '../../domain/boot-request.ts';
 import { listedFrom } from '../../domain/instance-details.ts';
 import type { ServerChanges } from '../../domain/rebuild.ts';
-import type { Caller } from '../http/caller.ts';
-import type { JsonObject, Registry } from '../http/extension.ts';
+import type { Caller, ComputeOperation, JsonObject, Registry, ServerAttributes } from '../http/api.ts';
 import { linksOf, selfHref } from '../http/links.ts';
-import { type ComputeOperation, operation, refusedStates } from '../http/operation.ts';
+import { operation, refusedStates } from '../http/operation.ts';
 import { markerQuery } from '../http/paging.ts';
-import type { ServerAttributes } from '../http/server-attributes.ts';
 import { serversText } from '../views/server-texts.ts';
 import { serversView, serverTemplates, serverView } from '../views/servers.ts';
 import { serverActions } from './server-actions.ts';

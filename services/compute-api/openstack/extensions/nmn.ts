@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { unprocessable } from '../http/faults.ts';
 import { bare, operation } from '../http/operation.ts';
 import { missingOr, shortScalar } from '../http/shapes.ts';

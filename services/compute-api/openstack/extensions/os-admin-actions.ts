@@ -1,10 +1,9 @@
 import { ownText } from '@folsom/http/operation';
 import Type from 'typebox';
 import { integer } from '../../domain/values.ts';
-import type { Caller } from '../http/caller.ts';
-import type { Extension } from '../http/extension.ts';
+import type { Caller, ComputeOperation, Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
-import { bare, type ComputeOperation, operation, overLimit, refusedStates } from '../http/operation.ts';
+import { bare, operation, overLimit, refusedStates } from '../http/operation.ts';
 import { missingOr, NAME_CHARS_MAX, readBy, scalar, shortScalar, truth } from '../http/shapes.ts';
 import { isObject } from '../http/values.ts';
 

@@ -4,7 +4,7 @@ import Type from 'typebox';
 import type { Aggregate } from '../../domain/aggregates.ts';
 import type { Domain } from '../../domain/index.ts';
 import { rowId, wireBase } from '../../domain/values.ts';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { badRequest, notFound } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
 import { NAME_CHARS_MAX, name, readBy } from '../http/shapes.ts';

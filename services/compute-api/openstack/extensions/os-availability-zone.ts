@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { serverAttributes } from '../http/server-attributes.ts';
 import { name, orNull } from '../http/shapes.ts';
 import { present } from '../http/xml.ts';

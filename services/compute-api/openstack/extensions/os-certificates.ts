@@ -1,4 +1,4 @@
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { notImplemented } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
 

@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
 import { serverAttributes } from '../http/server-attributes.ts';
 import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';

@@ -1,5 +1,5 @@
 import { integer } from '../../domain/values.ts';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
 import { readBy } from '../http/shapes.ts';

@@ -1,6 +1,6 @@
 import { ownText } from '@folsom/http/operation';
 import Type from 'typebox';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { operation } from '../http/operation.ts';
 
 export const extension: Extension = {

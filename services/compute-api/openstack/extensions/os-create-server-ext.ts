@@ -1,5 +1,6 @@
 import { serverOperations } from '../core/servers.ts';
-import { type Extension, registryOf } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
+import { registryOf } from '../http/extension.ts';
 
 /** Reads bodies as POST servers does, with every extension that is loaded, and answers in the form without them. */
 const form = registryOf([]);

@@ -1,7 +1,6 @@
 import Type from 'typebox';
 import { boolFromString } from '../../domain/values.ts';
-import type { Caller } from '../http/caller.ts';
-import type { CreatedAddition, Extension } from '../http/extension.ts';
+import type { Caller, CreatedAddition, Extension } from '../http/api.ts';
 import { serverAttributes } from '../http/server-attributes.ts';
 import { truth } from '../http/shapes.ts';
 

@@ -1,4 +1,4 @@
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { bare, operation, refusedStates } from '../http/operation.ts';
 
 export const extension: Extension = {

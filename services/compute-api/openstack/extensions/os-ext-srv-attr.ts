@@ -1,5 +1,5 @@
 import { instanceName } from '../../domain/instances.ts';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/extended_status/api/v1.1';
 

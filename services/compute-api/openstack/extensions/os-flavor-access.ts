@@ -2,7 +2,7 @@ import { ownText } from '@folsom/http/operation';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
 import Type from 'typebox';
 import type { FlavorAccess } from '../../domain/flavors.ts';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { notFound } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
 import { name } from '../http/shapes.ts';

@@ -1,7 +1,7 @@
 import { isFault } from '@folsom/core';
 import { answer } from '@folsom/http/operation';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import type { Extension, JsonObject } from '../http/extension.ts';
+import type { Extension, JsonObject } from '../http/api.ts';
 import { badRequest, notFound } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
 import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';

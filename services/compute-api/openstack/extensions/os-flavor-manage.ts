@@ -1,7 +1,7 @@
 import { answer, ownText } from '@folsom/http/operation';
 import Type from 'typebox';
 import { integer } from '../../domain/values.ts';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
 import { bare, operation } from '../http/operation.ts';
 import { name, readBy, truth } from '../http/shapes.ts';

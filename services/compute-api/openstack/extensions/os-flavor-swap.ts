@@ -1,4 +1,4 @@
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 
 const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_swap/api/v1.1';
 

@@ -3,7 +3,7 @@ import { pythonText, type XmlTemplate } from '@folsom/wire/nova-xml';
 import Type from 'typebox';
 import type { LeadingFloatingIp } from '../../domain/floating-ips.ts';
 import { rowId } from '../../domain/values.ts';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { badRequest, notFound } from '../http/faults.ts';
 import { bare, operation, overLimit } from '../http/operation.ts';
 import { NAME_CHARS_MAX, name, readBy } from '../http/shapes.ts';

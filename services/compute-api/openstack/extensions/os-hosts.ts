@@ -1,8 +1,8 @@
 import { ownText } from '@folsom/http/operation';
 import type { HostSettings, HostUse } from '../../domain/hosts.ts';
-import type { Extension } from '../http/extension.ts';
+import type { ComputeOperation, Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
-import { type ComputeOperation, operation } from '../http/operation.ts';
+import { operation } from '../http/operation.ts';
 import { readBy } from '../http/shapes.ts';
 import { isObject } from '../http/values.ts';
 

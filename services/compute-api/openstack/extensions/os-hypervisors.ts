@@ -1,7 +1,7 @@
 import { ownText } from '@folsom/http/operation';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
 import type { ComputeNode } from '../../domain/hypervisors.ts';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { operation } from '../http/operation.ts';
 
 const DETAILS = [

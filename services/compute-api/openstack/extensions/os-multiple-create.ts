@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { boolFromString } from '../../domain/values.ts';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
 import { serverAttributes } from '../http/server-attributes.ts';
 import { truth, wholeNumber } from '../http/shapes.ts';

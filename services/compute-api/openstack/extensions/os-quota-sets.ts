@@ -1,7 +1,7 @@
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
 import { isQuotaResource, type Limits, QUOTA_RESOURCES } from '../../domain/quotas.ts';
 import { integer } from '../../domain/values.ts';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
 import { readBy } from '../http/shapes.ts';

@@ -1,4 +1,4 @@
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
 import { bare, operation, refusedStates } from '../http/operation.ts';
 import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';

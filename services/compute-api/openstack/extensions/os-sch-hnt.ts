@@ -1,6 +1,6 @@
 import type { XmlElement } from '@folsom/wire';
 import Type from 'typebox';
-import type { Extension, JsonObject } from '../http/extension.ts';
+import type { Extension, JsonObject } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
 import { serverAttributes } from '../http/server-attributes.ts';
 import { readBy } from '../http/shapes.ts';

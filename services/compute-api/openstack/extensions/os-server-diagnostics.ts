@@ -1,5 +1,5 @@
 import { answer } from '@folsom/http/operation';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { operation } from '../http/operation.ts';
 import { isObject, scalarText } from '../http/values.ts';
 

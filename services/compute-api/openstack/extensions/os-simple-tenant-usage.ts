@@ -1,6 +1,6 @@
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
 import Type from 'typebox';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
 import { readBy } from '../http/shapes.ts';

@@ -1,5 +1,5 @@
 import { NOVA_NS } from '@folsom/wire/nova-xml';
-import type { Extension } from '../http/extension.ts';
+import type { Extension } from '../http/api.ts';
 import { operation } from '../http/operation.ts';
 import { offsetQuery, pageByOffset } from '../http/paging.ts';
 

@@ -1,38 +1,9 @@
-import { Fault, type RequestContext, requestContext, type World } from '@folsom/core';
+import { Fault, requestContext } from '@folsom/core';
 import type { FastifyRequest } from 'fastify';
-import type { NovaConfig } from '../../domain/deps.ts';
-import type { Domain } from '../../domain/index.ts';
-import { answerFormat, bodyFormat, type Format } from './accept.ts';
-import type { Registry } from './extension.ts';
+import { answerFormat, bodyFormat } from './accept.ts';
+import type { Api, Caller } from './api.ts';
 import { rateLimited } from './faults.ts';
 import { withPrefix } from './links.ts';
-import type { RateLimiter } from './rate-limits.ts';
-
-/** What this front end has besides the domain. */
-export interface Api {
-  domain: Domain;
-  config: NovaConfig;
-  registry: Registry;
-  rateLimiter: RateLimiter | undefined;
-  world: World;
-}
-
-/** Who asks, and what answers need to know of the request: the domain sees the context in it. */
-export interface Caller extends RequestContext {
-  api: Api;
-  /** The notation of the answer. */
-  format: Format;
-  /** And of the request, if that has any. */
-  bodyFormat: Format | undefined;
-  /** `http://host:port/v2`: what links are made from. */
-  base: string;
-  /** The same without the version, for bookmarks. */
-  root: string;
-  /** The tenant whose URL this is. */
-  tenant: string;
-  /** As it was sent, for the links of the next page. */
-  search: string;
-}
 
 /** The compute API's mount points: the same application under two names. */
 export const MOUNTS = ['v2', 'v1.1'] as const;

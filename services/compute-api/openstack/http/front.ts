@@ -1,9 +1,10 @@
-import type { Front, Operation } from '@folsom/http/operation';
+import type { Front } from '@folsom/http/operation';
 import { genericBody, genericValue, genericXml, renderXml, type XmlTemplate } from '@folsom/wire/nova-xml';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Domain } from '../../domain/index.ts';
 import { type AnswerFormat, answerFormat, bodyFormat, type Format } from './accept.ts';
-import { type Api, type Caller, callerOf, MOUNTS } from './caller.ts';
+import type { Api, Caller } from './api.ts';
+import { callerOf, MOUNTS } from './caller.ts';
 import { badRequest, httpFault, notFound } from './faults.ts';
 
 /** How declared operations become the compute API: both mounts, suffixes, XML by templates or generic rules, Folsom's words. */
@@ -76,5 +77,3 @@ function textOf(
   if (format === 'json') return JSON.stringify(document);
   return template ? renderXml(template, document) : genericXml(document);
 }
-
-export type ComputeOperation = Operation<Domain, Caller>;

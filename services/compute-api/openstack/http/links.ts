@@ -1,4 +1,4 @@
-import type { Caller } from './caller.ts';
+import type { Caller } from './api.ts';
 
 export interface Link {
   rel: string;

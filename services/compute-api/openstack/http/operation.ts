@@ -1,10 +1,8 @@
 import type { Fault } from '@folsom/core';
 import { type Answer, answer, operationFor } from '@folsom/http/operation';
 import type { Domain } from '../../domain/index.ts';
-import type { Caller } from './caller.ts';
+import type { Caller } from './api.ts';
 import { conflict, tooLarge } from './faults.ts';
-
-export type { ComputeOperation } from './front.ts';
 
 /** Declares an operation of the compute API. Paths stand below the tenant. */
 export const operation = operationFor<Domain, Caller>();

@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { integer } from '../../domain/values.ts';
-import type { Caller } from './caller.ts';
+import type { Caller } from './api.ts';
 import { badRequest } from './faults.ts';
 import { readBy } from './shapes.ts';
 

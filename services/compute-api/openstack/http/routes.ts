@@ -1,5 +1,5 @@
+import type { ComputeOperation } from './api.ts';
 import { notFound } from './faults.ts';
-import type { ComputeOperation } from './front.ts';
 import { operation } from './operation.ts';
 
 /** What the original's router had for every resource, whether something was behind it or not. */

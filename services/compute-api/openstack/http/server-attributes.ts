@@ -1,8 +1,8 @@
 import type { XmlElement } from '@folsom/wire';
 import type { StaticDecode, TObject, TProperties } from 'typebox';
-import type { Booted, BootRequest } from '../../domain/boot.ts';
+import type { Booted, BootRequest } from '../../domain/boot-request.ts';
 import type { ServerChanges } from '../../domain/rebuild.ts';
-import type { Caller } from './caller.ts';
+import type { Caller, ServerAttributes } from './api.ts';
 
 /** Attributes that an extension adds to the bodies of the server resource. */
 interface Declared<Server extends TProperties, Beside extends TProperties> {
@@ -23,17 +23,6 @@ interface Declared<Server extends TProperties, Beside extends TProperties> {
   readChanges?(body: never): Partial<ServerChanges>;
   /** The XML form of what stands in `server`. */
   readXml?(node: XmlElement): Record<string, unknown>;
-}
-
-/** The same with its types forgotten. */
-export interface ServerAttributes {
-  shape: TProperties;
-  beside: TProperties;
-  readBoot(server: never, beside: never): Partial<BootRequest>;
-  answerBoot(server: never, booted: Booted, caller: Caller): object | undefined;
-  changeShape: TProperties;
-  readChanges(body: never): Partial<ServerChanges>;
-  readXml(node: XmlElement): Record<string, unknown>;
 }
 
 /** Declares attributes, with values as their shapes read them. */

@@ -1,4 +1,4 @@
-import type { JsonObject } from './extension.ts';
+import type { JsonObject } from './api.ts';
 
 export const isObject = (value: unknown): value is JsonObject =>
   value !== null && typeof value === 'object' && !Array.isArray(value);

@@ -1,7 +1,6 @@
 import type { FlavorRow } from '@folsom/nova/flavors';
 import { atomLinks, NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
-import type { Caller } from '../http/caller.ts';
-import type { JsonObject, Registry } from '../http/extension.ts';
+import type { Caller, JsonObject, Registry } from '../http/api.ts';
 import { linksOf } from '../http/links.ts';
 
 export function flavorView(caller: Caller, flavor: FlavorRow): JsonObject {

@@ -1,10 +1,7 @@
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { atomLinks, metadataElement, NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
-import type { Caller } from '../http/caller.ts';
-import type { JsonObject, Registry } from '../http/extension.ts';
+import type { Caller, JsonObject, Registry } from '../http/api.ts';
 import { type Link, linksOf, nextLink, withPrefix } from '../http/links.ts';
-
-export type ImageView = ImageWire;
 
 const STATUS: Record<string, string> = {
   active: 'ACTIVE',

@@ -1,6 +1,6 @@
 import { NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
 import type { GroupDetails, RuleDetails } from '../../domain/security-groups.ts';
-import type { JsonObject } from '../http/extension.ts';
+import type { JsonObject } from '../http/api.ts';
 
 export const ruleView = (rule: RuleDetails): JsonObject => ({
   id: rule.id,

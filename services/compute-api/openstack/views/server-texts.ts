@@ -1,6 +1,5 @@
 import { type DetailSource, listedFrom, sameDetails } from '../../domain/instance-details.ts';
-import type { Caller } from '../http/caller.ts';
-import type { Registry, ServerAddition } from '../http/extension.ts';
+import type { Caller, Registry, ServerAddition } from '../http/api.ts';
 import { serversView, serverView } from './servers.ts';
 
 interface Kept {

@@ -3,8 +3,7 @@ import { isoSeconds } from '@folsom/core';
 import { atomLinks, metadataElement, NOVA_NS, pairs, type XmlTemplate } from '@folsom/wire/nova-xml';
 import type { ListedInstance } from '../../domain/instance-details.ts';
 import { vmState } from '../../domain/instances.ts';
-import type { Caller } from '../http/caller.ts';
-import type { JsonObject, Registry, ServerAddition } from '../http/extension.ts';
+import type { Caller, JsonObject, Registry, ServerAddition } from '../http/api.ts';
 import { bookmark, idFromHref, linksOf, nextLink } from '../http/links.ts';
 
 const RESIZING = ['resize_prep', 'resize_migrating', 'resize_migrated', 'resize_finish'];

@@ -1,0 +1,116 @@
+import type { RequestContext, World } from '@folsom/core';
+import type { Operation } from '@folsom/http/operation';
+import type { FlavorRow } from '@folsom/nova/flavors';
+import type { ImageWire } from '@folsom/nova/rpc/wire';
+import type { XmlElement } from '@folsom/wire';
+import type { XmlAddition, XmlTemplate } from '@folsom/wire/nova-xml';
+import type { TProperties } from 'typebox';
+import type { Booted, BootRequest } from '../../domain/boot-request.ts';
+import type { NovaConfig } from '../../domain/deps.ts';
+import type { Domain } from '../../domain/index.ts';
+import type { ListedInstance } from '../../domain/instance-details.ts';
+import type { ServerChanges } from '../../domain/rebuild.ts';
+import type { Format } from './accept.ts';
+import type { RateLimiter } from './rate-limits.ts';
+
+// What a request is answered with, and what extensions add to it: the two know each other, so they stand together.
+
+/** What this front end has besides the domain. */
+export interface Api {
+  domain: Domain;
+  config: NovaConfig;
+  registry: Registry;
+  rateLimiter: RateLimiter | undefined;
+  world: World;
+}
+
+/** Who asks, and what answers need to know of the request: the domain sees the context in it. */
+export interface Caller extends RequestContext {
+  api: Api;
+  /** The notation of the answer. */
+  format: Format;
+  /** And of the request, if that has any. */
+  bodyFormat: Format | undefined;
+  /** `http://host:port/v2`: what links are made from. */
+  base: string;
+  /** The same without the version, for bookmarks. */
+  root: string;
+  /** The tenant whose URL this is. */
+  tenant: string;
+  /** As it was sent, for the links of the next page. */
+  search: string;
+}
+
+export type ComputeOperation = Operation<Domain, Caller>;
+
+/** Attributes that an extension adds to the bodies of the server resource, with their types forgotten. */
+export interface ServerAttributes {
+  shape: TProperties;
+  beside: TProperties;
+  readBoot(server: never, beside: never): Partial<BootRequest>;
+  answerBoot(server: never, booted: Booted, caller: Caller): object | undefined;
+  changeShape: TProperties;
+  readChanges(body: never): Partial<ServerChanges>;
+  readXml(node: XmlElement): Record<string, unknown>;
+}
+
+export type JsonObject = Record<string, unknown>;
+
+/** Sees nothing of the request: what it adds to an unchanged server is kept for the next one who may see it. */
+export type ServerAddition = (api: Api, view: JsonObject, instance: ListedInstance) => void;
+/** The same for a server that has just been asked for. */
+export type CreatedAddition = (
+  api: Api,
+  view: JsonObject,
+  instance: Pick<ListedInstance, 'auto_disk_config' | 'groups'>,
+) => void;
+
+/** What an extension may add to the answers of the core resources. */
+export interface Additions {
+  /** Server in show, detail, update and rebuild. */
+  server?: ServerAddition;
+  /** Server in the answer to its creation. */
+  serverCreated?: CreatedAddition;
+  /** Whether the caller sees what is added to servers; asked once a request. Absent: everybody does. */
+  seesServers?(caller: Caller): boolean;
+  flavor?(caller: Caller, view: JsonObject, flavor: FlavorRow): void;
+  image?(caller: Caller, view: JsonObject, image: ImageWire): void;
+  /** The absolute limits. */
+  limits?(caller: Caller, absolute: JsonObject): Promise<void> | void;
+  /** How the additions look in XML, by the core resource they belong to. */
+  xml?: { server?: XmlAddition; flavor?: XmlAddition; image?: XmlAddition; limits?: XmlAddition };
+}
+
+/**
+ * One extension: one file in `extensions/`, found by reading the folder. Its alias says when it is loaded; what is not
+ * loaded leaves no trace in routes, bodies, answers or XML.
+ */
+export interface Extension extends Additions {
+  alias: string;
+  name: string;
+  namespace: string;
+  updated: string;
+  description: string;
+  /** Paths of its own resources, which have the original router's routes whether something is behind them or not. */
+  resources?: readonly string[];
+  /** What it can be asked; from the registry where answers have the form of core resources. */
+  operations?: readonly ComputeOperation[] | ((registry: Registry) => readonly ComputeOperation[]);
+  /** What it reads from the bodies that boot, rebuild and change servers. */
+  attributes?: ServerAttributes;
+}
+
+/** The loaded extensions and what they add. */
+export interface Registry {
+  extensions: readonly Extension[];
+  /** What the caller sees added to servers. */
+  server(caller: Caller): ServerAddition[];
+  /** The same in the answer to their creation. */
+  serverCreated(caller: Caller): CreatedAddition[];
+  flavor: NonNullable<Additions['flavor']>[];
+  image: NonNullable<Additions['image']>[];
+  limits: NonNullable<Additions['limits']>[];
+  attributes: readonly ServerAttributes[];
+  /** The template with the additions for its resource. */
+  xml(kind: keyof NonNullable<Additions['xml']>, element: XmlTemplate): XmlTemplate;
+  namespaces(kind: keyof NonNullable<Additions['xml']>): Record<string, string>;
+}
