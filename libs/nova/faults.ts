@@ -11,6 +11,10 @@ export const novaFault = catalogue(
     InvalidMetadata: { status: 400, text: 'Invalid metadata: %(reason)s' },
     InvalidMetadataSize: { status: 413, text: 'Invalid metadata size: %(reason)s' },
     InvalidVolume: { status: 400, text: 'Invalid volume: %(reason)s' },
+    InvalidSnapshot: { status: 400, text: 'Invalid snapshot: %(reason)s' },
+    InvalidVolumeType: { status: 400, text: 'Invalid volume type: %(reason)s' },
+    VolumeUnattached: { status: 400, text: 'Volume %(volume_id)s is not attached to anything' },
+    VolumeAttached: { status: 400, text: 'Volume %(volume_id)s is still attached, detach volume first.' },
     InvalidKeypair: { status: 400, text: 'Keypair data is invalid' },
     InvalidPortRange: { status: 400, text: 'Invalid port range %(from_port)s:%(to_port)s. %(msg)s' },
     InvalidIpProtocol: { status: 400, text: 'Invalid IP protocol %(protocol)s.' },
@@ -106,6 +110,29 @@ export const novaFault = catalogue(
     },
     ServiceNotFound: { status: 404, text: 'Service %(service_id)s could not be found.' },
     VolumeNotFound: { status: 404, text: 'Volume %(volume_id)s could not be found.' },
+    VolumeMetadataNotFound: {
+      status: 404,
+      text: 'Volume %(volume_id)s has no metadata with key %(metadata_key)s.',
+    },
+    VolumeTypeNotFound: { status: 404, text: 'Volume type %(volume_type_id)s could not be found.' },
+    VolumeTypeNotFoundByName: {
+      status: 404,
+      text: 'Volume type with name %(volume_type_name)s could not be found.',
+    },
+    VolumeTypeExtraSpecsNotFound: {
+      status: 404,
+      text: 'Volume Type %(volume_type_id)s has no extra specs with key %(extra_specs_key)s.',
+    },
+    VolumeTypeExists: { status: 409, text: 'Volume Type %(name)s already exists.' },
+    SnapshotNotFound: { status: 404, text: 'Snapshot %(snapshot_id)s could not be found.' },
+    VolumeIsBusy: { status: 500, text: 'deleting volume %(volume_name)s that has snapshot' },
+    SnapshotIsBusy: { status: 500, text: 'deleting snapshot %(snapshot_name)s that has dependent volumes' },
+    ISCSITargetNotFoundForVolume: { status: 404, text: 'No target id found for volume %(volume_id)s.' },
+    ISCSITargetCreateFailed: { status: 500, text: 'Failed to create iscsi target for volume %(volume_id)s.' },
+    VolumeBackendAPIException: {
+      status: 500,
+      text: 'Bad or unexpected response from the storage volume backend API: %(data)s',
+    },
     CannotResizeToSameFlavor: { status: 400, text: 'When resizing, instances must change flavor!' },
     InstanceTypeMemoryTooSmall: {
       status: 400,
@@ -121,6 +148,11 @@ export const novaFault = catalogue(
     TooManyInstances: {
       status: 413,
       text: 'Quota exceeded for %(overs)s: Requested %(req)s, but already used %(used)s of %(allowed)s %(resource)s',
+    },
+    VolumeSizeTooLarge: { status: 413, text: 'Maximum volume size exceeded' },
+    VolumeLimitExceeded: {
+      status: 413,
+      text: 'Maximum number of volumes allowed (%(allowed)d) exceeded',
     },
     MetadataLimitExceeded: { status: 413, text: 'Maximum number of metadata items exceeds %(allowed)s' },
     OnsetFileLimitExceeded: { status: 413, text: 'Personality file limit exceeded' },

@@ -1,12 +1,9 @@
 import type { Fault, RequestContext } from '@folsom/core';
 import type { SchedulePrepResizeArgs, ScheduleRunArgs } from '@folsom/nova/rpc/scheduler';
+import type { CreateVolumeArgs } from '@folsom/nova/rpc/volume';
 import type { RequestSpec } from '@folsom/nova/rpc/wire';
 
-export interface VolumeJob {
-  volume_id: string;
-  snapshot_id: string | null;
-  image_id: string | null;
-}
+export type VolumeJob = CreateVolumeArgs;
 
 /** A way to choose hosts; Folsom's scheduler classes. */
 export interface SchedulerDriver {

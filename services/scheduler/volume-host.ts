@@ -1,9 +1,10 @@
 import type { RequestContext } from '@folsom/core';
+import { volumeContract } from '@folsom/nova/rpc/volume';
 import type { VolumeJob } from './driver.ts';
 import type { ProvisionSeam } from './provision.ts';
 import type { Sources } from './sources.ts';
 
-/** Gives a volume to the nova-volume of a host. Folsom sends this dictionary without a version. */
+/** Gives a volume to the nova-volume of a host. */
 export async function castVolume(
   { bus, world }: Pick<ProvisionSeam, 'bus' | 'world'>,
   sources: Sources,
@@ -12,8 +13,5 @@ export async function castVolume(
   job: VolumeJob,
 ): Promise<void> {
   await sources.updateVolume(job.volume_id, { host, scheduledAt: world.clock.now() });
-  await bus.cast(context, `volume.${host}`, {
-    method: 'create_volume',
-    args: { volume_id: job.volume_id, snapshot_id: job.snapshot_id, image_id: job.image_id },
-  });
+  await volumeContract.client(bus).create_volume(context, job, { host });
 }

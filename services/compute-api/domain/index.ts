@@ -39,6 +39,10 @@ import { createGroup, deleteGroup, getGroup, groupsOfServer, pageOfGroups } from
 import { changeServer, rebuildServer, serverAddresses, serverInterfaces, showServer } from './servers.ts';
 import { snapshot } from './snapshots.ts';
 import { usageOfTenant, usageOfTenants } from './usage.ts';
+import { createVolume } from './volume-creation.ts';
+import * as volumeSnapshots from './volume-snapshots.ts';
+import * as volumeTypes from './volume-types.ts';
+import * as volumes from './volumes.ts';
 
 type Run = (deps: Deps, ...args: never[]) => unknown;
 
@@ -170,6 +174,30 @@ const functions = {
     setOfTenant: quotas.setTenantLimits,
     ofClass: quotas.quotaClass,
     setOfClass: quotas.setQuotaClass,
+  },
+  volumes: {
+    list: volumes.pageOfVolumes,
+    get: volumes.getVolume,
+    create: createVolume,
+    change: volumes.changeVolume,
+    delete: volumes.deleteVolume,
+    setMetadata: volumes.setVolumeMetadata,
+    setStatus: volumes.setVolumeStatus,
+  },
+  snapshots: {
+    list: volumeSnapshots.pageOfSnapshots,
+    get: volumeSnapshots.visibleSnapshot,
+    create: volumeSnapshots.createVolumeSnapshot,
+    delete: volumeSnapshots.deleteVolumeSnapshot,
+    setStatus: volumeSnapshots.setSnapshotStatus,
+  },
+  volumeTypes: {
+    list: volumeTypes.allVolumeTypes,
+    get: volumeTypes.getVolumeType,
+    create: volumeTypes.addVolumeType,
+    delete: volumeTypes.removeVolumeType,
+    setSpecs: volumeTypes.setVolumeTypeExtraSpecs,
+    deleteSpec: volumeTypes.deleteVolumeTypeExtraSpec,
   },
   aggregates: {
     list: aggregates.allAggregates,
