@@ -9,7 +9,7 @@ export default defineConfig({
     pool: 'forks',
     sequence: { sequencer: SlowestFirst },
     // Many suites wait for servers and guests rather than for the processor.
-    maxWorkers: 3,
+    maxWorkers: Number(process.env.FOLSOM_WORKERS ?? 3),
     // Generous: a machine may do much else. Whoever waits, waits for a condition.
     testTimeout: 120_000,
     hookTimeout: 240_000,

@@ -12,7 +12,6 @@ const SLOWEST = [
   'test/torture/torture.test.ts',
   'test/golden/nova.test.ts',
   'test/faults/image.test.ts',
-  'test/libvirt/moving.test.ts',
   'test/simulation/simulation.test.ts',
   'test/console/console.test.ts',
   'test/containers/compose.test.ts',

@@ -44,6 +44,9 @@ namespaces = []
 stdio_handler = "logd"
 `;
 
+/** Where the host's own libvirtd answers, as seen inside. */
+const SYSTEM = 'qemu:///system';
+
 const LIBVIRTD_CONF = `auth_unix_ro = "none"
 auth_unix_rw = "none"
 unix_sock_group = "root"
@@ -100,15 +103,25 @@ export async function hostNamespace(name: string, addresses: readonly string[]):
       }
       const listen = tcp ? ['--listen'] : [];
       await exec(['libvirtd', '-d', ...listen, '-p', join(dir, 'libvirtd.pid')], { allowedCodes: [0] });
+      // A socket file may be a dead one's: only an answer counts.
       const deadline = performance.now() + 60_000;
-      while (!existsSync(join(dir, 'run', 'libvirt-sock'))) {
-        if (performance.now() > deadline) throw new Error('libvirtd did not open its socket');
+      while ((await exec(['virsh', '-q', '-c', SYSTEM, 'version'])).code !== 0) {
+        if (performance.now() > deadline) {
+          const log = await readFile(join(dir, 'log', 'libvirtd.log'), 'utf8').catch(() => '');
+          throw new Error(`libvirtd does not answer: ${log.slice(-2_000)}`);
+        }
         await new Promise(resolve => setTimeout(resolve, 50));
       }
     },
     killLibvirtd: async (signal = 'SIGKILL') => {
       const target = await libvirtdPid();
       if (target > 0) process.kill(target, signal);
+      // The next one cannot have its locks before the old one is gone, and ends if it cannot.
+      const deadline = performance.now() + 60_000;
+      while (target > 0 && isAlive(target)) {
+        if (performance.now() > deadline) throw new Error('libvirtd does not end');
+        await new Promise(resolve => setTimeout(resolve, 10));
+      }
       await rm(join(dir, 'libvirtd.pid'), { force: true });
     },
     remove: async () => {
@@ -132,6 +145,15 @@ async function holderPid(pid: number): Promise<number> {
     if (children.length === 0 || performance.now() > deadline)
       throw new Error('cannot make a mount namespace');
     await new Promise(resolve => setTimeout(resolve, 10));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
   }
 }
 

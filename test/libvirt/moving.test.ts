@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { flavorById, flavorWire } from '@folsom/nova/flavors';
+import { SLOW } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addFlavor } from '../faults/compute-cloud.ts';
 import { cannotRun, eventually, type HostUnderTest, letSshInto, openSsh, sshTo } from './host-under-test.ts';
@@ -10,7 +11,8 @@ import { ONE, TWO, type TwoHosts, twoHosts } from './two-hosts.ts';
 const active = (row: Record<string, unknown>) => row.vm_state === 'active' && row.task_state === null;
 const resized = (row: Record<string, unknown>) => row.vm_state === 'resized' && row.task_state === null;
 
-describe.skipIf(cannotRun() !== undefined)('a guest between two hosts', { timeout: 240_000 }, () => {
+/** Two hosts, their guests and their moves take minutes: `npm run test:slow`. */
+describe.skipIf(!SLOW || cannotRun() !== undefined)('a guest between two hosts', { timeout: 240_000 }, () => {
   let hosts: TwoHosts;
   let one: HostUnderTest;
   let two: HostUnderTest;

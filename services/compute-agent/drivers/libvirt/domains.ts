@@ -58,7 +58,9 @@ const END_MS = 60_000;
 
 /** Waiting for a guest to shut itself down, how often it is looked at. */
 const SHUTDOWN_POLL_MS = 500;
-const START_ATTEMPTS = 5;
+/** How long a start is tried again, ms, and the longest pause before the next try. */
+const START_MS = 30_000;
+const START_PAUSE_MS = 2_000;
 
 /** Waits for work on a guest and forgives that libvirt does not know it. */
 export async function ifThere(work: Promise<void>): Promise<void> {
@@ -88,15 +90,16 @@ export function guestDomains(options: {
    */
   const start = async (name: string): Promise<void> => {
     if (!(await isOff(name, END_MS))) await libvirt.destroy(name);
+    const end = clock.monotonic() + START_MS;
     for (let attempt = 1; ; attempt++) {
       try {
         return await libvirt.create(name);
       } catch (error) {
         const lostRace =
           error instanceof LibvirtError && /Failed to apply firewall rules/.test(error.message);
-        if (!lostRace || attempt >= START_ATTEMPTS) throw error;
+        if (!lostRace || clock.monotonic() >= end) throw error;
         log.warn('filters of a guest were disturbed, starting it again', { guest: name, attempt });
-        await clock.sleep(attempt * 200);
+        await clock.sleep(Math.min(attempt * 200, START_PAUSE_MS));
       }
     }
   };
