@@ -28,7 +28,7 @@ const outside = (name, comment, packages, allowed) => ({
 const PEERS = [
   '^services/image/(registry/remote|manage/remote-glance)\\.ts$',
   '^services/scheduler/attestation\\.ts$',
-  '^services/compute-agent/image-client\\.ts$',
+  '^libs/nova/image-transfer\\.ts$',
   // Knows the class of an upload that comes in.
   '^services/image/stores/chunks\\.ts$',
   '^services/image/stores/fake-swift\\.ts$',

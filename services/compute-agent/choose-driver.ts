@@ -2,10 +2,10 @@ import type { Config } from '@folsom/config';
 import type { World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { Runner } from '@folsom/host/runner';
+import type { ImageClient } from '@folsom/nova/image-transfer';
 import type { ComputeDriver } from './driver.ts';
 import { fakeDriver } from './drivers/fake.ts';
 import { libvirtDriver } from './drivers/libvirt/driver.ts';
-import type { ImageClient } from './image-client.ts';
 import { settingsOf } from './settings.ts';
 
 /** Classes of the original's configuration that mean the fake driver; everything else means libvirt. */

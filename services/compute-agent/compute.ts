@@ -1,6 +1,7 @@
 import type { Config } from '@folsom/config';
 import { adminContext, keyedMutex, type RunningService, type Timer, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
+import type { ImageClient } from '@folsom/nova/image-transfer';
 import { joinInstances } from '@folsom/nova/instance-records';
 import { instancesOnHost } from '@folsom/nova/instances';
 import { networkApi } from '@folsom/nova/network-api';
@@ -16,7 +17,6 @@ import { cleanDeletedAfterMove, cleanRunningDeleted, reclaimSoftDeleted } from '
 import type { ComputeDriver, Guest } from './driver.ts';
 import { auditFirewall } from './firewall-audit.ts';
 import { computeHandlers } from './handlers.ts';
-import type { ImageClient } from './image-client.ts';
 import { usageNotifier } from './notifications.ts';
 import { adoptArrivals } from './operations/live-arrival.ts';
 import { resumeGuests, syncPowerStates } from './power-sync.ts';

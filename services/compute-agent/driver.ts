@@ -1,9 +1,9 @@
 import type { RequestContext } from '@folsom/core';
 import type { FlavorRow } from '@folsom/nova/flavors';
+import type { ImageClient } from '@folsom/nova/image-transfer';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
 import type { NetworkInfo } from '@folsom/nova/network-info';
 import type { ImageWire, InjectedFiles } from '@folsom/nova/rpc/wire';
-import type { ImageClient } from './image-client.ts';
 
 /** An instance as drivers see it: its record with its name on the hypervisor. */
 export interface Guest extends InstanceRecord {

@@ -8,6 +8,7 @@ import {
   type World,
 } from '@folsom/core';
 import type { Database } from '@folsom/db';
+import type { ImageClient } from '@folsom/nova/image-transfer';
 import { type InstanceRecord, instanceName, instanceRecord } from '@folsom/nova/instance-records';
 import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import {
@@ -24,7 +25,6 @@ import { passing } from '@folsom/nova/passing';
 import type { Sql } from '@folsom/nova/rows';
 import type { Bus } from '@folsom/rpc';
 import type { ComputeDriver, Guest } from './driver.ts';
-import type { ImageClient } from './image-client.ts';
 import type { UsageNotifier } from './notifications.ts';
 import type { Resources } from './resources.ts';
 import type { ComputeSettings } from './settings.ts';

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import { assert } from '@folsom/core';
+import type { ImageClient } from '@folsom/nova/image-transfer';
 import { taskState, vmState } from '@folsom/nova/instance-state';
 import { passing } from '@folsom/nova/passing';
 import type { SnapshotInstanceArgs } from '@folsom/nova/rpc/compute';
 import { computeFault } from '../faults.ts';
-import type { ImageClient } from '../image-client.ts';
 import type { StepPart } from '../steps.ts';
 import { hold, operation, type Work } from './operation.ts';
 

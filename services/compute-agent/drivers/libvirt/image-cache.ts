@@ -19,9 +19,9 @@ import { pipeline } from 'node:stream/promises';
 import { type Clock, isFault, keyedMutex, type Logger, type Random, type RequestContext } from '@folsom/core';
 import { checkImageFile, isExtFilesystem, toolFormat } from '@folsom/host/image-format';
 import { convertDisk, formatFile, growExtFilesystem } from '@folsom/host/qemu-img';
+import type { ImageClient } from '@folsom/nova/image-transfer';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { computeFault } from '../../faults.ts';
-import type { ImageClient } from '../../image-client.ts';
 
 /**
  * Images of the image service as raw files under `_base`, shared by all guests of this host and never written to

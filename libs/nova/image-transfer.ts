@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 import { catalogue, type RequestContext } from '@folsom/core';
-import { imageServers } from '@folsom/nova/image-client';
-import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { request } from 'undici';
+import { imageServers } from './image-client.ts';
+import type { ImageWire } from './rpc/wire.ts';
 
-/** The image service as the compute agent uses it. */
+/** The image service as daemons that carry bytes use it. */
 export interface ImageClient {
   show(context: RequestContext, imageId: string): Promise<ImageWire>;
   /** The image's bytes. */

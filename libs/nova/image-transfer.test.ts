@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { type RequestContext, requestContext, systemClock, systemRandom } from '@folsom/core';
 import { expect, it } from 'vitest';
-import { imageClient } from './image-client.ts';
+import { imageClient } from './image-transfer.ts';
 
 const context: RequestContext = requestContext({}, { clock: systemClock, random: systemRandom });
 
