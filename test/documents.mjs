@@ -1,4 +1,6 @@
-// `npm run check -- documents`: every file and folder that a document names in backticks is there.
+// `npm run check -- documents`: every file and folder that a document names in backticks is there, and `docs/api.md` is what the
+// declarations of the operations say.
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,5 +18,11 @@ const missing = DOCUMENTS.filter(name => name.endsWith('.md')).flatMap(name =>
     .filter(([, path]) => !existsSync(join(root, path)))
     .map(([, path]) => `${name} names ${path}, which is not there`),
 );
+try {
+  // Reads TypeScript, which the node that starts this need not know.
+  execFileSync(join(root, 'node_modules/.bin/node'), ['deploy/reference/write.ts', '--check'], { cwd: root });
+} catch {
+  missing.push('docs/api.md is not what the declarations say: `npm run docs` writes it');
+}
 for (const line of missing) console.error(line);
 process.exitCode = missing.length === 0 ? 0 : 1;

@@ -1,4 +1,5 @@
-import { referencePage } from '@folsom/http/operation';
+import { computeReference } from '@folsom/compute-api/reference';
+import { type ReferencePart, referencePage } from '@folsom/http/operation';
 import { identityReference } from '@folsom/identity/reference';
 import { imageReference } from '@folsom/image/reference';
 
@@ -10,5 +11,12 @@ says no), 404 (not there, or not the caller's), 413 (too large) and 503 (what it
 
 `;
 
+/** Every service that declares its operations so. */
+export const referenceParts = async (): Promise<readonly ReferencePart[]> => [
+  ...identityReference,
+  ...imageReference,
+  ...(await computeReference()),
+];
+
 /** docs/api.md. */
-export const apiPage = (): string => HEAD + referencePage([...identityReference, ...imageReference]);
+export const apiPage = async (): Promise<string> => HEAD + referencePage(await referenceParts());

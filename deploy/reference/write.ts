@@ -1,5 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { apiPage } from './api.ts';
 
-// `npm run docs`
-writeFileSync(new URL('../../docs/api.md', import.meta.url), apiPage());
+const FILE = new URL('../../docs/api.md', import.meta.url);
+
+// `npm run docs`; with --check it writes nothing and fails where the page is another.
+const page = await apiPage();
+if (!process.argv.includes('--check')) writeFileSync(FILE, page);
+else if (readFileSync(FILE, 'utf8') !== page) process.exitCode = 1;

@@ -6,7 +6,7 @@ import { addressOperations } from './core/ips.ts';
 import { limitOperations } from './core/limits.ts';
 import { serverMetadataOperations } from './core/server-metadata.ts';
 import { serverOperations } from './core/servers.ts';
-import type { ComputeOperation, Registry } from './http/api.ts';
+import type { ComputeOperation, Extension, Registry } from './http/api.ts';
 import { completed } from './http/routes.ts';
 
 /** Paths of the core's resources. */
@@ -22,23 +22,29 @@ const RESOURCES = [
   '/extensions',
 ];
 
-/** All operations: the core with what extensions add to its bodies and answers, then the extensions' own. */
+/** The core's, with what extensions add to its bodies and answers. */
+export const coreOperations = (registry: Registry): ComputeOperation[] => [
+  ...consoleOperations,
+  ...serverOperations(registry),
+  ...addressOperations,
+  ...imageOperations(registry),
+  ...limitOperations(registry),
+  ...flavorOperations(registry),
+  ...imageMetadataOperations,
+  ...serverMetadataOperations,
+  ...extensionOperations,
+];
+
+/** An extension's own. */
+export const addedOperations = (
+  { operations = [] }: Extension,
+  registry: Registry,
+): readonly ComputeOperation[] => (typeof operations === 'function' ? operations(registry) : operations);
+
+/** All that is served. */
 export function operationsOf(registry: Registry): ComputeOperation[] {
   const { extensions } = registry;
-  const core = [
-    ...consoleOperations,
-    ...serverOperations(registry),
-    ...addressOperations,
-    ...imageOperations(registry),
-    ...limitOperations(registry),
-    ...flavorOperations(registry),
-    ...imageMetadataOperations,
-    ...serverMetadataOperations,
-    ...extensionOperations,
-  ];
-  const added = extensions.flatMap(({ operations = [] }) =>
-    typeof operations === 'function' ? operations(registry) : operations,
-  );
+  const added = extensions.flatMap(extension => addedOperations(extension, registry));
   const resources = extensions.flatMap(extension => extension.resources ?? []);
-  return completed([...core, ...added], [...RESOURCES, ...resources]);
+  return completed([...coreOperations(registry), ...added], [...RESOURCES, ...resources]);
 }

@@ -22,6 +22,7 @@ export const consoleOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'ShowConsole',
+    about: 'A text console of a server.',
     method: 'GET',
     path: `${path}/:id`,
     policy: null,
@@ -42,6 +43,7 @@ export const consoleOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'CreateConsole',
+    about: 'Refused: nothing makes text consoles.',
     method: 'POST',
     path,
     policy: null,
@@ -52,6 +54,7 @@ export const consoleOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'UpdateConsole',
+    about: 'Not implemented in the original either.',
     method: 'PUT',
     path: `${path}/:id`,
     policy: null,
@@ -63,6 +66,7 @@ export const consoleOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'DeleteConsole',
+    about: 'Nothing is there: text consoles are not made.',
     method: 'DELETE',
     path: `${path}/:id`,
     policy: null,

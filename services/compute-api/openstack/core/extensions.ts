@@ -33,6 +33,7 @@ export const extensionOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'ShowExtension',
+    about: 'An extension that is loaded.',
     method: 'GET',
     path: '/extensions/:id',
     policy: null,

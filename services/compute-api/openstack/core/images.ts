@@ -69,6 +69,7 @@ export function imageOperations(registry: Registry): readonly ComputeOperation[]
     }),
     operation({
       name: 'ShowImage',
+      about: 'An image.',
       method: 'GET',
       path: '/images/:id',
       policy: null,
@@ -92,6 +93,7 @@ export function imageOperations(registry: Registry): readonly ComputeOperation[]
     }),
     operation({
       name: 'DeleteImage',
+      about: 'Deletes an image.',
       method: 'DELETE',
       path: '/images/:id',
       policy: null,
@@ -112,6 +114,7 @@ const faults = { ...missing, ImageMetadataLimitExceeded: overLimit };
 export const imageMetadataOperations: readonly ComputeOperation[] = [
   operation({
     name: 'ListImageMetadata',
+    about: 'Metadata of an image.',
     method: 'GET',
     path,
     policy: null,
@@ -124,6 +127,7 @@ export const imageMetadataOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'ShowImageMetadataItem',
+    about: 'One item of the metadata of an image.',
     method: 'GET',
     path: `${path}/:id`,
     policy: null,
@@ -138,6 +142,7 @@ export const imageMetadataOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'AddImageMetadata',
+    about: 'Adds metadata to an image; what has the same key is replaced.',
     method: 'POST',
     path,
     policy: null,
@@ -152,6 +157,7 @@ export const imageMetadataOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'ReplaceImageMetadata',
+    about: 'Replaces the metadata of an image.',
     method: 'PUT',
     path,
     policy: null,
@@ -166,6 +172,7 @@ export const imageMetadataOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'SetImageMetadataItem',
+    about: 'Sets one item of the metadata of an image.',
     method: 'PUT',
     path: `${path}/:id`,
     policy: null,
@@ -186,6 +193,7 @@ export const imageMetadataOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'DeleteImageMetadataItem',
+    about: 'Removes one item of the metadata of an image.',
     method: 'DELETE',
     path: `${path}/:id`,
     policy: null,

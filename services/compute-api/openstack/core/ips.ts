@@ -43,6 +43,7 @@ export const addressOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'CreateAddress',
+    about: 'Not implemented in the original either: addresses are given elsewhere.',
     method: 'POST',
     path,
     policy: null,
@@ -52,6 +53,7 @@ export const addressOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'DeleteAddress',
+    about: 'Not implemented in the original either: addresses are taken elsewhere.',
     method: 'DELETE',
     path: `${path}/:id`,
     policy: null,

@@ -68,6 +68,7 @@ export const serverActions = (registry: Registry, xml: XmlTemplate): ComputeOper
   }),
   operation({
     name: 'ChangePassword',
+    about: "Sets the password of a guest's administrator.",
     method: 'POST',
     path,
     key: 'changePassword',
@@ -85,6 +86,7 @@ export const serverActions = (registry: Registry, xml: XmlTemplate): ComputeOper
   ...(['confirmResize', 'revertResize'] as const).map(key =>
     operation({
       name: key === 'confirmResize' ? 'ConfirmResize' : 'RevertResize',
+      about: key === 'confirmResize' ? 'Ends a resize: the old size is given up.' : 'Takes a resize back.',
       method: 'POST',
       path,
       key,

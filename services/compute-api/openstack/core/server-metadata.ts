@@ -19,6 +19,7 @@ const body = Type.Object({ metadata }, { says: MALFORMED });
 export const serverMetadataOperations: readonly ComputeOperation[] = [
   operation({
     name: 'ListServerMetadata',
+    about: 'Metadata of a server.',
     method: 'GET',
     path,
     policy: null,
@@ -31,6 +32,7 @@ export const serverMetadataOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'ShowServerMetadataItem',
+    about: 'One item of the metadata of a server.',
     method: 'GET',
     path: `${path}/:id`,
     policy: null,
@@ -45,12 +47,13 @@ export const serverMetadataOperations: readonly ComputeOperation[] = [
   }),
   ...(
     [
-      ['AddServerMetadata', 'POST', false],
-      ['ReplaceServerMetadata', 'PUT', true],
+      ['AddServerMetadata', 'Adds metadata to a server; what has the same key is replaced.', 'POST', false],
+      ['ReplaceServerMetadata', 'Replaces the metadata of a server.', 'PUT', true],
     ] as const
-  ).map(([name, method, replace]) =>
+  ).map(([name, about, method, replace]) =>
     operation({
       name,
+      about,
       method,
       path,
       policy: null,
@@ -66,6 +69,7 @@ export const serverMetadataOperations: readonly ComputeOperation[] = [
   ),
   operation({
     name: 'SetServerMetadataItem',
+    about: 'Sets one item of the metadata of a server.',
     method: 'PUT',
     path: `${path}/:id`,
     policy: null,
@@ -83,6 +87,7 @@ export const serverMetadataOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'DeleteServerMetadataItem',
+    about: 'Removes one item of the metadata of a server.',
     method: 'DELETE',
     path: `${path}/:id`,
     policy: null,

@@ -173,6 +173,7 @@ export function serverOperations(registry: Registry): readonly ComputeOperation[
     ...listOperations(xml),
     operation({
       name: 'ShowServer',
+      about: 'A server.',
       method: 'GET',
       path: '/servers/:id',
       policy: null,

@@ -34,6 +34,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'RemoveFixedIp',
+      about: 'Takes an address from a server.',
       method: 'POST',
       path,
       key: 'removeFixedIp',

@@ -14,11 +14,13 @@ const policyOf = (action: string) => `compute_extension:admin_actions:${action}`
 const plain = (
   key: string,
   name: string,
+  about: string,
   run: (caller: Caller, id: string) => Promise<void>,
   missing: 404 | 422,
 ): ComputeOperation =>
   operation({
     name,
+    about,
     method: 'POST',
     path,
     key,
@@ -105,6 +107,7 @@ const migrateLive = operation({
 const STATES = 'Desired state must be specified.  Valid states are: active, error';
 const resetState = operation({
   name: 'ResetServerState',
+  about: 'Sets the state of a server that stands in a wrong one, and nothing else.',
   method: 'POST',
   path,
   key: 'os-resetState',
@@ -151,14 +154,32 @@ export const extension: Extension = {
   description:
     'Enable admin-only server actions\n\n    Actions include: pause, unpause, suspend, resume, migrate,\n    resetNetwork, injectNetworkInfo, lock, unlock, createBackup\n    ',
   operations: [
-    plain('pause', 'PauseServer', act('pause'), 422),
-    plain('unpause', 'UnpauseServer', act('unpause'), 422),
-    plain('suspend', 'SuspendServer', act('suspend'), 422),
-    plain('resume', 'ResumeServer', act('resume'), 422),
-    plain('resetNetwork', 'ResetServerNetwork', act('reset_network'), 422),
-    plain('injectNetworkInfo', 'InjectNetworkInfo', act('inject_network_info'), 404),
-    plain('lock', 'LockServer', lock(true), 404),
-    plain('unlock', 'UnlockServer', lock(false), 404),
+    plain('pause', 'PauseServer', 'Stops a guest where it stands, in memory.', act('pause'), 422),
+    plain('unpause', 'UnpauseServer', 'Lets a paused guest go on.', act('unpause'), 422),
+    plain('suspend', 'SuspendServer', 'Writes a guest to disk and stops it.', act('suspend'), 422),
+    plain('resume', 'ResumeServer', 'Brings back a suspended guest.', act('resume'), 422),
+    plain(
+      'resetNetwork',
+      'ResetServerNetwork',
+      'Connects the interfaces of a guest to their networks again.',
+      act('reset_network'),
+      422,
+    ),
+    plain(
+      'injectNetworkInfo',
+      'InjectNetworkInfo',
+      'Reads the addresses of a guest anew from its networks.',
+      act('inject_network_info'),
+      404,
+    ),
+    plain(
+      'lock',
+      'LockServer',
+      'Keeps everybody but administrators from changing a server.',
+      lock(true),
+      404,
+    ),
+    plain('unlock', 'UnlockServer', 'Lets its users change a server again.', lock(false), 404),
     migrate,
     createBackup,
     migrateLive,

@@ -101,6 +101,7 @@ export const extension: Extension = {
   operations: [
     operation({
       name: 'ListAggregates',
+      about: 'All aggregates.',
       method: 'GET',
       path: '/os-aggregates',
       policy,
@@ -109,6 +110,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'CreateAggregate',
+      about: 'Makes an aggregate of hosts in an availability zone.',
       method: 'POST',
       path: '/os-aggregates',
       policy,
@@ -121,6 +123,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'ShowAggregate',
+      about: 'An aggregate with its hosts and metadata.',
       method: 'GET',
       path: '/os-aggregates/:id',
       policy,
@@ -131,6 +134,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'UpdateAggregate',
+      about: 'Changes the name or the zone of an aggregate.',
       method: 'PUT',
       path: '/os-aggregates/:id',
       policy,
@@ -142,6 +146,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'DeleteAggregate',
+      about: 'Deletes an aggregate.',
       method: 'DELETE',
       path: '/os-aggregates/:id',
       policy,

@@ -29,6 +29,7 @@ const answer = ({ flavor, tenants }: FlavorAccess) => ({
 const change = (key: 'addTenantAccess' | 'removeTenantAccess') =>
   operation({
     name: key === 'addTenantAccess' ? 'AddTenantAccess' : 'RemoveTenantAccess',
+    about: `${key === 'addTenantAccess' ? 'Gives a tenant' : 'Takes from a tenant'} the use of a private flavor.`,
     method: 'POST',
     path: '/flavors/:id/action',
     key,

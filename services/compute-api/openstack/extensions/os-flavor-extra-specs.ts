@@ -68,6 +68,7 @@ export const extension: Extension = {
   operations: [
     operation({
       name: 'ListFlavorSpecs',
+      about: 'What a flavor asks of hosts.',
       method: 'GET',
       path,
       policy,
@@ -93,6 +94,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'ShowFlavorSpec',
+      about: 'One thing that a flavor asks of hosts.',
       method: 'GET',
       path: `${path}/:id`,
       policy,
@@ -106,6 +108,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'SetFlavorSpec',
+      about: 'Sets one thing that a flavor asks of hosts.',
       method: 'PUT',
       path: `${path}/:id`,
       policy,
@@ -121,6 +124,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'DeleteFlavorSpec',
+      about: 'Removes one thing that a flavor asks of hosts.',
       method: 'DELETE',
       path: `${path}/:id`,
       policy,

@@ -80,6 +80,7 @@ export const extension: Extension = {
   operations: [
     operation({
       name: 'CreateFlavor',
+      about: 'Makes a flavor.',
       method: 'POST',
       path: '/flavors',
       policy,
@@ -106,6 +107,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'DeleteFlavor',
+      about: 'Deletes a flavor; servers keep the size that it gave them.',
       method: 'DELETE',
       path: '/flavors/:id',
       policy,

@@ -79,6 +79,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'ShowFloatingIp',
+      about: 'A floating address of the tenant.',
       method: 'GET',
       path: '/os-floating-ips/:id',
       policy,
@@ -106,6 +107,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'ReleaseFloatingIp',
+      about: 'Gives an address back to its pool.',
       method: 'DELETE',
       path: '/os-floating-ips/:id',
       policy,
@@ -136,6 +138,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'RemoveFloatingIp',
+      about: 'Ends the way from an address to a server.',
       method: 'POST',
       path: '/servers/:id/action',
       key: 'removeFloatingIp',

@@ -28,9 +28,10 @@ const settings = readBy((body): HostSettings => {
   return out;
 }, '`status` and `maintenance_mode`, each `enable` or `disable`.');
 
-const power = (action: 'startup' | 'shutdown' | 'reboot', name: string): ComputeOperation =>
+const power = (action: 'startup' | 'shutdown' | 'reboot', name: string, about: string): ComputeOperation =>
   operation({
     name,
+    about,
     method: 'GET',
     path: `/os-hosts/:id/${action}`,
     policy,
@@ -115,8 +116,8 @@ export const extension: Extension = {
         return Object.keys(said).length === 0 ? {} : { host: params.id, ...said };
       },
     }),
-    power('startup', 'StartHost'),
-    power('shutdown', 'ShutDownHost'),
-    power('reboot', 'RebootHost'),
+    power('startup', 'StartHost', 'Asks a host to start; its hypervisor must know how.'),
+    power('shutdown', 'ShutDownHost', 'Asks a host to shut down; its hypervisor must know how.'),
+    power('reboot', 'RebootHost', 'Asks a host to start anew; its hypervisor must know how.'),
   ],
 };

@@ -63,6 +63,7 @@ export const extension: Extension = {
   operations: [
     operation({
       name: 'ListHypervisors',
+      about: 'Hypervisors: their ids and names.',
       method: 'GET',
       path: '/os-hypervisors',
       policy,
@@ -74,6 +75,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'ListHypervisorDetails',
+      about: 'Hypervisors with what they have and what is used of it.',
       method: 'GET',
       path: '/os-hypervisors/detail',
       policy,
@@ -103,6 +105,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'ShowHypervisor',
+      about: 'A hypervisor with what it has and what is used of it.',
       method: 'GET',
       path: '/os-hypervisors/:id',
       policy,

@@ -83,6 +83,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'ShowKeyPair',
+      about: "One of the caller's keys.",
       method: 'GET',
       path: '/os-keypairs/:id',
       policy,
@@ -116,6 +117,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'DeleteKeyPair',
+      about: "Deletes one of the caller's keys.",
       method: 'DELETE',
       path: '/os-keypairs/:id',
       policy,

@@ -131,6 +131,7 @@ export const extension: Extension = {
   operations: [
     operation({
       name: 'ListNetworks',
+      about: "Networks of the caller's tenant and of nobody; all of them for administrators.",
       method: 'GET',
       path: '/os-networks',
       policy: look,
@@ -141,6 +142,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'CreateNetwork',
+      about: 'Makes a network with its addresses.',
       method: 'POST',
       path: '/os-networks',
       policy: manage,
@@ -165,6 +167,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'ShowNetwork',
+      about: 'A network.',
       method: 'GET',
       path: '/os-networks/:id',
       policy: look,
@@ -176,6 +179,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'DeleteNetwork',
+      about: 'Deletes a network with its addresses.',
       method: 'DELETE',
       path: '/os-networks/:id',
       policy: manage,

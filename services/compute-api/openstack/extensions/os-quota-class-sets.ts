@@ -16,6 +16,7 @@ export const extension: Extension = {
   operations: [
     operation({
       name: 'ShowQuotaClass',
+      about: 'What a quota class may have.',
       method: 'GET',
       path: '/os-quota-class-sets/:id',
       policy,
@@ -28,6 +29,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'UpdateQuotaClass',
+      about: 'Sets what a quota class may have.',
       method: 'PUT',
       path: '/os-quota-class-sets/:id',
       policy,

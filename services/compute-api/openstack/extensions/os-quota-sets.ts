@@ -61,6 +61,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'UpdateQuotas',
+      about: 'Sets what a tenant may have.',
       method: 'PUT',
       path: '/os-quota-sets/:id',
       policy: 'compute_extension:quotas:update',
@@ -73,6 +74,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'ShowDefaultQuotas',
+      about: 'What a tenant may have for which nothing is set.',
       method: 'GET',
       path: '/os-quota-sets/:id/defaults',
       policy: 'compute_extension:quotas:show',

@@ -39,6 +39,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'UnrescueServer',
+      about: 'Ends the rescue system; the server starts from its own disk.',
       method: 'POST',
       path: '/servers/:id/action',
       key: 'unrescue',

@@ -110,6 +110,7 @@ const notFound = {
 const memberOperation = (key: 'addSecurityGroup' | 'removeSecurityGroup'): ComputeOperation =>
   operation({
     name: key === 'addSecurityGroup' ? 'AddSecurityGroup' : 'RemoveSecurityGroup',
+    about: key === 'addSecurityGroup' ? 'Puts a server into a group.' : 'Takes a server out of a group.',
     method: 'POST',
     path: '/servers/:id/action',
     key,
@@ -141,6 +142,7 @@ const groupOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'ShowSecurityGroup',
+    about: 'A group with its rules.',
     method: 'GET',
     path: '/os-security-groups/:id',
     policy,
@@ -153,6 +155,7 @@ const groupOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'CreateSecurityGroup',
+    about: 'Makes a group.',
     method: 'POST',
     path: '/os-security-groups',
     policy,
@@ -167,6 +170,7 @@ const groupOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'DeleteSecurityGroup',
+    about: 'Deletes a group that no server belongs to.',
     method: 'DELETE',
     path: '/os-security-groups/:id',
     policy,
@@ -222,6 +226,7 @@ const ruleOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'DeleteSecurityGroupRule',
+    about: 'Removes a rule from its group.',
     method: 'DELETE',
     path: '/os-security-group-rules/:id',
     policy,

@@ -10,6 +10,8 @@ export const extension: Extension = {
   operations: (['start', 'stop'] as const).map(action =>
     operation({
       name: action === 'start' ? 'StartServer' : 'StopServer',
+      about:
+        action === 'start' ? 'Starts a server that was stopped.' : 'Stops a server, keeping it as it is.',
       method: 'POST',
       path: '/servers/:id/action',
       key: `os-${action}`,
