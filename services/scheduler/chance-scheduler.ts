@@ -2,6 +2,7 @@ import type { RequestContext, World } from '@folsom/core';
 import { passing } from '@folsom/nova/passing';
 import type { FilterProperties } from '@folsom/nova/rpc/wire';
 import { serviceIsUp } from '@folsom/nova/services';
+import { nextAttempt } from './attempts.ts';
 import type { SchedulerDriver } from './driver.ts';
 import { asFault } from './filter-scheduler.ts';
 import { countRemoved, newTally, noValidHost, tallyText } from './no-valid-host.ts';
@@ -14,11 +15,13 @@ export interface ChanceSchedulerOptions {
   sources: Sources;
   world: World;
   serviceDownTimeMs: number;
+  /** scheduler_max_attempts */
+  maxAttempts: number;
 }
 
 /** Any host that is up, by lot. */
 export function chanceScheduler(options: ChanceSchedulerOptions): SchedulerDriver {
-  const { seam, sources, world, serviceDownTimeMs } = options;
+  const { seam, sources, world, serviceDownTimeMs, maxAttempts } = options;
 
   const draw = async (topic: string, properties: FilterProperties): Promise<string> => {
     const services = await sources.services(topic);
@@ -38,10 +41,14 @@ export function chanceScheduler(options: ChanceSchedulerOptions): SchedulerDrive
   return {
     async runInstance(context, args, failed) {
       const { request_spec: spec } = args;
-      const properties = args.filter_properties ?? {};
+      const given = args.filter_properties ?? {};
       for (const [at, uuid] of spec.instance_uuids.entries()) {
         try {
-          const host = await draw('compute', properties);
+          // Another driver's boot may have failed and come here.
+          const retry = nextAttempt(given.retry, maxAttempts, uuid, false);
+          const host = await draw('compute', given);
+          const properties =
+            retry === undefined ? given : { ...given, retry: { ...retry, hosts: [...retry.hosts, host] } };
           const own = { ...spec, instance_properties: { ...spec.instance_properties, launch_index: at } };
           await provision(seam, context, args, { host, uuid, spec: own, properties });
         } catch (error) {

@@ -4,6 +4,7 @@ import { passing } from '@folsom/nova/passing';
 import type { ScheduleRunArgs } from '@folsom/nova/rpc/scheduler';
 import type { FilterProperties, RequestSpec } from '@folsom/nova/rpc/wire';
 import type { Notifier } from '@folsom/rpc';
+import { nextAttempt } from './attempts.ts';
 import type { SchedulerDriver } from './driver.ts';
 import { noValidHost, tallyText } from './no-valid-host.ts';
 import { type ProvisionSeam, provision, provisionResize } from './provision.ts';
@@ -104,24 +105,6 @@ export function filterScheduler(options: FilterSchedulerOptions): SchedulerDrive
       throw noValidHost('No host selection for volume defined.');
     },
   };
-}
-
-/** Counts the attempt; undefined when a failed boot is not tried again. @throws Fault `NoValidHost` */
-function nextAttempt(
-  given: FilterProperties['retry'],
-  maxAttempts: number,
-  uuid: string | undefined,
-): FilterProperties['retry'] {
-  if (maxAttempts === 1) return undefined;
-  const retry = given
-    ? { num_attempts: given.num_attempts + 1, hosts: [...given.hosts] }
-    : { num_attempts: 1, hosts: [] };
-  if (retry.num_attempts > maxAttempts) {
-    throw noValidHost(
-      `Exceeded max scheduling attempts ${maxAttempts} for instance ${uuid}. Hosts tried: ${retry.hosts.join(', ')}.`,
-    );
-  }
-  return retry;
 }
 
 /** The request of the `at`-th of its instances. */

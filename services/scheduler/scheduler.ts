@@ -56,13 +56,14 @@ export async function startScheduler(options: SchedulerServiceOptions): Promise<
   const outbox =
     options.outbox ?? novaOutbox({ db, bus, world, owner: `nova-scheduler:${host}`, takesOrphans: true });
   const seam = { bus: outbox.bus, outbox, world, instanceNameTemplate: settings.instance_name_template };
-  const chance = { seam, sources, world, serviceDownTimeMs };
+  const maxAttempts = settings.scheduler_max_attempts;
+  const chance = { seam, sources, world, serviceDownTimeMs, maxAttempts };
   const driver = chooseDriver(settings, {
     filter: () =>
       filterScheduler({
         seam,
         notify,
-        maxAttempts: settings.scheduler_max_attempts,
+        maxAttempts,
         configOptions: configOptions(settings.scheduler_json_config_location, world),
         selector: {
           hosts,
