@@ -9,11 +9,11 @@ import Fastify, {
   type FastifyRequest,
   type RawServerDefault,
 } from 'fastify';
+import { GUARD, guard, guardedSettings } from './guard.ts';
 import { type HealthCheck, healthRoutes } from './health.ts';
 import { refuseBytes, requestsInFlight } from './in-flight.ts';
 import { explainListen } from './listen-error.ts';
 import { type HttpMetrics, httpMetrics } from './metrics.ts';
-import { dropStalledReaders } from './stalled-readers.ts';
 import { canonicalTarget } from './target.ts';
 import { createTlsServer, type TlsFiles } from './tls.ts';
 
@@ -133,21 +133,16 @@ export function createApp(options: AppOptions): App {
       refuseBytes(error, socket);
     },
     serverFactory: handler => {
+      // Node's own five minutes would end a long upload; bodies that are read here have a limit of their own.
       const settings = {
-        maxHeaderSize: LIMITS.headerBytesMax,
-        noDelay: true,
-        // How exactly the limits of time are kept; node looks every 30 s.
-        connectionsCheckingInterval: LIMITS.headersTimeoutMs / 6,
+        ...guardedSettings({ ...GUARD, headersMs: options.headersTimeoutMs ?? GUARD.headersMs }),
+        requestTimeout: options.requestTimeoutMs ?? 0,
       };
       const http = options.tls
         ? createTlsServer(options.tls, name, settings, handler)
         : createServer(settings, handler);
       inFlight.watch(http);
-      dropStalledReaders(http);
-      http.headersTimeout = options.headersTimeoutMs ?? LIMITS.headersTimeoutMs;
-      http.keepAliveTimeout = LIMITS.keepAliveTimeoutMs;
-      // Node's own five minutes would end a long upload; bodies that are read here have a limit of their own.
-      http.requestTimeout = options.requestTimeoutMs ?? 0;
+      guard(http);
       return http as unknown as RawServerDefault;
     },
     frameworkErrors: (_error, request, reply) => {

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { noteListener } from '@folsom/core';
 import { collectDefaultMetrics, type Histogram, Histogram as PromHistogram, Registry } from 'prom-client';
+import { GUARD, guard, guardedSettings } from './guard.ts';
 import { refuseBrokenRequests } from './in-flight.ts';
 import { explainListen } from './listen-error.ts';
 import { canonicalTarget } from './target.ts';
@@ -36,9 +37,10 @@ export function httpMetrics(registry: Registry = new Registry()): HttpMetrics {
 export async function serveMetrics(
   registry: Registry,
   at: { host: string; port: number },
+  limits = GUARD,
 ): Promise<{ address: string; stop(): Promise<void> }> {
   collectDefaultMetrics({ register: registry });
-  const server = createServer((request, response) => {
+  const server = createServer(guardedSettings(limits), (request, response) => {
     if (request.method !== 'GET' || canonicalTarget(request.url ?? '').path !== '/metrics') {
       response.writeHead(404, { 'content-length': '0' }).end();
       return;
@@ -49,6 +51,7 @@ export async function serveMetrics(
     );
   });
   refuseBrokenRequests(server);
+  guard(server, limits);
   await new Promise<void>((resolve, reject) => {
     server.once('error', error => reject(explainListen(error, 'metrics', at.host, at.port)));
     server.listen(at.port, at.host, resolve);

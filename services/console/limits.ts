@@ -1,3 +1,5 @@
+import { GUARD, type Guard } from '@folsom/http';
+
 /** Limits of the console services: sizes in bytes, times in milliseconds. */
 export const CONSOLE_LIMITS = {
   /** Tokens kept in memory; the oldest goes first. */
@@ -7,8 +9,6 @@ export const CONSOLE_LIMITS = {
   tokenCharsMax: 200,
   /** Reaching a guest's VNC port. */
   connectMs: 10_000,
-  /** A client that has not sent its whole request by then is cut off. */
-  requestMs: 15_000,
   requestBytesMax: 16_384,
   /** One websocket message of a client; pasted text is the longest. */
   messageBytesMax: 4 * 1024 * 1024,
@@ -18,3 +18,6 @@ export const CONSOLE_LIMITS = {
   pingMs: 30_000,
   connectionsMax: 2000,
 } as const;
+
+/** A client of the proxies that has not sent its whole request by then, or takes nothing, is cut off. */
+export const CONSOLE_GUARD: Guard = { ...GUARD, headersMs: 15_000 };

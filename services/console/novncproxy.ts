@@ -6,12 +6,12 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '@folsom/config';
 import { adminContext, type RunningService, type World } from '@folsom/core';
-import { type HealthCheck, refuseBrokenRequests, runChecks } from '@folsom/http';
+import { endNow, type Guard, type HealthCheck, refuseBrokenRequests, runChecks } from '@folsom/http';
 import { novaOptions } from '@folsom/nova/options';
 import { type ConsoleAccess, consoleauthContract } from '@folsom/nova/rpc/consoleauth';
 import type { Bus } from '@folsom/rpc';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { CONSOLE_LIMITS } from './limits.ts';
+import { CONSOLE_GUARD, CONSOLE_LIMITS } from './limits.ts';
 import { listen } from './listening.ts';
 import { consoleOptions } from './options.ts';
 import { originAllowed } from './origin.ts';
@@ -24,11 +24,12 @@ export interface NovncProxyOptions {
   config: Config;
   bus: Bus;
   world: World;
+  limits?: Guard;
 }
 
 /** Starts nova-novncproxy: the page of a console, and the websocket from it to the guest's screen. */
 export async function startNovncProxy(options: NovncProxyOptions): Promise<RunningService> {
-  const { bus, config } = options;
+  const { bus, config, limits = CONSOLE_GUARD } = options;
   const settings = config.of(novaOptions);
   const { clock } = options.world;
   const log = options.world.log.child({ service: 'nova-novncproxy' });
@@ -100,7 +101,7 @@ export async function startNovncProxy(options: NovncProxyOptions): Promise<Runni
     });
   };
   const listening = await listen(
-    httpOrHttps({ cert: settings.cert, key: settings.key, only: settings.ssl_only }, attach),
+    httpOrHttps({ cert: settings.cert, key: settings.key, only: settings.ssl_only }, limits, attach),
     settings.novncproxy_host,
     settings.novncproxy_port,
   );
@@ -139,7 +140,7 @@ const REASONS: Readonly<Record<number, string>> = {
 
 function refuse(socket: Duplex, status: number): void {
   if (socket.destroyed) return;
-  socket.end(`HTTP/1.1 ${status} ${REASONS[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  endNow(socket, `HTTP/1.1 ${status} ${REASONS[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 /** The token of a websocket: in its address (our page), or in the cookie that pages of 2012 set. */

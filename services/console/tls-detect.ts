@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer as createHttp, type Server as HttpServer } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
+import { type Guard, guard, guardedSettings } from '@folsom/http';
 import { CONSOLE_LIMITS } from './limits.ts';
 
 export interface TlsFiles {
@@ -18,27 +19,29 @@ const TLS_HANDSHAKE = 0x16;
  * A listener that speaks HTTP, and HTTPS on the same port where there is a certificate, as websockify's does. `attach`
  * is given each inner server.
  */
-export function httpOrHttps(tls: TlsFiles, attach: (server: HttpServer) => void): Server {
-  const limits = {
+export function httpOrHttps(tls: TlsFiles, limits: Guard, attach: (server: HttpServer) => void): Server {
+  const settings = {
+    ...guardedSettings(limits),
     maxHeaderSize: CONSOLE_LIMITS.requestBytesMax,
-    headersTimeout: CONSOLE_LIMITS.requestMs,
-    requestTimeout: CONSOLE_LIMITS.requestMs,
-    connectionsCheckingInterval: CONSOLE_LIMITS.requestMs / 5,
+    // Nothing here takes a body.
+    requestTimeout: limits.headersMs,
   };
-  const http = createHttp(limits);
+  const http = createHttp(settings);
   attach(http);
   if (!existsSync(tls.cert)) {
     if (tls.only) throw new Error(`SSL only and ${tls.cert} not found`);
+    guard(http, limits);
     return http;
   }
   const https = createHttps({
-    ...limits,
+    ...settings,
+    handshakeTimeout: limits.headersMs,
     cert: readFileSync(tls.cert),
     key: readFileSync(tls.key ?? tls.cert),
   });
   attach(https);
   const outer = createServer((socket: Socket) => {
-    const timer = setTimeout(() => socket.destroy(), CONSOLE_LIMITS.requestMs);
+    const timer = setTimeout(() => socket.destroy(), limits.headersMs);
     socket.on('error', () => socket.destroy());
     socket.once('close', () => clearTimeout(timer));
     socket.once('readable', () => {
@@ -51,5 +54,6 @@ export function httpOrHttps(tls: TlsFiles, attach: (server: HttpServer) => void)
       (secure ? https : http).emit('connection', socket);
     });
   });
+  for (const inner of [http, https]) guard(inner, limits, outer);
   return outer;
 }

@@ -1,10 +1,11 @@
 import { createServer, type Socket } from 'node:net';
 import type { Config } from '@folsom/config';
 import { adminContext, type RunningService, type World } from '@folsom/core';
+import { endNow, type Guard, guard } from '@folsom/http';
 import { novaOptions } from '@folsom/nova/options';
 import { consoleauthContract } from '@folsom/nova/rpc/consoleauth';
 import type { Bus } from '@folsom/rpc';
-import { CONSOLE_LIMITS } from './limits.ts';
+import { CONSOLE_GUARD, CONSOLE_LIMITS } from './limits.ts';
 import { listen } from './listening.ts';
 import { connectVnc } from './vnc-connection.ts';
 
@@ -12,6 +13,7 @@ export interface XvpVncProxyOptions {
   config: Config;
   bus: Bus;
   world: World;
+  limits?: Guard;
 }
 
 /**
@@ -19,6 +21,7 @@ export interface XvpVncProxyOptions {
  * plain VNC on the same connection.
  */
 export async function startXvpVncProxy(options: XvpVncProxyOptions): Promise<RunningService> {
+  const { limits = CONSOLE_GUARD } = options;
   const settings = options.config.of(novaOptions);
   const log = options.world.log.child({ service: 'nova-xvpvncproxy' });
   const consoleauth = consoleauthContract.client(options.bus);
@@ -47,7 +50,7 @@ export async function startXvpVncProxy(options: XvpVncProxyOptions): Promise<Run
 
   const server = createServer({ noDelay: true }, socket => {
     socket.on('error', () => socket.destroy());
-    const timer = setTimeout(() => socket.destroy(), CONSOLE_LIMITS.requestMs);
+    const timer = setTimeout(() => socket.destroy(), limits.headersMs);
     let received = Buffer.alloc(0);
     const onData = (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
@@ -68,6 +71,7 @@ export async function startXvpVncProxy(options: XvpVncProxyOptions): Promise<Run
     socket.on('data', onData);
     socket.once('close', () => clearTimeout(timer));
   });
+  guard(server, limits);
   server.maxConnections = CONSOLE_LIMITS.connectionsMax;
   const listening = await listen(server, settings.xvpvncproxy_host, settings.xvpvncproxy_port);
   log.info('xvpvncproxy started', { address: listening.address });
@@ -75,7 +79,8 @@ export async function startXvpVncProxy(options: XvpVncProxyOptions): Promise<Run
 }
 
 function refuse(socket: Socket, status: string, text: string): void {
-  socket.end(
+  endNow(
+    socket,
     `HTTP/1.1 ${status}\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
   );
 }
