@@ -4,6 +4,7 @@ export * from './copy.ts';
 export * from './database.ts';
 export * from './errors.ts';
 export * from './pagination.ts';
+export type * from './rows.ts';
 export * from './statements.ts';
 export * from './sync.ts';
 export * from './time.ts';

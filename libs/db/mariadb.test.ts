@@ -135,7 +135,7 @@ describe.skipIf(missing)('transactions on MariaDB', () => {
       created_at: toSqlTime(moment),
       deleted: 0,
     });
-    const row = await db.knex('instances').where({ id }).first('display_name', 'created_at', 'deleted');
+    const row = (await db.knex('instances').where({ id }).first('display_name', 'created_at', 'deleted'))!;
     expect(row).toEqual({ display_name: 'snow ☃ and 🐟', created_at: '2012-09-27 10:00:07', deleted: 0 });
     expect(fromSqlTime(row.created_at)).toBe(moment);
     expect(await db.knex('instances').insert({ uuid: 'u-1' }).catch(isDuplicate)).toBe(true);

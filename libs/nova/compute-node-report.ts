@@ -31,7 +31,7 @@ export async function reportComputeNode(
   const stats = await statsOf(db, report.host);
   const columns = { ...report.columns, current_workload: Number(stats.io_workload ?? 0) };
   await db.transaction(async trx => {
-    let service = await trx('services')
+    let service: { id: number } | undefined = await trx('services')
       .where({ host: report.host, topic: 'compute', deleted: 0 })
       .first('id');
     if (service === undefined) {
@@ -45,7 +45,7 @@ export async function reportComputeNode(
         deleted: 0,
         created_at: time,
       });
-      service = { id };
+      service = { id: Number(id) };
     }
     const node = await trx('compute_nodes').where({ service_id: service.id, deleted: 0 }).first('id');
     let nodeId = node?.id as number | undefined;

@@ -78,7 +78,7 @@ export async function computeNodeById(sql: Sql, id: number): Promise<ComputeNode
 /** The node of the nova-compute on a host. @throws Fault `ComputeHostNotFound` */
 export async function computeNodeByHost(sql: Sql, host: string): Promise<ComputeNode> {
   const raws = (await sql('compute_nodes')
-    .where({ 'compute_nodes.deleted': 0 })
+    .where('compute_nodes.deleted', 0)
     .whereIn(
       'service_id',
       sql('services')

@@ -30,7 +30,9 @@ export async function* listFixedIps(db: Database, host?: string): AsyncGenerator
     if (host !== undefined) {
       query
         .join('instances', 'instances.uuid', 'fixed_ips.instance_uuid')
-        .where({ 'instances.host': host, 'instances.deleted': 0, 'fixed_ips.deleted': 0 });
+        .where('instances.host', host)
+        .where('instances.deleted', 0)
+        .where('fixed_ips.deleted', 0);
     }
     const rows = await query;
     const owners = new Map(

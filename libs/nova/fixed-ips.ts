@@ -199,7 +199,8 @@ export async function associatedFixedIps(
   let query = live(db)
     .join('virtual_interfaces', 'virtual_interfaces.id', 'fixed_ips.virtual_interface_id')
     .join('instances', 'instances.uuid', 'fixed_ips.instance_uuid')
-    .where({ 'fixed_ips.network_id': networkId, 'fixed_ips.allocated': 1 })
+    .where('fixed_ips.network_id', networkId)
+    .where('fixed_ips.allocated', 1)
     .where('virtual_interfaces.deleted', 0)
     .where('instances.deleted', 0);
   if (host !== null) query = query.where('instances.host', host);
@@ -264,6 +265,8 @@ export async function floatingIpsOfFixedIps(
     .whereIn('fixed_ip_id', [...fixedIpIds])
     .orderBy('id')
     .select('fixed_ip_id', 'address');
-  for (const row of rows) found.set(row.fixed_ip_id, [...(found.get(row.fixed_ip_id) ?? []), row.address]);
+  for (const { fixed_ip_id: id, address } of rows) {
+    if (id !== null) found.set(id, [...(found.get(id) ?? []), address]);
+  }
   return found;
 }

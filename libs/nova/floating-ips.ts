@@ -55,7 +55,8 @@ export async function floatingIpsOfHost(
 ): Promise<{ address: string; fixed_address: string; interface: string | null }[]> {
   return live(db)
     .join('fixed_ips', 'fixed_ips.id', 'floating_ips.fixed_ip_id')
-    .where({ 'floating_ips.host': host, 'fixed_ips.deleted': 0 })
+    .where('floating_ips.host', host)
+    .where('fixed_ips.deleted', 0)
     .orderBy('floating_ips.id')
     .select('floating_ips.address', 'floating_ips.interface', 'fixed_ips.address as fixed_address');
 }
@@ -64,7 +65,7 @@ export const floatingIpsOfFixedIp = async (db: Database, fixedIpId: number): Pro
   (await live(db).where({ fixed_ip_id: fixedIpId }).orderBy('id')).map(toFloatingIp);
 
 export const floatingPools = (db: Database): Promise<{ name: string }[]> =>
-  live(db).whereNotNull('pool').distinct('pool as name').orderBy('pool');
+  live(db).whereNotNull('pool').distinct<{ name: string }[]>('pool as name').orderBy('pool');
 
 /** Takes a free address of a pool for a tenant. @throws Fault `NoMoreFloatingIps` */
 export async function takeFloatingIp(
@@ -130,7 +131,9 @@ export async function moveFloatingIps(
   const fixed = db
     .knex('fixed_ips')
     .join('networks', 'networks.id', 'fixed_ips.network_id')
-    .where({ instance_uuid: instanceUuid, 'fixed_ips.deleted': 0, 'networks.multi_host': 1 })
+    .where('instance_uuid', instanceUuid)
+    .where('fixed_ips.deleted', 0)
+    .where('networks.multi_host', 1)
     .select('fixed_ips.id');
   await live(db)
     .whereIn('fixed_ip_id', fixed)

@@ -160,7 +160,9 @@ async function firstFloating(db: Database, instanceUuid: string): Promise<string
   const row = await db
     .knex('floating_ips')
     .join('fixed_ips', 'fixed_ips.id', 'floating_ips.fixed_ip_id')
-    .where({ 'fixed_ips.instance_uuid': instanceUuid, 'fixed_ips.deleted': 0, 'floating_ips.deleted': 0 })
+    .where('fixed_ips.instance_uuid', instanceUuid)
+    .where('fixed_ips.deleted', 0)
+    .where('floating_ips.deleted', 0)
     .orderBy('floating_ips.id')
     .first('floating_ips.address as address');
   return row?.address ?? '';

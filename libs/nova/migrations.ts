@@ -61,7 +61,8 @@ export async function movedBetween(sql: Sql, uuid: string): Promise<string[]> {
 export async function movedFromOrTo(sql: Sql, host: string): Promise<string[]> {
   const rows = (await sql('migrations')
     .join('instances', 'instances.uuid', 'migrations.instance_uuid')
-    .where({ 'migrations.deleted': 0, 'instances.deleted': 0 })
+    .where('migrations.deleted', 0)
+    .where('instances.deleted', 0)
     .whereNotIn('status', ['reverted', 'error'])
     .where(query => void query.where('source_compute', host).orWhere('dest_compute', host))
     .orderBy('migrations.id', 'desc')
@@ -80,7 +81,8 @@ export async function deletedAfterMove(
 ): Promise<string[]> {
   const rows = (await sql('migrations')
     .join('instances', 'instances.uuid', 'migrations.instance_uuid')
-    .where({ 'migrations.deleted': 0, 'instances.deleted': 1 })
+    .where('migrations.deleted', 0)
+    .where('instances.deleted', 1)
     .where('instances.deleted_at', '>', toSqlTime(since))
     .where(query => void query.where('source_compute', host).orWhere('dest_compute', host))
     .orderBy('migrations.id', 'desc')

@@ -42,7 +42,7 @@ describe('floating addresses', () => {
         'network.associate_floating_ip': async (context, args) => {
           const row = await floatingIpByAddress(test.db, String(args.floating_address));
           if (row.project_id !== context.projectId) throw networkFault('NotAuthorized');
-          const fixed = await test.db.knex('fixed_ips').where({ address: args.fixed_address }).first('id');
+          const fixed = (await test.db.knex('fixed_ips').where({ address: args.fixed_address }).first('id'))!;
           await bindFloatingIp(test.db, row.id, { fixedIpId: fixed.id, host: 'node1' }, now());
           return null;
         },

@@ -60,8 +60,8 @@ describe.each([
 
     it('deletes make room for exactly as many', async () => {
       const [first, second] = await live();
-      await apis[0]!.call('DELETE', `servers/${first.uuid}`);
-      await apis[0]!.call('DELETE', `servers/${second.uuid}`);
+      await apis[0]!.call('DELETE', `servers/${first!.uuid}`);
+      await apis[0]!.call('DELETE', `servers/${second!.uuid}`);
       const answers = await Promise.all(
         Array.from({ length: 10 }, (_, n) => pick(n).call('POST', 'servers', { body: bootBody() })),
       );
@@ -72,15 +72,15 @@ describe.each([
     it('a resize holds what it will need, and gives it back when it is refused', async () => {
       const api = apis[0]!;
       const [instance] = await live();
-      await makeActive(api, instance.uuid);
+      await makeActive(api, instance!.uuid);
       // 20 cores, 10 in use: m1.xlarge has 8 and fits once.
       const resize = (flavorRef: string) =>
-        api.call('POST', `servers/${instance.uuid}/action`, { body: { resize: { flavorRef } } });
+        api.call('POST', `servers/${instance!.uuid}/action`, { body: { resize: { flavorRef } } });
       const answers = await Promise.all([resize('5'), resize('5'), resize('5')]);
       expect(answers.map(answer => answer.status).sort()[0]).toBe(202);
       const held = await api.db.knex('reservations').where({ deleted: 0 }).select('resource', 'delta');
       expect(held.map(row => `${row.resource} ${row.delta}`).sort()).toEqual(['cores 7', 'ram 15872']);
-      const other = (await live()).find(row => row.uuid !== instance.uuid)!;
+      const other = (await live()).find(row => row.uuid !== instance!.uuid)!;
       await makeActive(api, other.uuid);
       const over = await api.call('POST', `servers/${other.uuid}/action`, {
         body: { resize: { flavorRef: '5' } },

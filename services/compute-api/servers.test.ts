@@ -302,7 +302,7 @@ describe('servers', () => {
     expect([400, 409]).toContain(statuses[1]);
     await told(message);
     expect(sent(message)).toHaveLength(1);
-    const row = await test.db.knex('instances').where({ uuid: id }).first();
+    const row = (await test.db.knex('instances').where({ uuid: id }).first())!;
     expect(row.task_state).toBe(state);
   });
 

@@ -52,7 +52,7 @@ describe('the scrubber', () => {
     expect(await runScrubber({ config: configOf(image), world, db: image.db })).toBe(1);
     expect(await image.files()).toEqual([]);
     expect(await readdir(join(image.directory, 'scrubber'))).toEqual([]);
-    expect((await image.db.knex('images').where({ id }).first()).status).toBe('deleted');
+    expect((await image.db.knex('images').where({ id }).first())!.status).toBe('deleted');
     expect(await runScrubber({ config: configOf(image), world, db: image.db })).toBe(0);
   });
 
@@ -166,7 +166,7 @@ describe('locations in the database', () => {
     const octets = { 'content-type': 'application/octet-stream' };
     await image.call('PUT', `/v2/images/${v2}/file`, { headers: octets, body: 'data' });
     for (const id of [v1, v2]) {
-      expect((await image.db.knex('images').where({ id }).first()).location).not.toContain('file:');
+      expect((await image.db.knex('images').where({ id }).first())!.location).not.toContain('file:');
       expect((await image.call('GET', `/v2/images/${id}/file`)).text).toBe('data');
     }
     await image.restart();

@@ -24,7 +24,8 @@ export async function uuidsByIpFilter(
       .leftJoin('floating_ips', join => {
         join.on('floating_ips.fixed_ip_id', 'fixed_ips.id').andOnVal('floating_ips.deleted', 0);
       })
-      .where({ 'fixed_ips.deleted': 0, 'fixed_ips.allocated': 1 })
+      .where('fixed_ips.deleted', 0)
+      .where('fixed_ips.allocated', 1)
       .whereNotNull('fixed_ips.instance_uuid')
       .whereNotNull('fixed_ips.virtual_interface_id')
       .where('fixed_ips.id', '>', after)

@@ -171,7 +171,7 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 50; turn++) await new Promise(resolve => setImmediate(resolve));
 }
 
-const rowOf = (uuid: string) => db.knex('instances').where({ uuid }).first();
+const rowOf = async (uuid: string) => (await db.knex('instances').where({ uuid }).first())!;
 const faultsOf = (uuid: string) => db.knex('instance_faults').where({ instance_uuid: uuid });
 const sentTo = () => received.filter(({ method }) => method === 'run_instance').map(({ host }) => host);
 
@@ -257,7 +257,7 @@ describe('a boot', () => {
     expect(await rowOf(uuid)).toMatchObject({ vm_state: 'error', task_state: null });
     const [fault] = await faultsOf(uuid);
     expect(fault).toMatchObject({ code: 500, message: 'NoValidHost' });
-    expect(fault.details).toBe(
+    expect(fault!.details).toBe(
       'No valid host was found. 3 hosts considered: RetryFilter removed 0, AvailabilityZoneFilter removed 1, ' +
         'RamFilter removed 1, ComputeFilter removed 1, ComputeCapabilitiesFilter removed 0, ImagePropertiesFilter removed 0.',
     );
@@ -271,14 +271,14 @@ describe('a boot', () => {
     await run(spec(uuids));
     expect(sentTo()).toEqual(['a', 'a']);
     expect(await rowOf(uuids[2]!)).toMatchObject({ vm_state: 'error' });
-    expect((await faultsOf(uuids[2]!))[0].details).toContain('RamFilter removed 1');
+    expect((await faultsOf(uuids[2]!))[0]!.details).toContain('RamFilter removed 1');
   });
 
   it('says when no host has ever reported', async () => {
     await start();
     const uuid = await addInstance(1);
     await run(spec([uuid]));
-    expect((await faultsOf(uuid))[0].details).toBe(
+    expect((await faultsOf(uuid))[0]!.details).toBe(
       'No valid host was found. No compute host has reported yet.',
     );
   });
@@ -304,10 +304,10 @@ describe('a boot', () => {
       filter_properties: { retry: { num_attempts: 2, hosts: ['a', 'b'] } },
     });
     await run(spec([uuid]), retry(2, ['a', 'b']));
-    expect((await faultsOf(uuid))[0].details).toContain('RetryFilter removed 2');
+    expect((await faultsOf(uuid))[0]!.details).toContain('RetryFilter removed 2');
     const last = await addInstance(2);
     await run(spec([last]), retry(3, ['a', 'b']));
-    expect((await faultsOf(last))[0].details).toContain('Exceeded max scheduling attempts 3');
+    expect((await faultsOf(last))[0]!.details).toContain('Exceeded max scheduling attempts 3');
   });
 
   it('goes where an administrator says, past every filter', async () => {
@@ -318,7 +318,7 @@ describe('a boot', () => {
     expect(sentTo()).toEqual(['tiny']);
     const uuid = await addInstance(2);
     await run(spec([uuid]), { force_hosts: ['nowhere'] });
-    expect((await faultsOf(uuid))[0].details).toContain('force_hosts removed 2');
+    expect((await faultsOf(uuid))[0]!.details).toContain('force_hosts removed 2');
   });
 
   it('is not sent twice, nor once deleted', async () => {

@@ -25,7 +25,8 @@ export function sqlSources(db: Database): Sources {
     async computeNodes() {
       const rows = (await knex('compute_nodes')
         .join('services', 'services.id', 'compute_nodes.service_id')
-        .where({ 'compute_nodes.deleted': 0, 'services.deleted': 0 })
+        .where('compute_nodes.deleted', 0)
+        .where('services.deleted', 0)
         .orderBy('compute_nodes.id')
         .select(
           'compute_nodes.vcpus',
@@ -84,7 +85,8 @@ export function sqlSources(db: Database): Sources {
     async aggregateMetadata() {
       const rows = (await knex('aggregate_hosts')
         .join('aggregate_metadata', 'aggregate_metadata.aggregate_id', 'aggregate_hosts.aggregate_id')
-        .where({ 'aggregate_hosts.deleted': 0, 'aggregate_metadata.deleted': 0 })
+        .where('aggregate_hosts.deleted', 0)
+        .where('aggregate_metadata.deleted', 0)
         .select('aggregate_hosts.host', 'aggregate_metadata.key', 'aggregate_metadata.value')) as {
         host: string;
         key: string;

@@ -47,8 +47,8 @@ export async function fill(test: TestApi): Promise<void> {
   const { knex } = test.db;
   await test.call('POST', 'servers', { body: bootBody() });
   await knex('instances').update({ deleted: 1 });
-  const flavor = await knex('instance_types').where({ flavorid: '1' }).first('id');
-  const group = await knex('security_groups').where({ project_id: DEMO, name: 'default' }).first('id');
+  const flavor = (await knex('instance_types').where({ flavorid: '1' }).first('id'))!;
+  const group = (await knex('security_groups').where({ project_id: DEMO, name: 'default' }).first('id'))!;
   const created_at = '2012-09-27 10:00:00';
   for (let from = 0; from < INSTANCES; from += 100) {
     const rows = Array.from({ length: 100 }, (_, n) => {

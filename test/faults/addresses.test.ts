@@ -56,7 +56,7 @@ describe.skipIf(serverMissing('mariadb'))('two services on one database', () => 
 
   it('give one particular address to one of those who ask at once', async () => {
     const db = services[0]!;
-    const row = await db.knex('fixed_ips').first();
+    const row = (await db.knex('fixed_ips').first())!;
     await db.knex('fixed_ips').where({ id: row.id }).update({ allocated: 0 });
     await freeFixedIp(db, row, systemClock.now());
     const asked = await Promise.allSettled(
@@ -75,7 +75,7 @@ describe.skipIf(serverMissing('mariadb'))('two services on one database', () => 
 
   it('free an address for the instance that had it, and not for the next one', async () => {
     const db = services[0]!;
-    const row = await db.knex('fixed_ips').first();
+    const row = (await db.knex('fixed_ips').first())!;
     const late = { id: row.id, instance_uuid: 'instance-that-was' };
     await deallocateFixedIp(db, late, systemClock.now());
     await freeFixedIp(db, late, systemClock.now());

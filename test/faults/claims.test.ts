@@ -65,7 +65,7 @@ async function wrong(uuids: readonly string[]): Promise<string[]> {
     node2: new Set(await drivers.node2.listGuests()),
   };
   for (const uuid of uuids) {
-    const row = await db.knex('instances').where({ uuid }).first();
+    const row = (await db.knex('instances').where({ uuid }).first())!;
     const name = `instance-${Number(row.id).toString(16).padStart(8, '0')}`;
     const on = HOSTS.filter(host => guests[host].has(name));
     const addresses = await db.knex('fixed_ips').where({ instance_uuid: uuid, allocated: 1 });

@@ -129,7 +129,7 @@ export async function addInstance(
   flavorId: number,
   values: Record<string, unknown> = {},
 ): Promise<string> {
-  const flavor = await db.knex('instance_types').where({ id: flavorId }).first();
+  const flavor = (await db.knex('instance_types').where({ id: flavorId }).first())!;
   const uuid = `00000000-0000-4000-8000-${String(++serial).padStart(12, '0')}`;
   await db.knex('instances').insert({
     uuid,

@@ -77,11 +77,11 @@ const beginResize = async (uuid: string) => {
   );
 };
 const guestNamed = async (uuid: string) => {
-  const { id } = await db.knex('instances').where({ uuid }).first('id');
+  const { id } = (await db.knex('instances').where({ uuid }).first('id'))!;
   return { uuid, name: `instance-${Number(id).toString(16).padStart(8, '0')}` };
 };
-const lastMigration = (uuid: string) =>
-  db.knex('migrations').where({ instance_uuid: uuid }).orderBy('id', 'desc').first();
+const lastMigration = async (uuid: string) =>
+  (await db.knex('migrations').where({ instance_uuid: uuid }).orderBy('id', 'desc').first())!;
 const eventually = (question: () => Promise<unknown>, wanted: unknown) =>
   expect.poll(question, { timeout: 10_000, interval: 20 }).toEqual(wanted);
 

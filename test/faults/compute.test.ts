@@ -71,13 +71,13 @@ describe('nova-compute with the fake driver', () => {
   it('boots, reports its resources and deletes without leaving anything', async () => {
     await compute();
     const uuid = await booted();
-    const row = await db.knex('instances').where({ uuid }).first();
+    const row = (await db.knex('instances').where({ uuid }).first())!;
     expect(row).toMatchObject({ host: 'node1', launched_on: 'node1', power_state: 1 });
     expect(row.launched_at).not.toBeNull();
-    const cache = await db.knex('instance_info_caches').where({ instance_uuid: uuid }).first();
-    expect(JSON.parse(cache.network_info)[0].network.subnets[0].ips[0].address).toBe('10.0.0.2');
+    const cache = (await db.knex('instance_info_caches').where({ instance_uuid: uuid }).first())!;
+    expect(JSON.parse(cache.network_info!)[0].network.subnets[0].ips[0].address).toBe('10.0.0.2');
     const reported = async (mb: number) => {
-      await eventually(async () => (await db.knex('compute_nodes').first()).memory_mb_used).toBe(mb);
+      await eventually(async () => (await db.knex('compute_nodes').first())!.memory_mb_used).toBe(mb);
       return db.knex('compute_nodes').first();
     };
     expect(await reported(640)).toMatchObject({
@@ -215,7 +215,7 @@ describe('nova-compute with the fake driver', () => {
         { host: 'node1' },
       );
       await until(db, uuid, row => row.vm_state === 'resized' && row.task_state === null);
-      const migration = () => db.knex('migrations').orderBy('id', 'desc').first();
+      const migration = async () => (await db.knex('migrations').orderBy('id', 'desc').first())!;
       // Whoever sees the server resized can confirm or revert at once.
       expect((await migration()).status).toBe('finished');
       return (await migration()).id as number;
@@ -361,7 +361,7 @@ describe('a compute service that ended in the middle', () => {
   it('leaves a build alone that another host has by now', async () => {
     const uuid = await addInstance(db, flavor, { task_state: 'networking', host: 'node1' });
     await networkContract.client(bus).allocate_for_instance(admin, {
-      instance_id: (await db.knex('instances').where({ uuid }).first('id')).id,
+      instance_id: (await db.knex('instances').where({ uuid }).first('id'))!.id,
       instance_uuid: uuid,
       project_id: 'p',
       host: 'node1',

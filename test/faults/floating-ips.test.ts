@@ -51,7 +51,7 @@ describe('floating addresses through the API', () => {
     await block(['172.24.4.225', '172.24.4.226', '172.24.4.227'], 'nova');
     await block(['172.24.5.1'], 'test');
     server = (await call('POST', 'servers', bootBody())).json.server.id;
-    const row = await test.db.knex('instances').where({ uuid: server }).first('id');
+    const row = (await test.db.knex('instances').where({ uuid: server }).first('id'))!;
     const info = await network.allocate_for_instance(adminContext(), {
       instance_id: row.id,
       instance_uuid: server,

@@ -255,7 +255,7 @@ for (const database of ['SQLite', ...(missing ? [] : ['MariaDB'])]) {
           });
           await restarted;
           await expectSound(victim, new Map());
-          const row = await victim.db.knex('images').where({ id }).first();
+          const row = (await victim.db.knex('images').where({ id }).first())!;
           if (row.location === null) {
             const again = await fetch(`${victim.base}/v2/images/${id}/file`, {
               method: 'PUT',

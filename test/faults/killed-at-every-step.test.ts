@@ -109,8 +109,8 @@ const resized = async (uuid: string) => {
   await until(db, uuid, row => row.vm_state === 'resized' && row.task_state === null);
   await eventually(async () => (await lastMigration(uuid)).status).toBe('finished');
 };
-const lastMigration = (uuid: string) =>
-  db.knex('migrations').where({ instance_uuid: uuid }).orderBy('id', 'desc').first();
+const lastMigration = async (uuid: string) =>
+  (await db.knex('migrations').where({ instance_uuid: uuid }).orderBy('id', 'desc').first())!;
 const moveMessage = async (uuid: string) => ({
   instance: await wire(db, uuid),
   migration_id: (await lastMigration(uuid)).id as number,
@@ -208,7 +208,7 @@ const doneOf = (name: string): string => DONE[name] ?? BEFORE;
 
 /** What stands there of an instance, in one line; anything half done shows. */
 async function seen(uuid: string, at: string): Promise<string> {
-  const row = await db.knex('instances').where({ uuid }).first();
+  const row = (await db.knex('instances').where({ uuid }).first())!;
   const name = `instance-${Number(row.id).toString(16).padStart(8, '0')}`;
   const on: string[] = [];
   for (const host of HOSTS) if ((await drivers[host].listGuests()).includes(name)) on.push(host);

@@ -128,7 +128,7 @@ describe('in process', () => {
     for (let waited = 0; given.length === 0 && waited < 4 * 3600; waited += 30) await clock.advance(30_000);
     expect(given).toEqual(['run_instance']);
     await expect.poll(async () => (await rows()).map(row => row.dead_reason !== null)).toEqual([true]);
-    const [row] = await rows();
+    const row = (await rows())[0]!;
     expect(row.dead_reason).toContain('connect ECONNREFUSED');
     expect(JSON.parse(row.body)).toMatchObject({ method: 'run_instance', _context_user_id: 'u' });
     expect(row.body + row.dead_reason).not.toContain('MARKED');

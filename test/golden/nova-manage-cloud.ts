@@ -44,7 +44,7 @@ export async function seedComputeNode(db: Database, listing: GoldenScenario): Pr
   const [vcpus, memory_mb, local_gb] = numbers('(total)');
   const [vcpus_used, memory_mb_used, local_gb_used] = numbers('(used_now)');
   const host = rowsOf(listing)[0]!.split(/\s+/)[0];
-  const service = await db.knex('services').where({ host, binary: 'nova-compute' }).first('id');
+  const service = (await db.knex('services').where({ host, binary: 'nova-compute' }).first('id'))!;
   await db.knex('compute_nodes').insert({
     service_id: service.id,
     vcpus,
@@ -100,7 +100,7 @@ export async function seedServers(db: Database, listing: GoldenScenario): Promis
       );
     if (!match) throw new Error(`unreadable server: ${line}`);
     const [, name, host, type, state, launched, image, project, user, zone, launchIndex] = match;
-    const flavor = await db.knex('instance_types').where({ name: type, deleted: 0 }).first();
+    const flavor = (await db.knex('instance_types').where({ name: type, deleted: 0 }).first())!;
     await db.knex('instances').insert({
       uuid: serial(index + 1),
       display_name: name,
@@ -138,7 +138,7 @@ export async function seedNetworks(db: Database, listing: GoldenScenario): Promi
       dhcp_start,
       dns1,
       dns2,
-      vlan,
+      vlan: vlan == null ? null : Number(vlan),
       project_id,
       uuid,
       label: `network ${id}`,
@@ -181,7 +181,7 @@ export async function seedFixedIps(db: Database, listing: GoldenScenario): Promi
       }
     }
     orphan = false;
-    const at = { network_id: networks.get(cidr), address, deleted: 0 };
+    const at = { network_id: networks.get(cidr!), address: address!, deleted: 0 };
     const changed = await db.knex('fixed_ips').where(at).update({ instance_uuid });
     if (changed === 0) {
       await db.knex('fixed_ips').insert({ ...at, instance_uuid, allocated: 0, leased: 0, reserved: 0 });
@@ -195,6 +195,6 @@ export async function seedFloatingIps(db: Database, listing: GoldenScenario): Pr
     const [project_id, address, , pool, nic] = line.split('\t').map(orNull);
     await db
       .knex('floating_ips')
-      .insert({ project_id, address, pool, interface: nic, auto_assigned: 0, deleted: 0 });
+      .insert({ project_id, address: address!, pool, interface: nic, auto_assigned: 0, deleted: 0 });
   }
 }

@@ -31,7 +31,7 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
 
   const ssh = (address: string, ...argv: string[]) => sshTo(host, key.file, address, ...argv);
   const addressOf = async (uuid: string): Promise<string> =>
-    (await host.db.knex('fixed_ips').where({ instance_uuid: uuid }).first('address')).address;
+    (await host.db.knex('fixed_ips').where({ instance_uuid: uuid }).first('address'))!.address;
   const rules = async () => (await host.space.exec(['iptables-save'])).stdout;
 
   it('boots from three parts, gets address, name and key, and lets the user in without a password', async () => {
@@ -60,7 +60,7 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
     // The lease was noticed.
     await eventually(
       () => host.db.knex('fixed_ips').where({ instance_uuid: uuid }).first('leased'),
-      row => row.leased === 1,
+      row => row?.leased === 1,
     );
     // Rules change while the guest runs.
     expect(await rules()).toContain('--dport 22 -j ACCEPT');
@@ -245,7 +245,7 @@ describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 },
         reservations: null,
       });
       await host.state(uuid, row => row.vm_state === 'resized' && row.task_state === null);
-      return (await host.db.knex('migrations').orderBy('id', 'desc').first('id')).id as number;
+      return (await host.db.knex('migrations').orderBy('id', 'desc').first('id'))!.id as number;
     };
     const aside = join(host.dir, 'instances', `${name}_resize`);
     let migration_id = await resize();

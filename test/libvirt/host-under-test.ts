@@ -153,7 +153,7 @@ export async function hostUnderTest(name: string, companion?: Companion): Promis
       return { reached, release: () => ask({ do: 'release' }) };
     },
     nameOf: async uuid => {
-      const { id } = await host.db.knex('instances').where({ uuid }).first('id');
+      const { id } = (await host.db.knex('instances').where({ uuid }).first('id'))!;
       return `instance-${Number(id).toString(16).padStart(8, '0')}`;
     },
     traces: async uuid => {

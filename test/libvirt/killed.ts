@@ -54,7 +54,7 @@ export async function ask(
 }
 
 export const ended = (host: HostUnderTest, uuid: string) =>
-  eventually(() => host.db.knex('instances').where({ uuid }).first(), settled);
+  eventually(async () => (await host.db.knex('instances').where({ uuid }).first())!, settled);
 
 /** Removes instances, all at once; nothing of them is left. */
 export async function removeAll(host: HostUnderTest, uuids: Iterable<string>): Promise<void> {

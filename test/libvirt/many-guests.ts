@@ -48,7 +48,7 @@ export function manyGuests(boots: number, addresses: number): void {
     await letSshInto(host, running);
     const names = new Set<string>();
     for (const uuid of running) {
-      const { address } = await host.db.knex('fixed_ips').where({ instance_uuid: uuid }).first('address');
+      const { address } = (await host.db.knex('fixed_ips').where({ instance_uuid: uuid }).first('address'))!;
       const said = await eventually(
         () => sshTo(host, key.file, address, 'hostname'),
         answer => answer.code === 0,

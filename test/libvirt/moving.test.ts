@@ -39,7 +39,7 @@ describe.skipIf(!SLOW || cannotRun() !== undefined)('a guest between two hosts',
 
   /** Runs a command in the guest, from the host that serves it. */
   const inGuest = async (host: HostUnderTest, uuid: string, command: string): Promise<string> => {
-    const { address } = await host.db.knex('fixed_ips').where({ instance_uuid: uuid }).first('address');
+    const { address } = (await host.db.knex('fixed_ips').where({ instance_uuid: uuid }).first('address'))!;
     const done = await eventually(
       () => sshTo(host, key.file, address, command),
       answer => answer.code === 0,
@@ -70,9 +70,11 @@ describe.skipIf(!SLOW || cannotRun() !== undefined)('a guest between two hosts',
   };
   const migration = async (uuid: string) => ({
     instance: await one.instance(uuid),
-    migration_id: (
-      await one.db.knex('migrations').where({ instance_uuid: uuid }).orderBy('id', 'desc').first('id')
-    ).id as number,
+    migration_id: (await one.db
+      .knex('migrations')
+      .where({ instance_uuid: uuid })
+      .orderBy('id', 'desc')
+      .first('id'))!.id,
     reservations: null,
   });
   const nothing = async (uuid: string) =>

@@ -230,7 +230,7 @@ describe('compute API', () => {
         project_id: DEMO,
         host: 'node1',
         vm_state: 'active',
-        instance_type_id: flavor.id,
+        instance_type_id: flavor!.id,
         deleted: 0,
       });
       await knex('security_group_instance_association').insert({

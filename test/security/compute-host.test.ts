@@ -252,7 +252,7 @@ describe('what guests can do to the service', () => {
     const uuid = await addInstance(db, await addFlavor(db));
     const seam = { db, world: { clock: systemClock } } as unknown as ComputeSeam;
     await addFault(seam, uuid, new Error('cannot open /secret/path as user nova:MARK'));
-    const row = await db.knex('instance_faults').first();
+    const row = (await db.knex('instance_faults').first())!;
     expect(row.message).toBe('NovaException');
     await db.close();
   });
@@ -335,7 +335,7 @@ describe.skipIf(!canMakeNamespaces())('security groups on the host', () => {
   it('51, 64: CVE-2012-2654, CVE-2013-4497: rules hold whatever their spelling, and follow every change', async () => {
     const flavor = await addFlavor(db);
     const one = await addInstance(db, flavor);
-    const id = (await db.knex('instances').where({ uuid: one }).first('id')).id;
+    const id = (await db.knex('instances').where({ uuid: one }).first('id'))!.id;
     await db.knex('security_groups').insert({ id: 7, name: 'g', project_id: PROJECT, deleted: 0 });
     await db
       .knex('security_group_instance_association')
@@ -386,7 +386,7 @@ describe.skipIf(!canMakeNamespaces())('security groups on the host', () => {
     const guests = await Promise.all(
       [0, 1, 2].map(async at => {
         const uuid = await addInstance(db, flavor);
-        const { id } = await db.knex('instances').where({ uuid }).first('id');
+        const { id } = (await db.knex('instances').where({ uuid }).first('id'))!;
         await db.knex('fixed_ips').insert({
           address: `10.6.0.${at + 2}`,
           instance_uuid: uuid,

@@ -35,8 +35,8 @@ describe.skipIf(serverMissing('mariadb'))('on MariaDB', () => {
       expect(seen?.expiresAt).toBe(seen!.issuedAt! + 86_400_000);
       if (format === 'UUID') {
         // From the database, as another process reads it.
-        const row = await first.db.knex('token').where({ id: token }).first();
-        expect(JSON.parse(row.extra)).toMatchObject({
+        const row = (await first.db.knex('token').where({ id: token }).first())!;
+        expect(JSON.parse(row.extra!)).toMatchObject({
           issued_at: seen!.issuedAt,
           expires_at: seen!.expiresAt,
         });

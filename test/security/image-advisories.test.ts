@@ -323,7 +323,7 @@ describe('advisory 42 (CVE-2014-9623, CVE-2015-5286): deleting during an upload 
         if (at < CHUNKS) expect(status === null || status >= 400, String(status)).toBe(true);
         await expect.poll(() => image.files()).toEqual([]);
         await expect.poll(() => readdir(join(image.images, '.incoming'))).toEqual([]);
-        const row = await image.db.knex('images').where({ id: reserved }).first();
+        const row = (await image.db.knex('images').where({ id: reserved }).first())!;
         expect([row.status, Number(row.deleted)]).toEqual(['deleted', 1]);
       }
     });
@@ -347,7 +347,7 @@ describe('advisory 42 (CVE-2014-9623, CVE-2015-5286): deleting during an upload 
         await expect.poll(() => readdir(join(image.images, '.incoming'))).toHaveLength(1);
         ended.add('alice');
       });
-      const row = await image.db.knex('images').where({ id }).first();
+      const row = (await image.db.knex('images').where({ id }).first())!;
       const files = await image.files();
       const stored = [201, `file://${image.images}/${id}`, [id]];
       if (version === 'v1') expect([status, row.status, files]).toEqual([401, 'killed', []]);
@@ -370,7 +370,7 @@ describe('advisory 42 (CVE-2014-9623, CVE-2015-5286): deleting during an upload 
       cut();
     });
     await expect
-      .poll(async () => (await image.db.knex('images').where({ id }).first()).status)
+      .poll(async () => (await image.db.knex('images').where({ id }).first())!.status)
       .toBe('killed');
     await expect.poll(() => readdir(join(image.images, '.incoming'))).toEqual([]);
     expect(await image.files()).toEqual([]);
@@ -506,7 +506,7 @@ describe('advisory 46 (CVE-2026-34881): sources are not inner hosts', () => {
     };
     const good = await copy(redirect(`http://127.0.0.1:${port}/x`));
     await expect
-      .poll(async () => (await image.db.knex('images').where({ id: good }).first())?.status)
+      .poll(async () => (await image.db.knex('images').where({ id: good! }).first())?.status)
       .toBe('active');
     for (const to of [
       `http://127.0.0.2:${port}/x`,

@@ -105,12 +105,12 @@ describe.skipIf(serverMissing('mariadb'))('the databases of an original cloud, t
     expect((await login('demo', 'wrong')).status).toBe(401);
 
     const keystone = databases[0]!;
-    const old = await keystone
+    const old = (await keystone
       .knex('token')
       .where('valid', 1)
       .where('expires', '>', '2026-11-24 20:00:00')
       .where('extra', 'like', '%"name": "demo", "description"%')
-      .first('id');
+      .first('id'))!;
     const check = await fetch(`${admin}/tokens/${old.id}`, { headers: { 'x-auth-token': 'ADMIN' } });
     expect(check.status).toBe(200);
     expect(await check.json()).toMatchObject({ access: { token: { tenant: { name: 'demo' } } } });

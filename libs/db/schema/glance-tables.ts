@@ -14,7 +14,7 @@ import {
 } from './table.ts';
 
 /** Tables of glance. */
-export const glanceTables: readonly Table[] = [
+export const glanceTables = [
   table(
     'images',
     {
@@ -97,4 +97,4 @@ export const glanceTables: readonly Table[] = [
       references: { image_tags_ibfk_1: ['image_id', 'images.id'] },
     },
   ),
-];
+] as const satisfies readonly Table[];

@@ -1,13 +1,25 @@
-import { bool, float, int, required, serial, softDelete, string, type Table, table, text } from './table.ts';
+import {
+  bool,
+  filled,
+  float,
+  int,
+  required,
+  serial,
+  softDelete,
+  string,
+  type Table,
+  table,
+  text,
+} from './table.ts';
 
 /** Services, compute nodes, aggregates and what operators keep. */
-export const hostTables: readonly Table[] = [
+export const hostTables = [
   table('services', {
     ...softDelete,
     id: serial,
-    host: string,
-    binary: string,
-    topic: string,
+    host: filled(string),
+    binary: filled(string),
+    topic: filled(string),
     report_count: required(int),
     disabled: bool,
     availability_zone: string,
@@ -34,13 +46,19 @@ export const hostTables: readonly Table[] = [
   }),
   table(
     'compute_node_stats',
-    { ...softDelete, id: serial, compute_node_id: required(int), key: required(string), value: string },
+    {
+      ...softDelete,
+      id: serial,
+      compute_node_id: required(int),
+      key: required(string),
+      value: filled(string),
+    },
     { indexes: { ix_compute_node_stats_compute_node_id: ['compute_node_id'] } },
   ),
   table('aggregates', { ...softDelete, id: serial, name: string, availability_zone: required(string) }),
   table(
     'aggregate_hosts',
-    { ...softDelete, id: serial, host: string, aggregate_id: required(int) },
+    { ...softDelete, id: serial, host: filled(string), aggregate_id: required(int) },
     {
       indexes: { aggregate_id: ['aggregate_id'] },
       references: { aggregate_hosts_ibfk_1: ['aggregate_id', 'aggregates.id'] },
@@ -65,12 +83,12 @@ export const hostTables: readonly Table[] = [
     {
       ...softDelete,
       id: serial,
-      hypervisor: string,
-      os: string,
-      architecture: string,
-      version: string,
-      url: string,
-      md5hash: string,
+      hypervisor: filled(string),
+      os: filled(string),
+      architecture: filled(string),
+      version: filled(string),
+      url: filled(string),
+      md5hash: filled(string),
     },
     { indexes: { agent_builds_hypervisor_os_arch_idx: ['hypervisor', 'os', 'architecture'] } },
   ),
@@ -110,4 +128,4 @@ export const hostTables: readonly Table[] = [
       },
     },
   ),
-];
+] as const satisfies readonly Table[];

@@ -2,6 +2,7 @@ import {
   bigint,
   bool,
   datetime,
+  filled,
   float,
   int,
   required,
@@ -15,7 +16,7 @@ import {
 } from './table.ts';
 
 /** Servers, what hangs on them, and flavors. */
-export const instanceTables: readonly Table[] = [
+export const instanceTables = [
   table(
     'instances',
     {
@@ -32,7 +33,7 @@ export const instanceTables: readonly Table[] = [
       key_name: string,
       key_data: text,
       power_state: int,
-      vm_state: string,
+      vm_state: filled(string),
       memory_mb: int,
       vcpus: int,
       hostname: string,
@@ -50,7 +51,7 @@ export const instanceTables: readonly Table[] = [
       launched_on: text,
       instance_type_id: int,
       vm_mode: string,
-      uuid: uuid,
+      uuid: filled(uuid),
       architecture: string,
       root_device_name: string,
       access_ip_v4: string,
@@ -94,7 +95,7 @@ export const instanceTables: readonly Table[] = [
   ),
   table(
     'instance_metadata',
-    { ...softDelete, id: serial, key: string, value: string, instance_uuid: uuid },
+    { ...softDelete, id: serial, key: filled(string), value: filled(string), instance_uuid: filled(uuid) },
     {
       indexes: { instance_metadata_instance_uuid_idx: ['instance_uuid'] },
       references: { instance_metadata_instance_uuid_fkey: ['instance_uuid', 'instances.uuid'] },
@@ -102,7 +103,13 @@ export const instanceTables: readonly Table[] = [
   ),
   table(
     'instance_system_metadata',
-    { ...softDelete, id: serial, instance_uuid: required(uuid), key: required(string), value: string },
+    {
+      ...softDelete,
+      id: serial,
+      instance_uuid: required(uuid),
+      key: required(string),
+      value: filled(string),
+    },
     {
       indexes: { instance_uuid: ['instance_uuid'] },
       references: { instance_system_metadata_ibfk_1: ['instance_uuid', 'instances.uuid'] },
@@ -110,7 +117,14 @@ export const instanceTables: readonly Table[] = [
   ),
   table(
     'instance_faults',
-    { ...softDelete, id: serial, instance_uuid: uuid, code: required(int), message: string, details: text },
+    {
+      ...softDelete,
+      id: serial,
+      instance_uuid: filled(uuid),
+      code: required(int),
+      message: string,
+      details: text,
+    },
     {
       indexes: {
         instance_faults_instance_uuid_deleted_created_at_idx: ['instance_uuid', 'deleted', 'created_at'],
@@ -134,7 +148,13 @@ export const instanceTables: readonly Table[] = [
   }),
   table(
     'instance_type_extra_specs',
-    { ...softDelete, id: serial, instance_type_id: required(int), key: string, value: string },
+    {
+      ...softDelete,
+      id: serial,
+      instance_type_id: required(int),
+      key: filled(string),
+      value: filled(string),
+    },
     {
       indexes: { instance_type_extra_specs_instance_type_id_key_idx: ['instance_type_id', 'key'] },
       references: { instance_type_extra_specs_ibfk_1: ['instance_type_id', 'instance_types.id'] },
@@ -142,7 +162,7 @@ export const instanceTables: readonly Table[] = [
   ),
   table(
     'instance_type_projects',
-    { ...softDelete, id: serial, instance_type_id: required(int), project_id: string },
+    { ...softDelete, id: serial, instance_type_id: required(int), project_id: filled(string) },
     {
       indexes: { instance_type_id: ['instance_type_id'] },
       references: { instance_type_projects_ibfk_1: ['instance_type_id', 'instance_types.id'] },
@@ -234,4 +254,4 @@ export const instanceTables: readonly Table[] = [
       },
     },
   ),
-];
+] as const satisfies readonly Table[];

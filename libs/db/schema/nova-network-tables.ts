@@ -1,5 +1,6 @@
 import {
   bool,
+  filled,
   int,
   required,
   serial,
@@ -12,7 +13,7 @@ import {
 } from './table.ts';
 
 /** Networks, addresses and security groups. */
-export const networkTables: readonly Table[] = [
+export const networkTables = [
   table(
     'networks',
     {
@@ -56,7 +57,7 @@ export const networkTables: readonly Table[] = [
   ),
   table(
     'virtual_interfaces',
-    { ...softDelete, id: serial, address: string, network_id: int, uuid: uuid, instance_uuid: uuid },
+    { ...softDelete, id: serial, address: filled(string), network_id: int, uuid: uuid, instance_uuid: uuid },
     {
       indexes: { network_id: ['network_id'], virtual_interfaces_instance_uuid_fkey: ['instance_uuid'] },
       unique: { address: ['address'] },
@@ -68,7 +69,7 @@ export const networkTables: readonly Table[] = [
     {
       ...softDelete,
       id: serial,
-      address: string,
+      address: filled(string),
       network_id: int,
       allocated: bool,
       leased: bool,
@@ -95,7 +96,7 @@ export const networkTables: readonly Table[] = [
     {
       ...softDelete,
       id: serial,
-      address: string,
+      address: filled(string),
       fixed_ip_id: int,
       project_id: string,
       host: string,
@@ -175,4 +176,4 @@ export const networkTables: readonly Table[] = [
     to_port: int,
     cidr: string,
   }),
-];
+] as const satisfies readonly Table[];

@@ -12,7 +12,7 @@ import {
 } from './table.ts';
 
 /** What belongs to users and projects: key pairs, certificates, quotas, EC2 ids. */
-export const projectTables: readonly Table[] = [
+export const projectTables = [
   table(
     'key_pairs',
     { ...softDelete, id: serial, name: string, user_id: string, fingerprint: string, public_key: text },
@@ -71,4 +71,4 @@ export const projectTables: readonly Table[] = [
     },
   ),
   table('s3_images', { ...softDelete, id: serial, uuid: required(uuid) }),
-];
+] as const satisfies readonly Table[];

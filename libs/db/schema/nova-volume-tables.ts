@@ -1,5 +1,6 @@
 import {
   datetime,
+  filled,
   int,
   required,
   serial,
@@ -12,7 +13,7 @@ import {
 } from './table.ts';
 
 /** Volumes and snapshots. */
-export const volumeTables: readonly Table[] = [
+export const volumeTables = [
   table(
     'volumes',
     {
@@ -44,7 +45,7 @@ export const volumeTables: readonly Table[] = [
   table('volume_id_mappings', { ...softDelete, id: serial, uuid: required(uuid) }),
   table(
     'volume_metadata',
-    { ...softDelete, id: serial, volume_id: required(uuid), key: string, value: string },
+    { ...softDelete, id: serial, volume_id: required(uuid), key: filled(string), value: filled(string) },
     {
       indexes: { volume_metadata_volume_id_fkey: ['volume_id'] },
       references: { volume_metadata_volume_id_fkey: ['volume_id', 'volumes.id'] },
@@ -53,7 +54,7 @@ export const volumeTables: readonly Table[] = [
   table('volume_types', { ...softDelete, id: serial, name: string }),
   table(
     'volume_type_extra_specs',
-    { ...softDelete, id: serial, volume_type_id: required(int), key: string, value: string },
+    { ...softDelete, id: serial, volume_type_id: required(int), key: filled(string), value: filled(string) },
     {
       indexes: { volume_type_id: ['volume_type_id'] },
       references: { volume_type_extra_specs_ibfk_1: ['volume_type_id', 'volume_types.id'] },
@@ -125,4 +126,4 @@ export const volumeTables: readonly Table[] = [
     vol_count: required(int),
     status: string,
   }),
-];
+] as const satisfies readonly Table[];

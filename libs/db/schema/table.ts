@@ -6,7 +6,11 @@ export type ColumnType =
   | { kind: 'serial' | 'int' | 'bigint' | 'float' | 'bool' | 'datetime' | 'text' | 'longtext' }
   | { kind: 'varchar'; length: number };
 
-export type Column = ColumnType & { required?: boolean };
+export type Column = ColumnType & {
+  required?: boolean;
+  /** The original's table would take null, but no row has it: for the row's type. */
+  filled?: boolean;
+};
 
 export interface TableOptions {
   /** Default: `id`. */
@@ -18,30 +22,39 @@ export interface TableOptions {
   references?: Readonly<Record<string, readonly [string, string]>>;
 }
 
-export interface Table {
-  name: string;
-  columns: Readonly<Record<string, Column>>;
+export interface Table<Name extends string = string, Columns = Readonly<Record<string, Column>>> {
+  name: Name;
+  columns: Columns;
   primaryKey: readonly string[];
   indexes: Readonly<Record<string, readonly string[]>>;
   unique: Readonly<Record<string, readonly string[]>>;
   references: Readonly<Record<string, readonly [string, string]>>;
 }
 
-export const serial: Column = { kind: 'serial' };
-export const int: Column = { kind: 'int' };
-export const bigint: Column = { kind: 'bigint' };
-export const float: Column = { kind: 'float' };
+export const serial = { kind: 'serial' } as const satisfies Column;
+export const int = { kind: 'int' } as const satisfies Column;
+export const bigint = { kind: 'bigint' } as const satisfies Column;
+export const float = { kind: 'float' } as const satisfies Column;
 /** 0 or 1. */
-export const bool: Column = { kind: 'bool' };
+export const bool = { kind: 'bool' } as const satisfies Column;
 /** UTC. */
-export const datetime: Column = { kind: 'datetime' };
-export const text: Column = { kind: 'text' };
+export const datetime = { kind: 'datetime' } as const satisfies Column;
+export const text = { kind: 'text' } as const satisfies Column;
 /** Above MySQL's 64 KiB of a text. */
-export const longtext: Column = { kind: 'longtext' };
-export const varchar = (length: number): Column => ({ kind: 'varchar', length });
-export const string: Column = varchar(255);
-export const uuid: Column = varchar(36);
-export const required = (column: Column): Column => ({ ...column, required: true });
+export const longtext = { kind: 'longtext' } as const satisfies Column;
+export const varchar = (length: number) => ({ kind: 'varchar', length }) as const satisfies Column;
+export const string = varchar(255);
+export const uuid = varchar(36);
+export const required = <Type extends Column>(column: Type): Type & { required: true } => ({
+  ...column,
+  required: true,
+});
+
+/** Nullable in the original's table and never null in a row. */
+export const filled = <Type extends Column>(column: Type): Type & { filled: true } => ({
+  ...column,
+  filled: true,
+});
 
 /** The columns that nearly every table of nova begins with. */
 export const softDelete = {
@@ -51,11 +64,12 @@ export const softDelete = {
   deleted: bool,
 } as const;
 
-export const table = (
-  name: string,
-  columns: Readonly<Record<string, Column>>,
+/** Keeps names and kinds in its type: rows are typed by them. */
+export const table = <const Name extends string, const Columns extends Readonly<Record<string, Column>>>(
+  name: Name,
+  columns: Columns,
   options: TableOptions = {},
-): Table => ({
+): Table<Name, Columns> => ({
   name,
   columns,
   primaryKey: options.primaryKey ?? ['id'],

@@ -74,5 +74,5 @@ it('belongs to one process at a time, and to the next when that one is silent', 
   expect(await adoptPage(db, first, now, 10)).toBeNull();
   expect(await adopted()).toBe(10);
   expect(await adoptPage(db, second, now, 10)).toEqual({ count: 10, done: false });
-  expect((await db.knex('folsom_progress').first()).marker).toBe('t000019');
+  expect((await db.knex('folsom_progress').first())!.marker).toBe('t000019');
 });

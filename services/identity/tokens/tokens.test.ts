@@ -269,8 +269,8 @@ describe('revocations', () => {
     const { userId } = await first.person('anna');
     const token = await first.login('anna');
     // As the original stores it: without our times and our table.
-    const row = await first.db.knex('token').where({ id: token }).first();
-    const { issued_at: _at, expires_at: _until, ...extra } = JSON.parse(row.extra);
+    const row = (await first.db.knex('token').where({ id: token }).first())!;
+    const { issued_at: _at, expires_at: _until, ...extra } = JSON.parse(row.extra!);
     await first.db
       .knex('token')
       .where({ id: token })

@@ -69,7 +69,8 @@ export async function listImages(db: Database, query: ImageQuery): Promise<Image
           knex('image_members')
             .select(knex.raw('1'))
             .whereRaw('image_members.image_id = images.id')
-            .where({ member: viewer.owner, 'image_members.deleted': 0 }),
+            .where('member', viewer.owner)
+            .where('image_members.deleted', 0),
         );
     });
   }
@@ -92,7 +93,9 @@ export async function listImages(db: Database, query: ImageQuery): Promise<Image
       knex('image_properties')
         .select(knex.raw('1'))
         .whereRaw('image_properties.image_id = images.id')
-        .where({ name, value, 'image_properties.deleted': 0 }),
+        .where('name', name)
+        .where('value', value)
+        .where('image_properties.deleted', 0),
     );
   }
 

@@ -260,7 +260,7 @@ describe('version 1 with delayed delete', () => {
         .image;
       expect((await image.call('DELETE', `/v1/images/${made.id}`)).status).toBe(200);
       expect(await image.files()).toEqual([made.id]);
-      const row = await image.db.knex('images').where({ id: made.id }).first();
+      const row = (await image.db.knex('images').where({ id: made.id }).first())!;
       expect([row.status, Number(row.deleted)]).toEqual(['pending_delete', 1]);
     } finally {
       await image.stop();
