@@ -1,4 +1,4 @@
-import { type Database, inBatches, toSqlTime } from '@folsom/db';
+import { type Database, inBatches, type RowOf, toSqlTime } from '@folsom/db';
 import { networkFault } from './network-faults.ts';
 
 /** An address with the network it belongs to and the server that has it, for operators. */
@@ -26,7 +26,12 @@ export async function* listFixedIps(db: Database, host?: string): AsyncGenerator
       .where('fixed_ips.id', '>', after)
       .orderBy('fixed_ips.id')
       .limit(PAGE_ROWS)
-      .select('fixed_ips.id', 'fixed_ips.address', 'fixed_ips.network_id', 'fixed_ips.instance_uuid');
+      .select<Pick<RowOf<'fixed_ips'>, 'id' | 'address' | 'network_id' | 'instance_uuid'>[]>(
+        'fixed_ips.id',
+        'fixed_ips.address',
+        'fixed_ips.network_id',
+        'fixed_ips.instance_uuid',
+      );
     if (host !== undefined) {
       query
         .join('instances', 'instances.uuid', 'fixed_ips.instance_uuid')
@@ -38,7 +43,7 @@ export async function* listFixedIps(db: Database, host?: string): AsyncGenerator
     const owners = new Map(
       (
         await inBatches(
-          rows.flatMap(row => (row.instance_uuid === null ? [] : [row.instance_uuid as string])),
+          rows.flatMap(row => (row.instance_uuid === null ? [] : [row.instance_uuid])),
           batch =>
             db
               .knex('instances')
@@ -49,13 +54,13 @@ export async function* listFixedIps(db: Database, host?: string): AsyncGenerator
       ).map(row => [row.uuid, row]),
     );
     const page = rows
-      .filter(row => cidrOf.has(row.network_id))
+      .filter(row => row.network_id !== null && cidrOf.has(row.network_id))
       .map(row => {
-        const owner = owners.get(row.instance_uuid);
+        const owner = row.instance_uuid === null ? undefined : owners.get(row.instance_uuid);
         return {
           id: row.id,
           address: row.address,
-          cidr: cidrOf.get(row.network_id) ?? null,
+          cidr: (row.network_id === null ? null : cidrOf.get(row.network_id)) ?? null,
           instance_uuid: row.instance_uuid,
           instanceExists: owner !== undefined,
           hostname: owner?.hostname ?? null,

@@ -206,7 +206,7 @@ export async function associatedFixedIps(
   if (host !== null) query = query.where('instances.host', host);
   const rows = await query
     .orderBy('fixed_ips.id')
-    .select(
+    .select<{ address: string; mac: string; hostname: string | null; leased: number }[]>(
       'fixed_ips.address as address',
       'virtual_interfaces.address as mac',
       'instances.hostname as hostname',
@@ -238,7 +238,7 @@ export async function freeStaleFixedIps(
           .where('networks.host', host)
           .orWhere(multi => void multi.where('networks.multi_host', 1).where('instances.host', host)),
     )
-    .select('fixed_ips.id as id');
+    .select<{ id: number }[]>('fixed_ips.id as id');
   let freed = 0;
   for (let from = 0; from < rows.length; from += 200) {
     freed += await live(db)

@@ -164,7 +164,7 @@ async function firstFloating(db: Database, instanceUuid: string): Promise<string
     .where('fixed_ips.deleted', 0)
     .where('floating_ips.deleted', 0)
     .orderBy('floating_ips.id')
-    .first('floating_ips.address as address');
+    .first<{ address: string } | undefined>('floating_ips.address as address');
   return row?.address ?? '';
 }
 

@@ -37,7 +37,7 @@ export async function refreshMembersOfGroups(
     .whereIn('rule.group_id', [...groupIds])
     .where({ 'rule.deleted': 0, 'theirs.deleted': 0, 'guest.deleted': 0 })
     .whereNotNull('guest.host')
-    .distinct('guest.host as host', 'rule.parent_group_id as group');
+    .distinct<{ host: string; group: number }[]>('guest.host as host', 'rule.parent_group_id as group');
   const client = computeContract.client(seam.bus);
   for (const row of rows) {
     await client.refresh_security_group_members(

@@ -113,7 +113,7 @@ export async function deleteSecurityGroup(sql: Sql, id: number, now: number): Pr
 
 /** Whether an instance that is not deleted belongs to the group. */
 export async function securityGroupInUse(sql: Sql, id: number): Promise<boolean> {
-  const used = await sql('security_group_instance_association as a')
+  const used: unknown = await sql('security_group_instance_association as a')
     .join('instances as i', 'i.uuid', 'a.instance_uuid')
     .where({ 'a.security_group_id': id, 'a.deleted': 0, 'i.deleted': 0 })
     .first('a.id');
