@@ -31,6 +31,10 @@ export const computeFault = catalogue(
     },
     NotImplementedError: { status: 501, text: 'This hypervisor cannot do that.' },
     DiskNotFound: { status: 404, text: 'No disk at %(location)s' },
+    VolumeDriverNotFound: {
+      status: 404,
+      text: 'Could not find a handler for %(driver_type)s volume.',
+    },
     HypervisorUnavailable: { status: 503, text: 'Connection to the hypervisor is broken on host: %(host)s' },
     StepTimeout: {
       status: 500,
