@@ -88,12 +88,9 @@ export async function reserveBlockDevice(
   const own = (await trx('instances')
     .where({ uuid: instanceUuid })
     .forUpdate()
-    .first(
-      'deleted',
-      'root_device_name',
-      'default_ephemeral_device',
-      'default_swap_device',
-    )) as (OwnDevices & { deleted: unknown }) | undefined;
+    .first('deleted', 'root_device_name', 'default_ephemeral_device', 'default_swap_device')) as
+    | (OwnDevices & { deleted: unknown })
+    | undefined;
   if (own === undefined || fromSqlBool(own.deleted))
     throw novaFault('InstanceNotFound', { instance_id: instanceUuid });
   const taken = (await blockDevicesOf(trx, instanceUuid)).filter(row => !row.no_device);

@@ -11,9 +11,22 @@ describe('names of devices', () => {
   it('are what the original takes for one', () => {
     expect(parseDevice('/dev/vdb')).toEqual({ prefix: '/dev/vd', letters: 'b' });
     expect(parseDevice('/dev/xvdaa3')).toEqual({ prefix: '/dev/xvd', letters: 'aa' });
-    for (const bad of ['vdb', '/dev/', 'b', '/dev/vdb/../sda', '/dev/1', '/dev/vd B', `/dev/vd${'b'.repeat(300)}`])
+    for (const bad of [
+      'vdb',
+      '/dev/',
+      'b',
+      '/dev/vdb/../sda',
+      '/dev/1',
+      '/dev/vd B',
+      `/dev/vd${'b'.repeat(300)}`,
+    ])
       expect([bad, parseDevice(bad)]).toEqual([bad, undefined]);
-    expect(['vdb', '/dev/sda1', '/dev/xvdc', 'ephemeral0'].map(deviceLetters)).toEqual(['b', 'a', 'c', undefined]);
+    expect(['vdb', '/dev/sda1', '/dev/xvdc', 'ephemeral0'].map(deviceLetters)).toEqual([
+      'b',
+      'a',
+      'c',
+      undefined,
+    ]);
   });
 
   it('have the prefix that the instance has, whatever was asked for', () => {

@@ -1,6 +1,8 @@
 import { elevated, isFault, type RequestContext } from '@folsom/core';
 import type { RunInstanceArgs } from '@folsom/nova/rpc/compute';
+import { attach } from './operations/attach.ts';
 import { abandonBuild } from './operations/boot.ts';
+import { detach } from './operations/detach.ts';
 import { recoverOperation } from './operations/operation.ts';
 import { operationOn } from './operations/table.ts';
 import { addFault, afterFailure, type ComputeSeam, presentGuest } from './seam.ts';
@@ -24,6 +26,8 @@ export async function abandoned(
       if (!isFault(failure, 'InstanceNotFound')) throw failure;
     });
   }
+  // The volume's condition stands for it, by which its audit tries again.
+  if ([attach, detach].some(op => op.methods.includes(method))) return;
   const guest = await presentGuest(seam, uuid);
   const op = guest === undefined ? undefined : operationOn(guest);
   if (guest === undefined || op === undefined) return;

@@ -6,6 +6,7 @@ import { deletedAfterMove } from '@folsom/nova/migrations';
 import type { Guest } from './driver.ts';
 import { terminateInstance } from './operations/delete.ts';
 import { asGuest, type ComputeSeam, nowOf } from './seam.ts';
+import { attachmentsOf } from './volumes.ts';
 
 /** Deleted instances looked at in one run. */
 const PAGE = 500;
@@ -29,7 +30,8 @@ export async function cleanRunningDeleted(seam: ComputeSeam): Promise<void> {
     const age = nowOf(seam) - (record.deleted_at ?? 0);
     if (age < seam.settings.running_deleted_instance_timeout * 1000) continue;
     seam.log.warn('a deleted instance is still on this host', { instance: record.uuid, action });
-    if (action === 'reap') await seam.driver.destroy(asGuest(seam, record), []);
+    if (action === 'reap')
+      await seam.driver.destroy(asGuest(seam, record), [], await attachmentsOf(seam.db, record.uuid));
   }
 }
 

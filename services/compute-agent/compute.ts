@@ -12,6 +12,7 @@ import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import { startHeartbeat } from '@folsom/nova/service-heartbeat';
 import type { Bus, Served } from '@folsom/rpc';
 import { abandoned } from './abandoned.ts';
+import { takeUpAttachments } from './attachment-audit.ts';
 import { confirmOldResizes } from './auto-confirm.ts';
 import { cleanDeletedAfterMove, cleanRunningDeleted, reclaimSoftDeleted } from './cleanup.ts';
 import type { ComputeDriver, Guest } from './driver.ts';
@@ -118,12 +119,17 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
   const patience = options.busForgets ? 0 : MESSAGE_PATIENCE_MS;
   // Until then a guest that is off is one that is still to be started, and not one that was shut down.
   let resumed = false;
-  const recovered = recoverInterrupted(seam, present)
+  const recovered: Promise<unknown> = recoverInterrupted(seam, present)
     .then(() => resumeGuests(seam, present))
     .finally(() => {
       resumed = true;
     })
-    .then(() => recoverWithoutMessage(seam, present, patience, stopping.signal))
+    .then(() =>
+      Promise.all([
+        recoverWithoutMessage(seam, present, patience, stopping.signal),
+        takeUpAttachments(seam, 0),
+      ]),
+    )
     .catch(error => log.error('recovery failed', { error }));
   const beat = await startHeartbeat({
     db,
@@ -152,6 +158,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     await auditFirewall(seam, guests).catch(error => log.warn('cannot compare security groups', { error }));
     await repeatDeletions(seam, now, ABANDONED_MS);
     await takeUpAbandoned(seam, now, LOST_MESSAGE_MS);
+    await takeUpAttachments(seam, ABANDONED_MS);
     await confirmOldResizes(seam);
     await adoptArrivals(seam);
     await cleanDeletedAfterMove(seam, lookedAt);

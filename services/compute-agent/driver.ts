@@ -3,6 +3,7 @@ import type { FlavorRow } from '@folsom/nova/flavors';
 import type { ImageClient } from '@folsom/nova/image-transfer';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
 import type { NetworkInfo } from '@folsom/nova/network-info';
+import type { ConnectionInfo, VolumeConnector } from '@folsom/nova/rpc/volume';
 import type { ImageWire, InjectedFiles } from '@folsom/nova/rpc/wire';
 
 /** An instance as drivers see it: its record with its name on the hypervisor. */
@@ -25,8 +26,23 @@ export interface VolumeAttachment {
   volumeId: string;
   /** Device the user was told, `/dev/vdb`. */
   mountDevice: string;
-  connectionInfo: Record<string, unknown>;
+  connectionInfo: ConnectionInfo;
   deleteOnTermination: boolean;
+}
+
+export type Volumes = readonly VolumeAttachment[];
+
+/** A volume as a description of its guest names it on one host. */
+export interface VolumeDisk {
+  volumeId: string;
+  xml: string;
+}
+
+export interface LiveMove {
+  /** The disks are sent along. */
+  block: boolean;
+  /** The volumes as the destination reaches them. */
+  volumes: readonly VolumeDisk[];
 }
 
 export interface SpawnRequest {
@@ -39,7 +55,7 @@ export interface SpawnRequest {
   injectPartition?: number;
   adminPassword: string | null;
   network: NetworkInfo;
-  volumes: readonly VolumeAttachment[];
+  volumes: Volumes;
   /** Aborted when the work should stop: the instance is being deleted, time is up, the service ends. */
   signal: AbortSignal;
 }
@@ -78,7 +94,7 @@ export interface MoveRequest {
   context: RequestContext;
   guest: Guest;
   network: NetworkInfo;
-  volumes: readonly VolumeAttachment[];
+  volumes: Volumes;
   signal: AbortSignal;
 }
 
@@ -120,19 +136,19 @@ export interface ComputeDriver {
 
   /** Builds and starts. `step` is told the names of the parts as they begin. */
   spawn(request: SpawnRequest, step?: (name: string) => Promise<void>): Promise<void>;
-  /** Takes the guest and everything it left on this host away. */
-  destroy(guest: Guest, network: NetworkInfo, volumes?: readonly VolumeAttachment[]): Promise<void>;
+  /** Takes the guest and everything it left on this host away, its volumes' connections too. */
+  destroy(guest: Guest, network: NetworkInfo, volumes: Volumes): Promise<void>;
 
-  reboot(guest: Guest, network: NetworkInfo, type: 'SOFT' | 'HARD'): Promise<void>;
+  reboot(guest: Guest, network: NetworkInfo, type: 'SOFT' | 'HARD', volumes: Volumes): Promise<void>;
   powerOff(guest: Guest): Promise<void>;
-  powerOn(guest: Guest, network: NetworkInfo): Promise<void>;
+  powerOn(guest: Guest, network: NetworkInfo, volumes: Volumes): Promise<void>;
   pause(guest: Guest): Promise<void>;
   unpause(guest: Guest): Promise<void>;
   suspend(guest: Guest): Promise<void>;
-  resume(guest: Guest, network: NetworkInfo): Promise<void>;
+  resume(guest: Guest, network: NetworkInfo, volumes: Volumes): Promise<void>;
 
   rescue(request: SpawnRequest): Promise<void>;
-  unrescue(guest: Guest, network: NetworkInfo): Promise<void>;
+  unrescue(guest: Guest, network: NetworkInfo, volumes: Volumes): Promise<void>;
 
   /** Copies the disk into the image `imageId`. */
   snapshot(
@@ -167,18 +183,25 @@ export interface ComputeDriver {
   checkAsSource(guest: Guest, check: TargetCheck): Promise<void>;
   /** The guest's disks for the destination of a block migration (JSON text). */
   disksForMigration(guest: Guest): Promise<string>;
-  /** On the destination: room for the guest; with `disks`, empty disks of its size. */
-  prepareArrival(request: MoveRequest, disks: string | null): Promise<void>;
+  /**
+   * On the destination: room for the guest; with `disks`, empty disks of its size. Answers how the guest's description
+   * names its volumes here.
+   */
+  prepareArrival(request: MoveRequest, disks: string | null): Promise<VolumeDisk[]>;
   /** On the source: moves the running guest; resolves when it runs there and no longer here. */
-  liveMigrate(guest: Guest, destination: string, blockMigration: boolean): Promise<void>;
+  liveMigrate(guest: Guest, destination: string, move: LiveMove): Promise<void>;
   /** On the destination: what has arrived becomes a guest of this host like any other. */
-  finishArrival(guest: Guest, network: NetworkInfo): Promise<void>;
+  finishArrival(guest: Guest, network: NetworkInfo, volumes: Volumes): Promise<void>;
   /** On the source, after a migration on shared disks: all but the files goes. */
   forgetMoved(guest: Guest): Promise<void>;
 
+  /** Connects this host to the volume and plugs it into the guest, now and for its next start. @throws Fault `DeviceIsBusy` */
   attachVolume(guest: Guest, volume: VolumeAttachment): Promise<void>;
+  /** Takes it out of the guest, for certain, and gives this host's connection up. @throws Fault `DeviceIsBusy` */
   detachVolume(guest: Guest, volume: VolumeAttachment): Promise<void>;
-  volumeConnector(guest: Guest): Promise<Record<string, unknown>>;
+  /** Gives connections up whose guest has left. */
+  disconnectVolumes(guest: Guest, volumes: Volumes): Promise<void>;
+  volumeConnector(guest: Guest): Promise<VolumeConnector>;
 
   /** Makes the cards' and filters' host side be there, for guests that outlived us. */
   plug(guest: Guest, network: NetworkInfo): Promise<void>;

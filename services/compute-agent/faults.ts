@@ -31,6 +31,9 @@ export const computeFault = catalogue(
     },
     NotImplementedError: { status: 501, text: 'This hypervisor cannot do that.' },
     DiskNotFound: { status: 404, text: 'No disk at %(location)s' },
+    WrongVolume: { status: 500, text: 'The connection to volume %(volume_id)s leads to another one.' },
+    IscsiDeviceNotFound: { status: 500, text: 'iSCSI device not found at %(device)s' },
+    IscsiDeviceStays: { status: 500, text: 'The iSCSI device %(device)s is still there after the logout' },
     VolumeDriverNotFound: {
       status: 404,
       text: 'Could not find a handler for %(driver_type)s volume.',

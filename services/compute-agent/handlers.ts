@@ -1,10 +1,10 @@
 import { elevated, type RequestContext } from '@folsom/core';
+import { RESERVED, reserveBlockDevice } from '@folsom/nova/block-devices';
 import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
 import type { computeContract } from '@folsom/nova/rpc/compute';
 import type { Handlers } from '@folsom/rpc';
 import { consoleOutput, validateConsolePort, vncConsole } from './console.ts';
 import type { Guest } from './driver.ts';
-import { computeFault } from './faults.ts';
 import { terminateInstance } from './operations/delete.ts';
 import {
   checkAsDestination,
@@ -16,10 +16,7 @@ import {
 import { perform } from './operations/operation.ts';
 import { operations } from './operations/table.ts';
 import { type ComputeSeam, guestOf, networked, onInstance, withFault } from './seam.ts';
-
-const notImplemented = async (): Promise<never> => {
-  throw computeFault('NotImplementedError');
-};
+import { removeVolumeConnection } from './volumes.ts';
 
 type Methods = typeof computeContract.methods;
 type All = Handlers<Methods>;
@@ -120,10 +117,17 @@ const questions = (seam: ComputeSeam) =>
       username: 'fakeuser',
       password: 'fakepassword',
     }),
-    reserve_block_device_name: notImplemented,
-    attach_volume: notImplemented,
-    detach_volume: notImplemented,
-    remove_volume_connection: notImplemented,
+    // For an original's API; ours takes the name with the rest of what it accepts.
+    reserve_block_device_name: (_context, args) =>
+      seam.db.transaction(trx =>
+        reserveBlockDevice(
+          trx,
+          args.instance.uuid,
+          { wanted: args.device, volumeId: RESERVED },
+          seam.world.clock.now(),
+        ),
+      ),
+    remove_volume_connection: (context, args) => removeVolumeConnection(seam, elevated(context), args),
   }) satisfies Partial<All>;
 
 /** The host itself. */

@@ -6,6 +6,7 @@ import type { Guest } from './driver.ts';
 import { perform } from './operations/operation.ts';
 import { stop as stopGuest } from './operations/power.ts';
 import { type ComputeSeam, networked, nowOf, powerStateOf, presentGuest, setError } from './seam.ts';
+import { attachmentsOf } from './volumes.ts';
 
 /** States whose power the user does not expect to follow. */
 const LEFT_ALONE: readonly string[] = [
@@ -81,7 +82,11 @@ async function resume(seam: ComputeSeam, uuid: string): Promise<void> {
     seam.log.info('starting a guest that ran before the host stopped', { instance: uuid });
     // After a reboot its bridge may not be there yet.
     await seam.network.setupOnHost(adminContext(), networked(guest), seam.host);
-    await seam.driver.powerOn(guest, await cachedNetworkInfo(seam.db, uuid));
+    await seam.driver.powerOn(
+      guest,
+      await cachedNetworkInfo(seam.db, uuid),
+      await attachmentsOf(seam.db, uuid),
+    );
   } catch (error) {
     seam.log.error('cannot start a guest again', { instance: uuid, error });
     await setError(seam, guest);

@@ -15,7 +15,9 @@ import { createFlavor } from '@folsom/nova/flavors';
 import { instanceRecord, instanceWire } from '@folsom/nova/instance-records';
 import { novaOptions } from '@folsom/nova/options';
 import { computeContract } from '@folsom/nova/rpc/compute';
+import { type ConnectionInfo, volumeContract } from '@folsom/nova/rpc/volume';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
+import { insertVolume, markAttached, markDetached, tryMoveVolume } from '@folsom/nova/volumes';
 import type { Bus } from '@folsom/rpc';
 
 /** An image service in memory. */
@@ -197,3 +199,73 @@ export async function until(
 }
 
 export const admin = adminContext();
+
+/** A volume that is there to be had; gives its id. */
+export async function addVolume(
+  db: Database,
+  values: { size?: number; host?: string } = {},
+): Promise<string> {
+  const id = `00000000-0000-4000-9000-${String(++serial).padStart(12, '0')}`;
+  const row = { id, size: values.size ?? 1, host: values.host ?? 'node1', project_id: PROJECT, user_id: 'u' };
+  await insertVolume(db.knex, row, systemClock.now());
+  await tryMoveVolume(db.knex, id, 'created', systemClock.now());
+  return id;
+}
+
+/** A volume in an instance's block device mapping, as a boot's API leaves it. */
+export async function mapVolume(
+  db: Database,
+  instance_uuid: string,
+  volume_id: string,
+  values: Record<string, unknown> = {},
+): Promise<void> {
+  const created_at = toSqlTime(systemClock.now());
+  const row = { instance_uuid, volume_id, device_name: '/dev/vdb', deleted: 0, created_at };
+  await db.knex('block_device_mapping').insert({ ...row, delete_on_termination: 0, ...values });
+}
+
+/** What the API leaves when a volume is to be attached to an instance. */
+export async function reserveFor(db: Database, instance_uuid: string, volume_id: string): Promise<void> {
+  const kept = { instance_uuid, mountpoint: '/dev/vdb' };
+  await tryMoveVolume(db.knex, volume_id, 'reserve', systemClock.now(), kept);
+  await mapVolume(db, instance_uuid, volume_id);
+}
+
+/** nova-volume as far as instances have to do with it. `connections` are hosts by volume. */
+export async function volumeStand(bus: Bus, db: Database, host = 'node1') {
+  const connections = new Map<string, Set<string>>();
+  const of = (id: string) => {
+    const hosts = connections.get(id) ?? new Set<string>();
+    connections.set(id, hosts);
+    return hosts;
+  };
+  const none = async () => {};
+  const served = await volumeContract.serve(bus, host, {
+    create_volume: async (_context, { volume_id }) =>
+      void (await tryMoveVolume(db.knex, volume_id, 'created', systemClock.now())),
+    delete_volume: async (_context, { volume_id }) =>
+      void (await db.knex('volumes').where({ id: volume_id }).update({ deleted: 1 })),
+    create_snapshot: none,
+    delete_snapshot: none,
+    copy_volume_to_image: none,
+    check_for_export: async () => null,
+    publish_service_capabilities: none,
+    initialize_connection: async (_context, { volume_id, connector }) => {
+      of(volume_id).add(String(connector.host));
+      return { driver_volume_type: 'fake', data: { volume_id } } satisfies ConnectionInfo;
+    },
+    terminate_connection: async (_context, { volume_id, connector }) => {
+      of(volume_id).delete(String(connector.host));
+      return null;
+    },
+    attach_volume: async (_context, { volume_id, instance_uuid, mountpoint }) => {
+      await markAttached(db.knex, volume_id, { instanceUuid: instance_uuid, mountpoint }, systemClock.now());
+      return null;
+    },
+    detach_volume: async (_context, { volume_id }) => {
+      await markDetached(db.knex, volume_id, systemClock.now());
+      return null;
+    },
+  });
+  return { served, connections, stop: () => served.stop() };
+}

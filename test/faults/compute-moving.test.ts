@@ -155,7 +155,7 @@ describe('a live migration', () => {
     await migrate(uuid);
     await gone;
     bus.crash(services.node1!.served);
-    await drivers.node2.finishArrival((await guestNamed(uuid)) as never, []);
+    await drivers.node2.finishArrival((await guestNamed(uuid)) as never, [], []);
     const cleared: string[] = [];
     const { destroy } = drivers.node1;
     drivers.node1.destroy = async (guest, ...rest) => {

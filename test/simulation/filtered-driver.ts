@@ -29,17 +29,17 @@ export function filteredDriver(
       await driver.destroy(guest, ...rest);
       await walls.remove(guest);
     },
-    reboot: async (guest, network, type) => {
+    reboot: async (guest, network, ...rest) => {
       await walls.add({ ...guest, network });
-      await driver.reboot(guest, network, type);
+      await driver.reboot(guest, network, ...rest);
     },
-    powerOn: async (guest, network) => {
+    powerOn: async (guest, network, volumes) => {
       await walls.add({ ...guest, network });
-      await driver.powerOn(guest, network);
+      await driver.powerOn(guest, network, volumes);
     },
-    resume: async (guest, network) => {
+    resume: async (guest, network, volumes) => {
       await walls.add({ ...guest, network });
-      await driver.resume(guest, network);
+      await driver.resume(guest, network, volumes);
     },
     finishMigration: async request => {
       await walls.add({ ...request.guest, network: request.network });

@@ -101,7 +101,11 @@ export const computeContract = contract('compute', '2.2', {
     Record<string, unknown> | null
   >('2.0'),
   check_can_live_migrate_source: call<OnInstance & { dest_check_data: Record<string, unknown> }, null>('2.0'),
-  pre_live_migration: call<OnInstance & { block_migration: boolean; disk: unknown }, null>('2.0'),
+  /** Folsom answers nothing; ours how the destination's hypervisor names the instance's volumes. */
+  pre_live_migration: call<
+    OnInstance & { block_migration: boolean; disk: unknown },
+    { volumes: { volumeId: string; xml: string }[] } | null
+  >('2.0'),
   live_migration: cast<
     OnInstance & { dest: string; block_migration: boolean; migrate_data: Record<string, unknown> | null }
   >('2.0'),

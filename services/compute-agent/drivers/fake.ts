@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { novaFault } from '@folsom/nova/faults';
 import { powerState } from '@folsom/nova/instance-state';
-import { type ComputeDriver, type Guest, snapshotProperties, type VolumeAttachment } from '../driver.ts';
+import { type ComputeDriver, type Guest, snapshotProperties, type Volumes } from '../driver.ts';
 import { computeFault } from '../faults.ts';
 
 export interface FakeDriverOptions {
@@ -12,6 +12,12 @@ export interface FakeDriverOptions {
   localGb?: number;
 }
 
+/** What tests see of it besides. */
+export interface FakeDriver extends ComputeDriver {
+  /** Volumes that a guest of this name has, by device. */
+  mountsOf(name: string): ReadonlyMap<string, string>;
+}
+
 /** What a snapshot of a simulated guest consists of. */
 const SNAPSHOT_BYTES = Buffer.from('fake snapshot\n');
 
@@ -19,9 +25,23 @@ const SNAPSHOT_BYTES = Buffer.from('fake snapshot\n');
  * A hypervisor without guests: it keeps names in memory and agrees to everything. What it answers is what Folsom's
  * fake driver answers, so that clients and tests made for that find the same.
  */
-export function fakeDriver(options: FakeDriverOptions): ComputeDriver {
+export function fakeDriver(options: FakeDriverOptions): FakeDriver {
   const guests = new Set<string>();
-  const mounts = new Map<string, Map<string, VolumeAttachment>>();
+  const mounts = new Map<string, Map<string, string>>();
+  const mountsOf = (name: string) => {
+    const of = mounts.get(name) ?? new Map<string, string>();
+    mounts.set(name, of);
+    return of;
+  };
+  /** A guest that is there from now on, with these volumes. */
+  const there = (guest: Guest, volumes: Volumes): void => {
+    guests.add(guest.name);
+    mounts.set(guest.name, new Map(volumes.map(volume => [volume.mountDevice, volume.volumeId])));
+  };
+  const gone = (guest: Guest): void => {
+    guests.delete(guest.name);
+    mounts.delete(guest.name);
+  };
   const known = (guest: Guest): void => {
     if (!guests.has(guest.name)) throw novaFault('InstanceNotFound', { instance_id: guest.name });
   };
@@ -52,21 +72,21 @@ export function fakeDriver(options: FakeDriverOptions): ComputeDriver {
     spawn: async (request, step) => {
       await step?.('start');
       request.signal.throwIfAborted();
-      guests.add(request.guest.name);
+      there(request.guest, request.volumes);
     },
-    destroy: async guest => {
-      guests.delete(guest.name);
-      mounts.delete(guest.name);
-    },
-    reboot: async guest => void guests.add(guest.name),
+    destroy: async guest => gone(guest),
+    reboot: async (guest, _network, _type, volumes) => there(guest, volumes),
     powerOff: agree,
-    powerOn: async guest => void guests.add(guest.name),
+    powerOn: async (guest, _network, volumes) => there(guest, volumes),
     pause: agree,
     unpause: agree,
     suspend: agree,
-    resume: async guest => void guests.add(guest.name),
+    resume: async (guest, _network, volumes) => there(guest, volumes),
     rescue: async request => known(request.guest),
-    unrescue: agree,
+    unrescue: async (guest, _network, volumes) => {
+      known(guest);
+      there(guest, volumes);
+    },
     snapshot: async (context, guest, imageId, images, signal) => {
       if (!guests.has(guest.name)) throw computeFault('InstanceNotRunning', { instance_id: guest.uuid });
       const facts = {
@@ -82,28 +102,35 @@ export function fakeDriver(options: FakeDriverOptions): ComputeDriver {
     consoleOutput: async () => 'FAKE CONSOLE OUTPUT\nANOTHER\nLAST LINE',
     vncConsole: async () => ({ internal_access_path: 'FAKE', host: 'fakevncconsole.com', port: 6969 }),
     diagnostics: async () => 'FAKE_DIAGNOSTICS',
-    migrateDiskAndPowerOff: async () => '',
-    finishMigration: async request => void guests.add(request.guest.name),
-    finishRevertMigration: async request => void guests.add(request.guest.name),
+    // Until it is settled where the guest goes its volumes are nobody's.
+    migrateDiskAndPowerOff: async ({ guest }) => {
+      mounts.delete(guest.name);
+      return '';
+    },
+    finishMigration: async request => there(request.guest, request.volumes),
+    finishRevertMigration: async request => there(request.guest, request.volumes),
     // The source forgets the guest unless it was resized in place.
     confirmMigration: async guest => {
-      if (guest.host !== options.host) guests.delete(guest.name);
+      if (guest.host !== options.host) gone(guest);
     },
     checkAsTarget: notHere,
     endTargetCheck: async () => {},
     checkAsSource: agree,
     disksForMigration: async () => '[]',
-    prepareArrival: async () => {},
-    liveMigrate: async guest => void guests.delete(guest.name),
-    finishArrival: async guest => void guests.add(guest.name),
-    forgetMoved: async guest => void guests.delete(guest.name),
+    prepareArrival: async () => [],
+    liveMigrate: async guest => gone(guest),
+    finishArrival: async (guest, _network, volumes) => there(guest, volumes),
+    forgetMoved: async guest => gone(guest),
     attachVolume: async (guest, volume) => {
-      const of = mounts.get(guest.name) ?? new Map<string, VolumeAttachment>();
-      of.set(volume.mountDevice, volume);
-      mounts.set(guest.name, of);
+      known(guest);
+      const device = mountsOf(guest.name).get(volume.mountDevice) ?? volume.volumeId;
+      if (device !== volume.volumeId) throw novaFault('DeviceIsBusy', { device: volume.mountDevice });
+      mountsOf(guest.name).set(volume.mountDevice, volume.volumeId);
     },
-    detachVolume: async (guest, volume) => void mounts.get(guest.name)?.delete(volume.mountDevice),
+    detachVolume: async (guest, volume) => void mountsOf(guest.name).delete(volume.mountDevice),
+    disconnectVolumes: async () => {},
     volumeConnector: async () => ({ ip: '127.0.0.1', initiator: 'fake', host: 'fakehost' }),
+    mountsOf,
     plug: async () => {},
     repairCards: async () => {},
     refreshFirewall: async () => {},
@@ -142,6 +169,9 @@ export function fakeDriver(options: FakeDriverOptions): ComputeDriver {
     hostPowerAction: async () => null,
     hostMaintenanceMode: async () => null,
     manageImageCache: async () => {},
-    removeFromHost: async () => guests.clear(),
+    removeFromHost: async () => {
+      guests.clear();
+      mounts.clear();
+    },
   };
 }

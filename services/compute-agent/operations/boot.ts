@@ -8,10 +8,11 @@ import type { NetworkInfo } from '@folsom/nova/network-info';
 import type { RunInstanceArgs } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
+import { bootVolumes } from '../boot-volumes.ts';
 import { computeFault } from '../faults.ts';
 import { addFault, type ComputeSeam, guestOf, NotOurs, networked, nowOf, powerStateOf } from '../seam.ts';
 import type { Step } from '../steps.ts';
-import { attachmentsOf } from '../volumes.ts';
+import { attachmentsOf, giveVolumesBack } from '../volumes.ts';
 import { hold, operation, STALLED_MS, type Work } from './operation.ts';
 
 /** State that the steps of a boot hand on. */
@@ -63,7 +64,8 @@ const check: Step<Boot> = {
       if (!boot.resumed) {
         throw novaFault('Invalid', {}, { message: 'Instance has already been created' });
       }
-      await seam.driver.destroy(boot.guest, await cachedNetworkInfo(seam.db, boot.guest.uuid));
+      const left = await attachmentsOf(seam.db, boot.guest.uuid);
+      await seam.driver.destroy(boot.guest, await cachedNetworkInfo(seam.db, boot.guest.uuid), left);
     }
     boot.image = await seam.images.show(boot.context, boot.guest.image_ref);
     const allowed = boot.guest.flavor.root_gb * GIGABYTE;
@@ -73,7 +75,9 @@ const check: Step<Boot> = {
   },
   // A start gives filters to every guest that is placed here; a guest of that name may be another's where it only failed.
   undo: async ({ seam, guest, network, args }) =>
-    args === undefined ? seam.driver.destroy(guest, network) : undefined,
+    args === undefined
+      ? seam.driver.destroy(guest, network, await attachmentsOf(seam.db, guest.uuid))
+      : undefined,
 };
 
 const network: Step<Boot> = {
@@ -99,7 +103,10 @@ const blockDevices: Step<Boot> = {
   name: 'block_devices',
   task: taskState.blockDeviceMapping,
   restart: 'error',
-  run: async () => {},
+  stalledMs: STALLED_MS,
+  run: ({ seam, context, guest }, { signal, progress }) =>
+    bootVolumes({ seam, context, guest, signal, progress }),
+  undo: ({ seam, context, guest }) => giveVolumesBack(seam, context, guest),
 };
 
 const spawn: Step<Boot> = {
@@ -127,7 +134,8 @@ const spawn: Step<Boot> = {
       },
     );
   },
-  undo: ({ seam, guest, network }) => seam.driver.destroy(guest, network),
+  undo: async ({ seam, guest, network }) =>
+    seam.driver.destroy(guest, network, await attachmentsOf(seam.db, guest.uuid)),
   found: async ({ seam, guest, network }) => {
     if ((await powerStateOf(seam, guest)) !== powerState.running) return false;
     await seam.driver.plug(guest, network);
@@ -265,7 +273,9 @@ export async function abandonBuild(
     const guest = await guestOf(seam, uuid);
     const mine = guest.host === seam.host && guest.vm_state === vmState.building;
     if (mine) {
-      await seam.driver.destroy(guest, await cachedNetworkInfo(seam.db, uuid));
+      const volumes = await attachmentsOf(seam.db, uuid);
+      await seam.driver.destroy(guest, await cachedNetworkInfo(seam.db, uuid), volumes);
+      await giveVolumesBack(seam, admin, guest);
       await seam.network.deallocateForInstance(admin, networked(guest, seam.host), seam.host);
     }
     await giveUpBuild({ seam, context: admin, args, claimed: mine, guest }, error);

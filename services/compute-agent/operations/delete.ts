@@ -1,4 +1,5 @@
 import { elevated, isFault, type RequestContext } from '@folsom/core';
+import { removeBlockDevices } from '@folsom/nova/block-devices';
 import { cachedNetworkInfo, deleteInfoCache } from '@folsom/nova/instance-info-cache';
 import { instanceWire } from '@folsom/nova/instance-records';
 import { taskState, vmState } from '@folsom/nova/instance-state';
@@ -12,7 +13,7 @@ import { revokeConsoles } from '../console.ts';
 import type { Guest } from '../driver.ts';
 import { addFault, type ComputeSeam, change, guestOf, InstanceGoes, networked, nowOf } from '../seam.ts';
 import { runSteps, type Step } from '../steps.ts';
-import { attachmentsOf } from '../volumes.ts';
+import { attachmentsOf, deleteVolumesOf, giveVolumesBack } from '../volumes.ts';
 import { operation, STALLED_MS, type Work } from './operation.ts';
 
 interface Deletion extends Work {
@@ -63,6 +64,14 @@ const steps: readonly Step<Deletion>[] = [
     },
   },
   {
+    name: 'give_volumes_back',
+    restart: 'again',
+    run: async ({ seam, context, guest }) => {
+      await giveVolumesBack(seam, context, guest);
+      await deleteVolumesOf(seam, context, guest);
+    },
+  },
+  {
     name: 'delete_record',
     restart: 'again',
     run: deleteRecord,
@@ -93,7 +102,7 @@ async function deleteRecord(state: Deletion): Promise<void> {
     await destroyInstance(trx, guest.uuid, now);
     // With the row and not before: until then a restart comes back to it.
     await trx('instances').where({ uuid: guest.uuid }).update({ task_state: null });
-    await trx('block_device_mapping').where({ instance_uuid: guest.uuid, deleted: 0 }).update({ deleted: 1 });
+    await removeBlockDevices(trx, guest.uuid, now);
   });
   seam.resources.changed();
   if (guest.project_id === null) return;
@@ -172,7 +181,8 @@ export async function terminateInstance(
  */
 async function clearHere(seam: ComputeSeam, guest: Guest): Promise<void> {
   if (guest.deleted || guest.task_state === taskState.deleting) {
-    return seam.driver.destroy(guest, await cachedNetworkInfo(seam.db, guest.uuid));
+    const volumes = await attachmentsOf(seam.db, guest.uuid);
+    return seam.driver.destroy(guest, await cachedNetworkInfo(seam.db, guest.uuid), volumes);
   }
   seam.log.warn('an instance to delete lives on another host and is not to be deleted', {
     instance: guest.uuid,

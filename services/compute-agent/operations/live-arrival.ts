@@ -4,8 +4,9 @@ import { instanceWire } from '@folsom/nova/instance-records';
 import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import type { InstanceWire } from '@folsom/nova/rpc/wire';
-import type { TargetCheck } from '../driver.ts';
+import type { Guest, TargetCheck, VolumeDisk, Volumes } from '../driver.ts';
 import { type ComputeSeam, change, guestOf, networked, nowOf, powerStateOf, presentGuest } from '../seam.ts';
+import { attachmentsOf, connectVolumes, disconnectVolumes, reachVolumes } from '../volumes.ts';
 import { migrationIn, UNDER_WAY } from './resize-shared.ts';
 
 /** What the destination of a live migration does, and the checks before it. */
@@ -42,19 +43,20 @@ export async function checkAsSource(
   return null;
 }
 
-/** On the destination: network, filters and, for a block migration, empty disks. */
+/** On the destination: network, filters, volumes and, for a block migration, empty disks. */
 export async function prepareArrival(
   seam: ComputeSeam,
   context: RequestContext,
   args: { instance: InstanceWire; block_migration: boolean; disk: unknown },
-): Promise<null> {
+): Promise<{ volumes: VolumeDisk[] } | null> {
   const guest = await guestOf(seam, args.instance.uuid);
   const network = await seam.network.instanceNetworkInfo(context, networked(guest, seam.host));
   await seam.network.setupOnHost(context, networked(guest), seam.host);
   const disks = args.block_migration ? String(args.disk) : null;
   const signal = new AbortController().signal;
-  await seam.driver.prepareArrival({ context, guest, network, volumes: [], signal }, disks);
-  return null;
+  const volumes = await reachVolumes(seam, context, guest);
+  const reached = await seam.driver.prepareArrival({ context, guest, network, volumes, signal }, disks);
+  return volumes.length === 0 ? null : { volumes: reached };
 }
 
 /** On the destination: the guest runs here now. Safe to repeat. */
@@ -62,7 +64,7 @@ export async function finishArrival(seam: ComputeSeam, context: RequestContext, 
   const guest = await guestOf(seam, uuid);
   await seam.network.setupOnHost(context, networked(guest), seam.host);
   const network = await seam.network.instanceNetworkInfo(context, networked(guest, seam.host));
-  await seam.driver.finishArrival(guest, network);
+  await seam.driver.finishArrival(guest, network, await connectVolumes(seam, context, guest));
   await change(
     seam,
     context,
@@ -89,11 +91,21 @@ export async function undoArrival(seam: ComputeSeam, context: RequestContext, uu
   // The message is late: by now the guest is on its way here once more.
   const next = await migrationIn(seam, uuid, UNDER_WAY);
   if (next?.dest_compute === seam.host) return;
-  await seam.driver.destroy(guest, []);
+  await seam.driver.destroy(guest, [], await volumesHere(seam, context, guest));
+  await disconnectVolumes(seam, context, guest).catch(error =>
+    seam.log.warn('a connection could not be given up', { instance: uuid, error }),
+  );
   await seam.network.setupOnHost(context, networked(guest), seam.host, true).catch(error => {
     if (!isFault(error, 'InstanceNotFound')) throw error;
   });
 }
+
+/** What this host may be connected to, as well as that can be known. */
+const volumesHere = (seam: ComputeSeam, context: RequestContext, guest: Guest): Promise<Volumes> =>
+  reachVolumes(seam, context, guest).catch(error => {
+    seam.log.warn('the volumes of a guest that left cannot be asked for', { instance: guest.uuid, error });
+    return attachmentsOf(seam.db, guest.uuid);
+  });
 
 /** Instances in migration looked at in one run. */
 const PAGE = 500;

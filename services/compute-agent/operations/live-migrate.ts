@@ -1,9 +1,10 @@
 import { powerState, taskState } from '@folsom/nova/instance-state';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import type { InstanceWire } from '@folsom/nova/rpc/wire';
-import type { Guest } from '../driver.ts';
+import type { Guest, VolumeDisk } from '../driver.ts';
 import { type ComputeSeam, NotOurs, networked, powerStateOf } from '../seam.ts';
 import type { Step } from '../steps.ts';
+import { disconnectVolumes, reachVolumes } from '../volumes.ts';
 import { again, operation, type Work } from './operation.ts';
 
 /** What the message of a live migration says. */
@@ -17,6 +18,8 @@ interface Moving extends Work {
   order: Order | undefined;
   /** Whether the guest is on the other host already: the move was cut short behind that. */
   moved: boolean;
+  /** The guest's volumes as the destination reaches them. */
+  volumes: readonly VolumeDisk[];
 }
 
 const compute = ({ seam }: Work) => computeContract.client(seam.bus);
@@ -35,7 +38,9 @@ const prepare: Step<Moving> = {
     if (moved) return;
     const { instance, dest, block_migration } = orderOf(work);
     const disk = block_migration ? await seam.driver.disksForMigration(guest) : null;
-    await compute(work).pre_live_migration(context, { instance, block_migration, disk }, { host: dest });
+    const args = { instance, block_migration, disk };
+    const prepared = await compute(work).pre_live_migration(context, args, { host: dest });
+    work.volumes = prepared?.volumes ?? [];
   },
   undo: async work => {
     const { seam, context, guest, order } = work;
@@ -54,7 +59,8 @@ const send: Step<Moving> = {
   // libvirt has limits of its own for this, and says nothing meanwhile.
   run: async work => {
     const { dest, block_migration } = orderOf(work);
-    if (!work.moved) await work.seam.driver.liveMigrate(work.guest, dest, block_migration);
+    const move = { block: block_migration, volumes: work.volumes };
+    if (!work.moved) await work.seam.driver.liveMigrate(work.guest, dest, move);
     work.moved = true;
   },
   found: async ({ moved }) => moved,
@@ -83,8 +89,11 @@ const clear: Step<Moving> = {
     const { seam, context, guest } = work;
     const { block_migration } = orderOf(work);
     const network = await seam.network.instanceNetworkInfo(context, networked(await again(work)));
-    if (block_migration) await seam.driver.destroy(guest, network);
+    const volumes = await reachVolumes(seam, context, guest);
+    if (block_migration) await seam.driver.destroy(guest, network, volumes);
     else await seam.driver.forgetMoved(guest);
+    await seam.driver.disconnectVolumes(guest, volumes);
+    await disconnectVolumes(seam, context, guest);
     await seam.network.setupOnHost(context, networked(guest, seam.host), seam.host, true);
   },
 };
@@ -105,7 +114,12 @@ export const liveMigration = operation<Moving, Order>({
     // The destination has it; what is left here is to be cleared.
     return guest.host === order?.dest && guest.task_state === null && !(await isHere(seam, guest));
   },
-  begin: async (work, order) => ({ ...work, order, moved: !(await isHere(work.seam, work.guest)) }),
+  begin: async (work, order) => ({
+    ...work,
+    order,
+    moved: !(await isHere(work.seam, work.guest)),
+    volumes: [],
+  }),
   async done({ seam, guest, order }) {
     seam.resources.changed();
     seam.log.info('a guest was moved', { instance: guest.uuid, dest: order?.dest });

@@ -2,6 +2,7 @@ import { type TaskState, taskState, type VmState, vmState } from '@folsom/nova/i
 import type { InstanceChanges } from '@folsom/nova/instances';
 import { revokeConsoles } from '../console.ts';
 import { networked, powerStateOf } from '../seam.ts';
+import { attachmentsOf } from '../volumes.ts';
 import { type AnyOperation, hold, operation, perform, STALLED_MS, type Work } from './operation.ts';
 
 /** A change of state of one instance: what the driver does, and what the instance is afterwards. */
@@ -24,6 +25,7 @@ interface Transition {
 
 const network = ({ seam, context, guest }: Work) =>
   seam.network.instanceNetworkInfo(context, networked(guest));
+const volumes = ({ seam, guest }: Work) => attachmentsOf(seam.db, guest.uuid);
 
 /** As a chain: the driver's part, then the rows. Both can be repeated. */
 function transition(name: string, rule: Transition) {
@@ -85,7 +87,7 @@ export const start = transition('start', {
   methods: ['start_instance', 'power_on_instance'],
   asked: [taskState.poweringOn, taskState.starting],
   to: vmState.active,
-  run: async work => work.seam.driver.powerOn(work.guest, await network(work)),
+  run: async work => work.seam.driver.powerOn(work.guest, await network(work), await volumes(work)),
   event: 'power_on',
 });
 
@@ -118,7 +120,7 @@ export const resume = transition('resume', {
   methods: ['resume_instance'],
   asked: [taskState.resuming],
   to: vmState.active,
-  run: async work => work.seam.driver.resume(work.guest, await network(work)),
+  run: async work => work.seam.driver.resume(work.guest, await network(work), await volumes(work)),
   event: 'resume',
   once: true,
 });
@@ -127,7 +129,7 @@ export const unrescue = transition('unrescue', {
   methods: ['unrescue_instance'],
   asked: [taskState.unrescuing],
   to: vmState.active,
-  run: async work => work.seam.driver.unrescue(work.guest, await network(work)),
+  run: async work => work.seam.driver.unrescue(work.guest, await network(work), await volumes(work)),
   errorState: true,
 });
 
@@ -154,7 +156,7 @@ export const reboot = operation<Reboot, { reboot_type: string }>({
         const { seam, context, guest } = work;
         await seam.notify.usage(context, guest, 'reboot.start');
         await hold(work, { power_state: await powerStateOf(seam, guest) });
-        await seam.driver.reboot(work.guest, await network(work), work.type);
+        await seam.driver.reboot(work.guest, await network(work), work.type, await volumes(work));
       },
     },
     { name: 'record', restart: 'again', run: work => settle(work, { vm_state: vmState.active }) },

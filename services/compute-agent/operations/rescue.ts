@@ -1,6 +1,7 @@
 import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
 import { taskState, vmState } from '@folsom/nova/instance-state';
 import { networked } from '../seam.ts';
+import { attachmentsOf } from '../volumes.ts';
 import { operation, STALLED_MS, type Work } from './operation.ts';
 import { generatePassword } from './password.ts';
 import { settle } from './power.ts';
@@ -17,7 +18,9 @@ async function start({ seam, context, guest, password }: Rescue, signal: AbortSi
   await seam.driver.rescue(request);
 }
 
-/** Boots the instance from a rescue disk, its own disk beside it. A rescue without the password would lock the user out. */
+/**
+ * Boots the instance from a rescue disk, its own disk beside it; its volumes wait for its return. A rescue without the password would lock the user out.
+ */
 export const rescue = operation<Rescue, { rescue_password: string | null }>({
   name: 'rescue',
   methods: ['rescue_instance'],
@@ -31,7 +34,11 @@ export const rescue = operation<Rescue, { rescue_password: string | null }>({
       stalledMs: STALLED_MS,
       run: (work, { signal }) => start(work, signal),
       undo: async ({ seam, guest }) =>
-        seam.driver.unrescue(guest, await cachedNetworkInfo(seam.db, guest.uuid)),
+        seam.driver.unrescue(
+          guest,
+          await cachedNetworkInfo(seam.db, guest.uuid),
+          await attachmentsOf(seam.db, guest.uuid),
+        ),
     },
     { name: 'record', restart: 'undo', run: work => settle(work, { vm_state: vmState.rescued }) },
   ],

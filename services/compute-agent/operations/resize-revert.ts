@@ -6,7 +6,7 @@ import { commitReservations } from '@folsom/nova/reservations';
 import { computeContract, type MigrationArgs } from '@folsom/nova/rpc/compute';
 import type { Guest } from '../driver.ts';
 import { type ComputeSeam, NotOurs, networked, nowOf } from '../seam.ts';
-import { attachmentsOf } from '../volumes.ts';
+import { attachmentsOf, connectVolumes, disconnectVolumes } from '../volumes.ts';
 import { hold, operation, perform, recoverOperation, STALLED_MS } from './operation.ts';
 import {
   beginMove,
@@ -57,6 +57,7 @@ export const resizeRevert = operation<Move, MigrationArgs>({
         const network = await seam.network.instanceNetworkInfo(context, networked(guest));
         // In place, the old disks lie beside the new ones and are put back by the second half.
         await seam.driver.destroy(guest, network, await attachmentsOf(seam.db, guest.uuid));
+        await disconnectVolumes(seam, context, guest);
       },
     },
     {
@@ -120,7 +121,7 @@ export const resizeRestore = operation<Move, MigrationArgs>({
       restart: 'again',
       stalledMs: STALLED_MS,
       run: async ({ seam, context, guest }, { signal }) => {
-        const volumes = await attachmentsOf(seam.db, guest.uuid);
+        const volumes = await connectVolumes(seam, context, guest);
         const network = await seam.network.instanceNetworkInfo(context, networked(guest));
         await seam.driver.finishRevertMigration({ context, guest, network, volumes, signal });
       },

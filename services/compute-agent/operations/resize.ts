@@ -17,7 +17,7 @@ import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { computeFault } from '../faults.ts';
 import { networked, nowOf } from '../seam.ts';
 import type { Step } from '../steps.ts';
-import { attachmentsOf } from '../volumes.ts';
+import { attachmentsOf, connectVolumes, disconnectVolumes } from '../volumes.ts';
 import { again, hold, operation, STALLED_MS, type Work } from './operation.ts';
 import {
   beginMove,
@@ -125,6 +125,7 @@ const migrate: Step<Sending> = {
     const { network } = work;
     const moving = { context, guest, network, volumes, signal };
     work.diskInfo = await seam.driver.migrateDiskAndPowerOff(moving, migration.dest_host ?? '', flavor);
+    await disconnectVolumes(seam, context, guest);
   },
   // The guest runs again where it was, with the disks that it had; what has been sent goes.
   undo: async work => {
@@ -137,7 +138,8 @@ const migrate: Step<Sending> = {
         .client(seam.bus)
         .rollback_live_migration_at_destination(context, { instance }, { host });
     }
-    await seam.driver.finishRevertMigration({ context, guest, network, volumes: [], signal });
+    const volumes = await connectVolumes(seam, context, guest);
+    await seam.driver.finishRevertMigration({ context, guest, network, volumes, signal });
   },
 };
 
@@ -221,7 +223,7 @@ const start: Step<Arrival> = {
   run: async (work, { signal }) => {
     const { seam, context, guest, network, image, diskInfo = '' } = work;
     const { old_instance_type_id: from, new_instance_type_id: to } = moveOf(work);
-    const volumes = await attachmentsOf(seam.db, guest.uuid);
+    const volumes = await connectVolumes(seam, context, guest);
     const arriving = { context, guest, network, volumes, signal };
     await seam.driver.finishMigration({ ...arriving, image, diskInfo, resize: from !== to });
   },

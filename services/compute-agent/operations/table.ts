@@ -1,6 +1,8 @@
 import { taskState, vmState } from '@folsom/nova/instance-state';
+import { attach } from './attach.ts';
 import { boot } from './boot.ts';
 import { deletion } from './delete.ts';
+import { detach } from './detach.ts';
 import { liveMigration } from './live-migrate.ts';
 import { type AnyOperation, operation, tasksOf } from './operation.ts';
 import { password } from './password.ts';
@@ -48,6 +50,8 @@ export const operations: readonly AnyOperation[] = [
   resizeRevert,
   resizeRestore,
   liveMigration,
+  attach,
+  detach,
 ];
 
 /** Where two have the same task, the one that goes on with it after a restart stands first. */

@@ -74,14 +74,24 @@ export interface LibvirtConnection {
   suspend(name: string): Promise<void>;
   resume(name: string): Promise<void>;
   managedSave(name: string): Promise<void>;
-  attach(name: string, xml: string): Promise<void>;
-  detach(name: string, xml: string): Promise<void>;
+  /** Whether there is a process of it. */
+  isActive(name: string): Promise<boolean>;
+  description(name: string, scope: Scope | 'migratable'): Promise<string>;
+  attach(name: string, xml: string, scope: Scope): Promise<void>;
+  /** Of a running guest it only asks: the description tells when the device is gone. */
+  detach(name: string, xml: string, scope: Scope): Promise<void>;
+  defineSecret(xml: string, value: string): Promise<void>;
+  /** One that is not there is fine. */
+  undefineSecret(uuid: string): Promise<void>;
   blockStats(name: string, disk: string): Promise<Record<string, number>>;
   defineFilter(xml: string): Promise<void>;
   /** Moves a running domain to another libvirt; resolves when it runs there. */
   migrate(name: string, to: MigrationTarget): Promise<void>;
   close(): Promise<void>;
 }
+
+/** A running guest, or what it is started from next. */
+export type Scope = 'live' | 'config';
 
 export interface MigrationTarget {
   /** The other libvirt. */
@@ -91,6 +101,10 @@ export interface MigrationTarget {
   flags: number;
   /** 0 for no limit. */
   megabytesASecond: number;
+  /** Its description there, where that differs. */
+  xml?: string;
+  /** Of the disks, those that are sent along; absent: all, where any is. Only with `xml`. */
+  disks?: string[];
 }
 
 interface Pending {
@@ -244,8 +258,12 @@ export function libvirtConnection(options: ConnectionOptions): LibvirtConnection
     suspend: name => call('suspend', name),
     resume: name => call('resume', name),
     managedSave: name => call('managedSave', name),
-    attach: (name, xml) => call('attach', name, xml),
-    detach: (name, xml) => call('detach', name, xml),
+    isActive: name => call('isActive', name),
+    description: (name, scope) => call('description', name, scope),
+    attach: (name, xml, scope) => call('attach', name, xml, scope),
+    detach: (name, xml, scope) => call('detach', name, xml, scope),
+    defineSecret: (xml, value) => call('defineSecret', xml, value),
+    undefineSecret: uuid => call('undefineSecret', uuid),
     blockStats: (name, disk) => call('blockStats', name, disk),
     defineFilter: xml => call('defineFilter', xml),
     migrate: (name, to) => callFor(MIGRATION_MS, 'migrate', [name, to]),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type DomainDescription, type DomainDisk, domainXml, vncPort } from './domain-xml.ts';
+import type { DomainDisk } from './disk-xml.ts';
+import { type DomainDescription, domainXml, vncPort } from './domain-xml.ts';
 
 const domain = (disks: DomainDisk[], more: Partial<DomainDescription> = {}): string =>
   domainXml({
@@ -15,7 +16,7 @@ const domain = (disks: DomainDisk[], more: Partial<DomainDescription> = {}): str
     cpuModel: null,
     ...more,
   });
-const disk: DomainDisk = { path: '/guests/disk', kind: 'file', format: 'qcow2', target: 'vda' };
+const disk: DomainDisk = { source: '/guests/disk', kind: 'file', format: 'qcow2', target: 'vda' };
 
 describe('a domain', () => {
   it('boots from its disk, which is a virtio one', () => {

@@ -1,16 +1,6 @@
 import type { NetworkInfo } from '@folsom/nova/network-info';
 import type { Guest } from '../../driver.ts';
-
-export interface DomainDisk {
-  /** Absolute path of a file, or of a block device. */
-  path: string;
-  kind: 'file' | 'block';
-  format: 'raw' | 'qcow2';
-  /** `vda`, `vdb` ... */
-  target: string;
-  device?: 'disk' | 'cdrom';
-  serial?: string;
-}
+import { type DomainDisk, diskXml, xmlText } from './disk-xml.ts';
 
 export interface DomainDescription {
   guest: Guest;
@@ -28,12 +18,6 @@ export interface DomainDescription {
   cpuMode: string | null;
   cpuModel: string | null;
 }
-
-const xmlText = (text: string): string =>
-  text.replace(
-    /[<>&'"]/g,
-    found => ({ '<': '&lt;', '>': '&gt;', '&': '&amp;', "'": '&apos;', '"': '&quot;' })[found] ?? '',
-  );
 
 /** The domain as libvirt is given it. */
 export function domainXml(domain: DomainDescription): string {
@@ -86,20 +70,6 @@ function cpu(domain: DomainDescription): string {
     return `<cpu mode='custom' match='exact'><model>${xmlText(domain.cpuModel)}</model></cpu>`;
   }
   return '';
-}
-
-function diskXml(disk: DomainDisk): string {
-  const source = disk.kind === 'file' ? `file='${xmlText(disk.path)}'` : `dev='${xmlText(disk.path)}'`;
-  const cdrom = disk.device === 'cdrom';
-  const bus = cdrom ? 'ide' : 'virtio';
-  return (
-    `<disk type='${disk.kind}' device='${disk.device ?? 'disk'}'>` +
-    `<driver name='qemu' type='${disk.format}' cache='${cdrom ? 'writeback' : 'none'}'/>` +
-    `<source ${source}/><target dev='${disk.target}' bus='${bus}'/>` +
-    (disk.serial === undefined ? '' : `<serial>${xmlText(disk.serial.slice(0, 36))}</serial>`) +
-    (cdrom ? '<readonly/>' : '') +
-    '</disk>'
-  );
 }
 
 function interfaceXml(vif: NetworkInfo[number], filter: string | null): string {

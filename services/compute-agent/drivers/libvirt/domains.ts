@@ -3,12 +3,20 @@ import { join } from 'node:path';
 import { type Clock, isFault, type Logger } from '@folsom/core';
 import { powerState } from '@folsom/nova/instance-state';
 import type { NetworkInfo } from '@folsom/nova/network-info';
-import type { Guest } from '../../driver.ts';
+import type { Guest, Volumes } from '../../driver.ts';
 import type { ComputeSettings } from '../../settings.ts';
 import { type LibvirtConnection, LibvirtError } from './connection.ts';
+import type { DomainDisk } from './disk-xml.ts';
 import { domainXml } from './domain-xml.ts';
 import type { Firewall } from './firewall.ts';
-import { existingGuestFiles, type GuestDisks, guestFolder, touchConsole } from './guest-files.ts';
+import {
+  existingGuestFiles,
+  type GuestDisks,
+  guestFolder,
+  ROOT_TARGET,
+  touchConsole,
+} from './guest-files.ts';
+import type { HostVolumes } from './volumes/host-volumes.ts';
 
 /** What shows only once libvirt and the host have been looked at. */
 export interface HostTraits {
@@ -25,15 +33,16 @@ export interface GuestDomains {
   exists(guest: Guest): Promise<boolean>;
   /** power_state. @throws Fault `InstanceNotFound` */
   stateOf(guest: Guest): Promise<number>;
-  /** Describes a guest with these disks and writes the description beside them. */
-  describe(guest: Guest, files: GuestDisks, network: NetworkInfo): Promise<string>;
-  defineAndStart(guest: Guest, files: GuestDisks, network: NetworkInfo): Promise<void>;
-  start(name: string): Promise<void>;
+  /** Describes a guest with these disks and volumes, which are connected, and writes the description beside them. */
+  describe(guest: Guest, files: GuestDisks, network: NetworkInfo, volumes: Volumes): Promise<string>;
+  defineAndStart(guest: Guest, files: GuestDisks, network: NetworkInfo, volumes: Volumes): Promise<void>;
+  /** Starts a guest as it was described, its volumes connected again. */
+  start(guest: Guest, volumes: Volumes): Promise<void>;
   stop(guest: Guest): Promise<void>;
   /** The domain goes; its files stay. */
   undefine(guest: { name: string }): Promise<void>;
   /** Described anew from its files and started. */
-  hardReboot(guest: Guest, network: NetworkInfo): Promise<void>;
+  hardReboot(guest: Guest, network: NetworkInfo, volumes: Volumes): Promise<void>;
   /** Whether the guest shut itself down in time and was started again. */
   softReboot(guest: Guest): Promise<boolean>;
 }
@@ -76,6 +85,7 @@ export function guestDomains(options: {
   firewall: Firewall;
   settings: ComputeSettings;
   traits: HostTraits;
+  volumes: HostVolumes;
   /** Finds out the traits, where that was not possible before. */
   prepare(): Promise<void>;
   clock: Clock;
@@ -88,7 +98,7 @@ export function guestDomains(options: {
    * Starts a domain. The tool that libvirt sets its filters with loses races against anybody else who changes the
    * packet filter at that moment; then nothing has been started, and it is simply tried again.
    */
-  const start = async (name: string): Promise<void> => {
+  const startDomain = async (name: string): Promise<void> => {
     if (!(await isOff(name, END_MS))) await libvirt.destroy(name);
     const end = clock.monotonic() + START_MS;
     for (let attempt = 1; ; attempt++) {
@@ -117,7 +127,10 @@ export function guestDomains(options: {
   const domains: GuestDomains = {
     folderOf: guest => guestFolder(settings.instances_path, guest),
     stateOf,
-    start,
+    async start(guest, volumes) {
+      for (const volume of volumes) await options.volumes.connect(volume);
+      await startDomain(guest.name);
+    },
     async exists(guest) {
       try {
         await libvirt.info(guest.name);
@@ -127,13 +140,13 @@ export function guestDomains(options: {
         throw error;
       }
     },
-    async describe(guest, files, network) {
+    async describe(guest, files, network, volumes) {
       await options.prepare();
       const folder = domains.folderOf(guest);
       const xml = domainXml({
         guest,
         ...traits,
-        disks: files.disks,
+        disks: await allDisks(options.volumes, files.disks, volumes),
         ...(files.kernel === undefined ? {} : { kernel: files.kernel }),
         network,
         consoleLog: await touchConsole(folder),
@@ -145,19 +158,20 @@ export function guestDomains(options: {
       return xml;
     },
     // Filters first: a guest never has a moment without them.
-    async defineAndStart(guest, files, network) {
-      const xml = await domains.describe(guest, files, network);
+    async defineAndStart(guest, files, network, volumes) {
+      const xml = await domains.describe(guest, files, network, volumes);
       await Promise.all([firewall.add({ id: guest.id, uuid: guest.uuid, network }), libvirt.define(xml)]);
-      await start(guest.name);
+      await startDomain(guest.name);
     },
     stop: guest => ifThere(libvirt.destroy(guest.name)),
     async undefine(guest) {
       await ifThere(libvirt.destroy(guest.name));
       await ifThere(libvirt.undefine(guest.name));
     },
-    async hardReboot(guest, network) {
+    async hardReboot(guest, network, volumes) {
       await domains.undefine(guest);
-      await domains.defineAndStart(guest, await existingGuestFiles(domains.folderOf(guest)), network);
+      const files = await existingGuestFiles(domains.folderOf(guest));
+      await domains.defineAndStart(guest, files, network, volumes);
     },
     async softReboot(guest) {
       if ((await stateOf(guest)) !== powerState.running) return false;
@@ -167,7 +181,7 @@ export function guestDomains(options: {
         const { state } = await libvirt.info(guest.name);
         const ended = powerOf(state) === powerState.shutdown || powerOf(state) === powerState.crashed;
         if (ended && state !== SHUTTING_DOWN) {
-          await start(guest.name);
+          await startDomain(guest.name);
           return true;
         }
         await clock.sleep(SHUTDOWN_POLL_MS);
@@ -176,4 +190,18 @@ export function guestDomains(options: {
     },
   };
   return domains;
+}
+
+/** A volume comes in the place of a disk that the guest would have had there; where it is the first, that is booted from. */
+async function allDisks(
+  host: HostVolumes,
+  files: readonly DomainDisk[],
+  volumes: Volumes,
+): Promise<DomainDisk[]> {
+  const connected: DomainDisk[] = [];
+  for (const volume of volumes) connected.push(await host.connect(volume));
+  const taken = new Set(connected.map(disk => disk.target));
+  const root = connected.filter(disk => disk.target === ROOT_TARGET);
+  const rest = connected.filter(disk => disk.target !== ROOT_TARGET);
+  return [...root, ...files.filter(disk => !taken.has(disk.target)), ...rest];
 }

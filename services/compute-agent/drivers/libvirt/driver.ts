@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { World } from '@folsom/core';
 import type { Database } from '@folsom/db';
@@ -7,7 +7,7 @@ import { hostRunner, type Runner } from '@folsom/host/runner';
 import type { ImageClient } from '@folsom/nova/image-transfer';
 import { powerState, taskState } from '@folsom/nova/instance-state';
 import { CONSOLE_CHARS_MAX } from '../../console.ts';
-import type { ComputeDriver, Guest, VolumeAttachment } from '../../driver.ts';
+import type { ComputeDriver, Guest, Volumes } from '../../driver.ts';
 import { computeFault } from '../../faults.ts';
 import type { ComputeSettings } from '../../settings.ts';
 import { repairCards } from './cards.ts';
@@ -16,12 +16,14 @@ import { LibvirtError, libvirtConnection } from './connection.ts';
 import { NOVA_BASE_FILTER, vncPort } from './domain-xml.ts';
 import { guestDomains, type HostTraits, ifThere, powerOf } from './domains.ts';
 import { filterDuties, filtered, firewall as makeFirewall } from './firewall.ts';
-import { basesInUse, existingGuestFiles, makeGuestFiles, readDiskInfo, tailOf } from './guest-files.ts';
+import { basesInUse, makeGuestFiles, readDiskInfo, tailOf } from './guest-files.ts';
 import { hostFacts } from './host-facts.ts';
 import { imageCache } from './image-cache.ts';
 import { liveMigration } from './live-migration.ts';
 import { moving } from './moving.ts';
+import { rescuing } from './rescue.ts';
 import { snapshotGuest } from './snapshot.ts';
+import { volumesOfHost } from './volumes/volumes.ts';
 
 export interface LibvirtDriverOptions {
   settings: ComputeSettings;
@@ -94,14 +96,18 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     }
     prepared = true;
   };
-  const domains = guestDomains({ libvirt, firewall, settings, traits, prepare, clock: world.clock, log });
+  const { clock, random } = world;
+  const runner = options.runner ?? hostRunner;
+  const volumes = volumesOfHost({ libvirt, settings, runner, clock, log });
+  const domains = guestDomains({ libvirt, firewall, settings, traits, volumes, prepare, clock, log });
   const { folderOf } = domains;
-  const facts = hostFacts({ libvirt, instancesPath, clock: world.clock });
-  const moves = moving({ domains, firewall, settings });
-  const live = liveMigration({ libvirt, domains, firewall, cache, facts, settings, random: world.random });
+  const facts = hostFacts({ libvirt, instancesPath, clock });
+  const moves = moving({ domains, volumes, firewall, settings });
+  const live = liveMigration({ libvirt, domains, volumes, firewall, cache, facts, settings, random });
 
-  const remove = async (guest: Guest): Promise<void> => {
+  const remove = async (guest: Guest, attached: Volumes): Promise<void> => {
     await domains.undefine(guest);
+    for (const volume of attached) await volumes.disconnect(volume);
     await firewall.remove(guest);
     await rm(folderOf(guest), { recursive: true, force: true });
     // While a resize is taken back, the old disks beside the new ones are what the guest goes on with.
@@ -165,22 +171,20 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
       const files = await makeGuestFiles({ ...request, ...injection }, folder, cache, '', drive);
       request.signal.throwIfAborted();
       await step?.('start');
-      await domains.defineAndStart(request.guest, files, request.network);
+      await domains.defineAndStart(request.guest, files, request.network, request.volumes);
     },
 
-    async destroy(guest) {
-      await remove(guest);
-    },
+    destroy: (guest, _network, attached) => remove(guest, attached),
 
-    async reboot(guest, network, reboot) {
+    async reboot(guest, network, reboot, attached) {
       const soft = reboot === 'SOFT' && (await domains.exists(guest)) && (await domains.softReboot(guest));
-      if (!soft) await domains.hardReboot(guest, network);
+      if (!soft) await domains.hardReboot(guest, network, attached);
     },
     powerOff: guest => domains.stop(guest),
-    async powerOn(guest, network) {
-      if (!(await domains.exists(guest))) return domains.hardReboot(guest, network);
+    async powerOn(guest, network, attached) {
+      if (!(await domains.exists(guest))) return domains.hardReboot(guest, network, attached);
       await firewall.add({ id: guest.id, uuid: guest.uuid, network });
-      await domains.start(guest.name);
+      await domains.start(guest, attached);
     },
     async pause(guest) {
       if ((await domains.stateOf(guest)) !== powerState.paused) await libvirt.suspend(guest.name);
@@ -191,37 +195,14 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     async suspend(guest) {
       if ((await domains.stateOf(guest)) === powerState.running) await libvirt.managedSave(guest.name);
     },
-    async resume(guest, network) {
+    async resume(guest, network, attached) {
       await firewall.add({ id: guest.id, uuid: guest.uuid, network });
-      await domains.start(guest.name);
+      await domains.start(guest, attached);
+      // Its saved memory knows nothing of what came meanwhile.
+      for (const volume of attached) await volumes.plug(guest, volume);
     },
 
-    async rescue(request) {
-      const { guest } = request;
-      const folder = folderOf(guest);
-      const rescueGuest: Guest = {
-        ...guest,
-        kernel_id: settings.rescue_kernel_id ?? guest.kernel_id,
-        ramdisk_id: settings.rescue_ramdisk_id ?? guest.ramdisk_id,
-      };
-      const xml = await libvirt.xml(guest.name);
-      await writeFile(join(folder, 'unrescue.xml'), xml, { mode: 0o600 });
-      await makeGuestFiles({ ...request, guest: rescueGuest }, folder, cache, '.rescue');
-      await domains.undefine(guest);
-      await domains.defineAndStart(guest, await existingGuestFiles(folder, '.rescue'), request.network);
-    },
-    async unrescue(guest, network) {
-      // A rescue that never came so far has not touched the guest.
-      const xml = await libvirt.xml(guest.name).catch(() => '');
-      const own = xml !== '' && !xml.includes('/disk.rescue');
-      if (!own || (await domains.stateOf(guest)) !== powerState.running)
-        await domains.hardReboot(guest, network);
-      const folder = folderOf(guest);
-      for (const name of await readdir(folder)) {
-        if (name.endsWith('.rescue') || name === 'unrescue.xml')
-          await rm(join(folder, name), { force: true });
-      }
-    },
+    ...rescuing({ libvirt, domains, cache, settings }),
 
     snapshot: (context, guest, imageId, client, signal) =>
       snapshotGuest(
@@ -269,9 +250,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     confirmMigration: guest => moves.forget(guest),
     ...live,
 
-    attachVolume: notHere as (guest: Guest, volume: VolumeAttachment) => Promise<never>,
-    detachVolume: notHere as (guest: Guest, volume: VolumeAttachment) => Promise<never>,
-    volumeConnector: async () => ({ ip: settings.my_ip, host: settings.host }),
+    ...volumes.duties,
 
     repairCards: () => repairCards(libvirt, options.runner ?? hostRunner, log),
     ...filterDuties(firewall),

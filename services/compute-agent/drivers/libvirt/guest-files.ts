@@ -15,8 +15,9 @@ import { basename, join } from 'node:path';
 import { extFilesystemAt, type InjectedFile, injectFiles } from '@folsom/host/inject';
 import { createOverlay, diskFacts } from '@folsom/host/qemu-img';
 import type { Guest, SpawnRequest } from '../../driver.ts';
-import type { DomainDisk } from './domain-xml.ts';
+import type { DomainDisk } from './disk-xml.ts';
 import type { ImageCache } from './image-cache.ts';
+import { volumeTarget } from './volumes/host-volumes.ts';
 
 export const GIGABYTE = 1024 ** 3;
 
@@ -50,12 +51,15 @@ export interface GuestDisks {
   kernel?: { kernel: string; ramdisk: string | null; commandLine: string };
 }
 
+/** The first disk of every guest. */
+export const ROOT_TARGET = 'vda';
+
 /** What a guest calls a disk of its folder. The config drive has the last name there is and never meets another's. */
 export function diskTarget(guest: Guest, name: string): string {
   if (name === 'disk.config') return 'vdz';
   if (name === 'disk.local') return 'vdb';
   if (name === 'disk.swap') return guest.flavor.ephemeral_gb > 0 ? 'vdc' : 'vdb';
-  return 'vda';
+  return ROOT_TARGET;
 }
 
 /** What an ISO image is to its guest: programs on a CD look for it where CDs are. */
@@ -72,35 +76,28 @@ export async function makeGuestFiles(
   suffix = '',
   configDrive: Buffer | null = null,
 ): Promise<GuestDisks> {
-  const { guest, image, context, signal } = request;
+  const { guest } = request;
   // The guest's process must get through to its disks; nobody may list the folder, and the disks are its alone.
   await mkdir(folder, { recursive: true, mode: 0o711 });
   await chmod(folder, 0o711);
   const boot = bootFiles(request, folder, cache, suffix);
   boot.catch(() => {}); // awaited below, after what goes on beside it
-  const rootBytes = guest.flavor.root_gb * GIGABYTE;
-  const base = await cache.root(context, image, rootBytes, signal);
-  const onto = rootBytes > 0 ? await cache.grown(base, image, rootBytes) : base;
-  const disk = join(folder, `disk${suffix}`);
-  await rm(disk, { force: true });
-  const size = Math.max(rootBytes, (await stat(onto)).size);
-  const injected = await withInjectedFiles(request, onto, disk, size);
-  if (!injected) await createOverlay({ path: disk, base: onto, baseFormat: 'raw', size });
-  const format = injected ? 'raw' : 'qcow2';
+  // Where a volume takes a disk's place there is none to make.
+  const taken = new Set(request.volumes.map(volume => volumeTarget(volume.mountDevice)));
   const disks: DomainDisk[] = [];
   const info: DiskInfo = suffix === '' ? {} : await readDiskInfo(folder);
   const add = (name: string, kind: 'raw' | 'qcow2', cdrom = false) => {
     const as = cdrom ? CDROM : { target: diskTarget(guest, name) };
-    disks.push({ path: join(folder, name), kind: 'file', format: kind, ...as });
+    disks.push({ source: join(folder, name), kind: 'file', format: kind, ...as });
     info[name] = { format: kind, ...as };
   };
-  add(`disk${suffix}`, format, image.disk_format === 'iso');
+  if (!taken.has(ROOT_TARGET) || suffix !== '') {
+    const format = await makeRootDisk(request, join(folder, `disk${suffix}`), cache);
+    add(`disk${suffix}`, format, request.image.disk_format === 'iso');
+  }
   if (suffix === '') {
-    const extra: [string, 'swap' | 'ephemeral', number][] = [];
-    if (guest.flavor.ephemeral_gb > 0)
-      extra.push(['disk.local', 'ephemeral', guest.flavor.ephemeral_gb * 1024]);
-    if (guest.flavor.swap > 0) extra.push(['disk.swap', 'swap', guest.flavor.swap]);
-    for (const [name, kind, sizeMb] of extra) {
+    for (const { name, kind, sizeMb } of flavorDisks(guest)) {
+      if (taken.has(diskTarget(guest, name))) continue;
       const path = join(folder, name);
       await rm(path, { force: true });
       await createOverlay({ path, base: await cache.blank(kind, sizeMb), baseFormat: 'raw' });
@@ -117,6 +114,34 @@ export async function makeGuestFiles(
   await writeDiskInfo(folder, info);
   const kernel = await boot;
   return kernel === undefined ? { disks } : { disks, kernel };
+}
+
+/** The disk that the image is on: an overlay, or a copy where something is written into it. */
+async function makeRootDisk(
+  request: SpawnRequest,
+  disk: string,
+  cache: ImageCache,
+): Promise<'raw' | 'qcow2'> {
+  const { guest, image, context, signal } = request;
+  const rootBytes = guest.flavor.root_gb * GIGABYTE;
+  const base = await cache.root(context, image, rootBytes, signal);
+  const onto = rootBytes > 0 ? await cache.grown(base, image, rootBytes) : base;
+  await rm(disk, { force: true });
+  const size = Math.max(rootBytes, (await stat(onto)).size);
+  if (await withInjectedFiles(request, onto, disk, size)) return 'raw';
+  await createOverlay({ path: disk, base: onto, baseFormat: 'raw', size });
+  return 'qcow2';
+}
+
+/** What a flavor gives besides. */
+function flavorDisks({ flavor }: Guest): { name: string; kind: 'swap' | 'ephemeral'; sizeMb: number }[] {
+  const { ephemeral_gb, swap } = flavor;
+  return [
+    ...(ephemeral_gb > 0
+      ? [{ name: 'disk.local', kind: 'ephemeral' as const, sizeMb: ephemeral_gb * 1024 }]
+      : []),
+    ...(swap > 0 ? [{ name: 'disk.swap', kind: 'swap' as const, sizeMb: swap }] : []),
+  ];
 }
 
 /**
@@ -188,7 +213,7 @@ export async function existingGuestFiles(folder: string, suffix = ''): Promise<G
     if (known === undefined) return [];
     const aside = suffix === '' ? known.target : `vd${String.fromCharCode(97 + index)}`;
     const as = known.device === 'cdrom' ? CDROM : { target: aside };
-    return [{ path: join(folder, name), kind: 'file', format: known.format, ...as }];
+    return [{ source: join(folder, name), kind: 'file', format: known.format, ...as }];
   });
   const kernel = join(folder, `kernel${suffix}`);
   const ramdisk = join(folder, `ramdisk${suffix}`);

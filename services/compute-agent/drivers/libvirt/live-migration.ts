@@ -3,10 +3,11 @@ import { basename, join } from 'node:path';
 import type { Random } from '@folsom/core';
 import { createDisk, diskFacts } from '@folsom/host/qemu-img';
 import type { NetworkInfo } from '@folsom/nova/network-info';
-import type { Guest, MoveRequest, TargetCheck } from '../../driver.ts';
+import type { Guest, LiveMove, MoveRequest, TargetCheck, VolumeDisk, Volumes } from '../../driver.ts';
 import { computeFault } from '../../faults.ts';
 import type { ComputeSettings } from '../../settings.ts';
 import type { LibvirtConnection } from './connection.ts';
+import { describedDisks, diskXml, withSourceOf } from './disk-xml.ts';
 import type { GuestDomains } from './domains.ts';
 import type { Firewall } from './firewall.ts';
 import {
@@ -20,6 +21,7 @@ import {
 } from './guest-files.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { ImageCache } from './image-cache.ts';
+import type { HostVolumes } from './volumes/host-volumes.ts';
 
 const MEGABYTE = 1024 ** 2;
 
@@ -69,6 +71,7 @@ interface MovedDisk {
 export function liveMigration(options: {
   libvirt: LibvirtConnection;
   domains: GuestDomains;
+  volumes: HostVolumes;
   firewall: Firewall;
   cache: ImageCache;
   facts: HostFacts;
@@ -93,6 +96,35 @@ export function liveMigration(options: {
       });
     }
     return disks;
+  };
+
+  const emptyDisks = async ({ context, guest, signal }: MoveRequest, disks: string): Promise<void> => {
+    const folder = domains.folderOf(guest);
+    await mkdir(folder, { mode: 0o711 }).catch(error => {
+      if (error.code !== 'EEXIST') throw error;
+      throw computeFault('DestinationDiskExists', { path: folder });
+    });
+    await chmod(folder, 0o711);
+    const info: DiskInfo = {};
+    for (const disk of JSON.parse(disks) as MovedDisk[]) {
+      const name = basename(disk.path);
+      const format = disk.type === 'raw' ? 'raw' : 'qcow2';
+      await createDisk(join(folder, name), format, Number(disk.virt_disk_size) || Number(disk.disk_size));
+      info[name] = { format, target: diskTarget(guest, name) };
+    }
+    await writeDiskInfo(folder, info);
+    await touchConsole(folder);
+    await bootFiles({ context, guest, signal }, folder, options.cache);
+  };
+
+  /** The guest's description as it is to be on the destination. */
+  const movedXml = async (guest: Guest, volumes: readonly VolumeDisk[]): Promise<string> => {
+    const xml = await libvirt.description(guest.name, 'migratable');
+    const there = new Map(volumes.map(volume => [volume.volumeId, volume.xml]));
+    return describedDisks(xml).reduce((text, disk) => {
+      const other = there.get(disk.serial ?? '');
+      return other === undefined ? text : text.replace(disk.xml, () => withSourceOf(disk.xml, other));
+    }, xml);
   };
 
   return {
@@ -138,42 +170,42 @@ export function liveMigration(options: {
 
     disksForMigration: async (guest: Guest) => JSON.stringify(await disksOf(guest)),
 
-    async prepareArrival({ context, guest, network, signal }: MoveRequest, disks: string | null) {
+    async prepareArrival(request: MoveRequest, disks: string | null): Promise<VolumeDisk[]> {
+      const { guest, network } = request;
       await firewall.add({ id: guest.id, uuid: guest.uuid, network });
-      if (disks === null) return;
-      const folder = domains.folderOf(guest);
-      await mkdir(folder, { mode: 0o711 }).catch(error => {
-        if (error.code !== 'EEXIST') throw error;
-        throw computeFault('DestinationDiskExists', { path: folder });
-      });
-      await chmod(folder, 0o711);
-      const info: DiskInfo = {};
-      for (const disk of JSON.parse(disks) as MovedDisk[]) {
-        const name = basename(disk.path);
-        const format = disk.type === 'raw' ? 'raw' : 'qcow2';
-        await createDisk(join(folder, name), format, Number(disk.virt_disk_size) || Number(disk.disk_size));
-        info[name] = { format, target: diskTarget(guest, name) };
+      const volumes: VolumeDisk[] = [];
+      for (const volume of request.volumes) {
+        const disk = await options.volumes.connect(volume);
+        volumes.push({ volumeId: volume.volumeId, xml: diskXml(disk) });
       }
-      await writeDiskInfo(folder, info);
-      await touchConsole(folder);
-      await bootFiles({ context, guest, signal }, folder, options.cache);
+      if (disks !== null) await emptyDisks(request, disks);
+      return volumes;
     },
 
-    async liveMigrate(guest: Guest, destination: string, block: boolean) {
+    async liveMigrate(guest: Guest, destination: string, { block, volumes }: LiveMove) {
       const names = block ? settings.block_migration_flag : settings.live_migration_flag;
+      const sent = Object.values(await readDiskInfo(domains.folderOf(guest))).map(disk => disk.target);
+      const moved =
+        volumes.length === 0
+          ? {}
+          : { xml: await movedXml(guest, volumes), ...(block ? { disks: sent } : {}) };
       await libvirt.migrate(guest.name, {
         uri: settings.live_migration_uri.replace('%s', destination),
         // The destination would offer its own idea of its name, which may mean somebody else here.
         dataUri: `tcp://${destination}`,
-        flags: migrationFlags(names),
+        // A volume is one and the same wherever it is reached from; libvirt cannot see that.
+        flags: migrationFlags(names) | (volumes.length === 0 ? 0 : FLAGS.VIR_MIGRATE_UNSAFE!),
         megabytesASecond: settings.live_migration_bandwidth,
+        ...moved,
       });
     },
 
-    async finishArrival(guest: Guest, network: NetworkInfo) {
+    async finishArrival(guest: Guest, network: NetworkInfo, volumes: Volumes) {
       await firewall.add({ id: guest.id, uuid: guest.uuid, network });
       const files = await existingGuestFiles(domains.folderOf(guest));
-      await domains.describe(guest, files, network);
+      const xml = await domains.describe(guest, files, network, volumes);
+      // What it is started from next names the volumes as this host reaches them.
+      if (volumes.length > 0) await libvirt.define(xml);
     },
 
     async forgetMoved(guest: Guest) {

@@ -1,11 +1,11 @@
 import { rename, rm, stat } from 'node:fs/promises';
-import type { NetworkInfo } from '@folsom/nova/network-info';
 import type { Guest, MoveRequest } from '../../driver.ts';
 import type { ComputeSettings } from '../../settings.ts';
 import type { GuestDomains } from './domains.ts';
 import type { Firewall } from './firewall.ts';
 import { existingGuestFiles, readDiskInfo } from './guest-files.ts';
 import { copyGuestFiles, growRootDisk, putBack, sendGuestFiles, setAside } from './moved-files.ts';
+import type { HostVolumes } from './volumes/host-volumes.ts';
 
 /**
  * A resize, in its four parts. The guest's folder is set aside on the source (`NAME_resize`) until the user has decided,
@@ -24,16 +24,18 @@ export interface Moving {
 
 export function moving(options: {
   domains: GuestDomains;
+  volumes: HostVolumes;
   firewall: Firewall;
   settings: ComputeSettings;
 }): Moving {
   const { domains, firewall, settings } = options;
-  const startFromFiles = async (guest: Guest, network: NetworkInfo) =>
-    domains.defineAndStart(guest, await existingGuestFiles(domains.folderOf(guest)), network);
+  const startFromFiles = async ({ guest, network, volumes }: MoveRequest) =>
+    domains.defineAndStart(guest, await existingGuestFiles(domains.folderOf(guest)), network, volumes);
   return {
-    async away({ guest, signal }, destination) {
+    async away({ guest, signal, volumes }, destination) {
       const folder = domains.folderOf(guest);
       await domains.stop(guest);
+      for (const volume of volumes) await options.volumes.disconnect(volume);
       const aside = await setAside(folder);
       try {
         if (destination === settings.my_ip || destination === '') await copyGuestFiles(aside, folder);
@@ -44,12 +46,14 @@ export function moving(options: {
       }
       return JSON.stringify(Object.keys(await readDiskInfo(aside)));
     },
-    async arrive({ guest, network, resize }) {
+    async arrive(request) {
+      const { guest, resize } = request;
       if (resize) await growRootDisk(domains.folderOf(guest), guest);
       await domains.undefine(guest);
-      await startFromFiles(guest, network);
+      await startFromFiles(request);
     },
-    async comeBack({ guest, network }) {
+    async comeBack(request) {
+      const { guest } = request;
       const folder = domains.folderOf(guest);
       const aside = `${folder}_resize`;
       await domains.undefine(guest);
@@ -57,7 +61,7 @@ export function moving(options: {
         await rm(folder, { recursive: true, force: true });
         await rename(aside, folder);
       }
-      await startFromFiles(guest, network);
+      await startFromFiles(request);
     },
     async forget(guest) {
       await rm(`${domains.folderOf(guest)}_resize`, { recursive: true, force: true });

@@ -8,5 +8,7 @@ export const QUESTIONS: ReadonlySet<string> = new Set([
   'list',
   'info',
   'xml',
+  'isActive',
+  'description',
   'blockStats',
 ]);

@@ -15,6 +15,7 @@ const library = koffi.load('libvirt.so.0');
 koffi.pointer('ConnectPointer', koffi.opaque());
 koffi.pointer('DomainPointer', koffi.opaque());
 koffi.pointer('FilterPointer', koffi.opaque());
+koffi.pointer('SecretPointer', koffi.opaque());
 const errorType = koffi.struct('virError', {
   code: 'int',
   domain: 'int',
@@ -89,6 +90,21 @@ const libvirt = {
   migrate: c(
     'int virDomainMigrateToURI2(DomainPointer d, const char *uri, const char *dataUri, const char *xml, ulong flags, const char *name, ulong bandwidth)',
   ),
+  migrateWith: c(
+    'int virDomainMigrateToURI3(DomainPointer d, const char *uri, void *params, uint count, uint flags)',
+  ),
+  addText: c(
+    'int virTypedParamsAddString(_Inout_ void **params, _Inout_ int *count, _Inout_ int *room, const char *name, const char *value)',
+  ),
+  addNumber: c(
+    'int virTypedParamsAddULLong(_Inout_ void **params, _Inout_ int *count, _Inout_ int *room, const char *name, ulonglong value)',
+  ),
+  freeParams: c('void virTypedParamsFree(void *params, int count)'),
+  defineSecret: c('SecretPointer virSecretDefineXML(ConnectPointer c, const char *xml, uint flags)'),
+  setSecret: c('int virSecretSetValue(SecretPointer s, const char *value, size_t size, uint flags)'),
+  lookupSecret: c('SecretPointer virSecretLookupByUUIDString(ConnectPointer c, const char *uuid)'),
+  undefineSecret: c('int virSecretUndefine(SecretPointer s)'),
+  releaseSecret: c('int virSecretFree(SecretPointer s)'),
   blockStats: c(
     'int virDomainBlockStats(DomainPointer d, const char *disk, _Out_ BlockStats *stats, size_t size)',
   ),
@@ -140,6 +156,7 @@ const answers = (): boolean => connection !== null && libvirt.libVersion(connect
 const WIRE_DOMAINS: readonly number[] = [7, 13];
 const WIRE_CODES: readonly number[] = [1, 38, 39];
 const INVALID_CONNECTION = 6;
+const NO_SECRET = 66;
 
 const mayBeLost = ({ domain, code }: Failure): boolean =>
   code === INVALID_CONNECTION || (WIRE_DOMAINS.includes(domain) && WIRE_CODES.includes(code));
@@ -166,8 +183,37 @@ function withDomain<T>(name: string, use: (domain: unknown) => T): T {
 /** Whether there is a process of it, be it one that is just ending. */
 const isActive = (domain: unknown): boolean => must(libvirt.isActive(domain)) === 1;
 
-/** Live and stored configuration alike, where there are both. */
-const deviceFlags = (domain: unknown): number => (isActive(domain) ? 3 : 2);
+/** The running guest, or what it is started from next. */
+const AFFECT = { live: 1, config: 2 };
+/** The same of a description; of a running one for another host, in that form. */
+const DESCRIBE = { live: 0, config: 2, migratable: 8 };
+
+/** Moves a domain with what the plain call cannot say: another description, and which disks are sent along. */
+function migrateWith(domain: unknown, to: Migration): number {
+  const params: unknown[] = [null];
+  const count = [0];
+  const room = [0];
+  const text = (name: string, value: string) => must(libvirt.addText(params, count, room, name, value));
+  try {
+    text('migrate_uri', to.dataUri);
+    if (to.xml !== undefined) text('destination_xml', to.xml);
+    for (const disk of to.disks ?? []) text('migrate_disks', disk);
+    if (to.megabytesASecond > 0)
+      must(libvirt.addNumber(params, count, room, 'bandwidth', to.megabytesASecond));
+    return must(libvirt.migrateWith(domain, to.uri, params[0], count[0], to.flags));
+  } finally {
+    libvirt.freeParams(params[0], count[0]);
+  }
+}
+
+interface Migration {
+  uri: string;
+  dataUri: string;
+  flags: number;
+  megabytesASecond: number;
+  xml?: string;
+  disks?: string[];
+}
 
 type Operation = (...values: never[]) => unknown;
 const operations: Record<string, Operation> = {
@@ -217,14 +263,43 @@ const operations: Record<string, Operation> = {
   suspend: (name: string) => withDomain(name, domain => must(libvirt.suspend(domain))),
   resume: (name: string) => withDomain(name, domain => must(libvirt.resume(domain))),
   managedSave: (name: string) => withDomain(name, domain => must(libvirt.managedSave(domain, 0))),
-  attach: (name: string, xml: string) =>
-    withDomain(name, domain => must(libvirt.attach(domain, xml, deviceFlags(domain)))),
-  detach: (name: string, xml: string) =>
-    withDomain(name, domain => must(libvirt.detach(domain, xml, deviceFlags(domain)))),
-  migrate: (name: string, to: { uri: string; dataUri: string; flags: number; megabytesASecond: number }) =>
+  isActive: (name: string) => withDomain(name, isActive),
+  description: (name: string, scope: keyof typeof DESCRIBE) =>
+    withDomain(name, domain => mustText(libvirt.xml(domain, DESCRIBE[scope]))),
+  attach: (name: string, xml: string, scope: keyof typeof AFFECT) =>
+    withDomain(name, domain => must(libvirt.attach(domain, xml, AFFECT[scope]))),
+  detach: (name: string, xml: string, scope: keyof typeof AFFECT) =>
+    withDomain(name, domain => must(libvirt.detach(domain, xml, AFFECT[scope]))),
+  migrate: (name: string, to: Migration) =>
     withDomain(name, domain =>
-      must(libvirt.migrate(domain, to.uri, to.dataUri, null, to.flags, null, to.megabytesASecond)),
+      to.xml === undefined
+        ? must(libvirt.migrate(domain, to.uri, to.dataUri, null, to.flags, null, to.megabytesASecond))
+        : migrateWith(domain, to),
     ),
+  defineSecret: (xml: string, value: string) => {
+    const secret = libvirt.defineSecret(connected(), xml, 0);
+    if (secret === null) throw lastError();
+    try {
+      must(libvirt.setSecret(secret, value, Buffer.byteLength(value), 0));
+    } finally {
+      libvirt.releaseSecret(secret);
+    }
+    return null;
+  },
+  undefineSecret: (uuid: string) => {
+    const secret = libvirt.lookupSecret(connected(), uuid);
+    if (secret === null) {
+      const error = lastError();
+      if (error.code === NO_SECRET) return null;
+      throw error;
+    }
+    try {
+      must(libvirt.undefineSecret(secret));
+    } finally {
+      libvirt.releaseSecret(secret);
+    }
+    return null;
+  },
   blockStats: (name: string, disk: string) =>
     withDomain(name, domain => {
       const stats: Record<string, number | bigint> = {};
