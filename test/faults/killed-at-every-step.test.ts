@@ -248,10 +248,10 @@ async function seen(uuid: string, at: string): Promise<string> {
     .where({ instance_uuid: uuid })
     .whereIn('status', ['pre-migrating', 'migrating', 'post-migrating']);
   const image = images.stored.get(`of-${uuid}`)?.image.status;
-  const volume = await db
+  const volume = (await db
     .knex('volumes')
     .where({ id: volumeOf.get(uuid) })
-    .first();
+    .first())!;
   const mapped = await db.knex('block_device_mapping').where({ instance_uuid: uuid, deleted: 0 });
   const plugged = HOSTS.filter(host => [...drivers[host].mountsOf(name).values()].includes(volume.id));
   const state = row.deleted === 1 ? 'deleted' : `${row.vm_state} on ${row.host}`;
