@@ -263,16 +263,11 @@ export function createApp(options: AppOptions): App {
     if (left && (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE')) {
       return new Fault('ClientDisconnected', 400, 'The client closed the connection.', { cause: error });
     }
-    log.error('unexpected error', { requestId: request.requestId, tenant: request.tenantId, error });
-    return new Fault(
-      'InternalError',
-      500,
-      'The server has either erred or is incapable of performing the requested operation.',
-      {
-        cause: error,
-        values: { requestId: request.requestId },
-      },
-    );
+    const { requestId } = request;
+    log.error('unexpected error', { requestId, tenant: request.tenantId, error });
+    // Not every client prints the header with the id, and it is all that a user can tell whoever looks for the cause.
+    const message = `The server has either erred or is incapable of performing the requested operation. (request ${requestId})`;
+    return new Fault('InternalError', 500, message, { cause: error, values: { requestId } });
   };
 
   let stopped: Promise<void> | null = null;

@@ -7,7 +7,7 @@ export interface KeyPairRow extends RowBase {
   id: number;
   name: string;
   user_id: string;
-  /** As `ssh-keygen -l` prints it: `SHA256:...` (older rows: MD5 in colon-separated hex). */
+  /** MD5 of the key in colon-separated hex (rows that a newer `ssh-keygen` made for an original: `SHA256:...`). */
   fingerprint: string;
   public_key: string;
 }

@@ -338,8 +338,22 @@ describe('servers', () => {
     await makeActive(test, id);
     await test.db.knex('instances').where({ uuid: id }).update({ locked: 1 });
     expect((await test.call('POST', `servers/${id}/action`, { body: { pause: null } })).status).toBe(409);
-    expect((await test.call('DELETE', `servers/${id}`)).status).toBe(409);
+    const kept = await test.call('DELETE', `servers/${id}`);
+    expect([kept.status, kept.json.conflictingRequest.message]).toEqual([409, `Instance ${id} is locked`]);
     expect((await test.call('POST', `servers/${id}/action`, { body: { lock: null } })).status).toBe(403);
+  });
+
+  it('shows why a move did not come about, until something else happens', async () => {
+    const id = await boot();
+    await makeActive(test, id);
+    const shown = async () => (await test.call('GET', `servers/${id}`)).json.server.fault;
+    expect(await shown()).toBeUndefined();
+    const message = 'NoValidHost: no host could take it, it stays as it was';
+    const why = { instance_uuid: id, code: 500, message, details: 'who refused' };
+    await recordFault(test.db.knex, why, Date.now());
+    expect(await shown()).toEqual({ code: 500, message, created: expect.any(String) });
+    await test.db.knex('instances').where({ uuid: id }).update({ updated_at: '2099-01-01 00:00:00' });
+    expect(await shown()).toBeUndefined();
   });
 
   it('gives image, console and screen', async () => {

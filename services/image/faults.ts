@@ -99,7 +99,7 @@ function standardised(fault: Fault): Fault {
     case 'RequestTooLarge':
       return httpFault(413);
     case 'InternalError':
-      return httpFault(500);
+      return httpFault(500, { explanation: fault.message });
     case 'RegistryFailure':
       return fault.status >= 500 ? httpFault(503) : httpFault(fault.status, { explanation: fault.message });
     default:

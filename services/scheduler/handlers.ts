@@ -36,7 +36,19 @@ interface Failure {
   tried?: readonly string[];
 }
 
-const triedOn = ({ tried = [] }: Failure): string => `Every build failed alike (${tried.join(', ')})`;
+/** What its owner (`message`) and administrators (`details`) are told of an instance that no host took. */
+async function whyNoHost(db: Database, failure: Failure): Promise<{ message: string; details?: string }> {
+  const { method, uuid, fault, tried = [] } = failure;
+  if (method !== 'run_instance')
+    return { message: `${fault.name}: no host could take it, it stays as it was` };
+  // No host is left because each said no, and all for this: without it nobody could tell what to mend.
+  const cause = await commonCause(db.knex, uuid);
+  if (cause === undefined) return { message: fault.name };
+  return {
+    message: `${fault.name}: ${cause}`,
+    details: `${fault.message}\nEvery build failed alike (${tried.join(', ')}): ${cause}`,
+  };
+}
 
 /** What nova-scheduler answers. */
 export function schedulerHandlers(seam: HandlerSeam): Handlers<(typeof schedulerContract)['methods']> {
@@ -56,16 +68,10 @@ export function schedulerHandlers(seam: HandlerSeam): Handlers<(typeof scheduler
       ...(failure.waitsIn === undefined ? {} : { expectedTaskState: failure.waitsIn }),
     });
     if (!touched) return;
-    // No host is left because each said no, and all for this: without it nobody could tell what to mend.
-    const cause = fault.name === 'NoValidHost' ? await commonCause(db.knex, uuid) : undefined;
+    const said = fault.name === 'NoValidHost' ? await whyNoHost(db, failure) : { message: fault.name };
     await recordFault(
       db.knex,
-      {
-        instance_uuid: uuid,
-        code: fault.status,
-        message: cause === undefined ? fault.name : `${fault.name}: ${cause}`,
-        details: cause === undefined ? fault.message : `${fault.message}\n${triedOn(failure)}: ${cause}`,
-      },
+      { instance_uuid: uuid, code: fault.status, details: fault.message, ...said },
       now,
     );
     await seam.notify(

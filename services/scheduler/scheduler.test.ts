@@ -402,7 +402,7 @@ describe('a resize', () => {
     const uuid = await addInstance(1, { vm_state: 'stopped', task_state: 'resize_prep' });
     await resize(uuid);
     expect(await rowOf(uuid)).toMatchObject({ vm_state: 'stopped', task_state: null });
-    expect(await faultsOf(uuid)).toHaveLength(1);
+    expect((await faultsOf(uuid))[0]?.message).toBe('NoValidHost: no host could take it, it stays as it was');
     expect(await db.knex('reservations').where({ deleted: 0 })).toEqual([]);
   });
 });

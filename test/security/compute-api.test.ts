@@ -332,10 +332,11 @@ describe('compute API', () => {
         body: { 'os-getConsoleOutput': {} },
       });
       expect(output.status).toBe(500);
+      const requestId = output.headers.get('x-compute-request-id');
+      expect(requestId).toMatch(/^req-/);
       expect(output.json.computeFault.message).toBe(
-        'The server has either erred or is incapable of performing the requested operation.',
+        `The server has either erred or is incapable of performing the requested operation. (request ${requestId})`,
       );
-      expect(output.headers.get('x-compute-request-id')).toMatch(/^req-/);
     } finally {
       await broken.stop();
     }

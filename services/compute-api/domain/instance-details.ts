@@ -107,10 +107,23 @@ export function listedFrom(source: DetailSource): ListedInstance {
   };
 }
 
+/** Rows have whole seconds, and a fault and the state that goes with it are not written at once. */
+const SAME_MOMENT_MS = 1_000;
+
+/**
+ * Whether an instance's latest fault says why it is as it is: it is in error, or the fault is the last thing that happened
+ * to it (a resize or a migration that no host could take leaves it ACTIVE, and its owner asks why).
+ */
+function isShown(fault: InstanceFaultRow, record: InstanceRecord): boolean {
+  if (record.vm_state === 'error') return true;
+  if (record.task_state !== null || fault.created_at === null) return false;
+  return fault.created_at + SAME_MOMENT_MS >= (record.updated_at ?? 0);
+}
+
 /** The same shape from one full record. */
 export async function detailsOf(deps: Deps, record: InstanceRecord): Promise<ListedInstance> {
   const { knex } = deps.db;
-  const faults = record.vm_state === 'error' ? await latestFaults(knex, [record.uuid]) : undefined;
+  const fault = (await latestFaults(knex, [record.uuid])).get(record.uuid);
   const nodes = record.host === null ? undefined : await hypervisorNames(knex, [record.host]);
   return {
     ...record,
@@ -119,7 +132,7 @@ export async function detailsOf(deps: Deps, record: InstanceRecord): Promise<Lis
     metadata: Object.fromEntries(record.metadata.map(item => [item.key, item.value])),
     groups: record.security_groups.map(group => group.name),
     addresses: addressesOf(record.info_cache?.network_info),
-    fault: faults?.get(record.uuid),
+    fault: fault !== undefined && isShown(fault, record) ? fault : undefined,
     hypervisor_hostname: nodes?.get(record.host as string) ?? null,
   };
 }

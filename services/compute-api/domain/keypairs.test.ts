@@ -27,8 +27,8 @@ it.skipIf(!keygen)('makes keys that ssh-keygen reads and fingerprints alike', as
     writeFileSync(`${file}.2`, public_key);
     const derived = await run(['ssh-keygen', '-y', '-f', file], { timeoutMs: 30_000 });
     expect(public_key.startsWith(derived.stdout.trim().split(' ').slice(0, 2).join(' '))).toBe(true);
-    const listed = await run(['ssh-keygen', '-l', '-f', `${file}.2`], { timeoutMs: 30_000 });
-    expect(listed.stdout.split(' ')[1]).toBe(fingerprint);
+    const listed = await run(['ssh-keygen', '-l', '-E', 'md5', '-f', `${file}.2`], { timeoutMs: 30_000 });
+    expect(listed.stdout.split(' ')[1]).toBe(`MD5:${fingerprint}`);
     const kept = await api.call('GET', 'os-keypairs/mine');
     expect(kept.json.keypair).toEqual({ name: 'mine', public_key, fingerprint });
   } finally {

@@ -110,7 +110,7 @@ async function save(deps: Deps, context: RequestContext, key: NewKeyPair): Promi
   });
 }
 
-/** The fingerprint that `ssh-keygen -l` prints. @throws Fault `InvalidKeypair` for what is no public key line */
+/** The fingerprint that `ssh-keygen -l -E md5` prints behind `MD5:`. @throws Fault `InvalidKeypair` for what is no public key line */
 export function fingerprintOf(line: string): string {
   if (line.length > PUBLIC_KEY_CHARS_MAX || /[\r\n]./s.test(line.trim())) throw novaFault('InvalidKeypair');
   const [type = '', data = ''] = line.trim().split(/\s+/, 2);
@@ -123,8 +123,9 @@ export function fingerprintOf(line: string): string {
   return digestOf(blob);
 }
 
+/** What `ssh-keygen -l` printed in 2012; clients of then and now show and compare this form. It protects nothing. */
 const digestOf = (blob: Buffer): string =>
-  `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
+  (createHash('md5').update(blob).digest('hex').match(/../g) ?? []).join(':');
 
 const field = (content: Buffer): Buffer => {
   const length = Buffer.alloc(4);

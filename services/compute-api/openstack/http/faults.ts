@@ -66,7 +66,7 @@ export function renderFault(thrown: Fault, request: FastifyRequest): RenderedFau
   }
   if (fault.name === 'RequestTooLarge') return plain(request, 400, 'Bad Request', fault.message, '', true);
   const status = fault.status;
-  const shown = shownText(fault);
+  const shown = shownText(fault, request.requestId);
   const name = FAULT_NAMES[status] ?? 'computeFault';
   const content: Record<string, unknown> = {
     message: fault.name === 'UnexpectedHostAnswer' ? (fault.values.answer ?? null) : shown,
@@ -97,14 +97,14 @@ export function renderFault(thrown: Fault, request: FastifyRequest): RenderedFau
   };
 }
 
-/** Users never see what broke inside; the request id is in the log with the whole story. */
-function shownText(fault: Fault): string {
+/** Users never see what broke inside; the log has the whole story under the request's id. */
+function shownText(fault: Fault, requestId: string): string {
   // What no handler worded: Folsom shows the text of a bad or forbidden request, and a general one for the rest.
   if (fault.module === 'nova.exception' && fault.status !== 400 && fault.status !== 403) {
     return TEXTS[fault.status] ?? TEXTS[500]!;
   }
   if (fault.status < 500 || fault.name.startsWith('HTTP')) return fault.message;
-  return fault.status === 503 ? fault.message : TEXTS[500]!;
+  return fault.status === 503 ? fault.message : `${TEXTS[500]} (request ${requestId})`;
 }
 
 /** An answer of the layers in front of the API: text, or HTML for those who ask for it. */

@@ -23,7 +23,8 @@ export function refusedStates(action: string): Record<string, (fault: Fault) => 
         ? `Cannot '${action}' while instance is in ${attr} ${state}`
         : `Instance is in an invalid state for '${action}'`,
     );
-  return { InstanceInvalidState: word, InstanceIsLocked: word };
+  // Folsom words a locked server like any other state; its owner could not tell what to do.
+  return { InstanceInvalidState: word, InstanceIsLocked: fault => conflict(fault.message) };
 }
 
 interface RawJson {

@@ -85,7 +85,7 @@ export function serverView(
     links: linksOf(caller, 'servers', instance.uuid),
   };
   const { fault } = instance;
-  if (status === 'ERROR' && fault) {
+  if (fault) {
     view.fault = {
       code: fault.code,
       created: time(fault.created_at),
