@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { systemClock } from '@folsom/core';
 
@@ -39,7 +39,7 @@ export function requestsInFlight(): RequestsInFlight {
 const LINGER_MS = 2000;
 
 /** Sends what is waiting, and leaves no half of the connection open for ever. */
-export function endNow(socket: Duplex, last = ''): void {
+function endNow(socket: Duplex, last = ''): void {
   socket.end(last);
   systemClock.after(LINGER_MS, () => socket.destroy());
 }
@@ -53,6 +53,13 @@ export function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void 
     socket,
     `HTTP/1.1 ${status}\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 0\r\n\r\n`,
   );
+}
+
+/** Refuses an upgrade. Its socket is nobody's but ours: a peer that never closes its side must not keep it. */
+export function refuseUpgrade(socket: Duplex, status: number): void {
+  if (socket.destroyed) return;
+  const reason = STATUS_CODES[status] ?? 'Refused';
+  endNow(socket, `HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 /** For servers that are no application of {@link createApp}: one answer for each request, and a refusal for what is none. */

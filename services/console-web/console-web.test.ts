@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { connect } from 'node:net';
 import { configFrom } from '@folsom/config';
 import { createLogger, type RunningService, seededRandom } from '@folsom/core';
 import { fakeClock } from '@folsom/testing';
@@ -99,6 +100,18 @@ describe('a login', () => {
     expect(last.headers.get('retry-after')).toBe('60');
     await clock.advance(61_000);
     expect((await login()).status).toBe(200);
+  });
+
+  it('is counted before it is known: neither many at once nor a login of one’s own between two get past', async () => {
+    const guesses = await Promise.all(Array.from({ length: 40 }, () => login('wrong')));
+    const statuses = guesses.map(({ status }) => status).sort();
+    expect(statuses).toEqual([...Array(10).fill(401), ...Array(30).fill(429)]);
+    await clock.advance(61_000);
+    for (let n = 0; n < 5; n++) {
+      expect((await login()).status).toBe(200);
+      for (let guess = 0; guess < 2; guess++) expect((await login('wrong')).status).toBe(401);
+    }
+    expect((await login()).status).toBe(429);
   });
 
   it('ends when nobody uses it, whatever the page asks by itself', async () => {
@@ -251,6 +264,20 @@ describe('a request to a service', () => {
     expect(await (await ask('GET', '/api/session', { cookie: me.cookie })).json()).toEqual({ user: null });
   });
 
+  it('is answered whole when it ends the login', async () => {
+    const text = JSON.stringify({ error: { message: 'x'.repeat(300_000) } });
+    cloud.answer((_, response) => {
+      response.writeHead(401, { 'content-type': 'application/json', 'content-length': text.length });
+      response.write(text.slice(0, 10));
+      setImmediate(() => response.end(text.slice(10)));
+    });
+    const me = await person();
+    const answer = await ask('GET', '/api/cloud/compute/servers', { cookie: me.cookie });
+    expect(answer.status).toBe(401);
+    expect(await answer.text()).toBe(text);
+    expect(await (await ask('GET', '/api/session', { cookie: me.cookie })).json()).toEqual({ user: null });
+  });
+
   it('goes to another project only for its members', async () => {
     const me = await person();
     const enter = (id: string) =>
@@ -298,6 +325,51 @@ describe('a temporary URL', () => {
     const account = await ask('HEAD', '/api/cloud/object-store/', { cookie: me.cookie });
     expect(account.headers.get('x-account-object-count')).toBe('1');
     expect(account.headers.get('x-account-meta-temp-url-key')).toBeNull();
+  });
+
+  it.each([
+    ['c', '\ud800'],
+    ['\udfff', 'o'],
+    ['..', 'AUTH_2/c/o'],
+    ['c', 'a/../o'],
+    ['c', '.'],
+    ['', 'o'],
+  ])('is for a name that an address can carry: not %j/%j', async (container, object) => {
+    const me = await person();
+    const answer = await ask(
+      'POST',
+      '/api/temp-urls',
+      { ...as(me), 'content-type': 'application/json' },
+      JSON.stringify({ container, object, method: 'GET', hours: '1' }),
+    );
+    expect(answer.status).toBe(400);
+  });
+});
+
+describe('a screen', () => {
+  const upgrade = (path: string, headers: Record<string, string> = {}) => {
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(base).port), allowHalfOpen: true });
+    const lines = { host: new URL(base).host, connection: 'Upgrade', upgrade: 'websocket', ...headers };
+    socket.on('error', () => {});
+    let text = '';
+    socket.on('data', data => {
+      text += data;
+    });
+    socket.write(
+      `GET ${path} HTTP/1.1\r\n${Object.entries(lines)
+        .map(([name, value]) => `${name}: ${value}\r\n`)
+        .join('')}\r\n`,
+    );
+    return { socket, text: () => text };
+  };
+
+  it('that is refused holds no connection, although the other side keeps it', async () => {
+    const me = await person();
+    for (const { socket, text } of [upgrade('/nowhere'), upgrade('/api/screen/x', { cookie: me.cookie })]) {
+      await expect.poll(text).toMatch(/^HTTP\/1\.1 40[34] /);
+      // This side ends nothing; whether there is another one is told to who goes on writing.
+      await expect.poll(() => socket.destroyed || !socket.write('more'), { timeout: 10_000 }).toBe(true);
+    }
   });
 });
 

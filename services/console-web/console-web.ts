@@ -1,6 +1,6 @@
 import type { Config } from '@folsom/config';
 import type { RunningService, World } from '@folsom/core';
-import { createApp, type HttpMetrics } from '@folsom/http';
+import { type App, createApp, type HttpMetrics } from '@folsom/http';
 import { operatorDoor } from '@folsom/outbound';
 import { failures } from './failures.ts';
 import { fault, renderFault } from './faults.ts';
@@ -25,11 +25,16 @@ export interface ConsoleWebOptions {
   trace?: Trace | null;
 }
 
+export interface RunningConsoleWeb extends RunningService {
+  /** Every declared route. */
+  routes: App['routes'];
+}
+
 /**
  * Starts the web console: a page, and a small backend that holds the token and passes the page's requests on to the services of
  * the catalog. It knows nothing but REST, so it serves any cloud whose keystone it is given.
  */
-export async function startConsoleWeb(options: ConsoleWebOptions): Promise<RunningService> {
+export async function startConsoleWeb(options: ConsoleWebOptions): Promise<RunningConsoleWeb> {
   const settings = options.config.of(consoleWebOptions);
   const world: World = { ...options.world, log: options.world.log.child({ service: 'console-web' }) };
   const secure = settings.cert_file !== null;
@@ -86,8 +91,10 @@ export async function startConsoleWeb(options: ConsoleWebOptions): Promise<Runni
   const screen = screens(app, web);
   const address = await app.listen({ host: settings.bind_host, port: settings.bind_port });
   world.log.info('console started', { address });
+  const sweeping = world.clock.every(LIMITS.sweepMs, web.sessions.sweep);
   let stopped: Promise<void> | undefined;
   const stop = async () => {
+    sweeping.cancel();
     web.sessions.endAll();
     screen.stop();
     await app.stop();
@@ -96,6 +103,7 @@ export async function startConsoleWeb(options: ConsoleWebOptions): Promise<Runni
   return {
     name: 'console-web',
     addresses: [address],
+    routes: app.routes,
     stop: () => {
       stopped ??= stop();
       return stopped;

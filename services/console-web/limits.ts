@@ -4,6 +4,8 @@ export const CONSOLE_WEB_LIMITS = {
   sessionsMax: 5_000,
   /** Sessions of one user. */
   sessionsOfUserMax: 20,
+  /** How often it is looked which sessions are over. */
+  sweepMs: 30_000,
   /** Logins that failed for one client within {@link failuresWithinMs}. */
   failuresMax: 10,
   failuresWithinMs: 60_000,

@@ -56,10 +56,16 @@ async function pass(
       signal: AbortSignal.any([left.signal, session.ended.signal]),
     })
     .catch(error => {
-      throw fault('Unreachable', { service }, { cause: error, headers: { connection: 'close' } });
+      const headers = { connection: 'close' };
+      if (session.ended.signal.aborted) throw fault('NotLoggedIn', {}, { cause: error, headers });
+      throw fault('Unreachable', { service }, { cause: error, headers });
     });
   // Only these say so because of the token alone.
-  if (answer.status === 401 && service !== 'object-store') web.sessions.end(web.idOf(request)!);
+  if (answer.status === 401 && service !== 'object-store') {
+    // Behind the answer, which is cut off when its session ends.
+    const end = () => web.sessions.end(web.idOf(request)!);
+    reply.raw.once('finish', end).once('close', end);
+  }
   reply.code(answer.status);
   for (const [name, value] of Object.entries(answer.headers)) {
     if (!TO_PAGE.test(name) || NEVER.test(name) || typeof value !== 'string') continue;
@@ -67,7 +73,9 @@ async function pass(
   }
   for (const [name, value] of Object.entries(harmless(request, service, answer.headers['content-type'])))
     reply.header(name, value);
-  answer.body.on('error', () => reply.raw.destroy());
+  answer.body.on('error', () => {
+    if (!reply.raw.writableFinished) reply.raw.destroy();
+  });
   return reply.send(answer.body);
 }
 

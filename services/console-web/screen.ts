@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { App } from '@folsom/http';
+import { type App, refuseUpgrade } from '@folsom/http';
 import { WebSocket, WebSocketServer } from 'ws';
 import { checkSameSite } from './guard.ts';
 import { readJson } from './keystone.ts';
@@ -17,6 +17,7 @@ const CONNECT_MS = 10_000;
  */
 export function screens(app: App, web: Console): { stop(): void } {
   const open = new Set<WebSocket>();
+  let connecting = 0;
   const browsers = new WebSocketServer({
     noServer: true,
     maxPayload: LIMITS.screenMessageBytesMax,
@@ -26,10 +27,11 @@ export function screens(app: App, web: Console): { stop(): void } {
 
   const connect = async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
-    const admitted = admit(request, web, open.size);
-    if (typeof admitted === 'number') return refuse(socket, admitted);
+    const admitted = admit(request, web, open.size + connecting);
+    if (typeof admitted === 'number') return refuseUpgrade(socket, admitted);
     const { session, server } = admitted;
     const log = web.world.log.child({ instance: server, tenant: session.access.project.id });
+    connecting += 1;
     try {
       const proxy = await toProxy(await addressOf(web, session, server));
       if (socket.destroyed) return proxy.terminate();
@@ -42,7 +44,9 @@ export function screens(app: App, web: Console): { stop(): void } {
       socket.once('close', () => proxy.terminate());
     } catch (error) {
       log.info('screen cannot be opened', { why: (error as Error).message });
-      refuse(socket, 502);
+      refuseUpgrade(socket, 502);
+    } finally {
+      connecting -= 1;
     }
   };
 
@@ -137,9 +141,4 @@ function join(browser: WebSocket, proxy: WebSocket, session: Session): void {
   carry(browser, proxy, old ? data => data.toString('base64') : data => data);
   carry(proxy, browser, old ? data => Buffer.from(data.toString('latin1'), 'base64') : data => data);
   proxy.resume();
-}
-
-function refuse(socket: Duplex, status: number): void {
-  if (socket.destroyed) return;
-  socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

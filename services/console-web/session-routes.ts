@@ -17,13 +17,13 @@ export function sessionRoutes(app: App, web: Console): void {
   server.post('/api/session', { config: { name: 'login', public: true } }, async (request, reply) => {
     checkSameSite(request.headers);
     const { username, password } = bodyOf(request, ['username', 'password']);
-    if (web.failures.tooMany(request.ip))
-      throw fault('TooManyFailures', {}, { headers: { 'retry-after': '60' } });
+    const settle = web.failures.begin(request.ip);
+    if (settle === null) throw fault('TooManyFailures', {}, { headers: { 'retry-after': '60' } });
     const start = await web.keystone.login({ username, password }).catch(error => {
-      if ((error as Error).name === 'WrongCredentials') web.failures.note(request.ip);
+      settle((error as Error).name === 'WrongCredentials');
       throw error;
     });
-    web.failures.forget(request.ip);
+    settle(false);
     // Always a new id: one that somebody else put into this browser becomes nobody's.
     const old = web.idOf(request);
     if (old !== undefined) web.sessions.end(old);

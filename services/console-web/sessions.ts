@@ -29,6 +29,8 @@ export interface Sessions {
   /** `background` asks without counting as a sign of life. */
   find(id: string | undefined, background?: boolean): Session | undefined;
   end(id: string): void;
+  /** Ends those that are over, with what runs for them: an open screen asks for nothing by itself. */
+  sweep(): void;
   endAll(): void;
   size(): number;
 }
@@ -50,8 +52,11 @@ export function sessions(
     clock.monotonic() - session.began > lifetime.totalMs ||
     clock.now() >= session.access.expires;
 
-  const makeRoom = (userId: string) => {
+  const sweep = () => {
     for (const [key, session] of live) if (over(session)) remove(key);
+  };
+  const makeRoom = (userId: string) => {
+    sweep();
     const own = [...live].filter(([, session]) => session.access.user.id === userId);
     const surplus = own.length + 1 - CONSOLE_WEB_LIMITS.sessionsOfUserMax;
     for (const [key] of own.slice(0, Math.max(0, surplus))) remove(key);
@@ -92,6 +97,7 @@ export function sessions(
       return session;
     },
     end: id => remove(keyOf(id)),
+    sweep,
     endAll: () => {
       for (const key of [...live.keys()]) remove(key);
     },

@@ -14,7 +14,7 @@ export function tempUrlRoutes(app: App, web: Console): void {
     const { container, object, method, hours } = bodyOf(request, ['container', 'object', 'method', 'hours']);
     const long = Number(hours);
     const known = method === 'GET' || method === 'PUT';
-    if (!known || !(long > 0 && long <= HOURS_MAX) || container === '' || object === '')
+    if (!known || !(long > 0 && long <= HOURS_MAX) || !isName(container) || !isName(object))
       throw fault('BadRequest');
     const base = access.endpoints['object-store'];
     if (base === undefined) throw fault('NoSuchService');
@@ -52,5 +52,9 @@ export function tempUrlRoutes(app: App, web: Console): void {
       .send(Buffer.from(JSON.stringify(answer)));
   });
 }
+
+/** Whether an address can name it: dot segments would mean something else to whoever opens it, half a character has no bytes. */
+const isName = (name: string): boolean =>
+  name !== '' && name.isWellFormed() && !name.split('/').some(part => part === '.' || part === '..');
 
 const objectPath = (name: string): string => name.split('/').map(encodeURIComponent).join('/');

@@ -6,7 +6,14 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '@folsom/config';
 import { adminContext, type RunningService, type World } from '@folsom/core';
-import { endNow, type Guard, type HealthCheck, refuseBrokenRequests, runChecks } from '@folsom/http';
+import {
+  canonicalTarget,
+  type Guard,
+  type HealthCheck,
+  refuseBrokenRequests,
+  refuseUpgrade,
+  runChecks,
+} from '@folsom/http';
 import { novaOptions } from '@folsom/nova/options';
 import { type ConsoleAccess, consoleauthContract } from '@folsom/nova/rpc/consoleauth';
 import type { Bus } from '@folsom/rpc';
@@ -60,7 +67,7 @@ export async function startNovncProxy(options: NovncProxyOptions): Promise<Runni
       const access = await admit(request);
       if (typeof access === 'number') {
         log.warn('console refused', { ...fields, status: access, origin: request.headers.origin });
-        return refuse(socket, access);
+        return refuseUpgrade(socket, access);
       }
       fields.instance = access.instance_uuid;
       const vnc = await connectVnc(access);
@@ -77,7 +84,7 @@ export async function startNovncProxy(options: NovncProxyOptions): Promise<Runni
       socket.once('close', () => vnc.destroy());
     } catch (error) {
       log.error('console cannot be opened', { ...fields, why: (error as Error).message });
-      refuse(socket, 502);
+      refuseUpgrade(socket, 502);
     }
   };
 
@@ -92,7 +99,9 @@ export async function startNovncProxy(options: NovncProxyOptions): Promise<Runni
         const ms = Math.round(clock.monotonic() - started);
         // A page brings fifty scripts of the library with it.
         const asset = status < 400 && /^\/(core|vendor)\//.test(request.url ?? '');
-        log[asset ? 'debug' : 'info']('request', { method: request.method, path: request.url, status, ms });
+        const { path, query } = canonicalTarget(request.url ?? '/');
+        const fields = { method: request.method, path: path + query, status, ms };
+        log[asset ? 'debug' : 'info']('request', fields);
       });
       const path = request.url?.split('?', 1)[0];
       if (path === '/healthz' || path === '/readyz')
@@ -129,19 +138,6 @@ const PAGE_HEADERS = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
 };
-
-const REASONS: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  502: 'Bad Gateway',
-  503: 'Service Unavailable',
-};
-
-function refuse(socket: Duplex, status: number): void {
-  if (socket.destroyed) return;
-  endNow(socket, `HTTP/1.1 ${status} ${REASONS[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-}
 
 /** The token of a websocket: in its address (our page), or in the cookie that pages of 2012 set. */
 function tokenOf(request: IncomingMessage): string | undefined {

@@ -2,13 +2,14 @@ import { type Random, seededRandom } from '@folsom/core';
 import type { PortName } from '@folsom/deploy/folsom/layout';
 import { operations } from '@folsom/object-proxy/operations';
 import { type Answer, type AttackedCloud, eachOf, type Person, startAttackedCloud } from './cloud.ts';
+import { attackConsole } from './console.ts';
 import { allRows, disturbed, type Estate, makeEstate } from './estate.ts';
 import type { Part } from './part.ts';
-import { adapted, type Declared, declared, type Sample, samplesOf } from './samples.ts';
+import { adapted, type Declared, declared, filled, type Sample, samplesOf } from './samples.ts';
 
 /** What answers whoever asks, and has nothing of anybody's: each with its port. */
 const PUBLIC =
-  /^(\w+ (GET|HEAD) \/(healthz|readyz|\*)?|compute GET \/(v2|v1\.1)(\/|\/\*)?|identity\w+ GET \/(v2\.0(\/extensions(\/:alias)?|\/certificates\/(ca|signing)|\/OS-FOLSOM\/token-keys)?)?)$/;
+  /^(\w+ (GET|HEAD) \/(healthz|readyz|\*)?|consoleWeb GET \/(api\/session|(?!api)[a-z]+(\/.*)?)|compute GET \/(v2|v1\.1)(\/|\/\*)?|identity\w+ GET \/(v2\.0(\/extensions(\/:alias)?|\/certificates\/(ca|signing)|\/OS-FOLSOM\/token-keys)?)?)$/;
 
 const CALLERS = ['none', 'garbage', 'expired', 'stranger', 'member', 'admin'] as const;
 type Caller = (typeof CALLERS)[number];
@@ -31,29 +32,6 @@ const swiftOperations = (): Declared[] =>
     method,
     pattern: `/v1/${path}`,
   }));
-
-/** Fills a pattern: a parameter is named by the segment before it, or by itself. */
-export function filled(
-  pattern: string,
-  ids: Readonly<Record<string, string>>,
-  tenant: string,
-  random: Random | null,
-): string {
-  const segments = pattern.split('/');
-  return segments
-    .map((segment, at) => {
-      if (segment === '*') return 'anything';
-      return segment.replace(/:(\w+)/, (_whole, name: string) => {
-        if (name === 'project_id') return tenant;
-        if (name === 'format') return 'json';
-        const before = segments[at - 1] ?? '';
-        if (name === 'account') return random ? `AUTH_${random.hex(32)}` : ids.account!;
-        if (random) return random.int(2) === 0 ? random.uuid() : String(random.int(1_000_000));
-        return ids[name] ?? ids[before] ?? (name === 'flavor_id' || before === 'flavors' ? '1' : 'none');
-      });
-    })
-    .join('/');
-}
 
 /** All of the matrix for some callers, in an order of the seed's. */
 function matrix(operations: readonly Declared[], callers: readonly Caller[], random: Random): Cell[] {
@@ -212,14 +190,16 @@ export const part: Part = {
       const operations = [...declared(cloud), ...swiftOperations()];
       // An administrator may do anything, also end what the others are about to ask for: he comes last.
       const phases = [
-        { callers: ['none', 'garbage', 'expired', 'stranger'], share: 0.6 },
-        { callers: ['member'], share: 0.2 },
-        { callers: ['admin'], share: 0.2 },
+        { callers: ['none', 'garbage', 'expired', 'stranger'], share: 0.5 },
+        { callers: ['member'], share: 0.15 },
+        { callers: ['admin'], share: 0.15 },
       ] as const;
-      let sent = 0;
-      const problems: string[] = [];
+      const through = await attackConsole(scene, operations, Math.ceil(count * 0.2));
+      let sent = through.sent;
+      const problems = [...through.problems];
+      scene.bob = await makeEstate(cloud, cloud.bob, 'dora');
       for (const { callers, share } of phases) {
-        // By then bob has done to his own what he liked.
+        // By then he has done to his own what he liked.
         if (callers[0] === 'member') scene.bob = await makeEstate(cloud, cloud.bob, 'carl');
         const victim = callers[0] === 'admin' ? null : callers[0] === 'member' ? scene.bob : scene.alice;
         const cells = matrix(operations, callers, random).slice(0, Math.ceil(count * share));

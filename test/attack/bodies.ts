@@ -1,10 +1,9 @@
 import { seededRandom } from '@folsom/core';
-import { filled } from './authorization.ts';
-import { type AttackedCloud, eachOf, startAttackedCloud } from './cloud.ts';
+import { type AttackedCloud, eachOf, loginOf, startAttackedCloud } from './cloud.ts';
 import { type Estate, makeEstate } from './estate.ts';
 import { jsonCount, jsonFuzz, xmlCount, xmlFuzz } from './fuzz.ts';
 import type { Part } from './part.ts';
-import { adapted, type Declared, declared, type Sample, samplesOf } from './samples.ts';
+import { adapted, type Declared, declared, filled, type Sample, samplesOf } from './samples.ts';
 
 /** An operation with a body that it takes. */
 interface Target {
@@ -157,12 +156,14 @@ export const part: Part = {
         const { operation, sample, xml, count: ways } = targets[n % targets.length]!;
         const at = count >= whole ? Math.floor(n / targets.length) % ways : random.int(ways);
         const body = xml ? xmlFuzz(sample.body, at) : jsonFuzz(sample.body, at, random);
+        const login = loginOf(operation.to, cloud.admin);
         const path = filled(operation.pattern, estate.ids, cloud.admin.tenant, null);
         const shown = `${operation.to} ${operation.method} ${path} ${body.slice(0, 900)}`;
         const answer = await cloud
           .ask(operation.to, operation.method, path, {
-            token: cloud.admin.token,
+            ...login,
             headers: {
+              ...login.headers,
               'content-type': sample.type || 'application/json',
               accept: xml ? 'application/xml' : 'application/json',
             },

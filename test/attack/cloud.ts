@@ -3,7 +3,7 @@ import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { dirname, join } from 'node:path';
 import { type SignedToken, signToken } from '@folsom/auth';
 import { configFrom } from '@folsom/config';
-import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
+import { createLogger, type RunningService, systemClock, systemRandom, type World } from '@folsom/core';
 import { type Database, openDatabase } from '@folsom/db';
 import { startCloud } from '@folsom/deploy/folsom/cloud';
 import { layoutOf, PARTS, PORTS, type PortName, type Ports } from '@folsom/deploy/folsom/layout';
@@ -19,6 +19,13 @@ export interface Person {
   token: string;
   tenant: string;
   user: string;
+  /** A login at the web console: what its page sends. */
+  console: ConsoleLogin;
+}
+
+export interface ConsoleLogin {
+  cookie: string;
+  'x-csrf-token': string;
 }
 
 export interface Answer {
@@ -44,11 +51,12 @@ export interface AttackedCloud {
   /** Members of a tenant each. */
   alice: Person;
   bob: Person;
+  passwords: Record<'alice' | 'bob', string>;
   /** Alice's token as it was before it ended. */
   expired: string;
   databases: Record<'keystone' | 'glance' | 'nova', Database>;
   /** What the applications declare. */
-  routes: { to: 'image' | 'imageRegistry' | 'compute'; method: string; path: string }[];
+  routes: { to: PortName; method: string; path: string }[];
   operations: RunningIdentity['operations'];
   /** The lines logged since it was last asked. */
   takeLog(): string[];
@@ -122,32 +130,27 @@ export async function startAttackedCloud(): Promise<AttackedCloud> {
       listen: { host: HOST, port: ports.imageRegistry },
     });
     stopping.push(() => registry.stop());
-    const routesOf = (name: string) =>
-      (cloud.services.find(service => service.name === name) as unknown as { routes: readonly RouteInfo[] })
-        .routes;
     const ask = asker(ports, agent);
     const login = loginTo(ask);
     const admin = await login('admin', secrets.adminPassword);
-    const people = await Promise.all(
-      ['alice', 'bob'].map(async name => {
-        const password = world.random.hex(20);
-        await makePerson(ask, secrets.adminToken, name, password);
-        return login(name, password);
-      }),
-    );
-    const [alice, bob] = people as [Person, Person];
+    const passwords = { alice: world.random.hex(20), bob: world.random.hex(20) };
+    const person = async (name: 'alice' | 'bob') => {
+      await makePerson(ask, secrets.adminToken, name, passwords[name]);
+      return login(name, passwords[name]);
+    };
+    const [alice, bob] = await Promise.all([person('alice'), person('bob')]);
     return {
       ports,
       dir: layout.dir,
       admin,
       alice,
       bob,
+      passwords,
       expired: expiredTwin(alice.token, `${layout.keystone}/token-keys`),
       databases,
       routes: [
-        ...routesOf('glance-api').map(route => ({ ...route, to: 'image' as const })),
+        ...cloud.services.flatMap(service => declaredBy(service, ports)),
         ...registry.routes.map(route => ({ ...route, to: 'imageRegistry' as const })),
-        ...routesOf('nova-api-os-compute').map(route => ({ ...route, to: 'compute' as const })),
       ],
       operations: identity.operations,
       takeLog: () => {
@@ -162,6 +165,16 @@ export async function startAttackedCloud(): Promise<AttackedCloud> {
     await stop();
     throw error;
   }
+}
+
+/** Whatever says what it serves is attacked: a service that is added comes in by itself. */
+function declaredBy(service: RunningService, ports: Ports): AttackedCloud['routes'] {
+  const { routes = [] } = service as { routes?: readonly RouteInfo[] };
+  const port = Number(service.addresses[0]?.split(':').at(-1));
+  const to = (Object.keys(ports) as PortName[]).find(name => ports[name] === port);
+  if (routes.length > 0 && to === undefined)
+    throw new Error(`${service.name} listens on a port without a name`);
+  return routes.map(({ method, path }) => ({ to: to!, method, path }));
 }
 
 /** Sends targets and headers as they stand, which `fetch` would tidy up. */
@@ -199,7 +212,7 @@ function asker(ports: Ports, agent: Agent): AttackedCloud['ask'] {
       () => sent.destroy(new Error(`no answer in ${timeoutMs} ms: ${method} ${target.slice(0, 200)}`)),
       timeoutMs,
     );
-    sent.on('error', reject);
+    sent.on('error', error => reject(new Error(`${error.message}: ${method} ${target.slice(0, 200)}`)));
     sent.end(payload);
     return promise.finally(() => clearTimeout(timer));
   };
@@ -215,8 +228,24 @@ const loginTo =
     const answer = await ask('identityPublic', 'POST', '/v2.0/tokens', { body });
     if (answer.status !== 200) throw new Error(`login of ${name}: ${answer.status} ${answer.text}`);
     const { token, user } = json(answer).access;
-    return { token: token.id, tenant: token.tenant.id, user: user.id };
+    const console = await consoleLogin(ask, name, password);
+    return { token: token.id, tenant: token.tenant.id, user: user.id, console };
   };
+
+/** What a request of a person carries. */
+export const loginOf = (to: PortName | number, person: Person): AskOptions =>
+  to === 'consoleWeb' ? { headers: { ...person.console } } : { token: person.token };
+
+export async function consoleLogin(
+  ask: AttackedCloud['ask'],
+  username: string,
+  password: string,
+): Promise<ConsoleLogin> {
+  const answer = await ask('consoleWeb', 'POST', '/api/session', { body: { username, password } });
+  if (answer.status !== 200) throw new Error(`console login of ${username}: ${answer.status} ${answer.text}`);
+  const [cookie = ''] = answer.headers['set-cookie']![0]!.split(';');
+  return { cookie, 'x-csrf-token': json(answer).csrf };
+}
 
 async function makePerson(
   ask: AttackedCloud['ask'],

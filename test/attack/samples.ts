@@ -1,3 +1,4 @@
+import type { Random } from '@folsom/core';
 import type { PortName } from '@folsom/deploy/folsom/layout';
 import { readGolden } from '@folsom/testing';
 import type { AttackedCloud } from './cloud.ts';
@@ -42,12 +43,43 @@ const PORT_OF_SET: Record<string, (port: number) => PortName[]> = {
 const expressionOf = (pattern: string): RegExp =>
   new RegExp(`^${pattern.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/?]+')}$`);
 
+/** Fills a pattern: a parameter is named by the segment before it, or by itself. */
+export function filled(
+  pattern: string,
+  ids: Readonly<Record<string, string>>,
+  tenant: string,
+  random: Random | null,
+): string {
+  const segments = pattern.split('/');
+  return segments
+    .map((segment, at) => {
+      if (segment === '*') return 'anything';
+      return segment.replace(/:(\w+)/, (_whole, name: string) => {
+        if (name === 'project_id') return tenant;
+        if (name === 'format') return 'json';
+        const before = segments[at - 1] ?? '';
+        if (name === 'account') return random ? `AUTH_${random.hex(32)}` : ids.account!;
+        if (random) return random.int(2) === 0 ? random.uuid() : String(random.int(1_000_000));
+        return ids[name] ?? ids[before] ?? (name === 'flavor_id' || before === 'flavors' ? '1' : 'none');
+      });
+    })
+    .join('/');
+}
+
 /** The shape of a body: its keys, not its values. */
 const shapeOf = (body: string): string =>
   body
     .replace(/"(?:[^"\\]|\\.)*"(?!\s*:)/g, '""')
     .replace(/\d+/g, '0')
     .replace(/>[^<]*</g, '><');
+
+/** What the page of the web console sends. */
+const CONSOLE_BODIES: Readonly<Record<string, string>> = {
+  'POST /api/session': '{"username": "alice", "password": "guessed"}',
+  'PUT /api/session/project': '{"id": "TENANT"}',
+  'PUT /api/session/preferences': '{"theme": "dark", "language": "en"}',
+  'POST /api/temp-urls': '{"container": "c", "object": "a/b", "method": "GET", "hours": "1"}',
+};
 
 /** Recorded bodies for each operation, one of each shape. */
 export function samplesOf(operations: readonly Declared[]): Map<Declared, Sample[]> {
@@ -57,6 +89,10 @@ export function samplesOf(operations: readonly Declared[]): Map<Declared, Sample
     operation,
     expression: expressionOf(operation.pattern),
   }));
+  for (const operation of operations) {
+    const body = CONSOLE_BODIES[`${operation.method} ${operation.pattern}`];
+    if (operation.to === 'consoleWeb' && body) found.set(operation, [{ body, type: 'application/json' }]);
+  }
   for (const [set, portsOf] of Object.entries(PORT_OF_SET)) {
     for (const { exchanges } of readGolden(set)) {
       for (const { port, request, response } of exchanges) {
@@ -96,6 +132,7 @@ export function adapted(body: string, ids: Readonly<Record<string, string>>, ima
     .replace(/("(?:imageRef|image_id)":\s*")[^"]*(")/g, `$1${image}$2`)
     .replace(/(imageRef=")[^"]*(")/g, `$1${image}$2`)
     .replace(/("(?:tenant|tenantId|tenant_id|project_id|owner)":\s*")[0-9a-f]{32}(")/g, `$1${ids.tenants}$2`)
+    .replace('"TENANT"', JSON.stringify(ids.tenants))
     .replace(/("parent_group_id":\s*"?)\d+/g, `$1${ids['os-security-groups']}`)
     .replace(/("(?:address|addFloatingIp)":\s*")172\.[\d.]+(")/g, '$1198.51.100.97$2');
 }
