@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Random, seededRandom } from '@folsom/core';
 import type { PortName } from '@folsom/deploy/folsom/layout';
-import { type AttackedCloud, eachOf, startAttackedCloud } from './cloud.ts';
+import { type AttackedCloud, eachOf, loginOf, startAttackedCloud } from './cloud.ts';
 import type { Part } from './part.ts';
 
 /** Forms that secrets have here: tokens of both kinds, passwords, signatures. */
@@ -16,7 +16,7 @@ const FORMS: readonly ((random: Random) => string)[] = [
 
 const HEADERS = [
   'x-auth-token', 'x-storage-token', 'x-subject-token', 'x-service-token', 'authorization', 'proxy-authorization', 'cookie', 'x-auth-key', 'x-storage-pass',
-  'x-container-sync-key', 'x-account-meta-temp-url-key', 'x-admin-token', 'x-auth-user-password', 'X-AUTH-TOKEN', 'x-instance-id-signature',
+  'x-csrf-token', 'x-container-sync-key', 'x-account-meta-temp-url-key', 'x-admin-token', 'x-auth-user-password', 'X-AUTH-TOKEN', 'x-instance-id-signature',
 ]; // biome-ignore format: a table
 const QUERIES = [
   'token', 'tokenid', 'TOKEN', 'tok%65n', 'auth_token', 'x-auth-token', 'X%2DAuth%2DToken', 'temp_url_sig', 'temp%5Furl_sig', 'TEMP_URL_SIG', 'signature', 'Signature',
@@ -26,12 +26,13 @@ const QUERIES = [
 const PATHS = [
   '/v2.0/tokens/{T}', '/v2.0/tokens/{T}/endpoints', '/v2.0/tokens/{T}/x', '/v2%2e0/tokens/{T}', '/v2.0/%74okens/{T}', '/v3/auth/tokens/{T}', '/v2.0/Tokens/{T}', '//v2.0//tokens//{T}',
   'http://h/v2.0/tokens/{T}', 'http://u:p@h:1/v2.0/tokens/{T}', '/v2.0/tokens/{T}?belongsTo=x', '/v2.0/tokens/{T}/', '/v2.0/tokens%2FT', '/x/../v2.0/tokens/{T}', '/v2.0/OS-PKI/tokens/{T}',
+  '/api/cloud/identity/v2.0/tokens/{T}', '/api/cloud/identity-admin/v2.0/tokens/{T}/endpoints', '/api/cloud/object-store/c/o?temp_url_sig={T}', '/api/session?token={T}',
   '/console?token={T}', '/vnc_auto.html?token={T}', '/websockify?token={T}',
 ]; // biome-ignore format: a table
 const BODIES = [
   '{"auth": {"tenantName": "alice", "passwordCredentials": {"username": "alice", "password": "T"}}}', '{"auth": {"token": {"id": "T"}, "tenantName": "alice"}}',
   '{"auth": {"passwordCredentials": {"username": ["T"], "password": {"a": "T"}}}}', '{"auth": {"passwordCredentials": {"password": "T"', '{"user": {"password": "T", "original_password": "T"}}',
-  '{"server": {"name": "a", "adminPass": "T", "imageRef": "x", "flavorRef": "1"}}', '{"changePassword": {"adminPass": "T"}}', '{"rebuild": {"adminPass": "T", "imageRef": "x"}}', '{"rescue": {"adminPass": "T"}}',
+  '{"username": "alice", "password": "T"}', '{"username": "T", "password": ["T"]}', '{"server": {"name": "a", "adminPass": "T", "imageRef": "x", "flavorRef": "1"}}', '{"changePassword": {"adminPass": "T"}}', '{"rebuild": {"adminPass": "T", "imageRef": "x"}}', '{"rescue": {"adminPass": "T"}}',
   '{"ec2Credentials": {"access": "a", "secret": "T", "signature": "T", "host": "h", "verb": "GET", "path": "/", "params": {}}}', '{"credentials": {"token": "T", "signature": "T", "access": "a"}}',
   '<auth xmlns="http://docs.openstack.org/identity/api/v2.0" tenantName="alice"><passwordCredentials username="alice" password="T"/></auth>',
   '<server xmlns="http://docs.openstack.org/compute/api/v1.1" name="a" adminPass="T" imageRef="x" flavorRef="1"/>', '<auth password="T"',
@@ -56,15 +57,30 @@ const TARGETS: Partial<Record<PortName, readonly string[]>> = {
   container: ['/d1/1/AUTH_x/c'],
   object: ['/d1/1/AUTH_x/c/o'],
   metrics: ['/metrics'],
+  consoleWeb: [
+    '/api/session',
+    '/api/session/project',
+    '/api/temp-urls',
+    '/api/cloud/compute/servers',
+    '/api/cloud/compute/servers/x/action',
+    '/api/cloud/identity/v2.0/tokens',
+    '/api/cloud/image/v1/images',
+    '/api/cloud/object-store/c/o',
+    '/api/screen/x',
+    '/instances/x',
+    '/nowhere',
+  ],
 };
+/** Of a listener that nothing is known of yet. */
+const ANYWHERE = ['/', '/v1/x', '/nowhere'];
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH'];
 
 /** Sends a request with a secret in one place; who gets in must not matter. */
 async function plant(cloud: AttackedCloud, random: Random, n: number, secret: string): Promise<void> {
   const pick = <T>(items: readonly T[]): T => items[random.int(items.length)]!;
-  const to = pick(Object.keys(TARGETS) as PortName[]);
-  const target = pick(TARGETS[to]!);
-  const token = pick([null, cloud.alice.token, cloud.admin.token]);
+  const to = pick(Object.keys(cloud.ports) as PortName[]);
+  const target = pick(TARGETS[to] ?? ANYWHERE);
+  const login = pick([{}, loginOf(to, cloud.alice), loginOf(to, cloud.admin)]);
   const method = pick(METHODS);
   const place = n % 4;
   const asked: { target: string; headers: Record<string, string>; body?: string } =
@@ -81,9 +97,10 @@ async function plant(cloud: AttackedCloud, random: Random, n: number, secret: st
   const xml = asked.body?.startsWith('<');
   await cloud
     .ask(to, place === 3 && method !== 'PUT' ? 'POST' : method, asked.target, {
-      token: 'x-auth-token' in asked.headers ? null : token,
+      ...('x-auth-token' in asked.headers ? {} : login),
       ...asked,
       headers: {
+        ...login.headers,
         ...asked.headers,
         ...(asked.body !== undefined ? { 'content-type': xml ? 'application/xml' : 'application/json' } : {}),
       },
@@ -122,8 +139,11 @@ export const part: Part = {
         if (secrets.has(found[0]) || [...parts(found[0])].some(part => secrets.has(part)))
           problems.push(`${what}: secret ${secrets.get(found[0])}: ${text.slice(0, 400)}`);
       }
-      for (const { token } of [cloud.admin, cloud.alice, cloud.bob])
-        if (text.includes(token)) problems.push(`${what}: a token: ${text.slice(0, 400)}`);
+      for (const { token, console } of [cloud.admin, cloud.alice, cloud.bob]) {
+        const session = console.cookie.split('=')[1]!;
+        for (const secret of [token, session, console['x-csrf-token']])
+          if (text.includes(secret)) problems.push(`${what}: a token: ${text.slice(0, 400)}`);
+      }
     };
     const readLog = () => {
       for (const line of cloud.takeLog()) {

@@ -65,11 +65,6 @@ export async function featuresOf(target: Target): Promise<Set<Feature>> {
         return answer.status === 200 && answer.text.includes('<html');
       });
     },
-    // An original of 2012 answers a manifest's tag unquoted and knows no /info.
-    'like 1.7.4': async () => {
-      const { status } = await target.ask('GET', '/info', { raw: true, as: 'nobody' });
-      return status !== 200;
-    },
   };
   for (const [feature, look] of Object.entries(looks)) if (await look()) found.add(feature as Feature);
   if (target.other) found.add('other user');

@@ -1,4 +1,4 @@
-import { type Case, type Step, step, type Wanted } from '../suite.ts';
+import { type Case, type Original, type Step, step, type Wanted } from '../suite.ts';
 
 const TEXT = '0123456789';
 const ETAG = '781e5e245d69b566979b86e28d23f2c7';
@@ -293,8 +293,22 @@ const API: readonly Row[] = [
   ['a path that is no UTF-8', ['GET', '', { make: target => ({ path: `${target.root}/%FF/o` }) }], 412],
 ];
 
+/** Rows of which 1.7.4 itself falls short. */
+const ORIGINAL: Readonly<Record<string, Original>> = {
+  'Transfer-Encoding that nobody knows': {
+    status: 201,
+    why: 'the coding is not looked at, and the object is stored coded: whoever reads it gets other bytes than were meant',
+  },
+  'X-Copy-From without a container': { status: 500, why: 'an exception that nobody catches' },
+  'two slashes before a container': {
+    status: 200,
+    why: 'an empty name means the account, so that DELETE of one deletes the account with all that is in it',
+  },
+};
+
 export const apiCases: readonly Case[] = API.map(([what, [method, path, ask], want, ...then]) => ({
   name: `API: ${what}`,
+  ...(ORIGINAL[what] ? { original: ORIGINAL[what] } : {}),
   steps: [
     step('PUT', '{c}/o', 201, { body: TEXT, headers: { 'content-type': 'a/b', 'x-object-meta-m': '1' } }),
     step('PUT', '{c}/empty', 201),
