@@ -39,7 +39,7 @@ export function requestsInFlight(): RequestsInFlight {
 const LINGER_MS = 2000;
 
 /** Sends what is waiting, and leaves no half of the connection open for ever. */
-function endNow(socket: Duplex, last = ''): void {
+export function endNow(socket: Duplex, last = ''): void {
   socket.end(last);
   systemClock.after(LINGER_MS, () => socket.destroy());
 }
