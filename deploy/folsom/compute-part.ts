@@ -13,6 +13,7 @@ import { novaOptions } from '@folsom/nova/options';
 import { novaOutbox } from '@folsom/nova/outbox';
 import { networkContract } from '@folsom/nova/rpc/network';
 import { startScheduler } from '@folsom/scheduler';
+import { chooseVolumeDriver, startVolume } from '@folsom/volume';
 import { configuredPolicy } from '../policy-file.ts';
 import { addressesOf, NO_FLOATING_RANGE } from './floating-range.ts';
 import { BRIDGE } from './layout.ts';
@@ -58,6 +59,13 @@ export async function startComputePart(
   if (options.compute.driver === 'libvirt') started(keepLibvirtd(world));
   const driver = chooseDriver({ ...common, images });
   started(await tell('starting compute', () => startCompute({ ...common, outbox, driver, images })));
+  const volumes = chooseVolumeDriver({ settings: config.of(novaOptions), db, world });
+  started(
+    await tell('starting volume', () => startVolume({ ...common, driver: volumes, images })).catch(error => {
+      world.log.error('volumes cannot be served', { error });
+      throw new CannotStart(`volumes cannot be served: ${(error as Error).message}`);
+    }),
+  );
   started(
     await startComputeApi({
       config,

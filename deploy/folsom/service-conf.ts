@@ -86,6 +86,8 @@ const nova: ServiceConf = {
       policy_file: 'nova_policy.json',
       // Folsom's table stops the tenth POST within a minute: a script of twelve calls.
       api_rate_limit: false,
+      // Sparse files: no volume group has to be there.
+      volume_driver: 'file',
       // There is no other host.
       allow_resize_to_same_host: true,
       // Guests read their key from the metadata service; written into disks, every guest would need a whole copy.
@@ -121,6 +123,8 @@ const nova: ServiceConf = {
         lock_path: `${layout.nova}/lock`,
         osapi_compute_listen: hostIp,
         osapi_compute_listen_port: ports.compute,
+        osapi_volume_listen: hostIp,
+        osapi_volume_listen_port: ports.volume,
         metadata_listen: real ? '0.0.0.0' : hostIp,
         metadata_listen_port: ports.metadata,
         metadata_port: ports.metadata,

@@ -99,6 +99,7 @@ describe('folsom up', () => {
       'nova-novncproxy',
       'nova-xvpvncproxy',
       'nova-cert',
+      'nova-volume',
       'nova-api-metadata',
       'object-storage',
     ])

@@ -127,7 +127,7 @@ export const cert = {
 /** nova-volume. */
 export const volume = {
   volume_manager: str('nova.volume.manager.VolumeManager', 'Manager class'),
-  volume_driver: str('nova.volume.driver.ISCSIDriver', 'Volume driver'),
+  volume_driver: str('nova.volume.driver.ISCSIDriver', 'ISCSIDriver (LVM), file, or fake'),
   volume_api_class: str('nova.volume.api.API', 'Volume API class'),
   volume_group: str('nova-volumes', 'LVM volume group'),
   num_shell_tries: int(3, 'Attempts at a flaky command'),
@@ -137,6 +137,11 @@ export const volume = {
   iscsi_ip_address: str('$my_ip', 'Address of targets'),
   iscsi_port: int(3260, 'Port of targets'),
   iscsi_helper: str('tgtadm', 'tgtadm or ietadm'),
+  iscsi_chap: bool(true, 'Give each new target a password of its own'),
+  volumes_dir: str('$state_path/volumes', 'Directory of the files that tgt-admin reads targets from'),
+  volume_tmp_dir: str(null, 'Directory of images while they are unpacked; none for the one of the volumes'),
+  volume_file_dir: str('$state_path/volume-files', 'Directory of the file driver'),
+  volume_file_export: bool(false, 'Serve the volumes of the file driver over iSCSI, for other hosts'),
   storage_availability_zone: str('$node_availability_zone', 'Zone of volumes'),
   snapshot_same_host: bool(true, 'Make volumes of a snapshot on its host'),
   volume_force_update_capabilities: bool(false, 'Report capabilities every time'),
