@@ -145,6 +145,8 @@ export async function startTestApi(
     seed?: number;
     /** Answers of calls, by `topic.method`. */
     answers?: Record<string, Handler>;
+    /** Which API; default the compute API. */
+    start?: typeof startComputeApi;
     /** Folders of extensions; default the service's own. */
     extensions?: readonly URL[];
   } = {},
@@ -159,7 +161,7 @@ export async function startTestApi(
   await dbSync(db, 'nova');
   const bus = createLocalBus(world, { faultStatus: novaFaultStatus });
   const messages: TestApi['messages'] = [];
-  for (const topic of ['scheduler', 'compute', 'network', 'consoleauth', 'cert']) {
+  for (const topic of ['scheduler', 'compute', 'network', 'volume', 'consoleauth', 'cert']) {
     const handlers = new Proxy({} as Record<string, Handler>, {
       has: () => true,
       getOwnPropertyDescriptor: () => ({ configurable: true, enumerable: true, value: undefined }),
@@ -172,11 +174,15 @@ export async function startTestApi(
     await bus.serve({ topic, host: 'node1', handlers });
   }
   const images = new Map([[IMAGE, testImage(IMAGE)]]);
-  const api = await startComputeApi({
+  const { start = startComputeApi } = options;
+  const mount = start === startComputeApi ? 'v2' : 'v1';
+  const api = await start({
     config: configFrom([novaOptions], {
       DEFAULT: {
         osapi_compute_listen: '127.0.0.1',
         osapi_compute_listen_port: 0,
+        osapi_volume_listen: '127.0.0.1',
+        osapi_volume_listen_port: 0,
         api_rate_limit: false,
         ...options.nova,
       },
@@ -202,7 +208,7 @@ export async function startTestApi(
     async call(method, path, { body, raw, headers, admin, token, timeoutMs = 60_000 } = {}) {
       const who = token ?? (admin ? 'admin' : 'demo');
       const tenant = TOKENS[who as keyof typeof TOKENS]?.tenantId ?? DEMO;
-      const target = path.startsWith('/') ? path : `/v2/${tenant}/${path}`;
+      const target = path.startsWith('/') ? path : `/${mount}/${tenant}/${path}`;
       const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body));
       const response = await fetch(`${url}${target}`, {
         method,

@@ -9,7 +9,7 @@ import { ietTargets } from './drivers/iet.ts';
 import { lvmDriver } from './drivers/lvm.ts';
 import type { Targets } from './drivers/targets.ts';
 import { tgtTargets } from './drivers/tgt.ts';
-import type { VolumeSettings } from './seam.ts';
+import type { VolumeSettings } from './settings.ts';
 
 /** Classes of the original's configuration, and our own names. */
 const FAKE = /(^|\.)FakeISCSIDriver$|^fake$/;

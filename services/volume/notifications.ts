@@ -2,7 +2,7 @@ import { pythonIso, type RequestContext, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { joinVolumes, type VolumeRow } from '@folsom/nova/volumes';
 import { type Bus, createNotifier } from '@folsom/rpc';
-import type { VolumeSettings } from './seam.ts';
+import type { VolumeSettings } from './settings.ts';
 
 /** `volume.<event>`, e.g. `create.start`, for whoever listens to notifications. */
 export type UsageNotifier = (context: RequestContext, row: VolumeRow, event: string) => Promise<void>;

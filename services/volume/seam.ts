@@ -1,16 +1,11 @@
-import type { Config } from '@folsom/config';
 import { isFault, type keyedMutex, type Logger, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { ImageClient } from '@folsom/nova/image-transfer';
-import { novaOptions } from '@folsom/nova/options';
 import { type VolumeSnapshotRow, volumeSnapshotById } from '@folsom/nova/volume-snapshots';
 import { type VolumeRow, volumeById } from '@folsom/nova/volumes';
 import type { Disk, SnapshotDisk, VolumeDriver } from './driver.ts';
 import type { UsageNotifier } from './notifications.ts';
-
-/** nova.conf as nova-volume reads it. */
-export const settingsOf = (config: Config) => config.of(novaOptions);
-export type VolumeSettings = ReturnType<typeof settingsOf>;
+import type { VolumeSettings } from './settings.ts';
 
 /** Told every step of every operation before it runs; tests end the process here. */
 export type StepObserver = (operation: string, step: string, id: string) => void | Promise<void>;

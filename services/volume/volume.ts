@@ -12,7 +12,8 @@ import type { VolumeDriver } from './driver.ts';
 import { abandoned, volumeHandlers } from './handlers.ts';
 import { usageNotifier } from './notifications.ts';
 import { expireLost, resume, takeOver } from './recovery.ts';
-import { type StepObserver, settingsOf, type VolumeSeam } from './seam.ts';
+import type { StepObserver, VolumeSeam } from './seam.ts';
+import { settingsOf } from './settings.ts';
 
 export interface VolumeServiceOptions {
   config: Config;

@@ -40,6 +40,7 @@ import { changeServer, rebuildServer, serverAddresses, serverInterfaces, showSer
 import { snapshot } from './snapshots.ts';
 import { usageOfTenant, usageOfTenants } from './usage.ts';
 import { createVolume } from './volume-creation.ts';
+import { uploadVolume } from './volume-images.ts';
 import * as volumeSnapshots from './volume-snapshots.ts';
 import * as volumeTypes from './volume-types.ts';
 import * as volumes from './volumes.ts';
@@ -183,6 +184,7 @@ const functions = {
     delete: volumes.deleteVolume,
     setMetadata: volumes.setVolumeMetadata,
     setStatus: volumes.setVolumeStatus,
+    upload: uploadVolume,
   },
   snapshots: {
     list: volumeSnapshots.pageOfSnapshots,

@@ -19,6 +19,8 @@ export interface DomainOptions {
   bus: Bus;
   policy: Policy;
   world: World;
+  /** Name of the process for its outbox, another one for each that runs at the same time on a host. */
+  owner?: string;
   /** Default: one of its own, started and stopped with the domain. */
   outbox?: Outbox;
   /** Default: the image services of `glance_api_servers`. */
@@ -36,7 +38,7 @@ export interface DomainService {
 export function domainService(options: DomainOptions): DomainService {
   const { database, bus, world, policy } = options;
   const config = options.config.of(novaOptions);
-  const owner = `nova-api:${config.host}`;
+  const { owner = `nova-api:${config.host}` } = options;
   const own = options.outbox
     ? undefined
     : novaOutbox({ db: database, bus, world, owner, takesOrphans: true });

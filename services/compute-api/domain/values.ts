@@ -27,4 +27,4 @@ const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$
 /** Whether Folsom takes it for a uuid. */
 export const isUuidLike = (value: unknown): value is string => typeof value === 'string' && UUID.test(value);
 
-export { wireBase } from '@folsom/nova/rows';
+export { wireBase, wireTime } from '@folsom/nova/rows';

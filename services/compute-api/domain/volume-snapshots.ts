@@ -26,6 +26,8 @@ export async function visibleSnapshot(
   return volumeSnapshotById(deps.db.knex, id, visibleProject(context));
 }
 
+export type { VolumeSnapshotRow };
+
 export interface VolumeSnapshotQuery extends Pick<VolumeSnapshotFilter, 'limit' | 'offset'> {
   /** Every tenant's; only administrators are heard. */
   allTenants?: boolean;

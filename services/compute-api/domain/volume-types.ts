@@ -1,5 +1,4 @@
 import type { RequestContext } from '@folsom/core';
-import { novaFault } from '@folsom/nova/faults';
 import { withLock } from '@folsom/nova/quota-lock';
 import {
   deleteVolumeTypeSpec,
@@ -13,6 +12,8 @@ import {
 import type { Deps } from './deps.ts';
 import { adminOnly } from './policy.ts';
 import { rowId } from './values.ts';
+
+export type { VolumeType };
 
 /** Types are everybody's to see, by name. */
 export const allVolumeTypes = (deps: Deps, _context: RequestContext): Promise<VolumeType[]> =>
@@ -40,25 +41,26 @@ export async function removeVolumeType(deps: Deps, context: RequestContext, id: 
   await deps.db.transaction(trx => destroyVolumeType(trx, type.id, deps.clock.now()));
 }
 
-/** Sets extra specs and leaves the others. @throws Fault `VolumeTypeNotFound` */
+/** Sets extra specs and leaves the others. @throws Fault `VolumeTypeNotFound`, `AdminRequired` */
 export async function setVolumeTypeExtraSpecs(
   deps: Deps,
   context: RequestContext,
   id: string,
   specs: Readonly<Record<string, string>>,
 ): Promise<void> {
+  adminOnly(context);
   const type = await getVolumeType(deps, context, id);
   await withLock(deps.db, 'volume types', trx => setVolumeTypeSpecs(trx, type.id, specs, deps.clock.now()));
 }
 
-/** @throws Fault `VolumeTypeNotFound`, `VolumeTypeExtraSpecsNotFound` */
+/** One that is not there is no mistake. @throws Fault `VolumeTypeNotFound`, `AdminRequired` */
 export async function deleteVolumeTypeExtraSpec(
   deps: Deps,
   context: RequestContext,
   id: string,
   key: string,
 ): Promise<void> {
+  adminOnly(context);
   const type = await getVolumeType(deps, context, id);
-  if (!(await deleteVolumeTypeSpec(deps.db.knex, type.id, key, deps.clock.now())))
-    throw novaFault('VolumeTypeExtraSpecsNotFound', { volume_type_id: id, extra_specs_key: key });
+  await deleteVolumeTypeSpec(deps.db.knex, type.id, key, deps.clock.now());
 }

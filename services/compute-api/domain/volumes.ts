@@ -43,6 +43,8 @@ export async function visibleVolume(deps: Deps, context: RequestContext, id: str
   return row;
 }
 
+export type { Volume };
+
 export interface VolumeQuery extends Pick<VolumeFilter, 'metadata' | 'limit' | 'offset'> {
   /** Every tenant's; only administrators are heard. */
   allTenants?: boolean;

@@ -39,17 +39,16 @@ export function fileDriver(options: FileDriverOptions): VolumeDriver {
     await rm(part, { force: true });
     await build(part);
     await chmod(part, NOBODY_ELSE);
-    const file = await open(part, 'r+');
-    await file.sync().finally(() => file.close());
+    await syncPath(part, 'r+');
     await rename(part, path);
-    await syncDirectory(directory);
+    await syncPath(directory);
   };
   const copy = (from: string, to: string) =>
     runner(['cp', '--reflink=auto', '--sparse=always', '--', from, to], { timeoutMs: COPY_MS });
   const remove = async (item: Disk | SnapshotDisk): Promise<void> => {
     await rm(pathOf(item) + PART, { force: true });
     await rm(pathOf(item), { force: true });
-    await syncDirectory(directory);
+    await syncPath(directory);
   };
 
   return {
@@ -120,8 +119,12 @@ export function fileDriver(options: FileDriverOptions): VolumeDriver {
   };
 }
 
-/** A new or removed name outlives a loss of power. */
-async function syncDirectory(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  await folder.sync().finally(() => folder.close());
+/** What is written there, or the names in a folder, outlive a loss of power. */
+async function syncPath(path: string, flags = 'r'): Promise<void> {
+  const file = await open(path, flags);
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }

@@ -8,13 +8,29 @@ import { badRequest, plain, renderFault } from '../http/faults.ts';
 import { writeDocument } from '../http/front.ts';
 import { withPrefix } from '../http/links.ts';
 
-const MEDIA_TYPES = [
-  { base: 'application/xml', type: 'application/vnd.openstack.compute+xml;version=2' },
-  { base: 'application/json', type: 'application/vnd.openstack.compute+json;version=2' },
-];
-const UPDATED = '2011-01-21T11:33:21Z';
-const GUIDE = 'http://docs.openstack.org/api/openstack-compute/1.1/os-compute-devguide-1.1.pdf';
-const WADL = 'http://docs.openstack.org/api/openstack-compute/1.1/wadl/os-compute-1.1.wadl';
+/** What an API says about its one version. */
+export interface ApiVersion {
+  id: string;
+  updated: string;
+  /** Where it stands; the first is the one that documents name. */
+  mounts: readonly [string, ...string[]];
+  mediaTypes: readonly { base: string; type: string }[];
+  guide: string;
+  wadl: string;
+}
+
+/** The compute API. */
+export const COMPUTE_VERSION: ApiVersion = {
+  id: 'v2.0',
+  updated: '2011-01-21T11:33:21Z',
+  mounts: MOUNTS,
+  mediaTypes: [
+    { base: 'application/xml', type: 'application/vnd.openstack.compute+xml;version=2' },
+    { base: 'application/json', type: 'application/vnd.openstack.compute+json;version=2' },
+  ],
+  guide: 'http://docs.openstack.org/api/openstack-compute/1.1/os-compute-devguide-1.1.pdf',
+  wadl: 'http://docs.openstack.org/api/openstack-compute/1.1/wadl/os-compute-1.1.wadl',
+};
 
 const version: XmlTemplate = {
   tag: 'version',
@@ -40,30 +56,30 @@ interface VersionView {
   links: { rel: string; href: string; type?: string }[];
 }
 
-/** The documents at `/`, `/v2/` and `/v1.1/`, and what is answered everywhere else. */
-export function mountVersions(app: App, linkPrefix: string | null): void {
+/** The documents at `/` and at each mount, and what is answered everywhere else. */
+export function mountVersions(app: App, api: ApiVersion, linkPrefix: string | null): void {
   const host: HostOf = request =>
     withPrefix(`${request.protocol}://${request.headers.host ?? 'localhost'}`, linkPrefix);
-  mountRoot(app, host);
-  for (const mount of MOUNTS) {
+  mountRoot(app, api, host);
+  for (const mount of api.mounts) {
     mountNothing(app, mount);
-    mountVersion(app, mount, host);
+    mountVersion(app, api, mount, host);
   }
-  mountChoices(app, host);
+  mountChoices(app, api, host);
 }
 
 type HostOf = (request: FastifyRequest) => string;
 
-const itemOf = (links: VersionView['links']): VersionView => ({
-  id: 'v2.0',
+const itemOf = ({ id, updated }: ApiVersion, links: VersionView['links']): VersionView => ({
+  id,
   status: 'CURRENT',
-  updated: UPDATED,
+  updated,
   links,
 });
 
-function mountRoot(app: App, host: HostOf): void {
+function mountRoot(app: App, api: ApiVersion, host: HostOf): void {
   app.server.get('/', { config: { name: 'versions', public: true } }, async (request, reply) => {
-    const item = itemOf([{ rel: 'self', href: `${host(request)}/v2/` }]);
+    const item = itemOf(api, [{ rel: 'self', href: `${host(request)}/${api.mounts[0]}/` }]);
     if (wantsAtom(request)) return atom(reply, 'Available API Versions', `${host(request)}/`, [item]);
     const as = answerFormat(request.url, request.headers.accept);
     return writeDocument(reply.code(200), { versions: [item] }, versionsXml, as);
@@ -89,7 +105,7 @@ function mountNothing(app: App, mount: string): void {
   app.server.all(`/${mount}/*`, { config: { name: 'unmatched' } }, nothing);
 }
 
-function mountVersion(app: App, mount: string, host: HostOf): void {
+function mountVersion(app: App, api: ApiVersion, mount: string, host: HostOf): void {
   app.server.get(`/${mount}`, { config: { name: `${mount} redirect` } }, async (request, reply) =>
     reply
       .code(302)
@@ -100,20 +116,20 @@ function mountVersion(app: App, mount: string, host: HostOf): void {
   app.server.get(`/${mount}/`, { config: { name: `${mount} version` } }, async (request, reply) => {
     const self = `${host(request)}/${mount}/`;
     reply.header('x-compute-request-id', request.requestId);
-    const item = itemOf([
+    const item = itemOf(api, [
       { rel: 'self', href: self },
-      { rel: 'describedby', type: 'application/pdf', href: GUIDE },
-      { rel: 'describedby', type: 'application/vnd.sun.wadl+xml', href: WADL },
+      { rel: 'describedby', type: 'application/pdf', href: api.guide },
+      { rel: 'describedby', type: 'application/vnd.sun.wadl+xml', href: api.wadl },
     ]);
     if (wantsAtom(request)) return atom(reply, 'About This Version', self, [item]);
-    const document = { version: { ...item, 'media-types': MEDIA_TYPES } };
+    const document = { version: { ...item, 'media-types': api.mediaTypes } };
     const as = answerFormat(request.url, request.headers.accept);
     return writeDocument(reply.code(200), document, versionXml, as);
   });
 }
 
 /** Everywhere else the versions that there are. */
-function mountChoices(app: App, host: HostOf): void {
+function mountChoices(app: App, api: ApiVersion, host: HostOf): void {
   app.server.all('/*', { config: { name: 'unmatched', public: true } }, async (request, reply) => {
     const hasBody = request.body instanceof Buffer && request.body.length > 0;
     if (hasBody) {
@@ -124,10 +140,10 @@ function mountChoices(app: App, host: HostOf): void {
     const view = {
       choices: [
         {
-          id: 'v2.0',
+          id: api.id,
           status: 'CURRENT',
-          links: [{ rel: 'self', href: `${host(request)}/v2/${path}` }],
-          'media-types': MEDIA_TYPES,
+          links: [{ rel: 'self', href: `${host(request)}/${api.mounts[0]}/${path}` }],
+          'media-types': api.mediaTypes,
         },
       ],
     };
@@ -156,7 +172,7 @@ function atom(reply: FastifyReply, title: string, id: string, versions: VersionV
     namespaces: { '': NOVA_NS.atom },
     content: [
       text('title', title, { type: 'text' }),
-      text('updated', UPDATED),
+      text('updated', versions[0]!.updated),
       text('id', id),
       { tag: 'link', attributes: { rel: 'self', href: id } },
       {

@@ -22,6 +22,10 @@ export interface Api {
   registry: Registry;
   rateLimiter: RateLimiter | undefined;
   world: World;
+  /** Where the application stands; links without a version in their request name the first. */
+  mounts: readonly [string, ...string[]];
+  /** What links begin with instead of the host that was asked. */
+  linkPrefix: string | null;
 }
 
 /** Who asks, and what answers need to know of the request: the domain sees the context in it. */

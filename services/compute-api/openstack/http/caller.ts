@@ -30,7 +30,7 @@ export function callerOf(request: FastifyRequest, api: Api): Caller {
   const context = requestContext(fields, api.world);
   limitRate(request, context.userId, api);
   const host = `${request.protocol}://${request.headers.host ?? 'localhost'}`;
-  const root = withPrefix(host, api.config.osapi_compute_link_prefix);
+  const root = withPrefix(host, api.linkPrefix);
   const question = request.url.indexOf('?');
   return {
     ...context,
@@ -38,7 +38,7 @@ export function callerOf(request: FastifyRequest, api: Api): Caller {
     api,
     format: answerFormat(request.url, request.headers.accept).format,
     bodyFormat: bodyFormat(request.headers['content-type']),
-    base: `${root}/${MOUNTS.find(mount => request.url.startsWith(`/${mount}/`)) ?? MOUNTS[0]}`,
+    base: `${root}/${api.mounts.find(mount => request.url.startsWith(`/${mount}/`)) ?? api.mounts[0]}`,
     root,
     tenant: params.project_id ?? '',
     search: question < 0 ? '' : request.url.slice(question + 1),

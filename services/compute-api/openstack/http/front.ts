@@ -4,13 +4,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Domain } from '../../domain/index.ts';
 import { type AnswerFormat, answerFormat, bodyFormat, type Format } from './accept.ts';
 import type { Api, Caller } from './api.ts';
-import { callerOf, MOUNTS } from './caller.ts';
+import { callerOf } from './caller.ts';
 import { badRequest, httpFault, notFound } from './faults.ts';
 
-/** How declared operations become the compute API: both mounts, suffixes, XML by templates or generic rules, Folsom's words. */
+/** How declared operations become the API: every mount, suffixes, XML by templates or generic rules, Folsom's words. */
 export const computeFront = (api: Api): Front<Domain, Caller> => ({
   domain: api.domain,
-  prefixes: MOUNTS.map(mount => `/${mount}/:project_id`),
+  prefixes: api.mounts.map(mount => `/${mount}/:project_id`),
   // An id carries its suffix with it; a fixed ending needs its twins.
   spellings: path =>
     path.slice(path.lastIndexOf('/') + 1).startsWith(':') ? [path] : [path, `${path}.json`, `${path}.xml`],

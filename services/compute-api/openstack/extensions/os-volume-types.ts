@@ -1,0 +1,163 @@
+import { isFault } from '@folsom/core';
+import { answer } from '@folsom/http/operation';
+import { wireBase } from '../../domain/values.ts';
+import type { VolumeType } from '../../domain/volume-types.ts';
+import type { Extension, JsonObject } from '../http/api.ts';
+import { badRequest, notFound } from '../http/faults.ts';
+import { operation } from '../http/operation.ts';
+import { aboutKey, oneSpecBody, specsBody, typeBody, typeFaults } from '../views/volume-bodies.ts';
+import { many, one, specsXml, specXml, typeXml } from '../views/volumes.ts';
+
+const policy = 'compute_extension:volumetypes';
+const path = '/os-volume-types';
+const specsPath = `${path}/:vol_type_id/extra_specs` as const;
+const noBody = () => badRequest('No Request Body');
+
+/** The whole row, as it came from the original. */
+const typeOf = (type: VolumeType): JsonObject => ({
+  ...wireBase(type),
+  id: type.id,
+  name: type.name,
+  extra_specs: type.extra_specs,
+});
+
+/** A type that is not there has nothing to list. */
+async function specsOf(work: Promise<VolumeType>): Promise<Record<string, string>> {
+  try {
+    return (await work).extra_specs;
+  } catch (error) {
+    if (isFault(error, 'VolumeTypeNotFound')) return {};
+    throw error;
+  }
+}
+
+/** Types of volumes; administrators make them. */
+export const extension: Extension = {
+  alias: 'os-volume-types',
+  name: 'VolumeTypes',
+  namespace: 'http://docs.openstack.org/compute/ext/volume_types/api/v1.1',
+  updated: '2011-08-24T00:00:00+00:00',
+  description: 'Volume types support',
+  resources: [path, specsPath],
+  operations: [
+    operation({
+      name: 'ListVolumeTypes',
+      about: 'By name.',
+      method: 'GET',
+      path,
+      policy,
+      answers: 200,
+      view: many(typeXml),
+      run: async ({ domain, context }) => ({
+        volume_types: (await domain.volumeTypes.list(context)).map(typeOf),
+      }),
+    }),
+    operation({
+      name: 'ShowVolumeType',
+      method: 'GET',
+      path: `${path}/:id`,
+      policy,
+      answers: 200,
+      view: one(typeXml),
+      faults: typeFaults,
+      run: async ({ domain, context, params }) => ({
+        volume_type: typeOf(await domain.volumeTypes.get(context, params.id)),
+      }),
+    }),
+    operation({
+      name: 'CreateVolumeType',
+      method: 'POST',
+      path,
+      policy,
+      body: typeBody,
+      bodyRequired: false,
+      answers: 200,
+      view: one(typeXml),
+      faults: typeFaults,
+      run: async ({ domain, context, body }) => ({
+        volume_type: typeOf(await domain.volumeTypes.create(context, body.name, body.specs)),
+      }),
+    }),
+    operation({
+      name: 'DeleteVolumeType',
+      about: 'Volumes of the type keep its number.',
+      method: 'DELETE',
+      path: `${path}/:id`,
+      policy,
+      answers: 200,
+      faults: typeFaults,
+      run: async ({ domain, context, params }) => {
+        await domain.volumeTypes.delete(context, params.id);
+        return answer({});
+      },
+    }),
+    operation({
+      name: 'ListVolumeTypeSpecs',
+      method: 'GET',
+      path: specsPath,
+      policy,
+      answers: 200,
+      view: { xml: specsXml },
+      run: async ({ domain, context, params }) => ({
+        extra_specs: await specsOf(domain.volumeTypes.get(context, params.vol_type_id)),
+      }),
+    }),
+    operation({
+      name: 'SetVolumeTypeSpecs',
+      about: 'Sets these and leaves the others.',
+      method: 'POST',
+      path: specsPath,
+      policy,
+      body: specsBody(noBody),
+      bodyRequired: false,
+      answers: 200,
+      view: { xml: specsXml },
+      faults: typeFaults,
+      run: async ({ domain, context, params, body }) => {
+        await domain.volumeTypes.setSpecs(context, params.vol_type_id, body.texts);
+        return body.sent;
+      },
+    }),
+    operation({
+      name: 'ShowVolumeTypeSpec',
+      method: 'GET',
+      path: `${specsPath}/:id`,
+      policy,
+      answers: 200,
+      view: { xml: specXml },
+      run: async ({ domain, context, params }) => {
+        const specs = await specsOf(domain.volumeTypes.get(context, params.vol_type_id));
+        if (!Object.hasOwn(specs, params.id)) throw notFound();
+        return { [params.id]: specs[params.id] };
+      },
+    }),
+    operation({
+      name: 'SetVolumeTypeSpec',
+      method: 'PUT',
+      path: `${specsPath}/:id`,
+      policy,
+      body: oneSpecBody(noBody),
+      bodyRequired: false,
+      answers: 200,
+      view: { xml: specXml },
+      faults: typeFaults,
+      run: async ({ domain, context, params, body }) => {
+        aboutKey(body.sent, params.id);
+        await domain.volumeTypes.setSpecs(context, params.vol_type_id, body.texts);
+        return body.sent;
+      },
+    }),
+    operation({
+      name: 'DeleteVolumeTypeSpec',
+      method: 'DELETE',
+      path: `${specsPath}/:id`,
+      policy,
+      answers: 200,
+      faults: typeFaults,
+      run: async ({ domain, context, params }) => {
+        await domain.volumeTypes.deleteSpec(context, params.vol_type_id, params.id);
+        return answer({});
+      },
+    }),
+  ],
+};

@@ -1,0 +1,125 @@
+import { answer } from '@folsom/http/operation';
+import type { Volume } from '../../domain/volumes.ts';
+import type { Caller, ComputeOperation, JsonObject } from '../http/api.ts';
+import { selfHref } from '../http/links.ts';
+import { bare, operation } from '../http/operation.ts';
+import { offsetQuery, pageByOffset } from '../http/paging.ts';
+import { createFaults, imageIdIn, readVolumeXml, volumeBody, volumeFaults } from '../views/volume-bodies.ts';
+import { attachmentView, many, one, SNAKE, volumeView, volumeXml } from '../views/volumes.ts';
+
+const element = volumeXml(SNAKE);
+
+export const volumeOf = (volume: Volume): JsonObject => {
+  const attachment = attachmentView(SNAKE, volume);
+  return volumeView(SNAKE, volume, {
+    attachments: attachment === undefined ? [] : [attachment],
+    type: volume.volume_type ?? (volume.volume_type_id === null ? 'None' : String(volume.volume_type_id)),
+  });
+};
+
+/** Options that those who are no administrators may give; what they give beyond them is not heard. */
+const OPTIONS_OF_USERS = new Set(['name', 'status']);
+
+/**
+ * What the query asks for. An option that the original knew no filter for left nothing of the list, and it knew one only:
+ * `metadata`.
+ */
+function wanted(caller: Caller): { allTenants: boolean; metadata?: Record<string, string>; none: boolean } {
+  const all = [...new URLSearchParams(caller.search)];
+  const heard = all.filter(([name]) => caller.isAdmin || OPTIONS_OF_USERS.has(name));
+  const allTenants = caller.isAdmin && heard.some(([name]) => name === 'all_tenants');
+  const filters = heard.filter(([name]) => name !== 'all_tenants');
+  const text = filters.find(([name]) => name === 'metadata')?.[1];
+  const metadata = text === undefined ? undefined : pairsIn(text);
+  return {
+    allTenants,
+    ...(metadata === undefined ? {} : { metadata }),
+    none: filters.length > 0 && metadata === undefined,
+  };
+}
+
+function pairsIn(text: string): Record<string, string> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined;
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, String(item)]));
+  } catch {
+    return undefined;
+  }
+}
+
+const listing = (name: string, about: string, path: string) =>
+  operation({
+    name,
+    about,
+    method: 'GET',
+    path,
+    policy: null,
+    query: offsetQuery,
+    answers: 200,
+    view: many(element),
+    run: async ({ domain, context, query }) => {
+      const { none, ...filter } = wanted(context);
+      const page = pageByOffset(context, query);
+      if (none) return { volumes: [] };
+      return { volumes: (await domain.volumes.list(context, { ...filter, ...page })).map(volumeOf) };
+    },
+  });
+
+export const volumeOperations: readonly ComputeOperation[] = [
+  listing('ListVolumes', 'Volumes of the tenant, oldest first.', '/volumes'),
+  listing(
+    'ListVolumesInDetail',
+    'The same: nothing of a volume is left out of the short list.',
+    '/volumes/detail',
+  ),
+  operation({
+    name: 'ShowVolume',
+    method: 'GET',
+    path: '/volumes/:id',
+    policy: null,
+    answers: 200,
+    view: one(element),
+    faults: volumeFaults,
+    run: async ({ domain, context, params }) => ({
+      volume: volumeOf(await domain.volumes.get(context, params.id)),
+    }),
+  }),
+  operation({
+    name: 'CreateVolume',
+    about: 'Accepts a volume: empty, of a snapshot, or with an image on it.',
+    method: 'POST',
+    path: '/volumes',
+    policy: null,
+    body: volumeBody,
+    bodyRequired: false,
+    readXml: readVolumeXml,
+    answers: 200,
+    view: one(element),
+    faults: createFaults,
+    run: async ({ domain, context, body }) => {
+      const loaded = context.api.registry.extensions.some(({ alias }) => alias === 'os-image-create');
+      const imageId = loaded ? imageIdIn(body) : null;
+      const volume = await domain.volumes.create(context, { ...body, imageId });
+      const view = volumeOf({ ...volume, metadata: {} });
+      return answer({
+        // What it was made with is in the next answer, as it was in Folsom's.
+        document: { volume: { ...view, ...(imageId === null ? {} : { image_id: imageId }) } },
+        headers: { location: selfHref(context, 'volumes', volume.id) },
+      });
+    },
+  }),
+  operation({
+    name: 'DeleteVolume',
+    about: 'Deletes a volume that nobody has and that has no snapshots.',
+    method: 'DELETE',
+    path: '/volumes/:id',
+    policy: null,
+    answers: 202,
+    faults: volumeFaults,
+    run: async ({ domain, context, params }) => {
+      await domain.volumes.delete(context, params.id);
+      return bare();
+    },
+  }),
+];
