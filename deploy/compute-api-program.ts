@@ -1,6 +1,12 @@
 import { hostname } from 'node:os';
 import { authTokenSettings, identityValidator } from '@folsom/auth';
-import { novaPolicy, parseRateLimits, type RateLimit, startComputeApi } from '@folsom/compute-api';
+import {
+  novaPolicy,
+  parseRateLimits,
+  type RateLimit,
+  startComputeApi,
+  startVolumeApi,
+} from '@folsom/compute-api';
 import { type Config, ConfigError, findConfigFile, pasteSection, readIni } from '@folsom/config';
 import type { RunningService } from '@folsom/core';
 import { novaOptions } from '@folsom/nova/options';
@@ -15,12 +21,12 @@ interface Paste {
 }
 
 /** What api-paste.ini says that is no part of nova.conf. */
-function readPaste(config: Config): Paste {
+function readPaste(config: Config, pipelines: string): Paste {
   const path = findConfigFile(config, config.of(novaOptions).api_paste_config);
   if (path === undefined) return { auth: {}, rateLimits: undefined };
   const ini = readIni(path);
   const text = pasteSection(ini, 'filter:ratelimit')?.settings.limits;
-  const pipeline = pasteSection(ini, 'composite:openstack_compute_api_v2')?.settings.keystone;
+  const pipeline = pasteSection(ini, pipelines)?.settings.keystone;
   const limited = pipeline === undefined || pipeline.split(/\s+/).includes('ratelimit');
   return {
     auth: pasteSection(ini, 'filter:authtoken')?.settings ?? {},
@@ -29,18 +35,29 @@ function readPaste(config: Config): Paste {
 }
 
 /** The OpenStack compute API as nova.conf and api-paste.ini describe it. */
-export async function startConfiguredComputeApi(parts: NovaParts): Promise<RunningService> {
+export const startConfiguredComputeApi = (parts: NovaParts): Promise<RunningService> =>
+  startConfigured(parts, startComputeApi, 'composite:openstack_compute_api_v2');
+
+/** The volume API, the same way. */
+export const startConfiguredVolumeApi = (parts: NovaParts): Promise<RunningService> =>
+  startConfigured(parts, startVolumeApi, 'composite:openstack_volume_api_v1');
+
+async function startConfigured(
+  parts: NovaParts,
+  start: typeof startComputeApi,
+  pipelines: string,
+): Promise<RunningService> {
   const { config, db, bus, world } = parts;
   if (config.of(novaOptions).auth_strategy !== 'keystone') {
     throw new ConfigError(
       'auth_strategy: "noauth" would let everybody in as administrator; set auth_strategy=keystone',
     );
   }
-  const paste = readPaste(config);
+  const paste = readPaste(config, pipelines);
   const settings = authTokenSettings(config, paste.auth);
   const validator = await identityValidator({ settings, world, bus, host: hostname() });
   try {
-    const service = await startComputeApi({
+    const service = await start({
       config,
       database: db,
       bus,

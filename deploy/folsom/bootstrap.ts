@@ -59,6 +59,13 @@ export function catalogServices(hostIp: string, ports: Ports, parts: readonly Pa
       url: at(ports.compute, '/v2/$(tenant_id)s'),
     },
     {
+      part: 'compute',
+      name: 'volume',
+      type: 'volume',
+      description: 'Nova Volume Service',
+      url: at(ports.volume, '/v1/$(tenant_id)s'),
+    },
+    {
       part: 'object',
       name: 'swift',
       type: 'object-store',

@@ -1,7 +1,7 @@
 import type { TokenValidator } from '@folsom/auth';
 import { startCert } from '@folsom/cert';
 import { chooseDriver, imageClient, startCompute } from '@folsom/compute-agent';
-import { novaPolicy, startComputeApi } from '@folsom/compute-api';
+import { novaPolicy, startComputeApi, startVolumeApi } from '@folsom/compute-api';
 import { startConsole, startConsoleAuth, startNovncProxy, startXvpVncProxy } from '@folsom/console';
 import { adminContext, type RunningService } from '@folsom/core';
 import { ensureLibvirtd, keepLibvirtd } from '@folsom/host/libvirtd';
@@ -66,19 +66,19 @@ export async function startComputePart(
       throw new CannotStart(`volumes cannot be served: ${(error as Error).message}`);
     }),
   );
-  started(
-    await startComputeApi({
-      config,
-      database: db,
-      bus,
-      outbox,
-      validator,
-      policy: configuredPolicy(config, config.of(novaOptions), world) ?? novaPolicy(),
-      world,
-      metrics,
-      authUri: `http://${hostIp}:${ports.identityPublic}`,
-    }),
-  );
+  const api = {
+    config,
+    database: db,
+    bus,
+    outbox,
+    validator,
+    policy: configuredPolicy(config, config.of(novaOptions), world) ?? novaPolicy(),
+    world,
+    metrics,
+    authUri: `http://${hostIp}:${ports.identityPublic}`,
+  };
+  started(await startComputeApi(api));
+  started(await startVolumeApi(api));
   started(await startMetadata(common));
   started(await startNovncProxy({ config, bus, world }));
   started(await startXvpVncProxy({ config, bus, world }));

@@ -2,12 +2,13 @@ import { authTokenOptions } from '@folsom/auth';
 import type { RunningService } from '@folsom/core';
 import { startMetadata } from '@folsom/metadata';
 import { novaOptions } from '@folsom/nova/options';
-import { startConfiguredComputeApi } from '../compute-api-program.ts';
+import { startConfiguredComputeApi, startConfiguredVolumeApi } from '../compute-api-program.ts';
 import { type NovaParts, novaDaemon } from '../nova-daemon.ts';
 
 /** The front ends this program has, by their names in `enabled_apis`. */
 const FRONT_ENDS: Record<string, (parts: NovaParts) => Promise<RunningService>> = {
   osapi_compute: startConfiguredComputeApi,
+  osapi_volume: startConfiguredVolumeApi,
   metadata: startMetadata,
 };
 

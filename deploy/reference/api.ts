@@ -1,4 +1,4 @@
-import { computeReference } from '@folsom/compute-api/reference';
+import { computeReference, volumeReference } from '@folsom/compute-api/reference';
 import { type ReferencePart, referencePage } from '@folsom/http/operation';
 import { identityReference } from '@folsom/identity/reference';
 import { imageReference } from '@folsom/image/reference';
@@ -16,6 +16,7 @@ export const referenceParts = async (): Promise<readonly ReferencePart[]> => [
   ...identityReference,
   ...imageReference,
   ...(await computeReference()),
+  ...(await volumeReference()),
 ];
 
 /** docs/api.md. */

@@ -2,10 +2,13 @@ import { type ApiKind, type ApiOptions, type RunningApi, startApi } from './nova
 import { volumeOperationsOf } from './openstack/volume/operations.ts';
 import { VOLUME_VERSION } from './openstack/volume/version.ts';
 
+/** The folder whose listing is the list of its extensions. */
+export const VOLUME_EXTENSIONS = new URL('./openstack/volume/extensions/', import.meta.url);
+
 const VOLUME: ApiKind = {
   name: 'nova-api-os-volume',
   version: VOLUME_VERSION,
-  extensions: new URL('./openstack/volume/extensions/', import.meta.url),
+  extensions: VOLUME_EXTENSIONS,
   operations: volumeOperationsOf,
   settings: config => ({
     host: config.osapi_volume_listen,

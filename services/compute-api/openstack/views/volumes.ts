@@ -83,8 +83,8 @@ const printed = (words: VolumeWords) => ({
   [words.created]: (view: JsonObject) => String(view[words.created]).replace('T', ' ').replace(/\.0+$/, ''),
 });
 
-export const attachmentXml = (words: VolumeWords, tag = 'attachment'): XmlTemplate => ({
-  tag,
+const attachmentXml = (words: VolumeWords): XmlTemplate => ({
+  tag: 'attachment',
   attributes: named(['id', words.server, words.volume, 'device']),
 });
 

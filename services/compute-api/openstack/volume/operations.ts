@@ -1,19 +1,25 @@
 import { extensionOperations } from '../core/extensions.ts';
 import type { ComputeOperation, Registry } from '../http/api.ts';
 import { completed } from '../http/routes.ts';
+import { addedOperations } from '../operations.ts';
 import { snapshotOperations } from './snapshots.ts';
 import { typeOperations } from './types.ts';
 import { volumeOperations } from './volumes.ts';
 
 const RESOURCES = ['/volumes', '/types', '/snapshots', '/extensions'];
 
+/** What the API has without any extension. */
+export const coreVolumeOperations: readonly ComputeOperation[] = [
+  ...volumeOperations,
+  ...typeOperations,
+  ...snapshotOperations,
+  ...extensionOperations,
+];
+
 /** All operations of the volume API: the core, then the extensions' own. */
 export function volumeOperationsOf(registry: Registry): ComputeOperation[] {
   const { extensions } = registry;
-  const added = extensions.flatMap(({ operations = [] }) =>
-    typeof operations === 'function' ? operations(registry) : operations,
-  );
-  const core = [...volumeOperations, ...typeOperations, ...snapshotOperations, ...extensionOperations];
+  const added = extensions.flatMap(extension => addedOperations(extension, registry));
   const resources = extensions.flatMap(extension => extension.resources ?? []);
-  return completed([...core, ...added], [...RESOURCES, ...resources]);
+  return completed([...coreVolumeOperations, ...added], [...RESOURCES, ...resources]);
 }
