@@ -10,6 +10,11 @@ import { identityOptions } from './options.ts';
 import { setUpPki } from './pki/setup.ts';
 import type { TokenFormat } from './tokens/tokens.ts';
 
+interface Named {
+  id: string;
+  name: string;
+}
+
 /** An identity service of a test's own, on free ports, with an empty database. For tests only. */
 export interface TestIdentity {
   running: RunningIdentity;
@@ -127,8 +132,11 @@ export async function startTestIdentity(options: TestIdentityOptions = {}): Prom
   const open = caller(publicUrl, null);
 
   const ensure = async (path: string, list: string, wrapper: string, name: string): Promise<string> => {
-    const known = (await admin('GET', path)).json[list].find((item: { name: string }) => item.name === name);
-    return known?.id ?? (await admin('POST', path, { [wrapper]: { name } })).json[wrapper].id;
+    const { json } = (await admin('GET', path)) as { json: Record<string, Named[]> };
+    const known = json[list]?.find(item => item.name === name);
+    if (known) return known.id;
+    const made = (await admin('POST', path, { [wrapper]: { name } })) as { json: Record<string, Named> };
+    return made.json[wrapper]!.id;
   };
 
   return {
@@ -141,10 +149,11 @@ export async function startTestIdentity(options: TestIdentityOptions = {}): Prom
     person: async (name, { role = 'Member', tenant = name, password = TEST_PASSWORD } = {}) => {
       const tenantId = await ensure('/tenants', 'tenants', 'tenant', tenant);
       const roleId = await ensure('/OS-KSADM/roles', 'roles', 'role', role);
-      const users = (await admin('GET', '/users')).json.users as { id: string; name: string }[];
-      const userId =
-        users.find(user => user.name === name)?.id ??
-        (await admin('POST', '/users', { user: { name, password, enabled: true } })).json.user.id;
+      const { users } = (await admin('GET', '/users')).json as { users: Named[] };
+      const known = users.find(user => user.name === name);
+      const newUser = { user: { name, password, enabled: true } };
+      const made = known ? undefined : ((await admin('POST', '/users', newUser)).json as { user: Named });
+      const { id: userId } = known ?? made!.user;
       await admin('PUT', `/tenants/${tenantId}/users/${userId}/roles/OS-KSADM/${roleId}`);
       return { userId, tenantId, roleId };
     },
@@ -153,7 +162,7 @@ export async function startTestIdentity(options: TestIdentityOptions = {}): Prom
         auth: { passwordCredentials: { username: name, password }, tenantName: tenant },
       });
       if (answer.status !== 200) throw new Error(`login of ${name}: ${answer.status} ${answer.text}`);
-      return answer.json.access.token.id;
+      return (answer.json as { access: { token: { id: string } } }).access.token.id;
     },
     stop: async () => {
       await running.stop();

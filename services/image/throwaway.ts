@@ -154,7 +154,12 @@ export async function startThrowaway(options: ThrowawayOptions = {}): Promise<Th
         signal: AbortSignal.timeout(30_000),
       });
       const text = await response.text();
-      return { status: response.status, headers: response.headers, text, json: () => JSON.parse(text) };
+      return {
+        status: response.status,
+        headers: response.headers,
+        text,
+        json: (): unknown => JSON.parse(text),
+      };
     },
     restart: async () => {
       await stopServices();

@@ -1,6 +1,14 @@
 import { Fault } from '@folsom/core';
 import type { Database } from '@folsom/db';
 
+/** An address of an instance, and the floating one that leads to it. */
+interface Found {
+  id: number;
+  address: string;
+  uuid: string;
+  floating: string | null;
+}
+
 /** Longest expression taken; it is matched against short addresses only. */
 const PATTERN_CHARS_MAX = 255;
 
@@ -32,7 +40,7 @@ export async function uuidsByIpFilter(
       .orderBy('fixed_ips.id')
       .limit(PAGE);
     if (exact !== undefined && pattern === undefined) query = query.where('fixed_ips.address', exact);
-    const rows = await query.select(
+    const rows = await query.select<Found[]>(
       'fixed_ips.id as id',
       'fixed_ips.address as address',
       'fixed_ips.instance_uuid as uuid',
@@ -46,7 +54,7 @@ export async function uuidsByIpFilter(
       }
     }
     if (rows.length < PAGE) return found;
-    after = rows[rows.length - 1].id;
+    after = rows[rows.length - 1]!.id;
   }
 }
 

@@ -185,7 +185,7 @@ export async function recoverOperation(
   await onInstance(seam, context, listed.uuid, async found => {
     // The message may have come a second time and the work be done, or the instance be another host's by now.
     if (!unchanged(found.guest, listed) || found.guest.host !== seam.host) return;
-    const state: Work = await op.begin({ seam, ...found }, undefined);
+    const state = (await op.begin({ seam, ...found }, undefined)) as Work;
     const done = await lastFound(op.steps.slice(0, at + 1), state);
     if (done >= 0) return run(op, state, done + 1);
     await undoSteps<Work>(op.steps.slice(0, at + 1), state, chainOptions(op, state));

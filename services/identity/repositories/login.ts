@@ -52,7 +52,7 @@ export async function findLogin(knex: Knex, names: LoginNames): Promise<LoginFac
       member: 'm.user_id',
       data: 'd.data',
     });
-  const row: Row | undefined = await query;
+  const row = (await query) as Row | undefined;
   if (!row) return { user: null, tenant: null, grant: grantFrom(false, null) };
   return {
     user: { id: row.user_id, name: row.user_name, extra: readExtra(row.user_extra) },

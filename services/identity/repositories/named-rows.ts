@@ -45,7 +45,9 @@ export function namedRows(table: 'tenant' | 'user', missing: (id: string) => Fau
       const order = kind === 'sqlite' ? 'rowid' : 'id';
       const query = knex<Row>(table).select('id', 'name', 'extra').orderBy(order);
       if (page.marker !== undefined) {
-        const at = await knex(table).where({ id: page.marker }).first({ position: order });
+        const at = await knex(table)
+          .where({ id: page.marker })
+          .first<{ position: string | number } | undefined>({ position: order });
         if (at === undefined) return null;
         query.where(order, '>', at.position);
       }

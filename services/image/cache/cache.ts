@@ -136,10 +136,12 @@ export async function openImageCache(options: CacheOptions, world: World): Promi
     enqueue: async imageId => {
       if ((await sizeOf(pathOf(imageId))) !== null) return false;
       if ((await sizeOf(pathOf(imageId, 'incomplete'))) !== null) return false;
-      const file = await open(pathOf(imageId, 'queue'), 'wx', FILE_MODE).catch(error => {
-        if (error.code === 'EEXIST') return null;
-        throw error;
-      });
+      const file = await open(pathOf(imageId, 'queue'), 'wx', FILE_MODE).catch(
+        (error: NodeJS.ErrnoException) => {
+          if (error.code === 'EEXIST') return null;
+          throw error;
+        },
+      );
       await file?.close();
       return file !== null;
     },

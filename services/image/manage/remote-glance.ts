@@ -140,7 +140,10 @@ function fromHeaders(headers: IncomingMessage['headers']): ImageMeta {
 function toHeaders({ properties, ...fields }: ImageMeta): Record<string, string> {
   const bytes = (value: unknown) => Buffer.from(headerText(value), 'utf8').toString('latin1');
   return Object.fromEntries([
-    ...Object.entries(fields).map(([name, value]) => [`${META}${name}`, bytes(value)]),
-    ...Object.entries(properties ?? {}).map(([name, value]) => [`${PROPERTY}${name}`, bytes(value)]),
+    ...Object.entries(fields).map(([name, value]): [string, string] => [`${META}${name}`, bytes(value)]),
+    ...Object.entries(properties ?? {}).map(([name, value]): [string, string] => [
+      `${PROPERTY}${name}`,
+      bytes(value),
+    ]),
   ]);
 }

@@ -173,8 +173,8 @@ function differences(
 /** Properties beside fields, everything as the text that headers carry. */
 const flattened = ({ properties, ...fields }: ImageMeta): Record<string, string> =>
   Object.fromEntries([
-    ...Object.entries(fields).map(([key, value]) => [key, headerText(value)]),
-    ...Object.entries(properties ?? {}).map(([key, value]) => [
+    ...Object.entries(fields).map(([key, value]): [string, string] => [key, headerText(value)]),
+    ...Object.entries(properties ?? {}).map(([key, value]): [string, string] => [
       `property ${key.toLowerCase()}`,
       headerText(value),
     ]),

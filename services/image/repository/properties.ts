@@ -12,7 +12,7 @@ export async function loadProperties(
     .whereIn('image_id', [...ids])
     .where({ deleted: 0 })) as { image_id: string; name: string; value: string | null }[];
   for (const { image_id, name, value } of rows) {
-    const properties = found.get(image_id) ?? Object.create(null);
+    const properties = found.get(image_id) ?? (Object.create(null) as Record<string, string | null>);
     properties[name] = value;
     found.set(image_id, properties);
   }

@@ -35,9 +35,9 @@ export function counted(source: Readable, options: FlowLimits): Counted {
     const onAbort = () => abort();
     signal.addEventListener('abort', onAbort, { once: true });
     const next = () =>
-      new Promise<IteratorResult<Buffer>>((resolve, reject) => {
+      new Promise<IteratorResult<Buffer, undefined>>((resolve, reject) => {
         abort = () => reject(signal.reason);
-        (iterator.next() as Promise<IteratorResult<Buffer>>).then(resolve, reject);
+        (iterator.next() as Promise<IteratorResult<Buffer, undefined>>).then(resolve, reject);
       });
     try {
       for (;;) {

@@ -1,6 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 
+interface KeystoneLogin {
+  auth: { tenantName: string; passwordCredentials: { username: string; password: string } };
+}
+
 /** For tests: a swift account with both kinds of login, kept in memory. */
 export interface FakeSwift {
   /** Addresses to log in at, version 1 and 2. */
@@ -56,7 +60,7 @@ export async function startFakeSwift(): Promise<FakeSwift> {
         : answer(401);
     }
     if (url.pathname === '/v2.0/tokens') {
-      const { auth } = JSON.parse((await bodyOf(request)).toString());
+      const { auth } = JSON.parse((await bodyOf(request)).toString()) as KeystoneLogin;
       const { username, password } = auth.passwordCredentials;
       if (`${auth.tenantName}:${username}` !== FAKE_USER || password !== FAKE_KEY) return answer(401);
       const serviceCatalog = [
@@ -74,7 +78,7 @@ export async function startFakeSwift(): Promise<FakeSwift> {
     if (object === '') {
       switch (request.method) {
         case 'PUT':
-          swift.containers.set(name, container ?? new Map());
+          swift.containers.set(name, container ?? new Map<string, never>());
           return answer(201);
         case 'POST':
           swift.acls.set(name, request.headers as Record<string, string>);

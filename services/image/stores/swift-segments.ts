@@ -110,9 +110,9 @@ function splitStream(
   let rest: Buffer | null = null;
   const take = async (): Promise<Buffer | null> => {
     while (rest === null || rest.byteLength === 0) {
-      const { value, done } = await iterator.next();
-      if (done) return null;
-      rest = value;
+      const next = await iterator.next();
+      if (next.done) return null;
+      rest = next.value;
     }
     return rest;
   };

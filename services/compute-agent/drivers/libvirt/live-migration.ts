@@ -100,7 +100,7 @@ export function liveMigration(options: {
 
   const emptyDisks = async ({ context, guest, signal }: MoveRequest, disks: string): Promise<void> => {
     const folder = domains.folderOf(guest);
-    await mkdir(folder, { mode: 0o711 }).catch(error => {
+    await mkdir(folder, { mode: 0o711 }).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
       throw computeFault('DestinationDiskExists', { path: folder });
     });

@@ -57,27 +57,30 @@ koffi.struct('BlockStats', {
 const free = koffi.load('libc.so.6').func('void free(void *)');
 koffi.disposable('OwnedText', 'str', free);
 
-const c = (prototype: string) => library.func(prototype);
+/** A function of the library; most give a number below 0 where they fail. */
+const c = <Result = number>(prototype: string) => library.func(prototype) as (...values: unknown[]) => Result;
+/** An object of libvirt's, or null where it could not be had. */
+type Handle = object | null;
 const libvirt = {
-  open: c('ConnectPointer virConnectOpen(const char *uri)'),
+  open: c<Handle>('ConnectPointer virConnectOpen(const char *uri)'),
   close: c('int virConnectClose(ConnectPointer c)'),
   isAlive: c('int virConnectIsAlive(ConnectPointer c)'),
   libVersion: c('int virConnectGetLibVersion(ConnectPointer c, _Out_ ulong *version)'),
-  lastError: c('virError *virGetLastError()'),
+  lastError: c<Handle>('virError *virGetLastError()'),
   setErrorHandler: c('void virSetErrorFunc(void *user, void *handler)'),
   version: c('int virConnectGetVersion(ConnectPointer c, _Out_ ulong *version)'),
-  hostname: c('OwnedText virConnectGetHostname(ConnectPointer c)'),
-  capabilities: c('OwnedText virConnectGetCapabilities(ConnectPointer c)'),
+  hostname: c<string | null>('OwnedText virConnectGetHostname(ConnectPointer c)'),
+  capabilities: c<string | null>('OwnedText virConnectGetCapabilities(ConnectPointer c)'),
   nodeInfo: c('int virNodeGetInfo(ConnectPointer c, _Out_ NodeInfo *info)'),
-  freeMemory: c('ulonglong virNodeGetFreeMemory(ConnectPointer c)'),
+  freeMemory: c<number | bigint>('ulonglong virNodeGetFreeMemory(ConnectPointer c)'),
   listAll: c('int virConnectListAllDomains(ConnectPointer c, _Out_ void **domains, uint flags)'),
-  name: c('const char *virDomainGetName(void *d)'),
+  name: c<string>('const char *virDomainGetName(void *d)'),
   release: c('int virDomainFree(void *d)'),
-  lookup: c('DomainPointer virDomainLookupByName(ConnectPointer c, const char *name)'),
+  lookup: c<Handle>('DomainPointer virDomainLookupByName(ConnectPointer c, const char *name)'),
   info: c('int virDomainGetInfo(DomainPointer d, _Out_ DomainInfo *info)'),
   isActive: c('int virDomainIsActive(DomainPointer d)'),
-  xml: c('OwnedText virDomainGetXMLDesc(DomainPointer d, uint flags)'),
-  define: c('DomainPointer virDomainDefineXML(ConnectPointer c, const char *xml)'),
+  xml: c<string | null>('OwnedText virDomainGetXMLDesc(DomainPointer d, uint flags)'),
+  define: c<Handle>('DomainPointer virDomainDefineXML(ConnectPointer c, const char *xml)'),
   create: c('int virDomainCreate(DomainPointer d)'),
   destroy: c('int virDomainDestroy(DomainPointer d)'),
   undefine: c('int virDomainUndefineFlags(DomainPointer d, uint flags)'),
@@ -108,7 +111,7 @@ const libvirt = {
   blockStats: c(
     'int virDomainBlockStats(DomainPointer d, const char *disk, _Out_ BlockStats *stats, size_t size)',
   ),
-  defineFilter: c('FilterPointer virNWFilterDefineXML(ConnectPointer c, const char *xml)'),
+  defineFilter: c<Handle>('FilterPointer virNWFilterDefineXML(ConnectPointer c, const char *xml)'),
   releaseFilter: c('int virNWFilterFree(FilterPointer f)'),
 };
 // Without a handler of our own libvirt writes every error to standard error.
@@ -125,7 +128,7 @@ type Failure = Error & {
   lost?: boolean;
   unsent?: boolean;
 };
-let connection: unknown = null;
+let connection: Handle = null;
 
 function lastError(): Failure {
   const pointer = libvirt.lastError();
@@ -136,7 +139,7 @@ function lastError(): Failure {
   });
 }
 
-function connected(): unknown {
+function connected(): Handle {
   if (connection !== null && libvirt.isAlive(connection) === 1) return connection;
   hangUp();
   connection = libvirt.open(uri);
@@ -161,11 +164,11 @@ const NO_SECRET = 66;
 const mayBeLost = ({ domain, code }: Failure): boolean =>
   code === INVALID_CONNECTION || (WIRE_DOMAINS.includes(domain) && WIRE_CODES.includes(code));
 
-const must = (result: number): number => {
+const checked = (result: number): number => {
   if (result < 0) throw lastError();
   return result;
 };
-const mustText = (result: unknown): string => {
+const checkedText = (result: unknown): string => {
   if (typeof result !== 'string') throw lastError();
   return result;
 };
@@ -181,7 +184,7 @@ function withDomain<T>(name: string, use: (domain: unknown) => T): T {
 }
 
 /** Whether there is a process of it, be it one that is just ending. */
-const isActive = (domain: unknown): boolean => must(libvirt.isActive(domain)) === 1;
+const isActive = (domain: unknown): boolean => checked(libvirt.isActive(domain)) === 1;
 
 /** The running guest, or what it is started from next. */
 const AFFECT = { live: 1, config: 2 };
@@ -193,14 +196,14 @@ function migrateWith(domain: unknown, to: Migration): number {
   const params: unknown[] = [null];
   const count = [0];
   const room = [0];
-  const text = (name: string, value: string) => must(libvirt.addText(params, count, room, name, value));
+  const text = (name: string, value: string) => checked(libvirt.addText(params, count, room, name, value));
   try {
     text('migrate_uri', to.dataUri);
     if (to.xml !== undefined) text('destination_xml', to.xml);
     for (const disk of to.disks ?? []) text('migrate_disks', disk);
     if (to.megabytesASecond > 0)
-      must(libvirt.addNumber(params, count, room, 'bandwidth', to.megabytesASecond));
-    return must(libvirt.migrateWith(domain, to.uri, params[0], count[0], to.flags));
+      checked(libvirt.addNumber(params, count, room, 'bandwidth', to.megabytesASecond));
+    return checked(libvirt.migrateWith(domain, to.uri, params[0], count[0], to.flags));
   } finally {
     libvirt.freeParams(params[0], count[0]);
   }
@@ -219,14 +222,14 @@ type Operation = (...values: never[]) => unknown;
 const operations: Record<string, Operation> = {
   version: () => {
     const version = [0];
-    must(libvirt.version(connected(), version));
+    checked(libvirt.version(connected(), version));
     return Number(version[0]);
   },
-  hostname: () => mustText(libvirt.hostname(connected())),
-  capabilities: () => mustText(libvirt.capabilities(connected())),
+  hostname: () => checkedText(libvirt.hostname(connected())),
+  capabilities: () => checkedText(libvirt.capabilities(connected())),
   nodeInfo: () => {
     const info: Record<string, unknown> = {};
-    must(libvirt.nodeInfo(connected(), info));
+    checked(libvirt.nodeInfo(connected(), info));
     return Object.fromEntries(
       Object.entries(info).map(([key, value]) => [key, typeof value === 'bigint' ? Number(value) : value]),
     );
@@ -234,9 +237,9 @@ const operations: Record<string, Operation> = {
   freeMemory: () => Number(libvirt.freeMemory(connected())),
   list: () => {
     const out = [null];
-    const count = must(libvirt.listAll(connected(), out, 0));
+    const count = checked(libvirt.listAll(connected(), out, 0));
     const domains = count === 0 ? [] : (koffi.decode(out[0], koffi.array('void*', count)) as unknown[]);
-    const names = domains.map(domain => libvirt.name(domain) as string);
+    const names = domains.map(domain => libvirt.name(domain));
     for (const domain of domains) libvirt.release(domain);
     free(out[0]);
     return names;
@@ -244,43 +247,44 @@ const operations: Record<string, Operation> = {
   info: (name: string) =>
     withDomain(name, domain => {
       const info: Record<string, number | bigint> = {};
-      must(libvirt.info(domain, info));
+      checked(libvirt.info(domain, info));
       return Object.fromEntries(Object.entries(info).map(([key, value]) => [key, Number(value)]));
     }),
-  xml: (name: string) => withDomain(name, domain => mustText(libvirt.xml(domain, 0))),
+  xml: (name: string) => withDomain(name, domain => checkedText(libvirt.xml(domain, 0))),
   define: (xml: string) => {
     const domain = libvirt.define(connected(), xml);
     if (domain === null) throw lastError();
     libvirt.release(domain);
     return null;
   },
-  create: (name: string) => withDomain(name, domain => (isActive(domain) ? 0 : must(libvirt.create(domain)))),
+  create: (name: string) =>
+    withDomain(name, domain => (isActive(domain) ? 0 : checked(libvirt.create(domain)))),
   destroy: (name: string) =>
-    withDomain(name, domain => (isActive(domain) ? must(libvirt.destroy(domain)) : 0)),
+    withDomain(name, domain => (isActive(domain) ? checked(libvirt.destroy(domain)) : 0)),
   /** With its saved memory, snapshots' records and firmware variables. */
-  undefine: (name: string) => withDomain(name, domain => must(libvirt.undefine(domain, 1 | 2 | 4))),
-  shutdown: (name: string) => withDomain(name, domain => must(libvirt.shutdown(domain))),
-  suspend: (name: string) => withDomain(name, domain => must(libvirt.suspend(domain))),
-  resume: (name: string) => withDomain(name, domain => must(libvirt.resume(domain))),
-  managedSave: (name: string) => withDomain(name, domain => must(libvirt.managedSave(domain, 0))),
+  undefine: (name: string) => withDomain(name, domain => checked(libvirt.undefine(domain, 1 | 2 | 4))),
+  shutdown: (name: string) => withDomain(name, domain => checked(libvirt.shutdown(domain))),
+  suspend: (name: string) => withDomain(name, domain => checked(libvirt.suspend(domain))),
+  resume: (name: string) => withDomain(name, domain => checked(libvirt.resume(domain))),
+  managedSave: (name: string) => withDomain(name, domain => checked(libvirt.managedSave(domain, 0))),
   isActive: (name: string) => withDomain(name, isActive),
   description: (name: string, scope: keyof typeof DESCRIBE) =>
-    withDomain(name, domain => mustText(libvirt.xml(domain, DESCRIBE[scope]))),
+    withDomain(name, domain => checkedText(libvirt.xml(domain, DESCRIBE[scope]))),
   attach: (name: string, xml: string, scope: keyof typeof AFFECT) =>
-    withDomain(name, domain => must(libvirt.attach(domain, xml, AFFECT[scope]))),
+    withDomain(name, domain => checked(libvirt.attach(domain, xml, AFFECT[scope]))),
   detach: (name: string, xml: string, scope: keyof typeof AFFECT) =>
-    withDomain(name, domain => must(libvirt.detach(domain, xml, AFFECT[scope]))),
+    withDomain(name, domain => checked(libvirt.detach(domain, xml, AFFECT[scope]))),
   migrate: (name: string, to: Migration) =>
     withDomain(name, domain =>
       to.xml === undefined
-        ? must(libvirt.migrate(domain, to.uri, to.dataUri, null, to.flags, null, to.megabytesASecond))
+        ? checked(libvirt.migrate(domain, to.uri, to.dataUri, null, to.flags, null, to.megabytesASecond))
         : migrateWith(domain, to),
     ),
   defineSecret: (xml: string, value: string) => {
     const secret = libvirt.defineSecret(connected(), xml, 0);
     if (secret === null) throw lastError();
     try {
-      must(libvirt.setSecret(secret, value, Buffer.byteLength(value), 0));
+      checked(libvirt.setSecret(secret, value, Buffer.byteLength(value), 0));
     } finally {
       libvirt.releaseSecret(secret);
     }
@@ -294,7 +298,7 @@ const operations: Record<string, Operation> = {
       throw error;
     }
     try {
-      must(libvirt.undefineSecret(secret));
+      checked(libvirt.undefineSecret(secret));
     } finally {
       libvirt.releaseSecret(secret);
     }
@@ -303,7 +307,7 @@ const operations: Record<string, Operation> = {
   blockStats: (name: string, disk: string) =>
     withDomain(name, domain => {
       const stats: Record<string, number | bigint> = {};
-      must(libvirt.blockStats(domain, disk, stats, 40));
+      checked(libvirt.blockStats(domain, disk, stats, 40));
       return Object.fromEntries(Object.entries(stats).map(([key, value]) => [key, Number(value)]));
     }),
   defineFilter: (xml: string) => {

@@ -7,7 +7,9 @@ import { pick, present } from '../http/xml.ts';
 /** `<server .../>` as the JSON body of POST servers, with what extensions read of it. */
 export function readCreateXml(root: XmlElement, attributes: readonly ServerAttributes[]): unknown {
   if (root.name !== 'server') return {};
-  return { server: Object.assign(readServer(root), ...attributes.map(item => item.readXml(root))) };
+  const server = readServer(root);
+  for (const attribute of attributes) Object.assign(server, attribute.readXml(root));
+  return { server };
 }
 
 const ATTRIBUTES = ['name', 'imageRef', 'flavorRef', 'adminPass', 'accessIPv4', 'accessIPv6'];

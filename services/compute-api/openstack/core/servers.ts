@@ -103,10 +103,10 @@ function bootOf(body: BootBody, attributes: readonly ServerAttributes[]): BootRe
     autoDiskConfig: null,
     schedulerHints: {},
   };
-  return Object.assign(
-    request,
-    ...attributes.map(attribute => attribute.readBoot(server as never, body as never)),
-  );
+  for (const attribute of attributes) {
+    Object.assign(request, attribute.readBoot(server as never, body as never));
+  }
+  return request;
 }
 
 function bootOperation(registry: Registry, xml: ReturnType<typeof serverTemplates>): ComputeOperation {

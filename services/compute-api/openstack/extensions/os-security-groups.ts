@@ -30,8 +30,11 @@ const readGroup = (root: XmlElement) => {
 const RULE_PARTS = ['ip_protocol', 'from_port', 'to_port', 'parent_group_id', 'group_id', 'cidr'];
 const readRule = (root: XmlElement) => ({
   security_group_rule: Object.fromEntries(
-    RULE_PARTS.map(name => [name, child(root, name)?.text]).filter(([, text]) => text !== undefined),
-  ),
+    RULE_PARTS.flatMap(name => {
+      const text = child(root, name)?.text;
+      return text === undefined ? [] : [[name, text]];
+    }),
+  ) as Record<string, string>,
 });
 
 const property = (name: string) =>
