@@ -1,5 +1,6 @@
 import { type Database, toSqlTime } from '@folsom/db';
 import { type NetworkInfo, parseNetworkInfo } from './network-info.ts';
+import type { Sql } from './rows.ts';
 
 /** Cached network of an instance; empty when there is none. */
 export async function cachedNetworkInfo(db: Database, instanceUuid: string): Promise<NetworkInfo> {
@@ -36,9 +37,8 @@ export async function saveNetworkInfo(
   });
 }
 
-export async function deleteInfoCache(db: Database, instanceUuid: string, now: number): Promise<void> {
-  await db
-    .knex('instance_info_caches')
+export async function deleteInfoCache(sql: Sql, instanceUuid: string, now: number): Promise<void> {
+  await sql('instance_info_caches')
     .where({ instance_uuid: instanceUuid, deleted: 0 })
     .update({ deleted: 1, deleted_at: toSqlTime(now) });
 }

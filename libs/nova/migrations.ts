@@ -100,6 +100,12 @@ export async function unconfirmedMigrations(sql: Sql, host: string, before: numb
   return rows.map(raw => fromRow<MigrationRow>(spec, raw));
 }
 
+/** An instance that is deleted before its user has confirmed its resize is not taken back any more. */
+export async function endFinishedMove(sql: Sql, uuid: string, now: number): Promise<void> {
+  const finished = sql('migrations').where({ ...alive, instance_uuid: uuid, status: 'finished' });
+  await finished.update({ status: 'confirmed', updated_at: toSqlTime(now) });
+}
+
 /** Changes a migration; with `from`, only while its status is that one. Answers whether it happened. */
 export async function updateMigration(
   sql: Sql,

@@ -98,6 +98,27 @@ describe('nova-compute with the fake driver', () => {
     ).toBe('NotImplementedError');
   });
 
+  it('deletes without an answer of the console service', async () => {
+    const asked: string[] = [];
+    const delete_tokens_for_instance = (_: unknown, { instance_uuid }: { instance_uuid: string }) => {
+      asked.push(instance_uuid);
+      return new Promise<null>(() => {});
+    };
+    await bus.serve({
+      topic: 'consoleauth',
+      host: 'frozen',
+      handlers: { delete_tokens_for_instance } as never,
+    });
+    await compute();
+    const uuid = await booted();
+    await client().terminate_instance(userContext, { instance: await wire(db, uuid) }, { host: 'node1' });
+    await until(db, uuid, row => row.deleted === 1 && row.task_state === null);
+    await eventually(() => asked).toEqual([uuid]);
+    // The next message for this server has its turn.
+    await client().terminate_instance(userContext, { instance: await wire(db, uuid) }, { host: 'node1' });
+    expect(await usedAddresses()).toBe(0);
+  });
+
   it('moves through every state and back', async () => {
     await compute();
     const uuid = await booted();

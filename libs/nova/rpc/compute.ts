@@ -138,8 +138,3 @@ export const computeContract = contract('compute', '2.2', {
   /** Sent by the scheduler's fanout at its start: report capabilities now. */
   publish_service_capabilities: cast<Record<string, never>>('2.0'),
 });
-
-/** The one method that is a cast in one place and a call in another: delete of a resized instance waits for it. */
-export const confirmResizeAndWait = contract('compute', '2.2', {
-  confirm_resize: call<MigrationArgs, null>('2.0'),
-});

@@ -1,4 +1,4 @@
-import { call, contract } from '@folsom/rpc';
+import { call, cast, contract } from '@folsom/rpc';
 import type { FixedIpRow } from '../fixed-ips.ts';
 import type { FloatingIpRow } from '../floating-ips.ts';
 import type { NetworkInfo } from '../network-info.ts';
@@ -26,17 +26,23 @@ export interface InstanceNetworkQuery {
   project_id?: string;
 }
 
+export interface DeallocateForInstance {
+  instance_id: number;
+  project_id: string | null;
+  host: string | null;
+  /** Ours: nothing happens once the instance is another host's. Callers who do not know of it give everything back. */
+  only_if_host?: string;
+}
+
+/** The same without waiting, for an instance that is deleted in the database alone. */
+export const releaseAddresses = contract('network', undefined, {
+  deallocate_for_instance: cast<DeallocateForInstance>(),
+});
+
 /** Everything nova-network answers. Folsom sends these dictionaries without a version. */
 export const networkContract = contract('network', undefined, {
   allocate_for_instance: call<AllocateForInstance, NetworkInfo>(),
-  /**
-   * `only_if_host` is ours: nothing happens once the instance is another host's. Callers who do not know of it give
-   * everything back.
-   */
-  deallocate_for_instance: call<
-    { instance_id: number; project_id: string | null; host: string | null; only_if_host?: string },
-    null
-  >(),
+  deallocate_for_instance: call<DeallocateForInstance, null>(),
   get_instance_nw_info: call<InstanceNetworkQuery, NetworkInfo>(),
   add_fixed_ip_to_instance: call<
     { instance_id: number; host: string | null; network_id: string | number },

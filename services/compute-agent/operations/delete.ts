@@ -97,7 +97,7 @@ async function deleteRecord(state: Deletion): Promise<void> {
     { vm_state: vmState.deleted, terminated_at: now },
     { host: guest.host },
   );
-  await deleteInfoCache(seam.db, guest.uuid, now);
+  await deleteInfoCache(seam.db.knex, guest.uuid, now);
   await seam.db.transaction(async trx => {
     await destroyInstance(trx, guest.uuid, now);
     // With the row and not before: until then a restart comes back to it.

@@ -1,16 +1,16 @@
 import { elevated, isFault, type RequestContext } from '@folsom/core';
+import { deleteInfoCache } from '@folsom/nova/instance-info-cache';
 import { type InstanceRecord, instanceRecord } from '@folsom/nova/instance-records';
 import { checkAction, powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import { destroyInstance, tryUpdateInstance } from '@folsom/nova/instances';
-import { migrationByInstance } from '@folsom/nova/migrations';
+import { endFinishedMove } from '@folsom/nova/migrations';
 import { refreshUsage } from '@folsom/nova/quota-lock';
-import { confirmResizeAndWait } from '@folsom/nova/rpc/compute';
+import { releaseAddresses } from '@folsom/nova/rpc/network';
 import { listServices, serviceIsUp } from '@folsom/nova/services';
 import { begin, change, hostOf, type Tell } from './actions.ts';
 import type { Deps } from './deps.ts';
 import { targetOf, wireOf } from './instances.ts';
 import { authorize } from './policy.ts';
-import { downsizeDeltas, reserveFor } from './resize.ts';
 
 /** Deletes now, or marks for the reclaiming sweep where the operator keeps deleted instances for a while. */
 export async function deleteOrSoftDelete(
@@ -64,14 +64,15 @@ export async function forceDelete(
 
 /**
  * Ends an instance in whatever state it is. From the moment its task_state is `deleting` it uses no quota. One that has
- * no host yet is gone at once; the scheduler finds it deleted.
+ * no host yet is gone at once; the scheduler finds it deleted. Nobody is waited for: what a resize has left on another
+ * host is cleared by the host that deletes, or by the other's own audit once it is there again.
  */
 async function terminate(deps: Deps, context: RequestContext, instance: InstanceRecord): Promise<void> {
   const living = instance.host !== null && (await hostIsUp(deps, instance.host)) ? instance.host : undefined;
   let told = false;
-  const tell: Tell = async ({ compute }, { record, wire }) => {
-    // The common case; every other one has more to do before its host is told.
-    told = record.host !== null && record.host === living && record.vm_state !== vmState.resized;
+  const tell: Tell = async ({ compute }, { record, wire, trx }) => {
+    if (record.vm_state === vmState.resized) await endFinishedMove(trx, record.uuid, deps.clock.now());
+    told = record.host !== null && record.host === living;
     if (told) await compute.terminate_instance(context, { instance: wire }, hostOf(record));
   };
   const step = { task_state: taskState.deleting, progress: 0 };
@@ -80,12 +81,11 @@ async function terminate(deps: Deps, context: RequestContext, instance: Instance
   if (record.project_id !== null) usageChanged(deps, record.project_id);
 }
 
-/** Deletes one that has no host yet, whose host is down, or that was resized and not confirmed. */
+/** Deletes one that has no host yet, or whose host is down. */
 async function terminateUntold(deps: Deps, context: RequestContext, record: InstanceRecord): Promise<void> {
   if (record.host === null && (await destroyUnplaced(deps, record))) return;
   const current = record.host === null ? await reread(deps, record) : record;
   if (current === undefined) return;
-  if (current.vm_state === vmState.resized) await confirmFirst(deps, context, current);
   if (current.host !== null && (await hostIsUp(deps, current.host))) {
     await deps.compute.terminate_instance(context, { instance: wireOf(deps, current) }, hostOf(current));
   } else await deleteLocally(deps, context, current);
@@ -133,60 +133,15 @@ async function reread(deps: Deps, record: InstanceRecord): Promise<InstanceRecor
   }
 }
 
-/** A resize that waits for its confirmation leaves the old guest behind: confirm it, then delete the new one. */
-async function confirmFirst(deps: Deps, context: RequestContext, instance: InstanceRecord): Promise<void> {
-  const admin = elevated(context);
-  try {
-    const migration = await migrationByInstance(deps.db.knex, instance.uuid, 'finished');
-    const reservations = await reserveFor(deps, instance, await downsizeDeltas(deps, migration));
-    await confirmResizeAndWait
-      .client(deps.bus)
-      .confirm_resize(
-        admin,
-        { instance: wireOf(deps, instance), migration_id: migration.id, reservations },
-        { host: migration.source_compute ?? '' },
-      );
-  } catch (error) {
-    if (isFault(error, 'MigrationNotFoundByStatus')) return;
-    if (!SOURCE_FAILED.some(name => isFault(error, name))) throw error;
-    deps.log.warn('the source of a resize does not confirm, deleting all the same', {
-      instance: instance.uuid,
-      error,
-    });
-  }
-}
-
-/**
- * A source that does not answer, or that another deletion has taken on already, does not keep the instance alive: its
- * part is deleted with the rest, or by its audit.
- */
-const SOURCE_FAILED = [
-  'RpcTimeout',
-  'RemoteError',
-  'UnexpectedTaskStateError',
-  'InstanceNotFound',
-  'MigrationNotFound',
-];
-
 /** The host is down: give back what can be given back without it. Its own audit removes the guest when it is up again. */
 async function deleteLocally(deps: Deps, context: RequestContext, instance: InstanceRecord): Promise<void> {
   deps.log.warn('host of the instance is down, deleting it from the database', {
     instance: instance.uuid,
     host: instance.host,
   });
-  try {
-    await deps.network.deallocateForInstance(elevated(context), {
-      id: instance.id,
-      uuid: instance.uuid,
-      project_id: instance.project_id,
-      host: instance.host,
-      rxtx_factor: instance.flavor.rxtx_factor,
-    });
-  } catch (error) {
-    deps.log.warn('addresses could not be given back now', { instance: instance.uuid, error });
-  }
   const now = deps.clock.now();
-  await deps.db.transaction(async trx => {
+  const { id: instance_id, project_id, host } = instance;
+  await deps.outbox.transaction(async (trx, send) => {
     await tryUpdateInstance(
       trx,
       instance.uuid,
@@ -196,6 +151,10 @@ async function deleteLocally(deps: Deps, context: RequestContext, instance: Inst
     await trx('block_device_mapping')
       .where({ instance_uuid: instance.uuid, deleted: 0 })
       .update({ deleted: 1 });
+    await deleteInfoCache(trx, instance.uuid, now);
     await destroyInstance(trx, instance.uuid, now);
+    // With the row: the addresses are given back as soon as their service is there.
+    const addresses = { instance_id, project_id, host };
+    await releaseAddresses.client(send).deallocate_for_instance(elevated(context), addresses);
   });
 }
