@@ -29,13 +29,13 @@ async function flavorsOf(deps: Deps, migration: MigrationRow): Promise<[from: Fl
 }
 
 /** What a confirmed resize to a smaller flavor frees. */
-export async function downsizeDeltas(deps: Deps, migration: MigrationRow): Promise<Deltas> {
+async function downsizeDeltas(deps: Deps, migration: MigrationRow): Promise<Deltas> {
   const [from, to] = await flavorsOf(deps, migration);
   return deltasOf(to, from, 'less');
 }
 
 /** Promises the deltas to the instance's tenant; null when there are none. */
-export async function reserveFor(
+async function reserveFor(
   deps: Deps,
   instance: InstanceRecord,
   deltas: Deltas,
