@@ -4,6 +4,7 @@ export * from './fake-clock.ts';
 export * from './faulty-bus.ts';
 export * from './golden.ts';
 export * from './host-namespace.ts';
+export * from './linked-hosts.ts';
 export * from './mariadb.ts';
 export * from './memcached.ts';
 export * from './network-namespace.ts';

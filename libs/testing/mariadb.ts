@@ -17,10 +17,14 @@ export interface MariaDb extends ThrowAwayServer {
   url(database: string): string;
 }
 
-/** A MariaDB of the test's own, from Debian's binaries, on a socket and port of its own. Works as root without systemd. */
-export async function startMariaDb(): Promise<MariaDb> {
+/**
+ * A MariaDB of the test's own, from Debian's binaries, on a socket and port of its own. Works as root without systemd.
+ *
+ * @param path an empty folder for everything it keeps; default: one of its own
+ */
+export async function startMariaDb(path?: string): Promise<MariaDb> {
   const program = requireProgram('mariadb');
-  const dir = tempDir('folsom-mariadb');
+  const dir = path === undefined ? tempDir('folsom-mariadb') : { path, remove: () => {} };
   const port = await freePort();
   const data = join(dir.path, 'data');
   const socket = join(dir.path, 'mysqld.sock');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { systemRandom } from '@folsom/core';
 
 /** Below the ports the kernel gives to outgoing connections, above those that services of a machine use. */
-const FIRST_PORT = 12_000;
+export const FIRST_PORT = 12_000;
 const LAST_PORT = 19_999;
 const RESERVED = join(tmpdir(), 'folsom-test-ports');
 

@@ -9,7 +9,10 @@ import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { createNetworks } from '@folsom/network/create-networks';
 import { createFlavor } from '@folsom/nova/flavors';
 import {
+  canMakeNamespaces,
   freePort,
+  type LinkedHosts,
+  linkedNamespaces,
   type MariaDb,
   programArgv,
   type RabbitServer,
@@ -17,9 +20,9 @@ import {
   startRabbit,
   tempDir,
 } from '@folsom/testing';
-import { guestsOn } from './hypervisor.ts';
+import { guestsOn, stateOf } from './hypervisor.ts';
 import { type Line, line } from './line.ts';
-import { DAEMONS, type DaemonName, type DaemonSettings, type ToDaemon } from './settings.ts';
+import { DAEMONS, type DaemonName, type DaemonSettings, HOSTS, type ToDaemon } from './settings.ts';
 import { type SmallDisk, smallDisk } from './small-disk.ts';
 
 /** The process that is keystone, glance and swift. */
@@ -50,9 +53,11 @@ export interface Cloud {
   /** Two of them. */
   compute: readonly string[];
   adminToken: string;
-  /** A folder that can be full; undefined where no file system can be mounted. */
-  disk: SmallDisk | undefined;
+  /** Disks that can be full, by whose they are; none where no file system can be mounted. */
+  disks: Partial<Record<DiskOwner, SmallDisk>>;
   lines: Record<DaemonName, { database: Line; broker: Line }>;
+  /** The network of the hosts, where they have one of their own. */
+  links: LinkedHosts | undefined;
   guests(host: string): string[];
   kill(name: ProcessName): Promise<void>;
   signal(name: ProcessName, signal: 'SIGSTOP' | 'SIGCONT'): void;
@@ -66,6 +71,10 @@ export interface Cloud {
   stop(): Promise<void>;
 }
 
+/** Megabytes of the disks that can be full. Below 64 free ones a service counts its disk as full. */
+const DISKS = { [FRONT]: 512, database: 192, node1: 128, node2: 128, node3: 128 } as const;
+export type DiskOwner = keyof typeof DISKS;
+
 interface Running {
   child: ChildProcess;
   ended: Promise<void>;
@@ -75,16 +84,28 @@ interface Running {
 export async function startCloud(options: { seed: number; portsOffset: number }): Promise<Cloud> {
   const place = tempDir('torture');
   const dir = place.path;
-  const disk = await smallDisk(join(dir, 'front'));
-  const [database, broker] = await Promise.all([startMariaDb(), startRabbit()]);
+  const folderOf = (owner: DiskOwner) =>
+    owner === FRONT || owner === 'database' ? join(dir, owner) : stateOf(dir, owner);
+  const disks: Cloud['disks'] = {};
+  for (const owner of Object.keys(DISKS) as DiskOwner[]) {
+    const disk = await smallDisk(folderOf(owner), DISKS[owner]);
+    if (disk !== undefined) disks[owner] = disk;
+  }
+  const links = canMakeNamespaces() ? await linkedNamespaces(HOSTS.length) : undefined;
+  const [database, broker] = await Promise.all([startMariaDb(folderOf('database')), startRabbit()]);
   const connection = await database.createDatabase('nova');
   const db = await openDatabase({ connection });
   await dbSync(db, 'nova');
   await populate(db);
   const lines = {} as Cloud['lines'];
-  for (const name of DAEMONS) lines[name] = { database: await line(database), broker: await line(broker) };
+  const placeOf = (name: ProcessName) => HOSTS.indexOf(name as (typeof HOSTS)[number]);
+  for (const name of DAEMONS) {
+    const address = placeOf(name) < 0 ? undefined : links?.address;
+    lines[name] = { database: await line(database, address), broker: await line(broker, address) };
+  }
   const ports = { api1: await freePort(), api2: await freePort() } as Record<string, number>;
   const port = (standard: number) => standard + options.portsOffset;
+  let images: Line | undefined;
   const running = new Map<ProcessName, Running>();
   const died: string[] = [];
   const file = join(dir, 'settings.json');
@@ -98,7 +119,10 @@ export async function startCloud(options: { seed: number; portsOffset: number })
             ...['up', '--state-dir', state, '--ports-offset', String(options.portsOffset), '--no-metrics'],
             ...['--services', 'identity,image,object', '--swift-devices', '3', '--swift-replicas', '3'],
           ])
-        : [process.execPath, fileURLToPath(new URL('./daemon.ts', import.meta.url)), file, name];
+        : [
+            ...(links?.hosts[placeOf(name)]?.space.enter ?? []),
+            ...[process.execPath, fileURLToPath(new URL('./daemon.ts', import.meta.url)), file, name],
+          ];
     const log = openSync(join(dir, 'log', name), 'a');
     const child = spawn(words[0]!, words.slice(1), {
       stdio: name === FRONT ? ['ignore', log, log] : ['ignore', log, log, 'ipc'],
@@ -152,17 +176,21 @@ export async function startCloud(options: { seed: number; portsOffset: number })
     for (const name of DAEMONS) await Promise.all([lines[name].database.stop(), lines[name].broker.stop()]);
     await db.close();
     await Promise.all([database.stop(), broker.stop()]);
-    await disk?.remove();
+    await images?.stop();
+    await links?.remove();
+    for (const disk of Object.values(disks)) await disk.remove();
     place.remove();
   };
 
   try {
     await start(FRONT);
+    const glance = { host: '127.0.0.1', port: port(9292) };
+    images = links && (await line(glance, links.address));
     const secrets = JSON.parse(readFileSync(join(state, 'secrets.json'), 'utf8')) as Record<string, string>;
     const settings: DaemonSettings = {
       seed: options.seed,
       dir,
-      connection: connection.replace(`:${database.port}/`, ':PORT/'),
+      connection: connection.replace(`${database.host}:${database.port}/`, 'HOST:PORT/'),
       authToken: {
         auth_host: '127.0.0.1',
         auth_port: String(port(35357)),
@@ -177,15 +205,19 @@ export async function startCloud(options: { seed: number; portsOffset: number })
         DAEMONS.map(name => {
           const nova: Record<string, string | number> = name === 'scheduler2' ? { ...CHANCE } : {};
           if (ports[name] !== undefined) nova.osapi_compute_listen_port = ports[name];
+          if (placeOf(name) >= 0) nova.state_path = stateOf(dir, name);
+          if (placeOf(name) >= 0 && images !== undefined)
+            nova.glance_api_servers = `${images.host}:${images.port}`;
           const { database, broker } = lines[name];
-          return [name, { nova, ports: { database: database.port, broker: broker.port } }];
+          const at = ({ host, port }: Line) => ({ host, port });
+          return [name, { nova, lines: { database: at(database), broker: at(broker) } }];
         }),
       ),
     };
     writeFileSync(file, JSON.stringify(settings), { mode: 0o600 });
     await Promise.all(DAEMONS.map(start));
     return {
-      ...{ dir, database, broker, db, disk, lines, died, kill, start, stop },
+      ...{ dir, database, broker, db, disks, lines, links, died, kill, start, stop },
       keepLogs: async () => {
         const kept = join(tmpdir(), `folsom-torture-${options.seed}`);
         await cp(join(dir, 'log'), kept, { recursive: true });

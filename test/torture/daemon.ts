@@ -45,15 +45,15 @@ process.on('uncaughtException', error => {
 const config = configFrom([novaOptions, authTokenOptions, schedulerOptions, trustOptions, consoleOptions], {
   DEFAULT: { ...settings.nova, host: role === 'node' ? name : 'control', ...settings.daemons[name]?.nova },
 });
-const { database, broker } = settings.daemons[name]!.ports;
+const { database, broker } = settings.daemons[name]!.lines;
 const db = await openDatabase({
-  connection: settings.connection.replace('PORT', String(database)),
+  connection: settings.connection.replace('HOST:PORT', `${database.host}:${database.port}`),
   clock,
   log,
   waitMs: 600_000,
 });
 const line = createRabbitBus({
-  options: { ...rabbitOptions(broker), rpc_response_timeout: 30 },
+  options: { ...rabbitOptions(broker.port), rabbit_host: broker.host, rpc_response_timeout: 30 },
   world,
   faultStatus: novaFaultStatus,
 });

@@ -1,11 +1,13 @@
 import { type Random, systemClock } from '@folsom/core';
-import { type Cloud, FRONT, PROCESSES } from './cloud.ts';
-import { DAEMONS } from './settings.ts';
+import { type Cloud, type DiskOwner, FRONT, PROCESSES } from './cloud.ts';
+import { DAEMONS, HOSTS } from './settings.ts';
 
 /** Something that is done to a cloud and taken back. Resolves when it is over, with what it was. */
 export interface FaultKind {
   name: string;
-  /** Undefined: it cannot be done on this machine. */
+  /** What it takes away and gives back, where two kinds do so with the same; default: its own. */
+  thing: string;
+  /** Undefined: it can be done on every machine. */
   possible?(cloud: Cloud): boolean;
   run(cloud: Cloud, random: Random, tell: (text: string) => void): Promise<void>;
 }
@@ -14,8 +16,12 @@ const pause = (random: Random, least: number, most: number) =>
   systemClock.sleep(least + random.int(most - least));
 const one = <T>(random: Random, of: readonly T[]): T => of[random.int(of.length)]!;
 
+const named = (name: string) => ({ name, thing: name });
+
 const kill: FaultKind = {
   name: 'kill',
+  // What starts again needs room on its disk.
+  thing: 'start',
   run: async (cloud, random, tell) => {
     const name = one(random, PROCESSES);
     tell(`kill -9 ${name}`);
@@ -26,7 +32,7 @@ const kill: FaultKind = {
 };
 
 const freeze: FaultKind = {
-  name: 'freeze',
+  ...named('freeze'),
   run: async (cloud, random, tell) => {
     const name = one(random, PROCESSES);
     tell(`SIGSTOP ${name}`);
@@ -38,7 +44,7 @@ const freeze: FaultKind = {
 
 /** What may happen to a server that is not ours. */
 const away = (what: 'database' | 'broker'): FaultKind => ({
-  name: what,
+  ...named(what),
   run: async (cloud, random, tell) => {
     const server = cloud[what];
     if (random.int(3) === 0) {
@@ -54,7 +60,7 @@ const away = (what: 'database' | 'broker'): FaultKind => ({
 });
 
 const cut: FaultKind = {
-  name: 'cut',
+  ...named('cut'),
   run: async (cloud, random, tell) => {
     const names = random.int(2) === 0 ? [one(random, DAEMONS)] : DAEMONS.filter(() => random.int(2) === 0);
     const which = one(random, ['database', 'broker', 'both'] as const);
@@ -72,7 +78,7 @@ const cut: FaultKind = {
 
 const STEPS_MS = [-120_000, -15_000, -2_000, 2_000, 15_000, 120_000];
 const clock: FaultKind = {
-  name: 'clock',
+  ...named('clock'),
   run: async (cloud, random, tell) => {
     const name = one(random, DAEMONS);
     const clockMs = one(random, STEPS_MS);
@@ -84,7 +90,7 @@ const clock: FaultKind = {
 };
 
 const noise: FaultKind = {
-  name: 'noise',
+  ...named('noise'),
   run: async (cloud, random, tell) => {
     tell('messages come late, twice and to a twin');
     for (const name of DAEMONS) cloud.tell(name, { noise: true });
@@ -93,16 +99,32 @@ const noise: FaultKind = {
   },
 };
 
-const full: FaultKind = {
-  name: 'full',
-  possible: cloud => cloud.disk !== undefined,
-  run: async (cloud, random, tell) => {
-    tell(`the disk of ${FRONT} is full`);
-    await cloud.disk!.fill();
-    await pause(random, 1000, 8000);
-    await cloud.disk!.empty();
+const partition: FaultKind = {
+  ...named('partition'),
+  possible: cloud => cloud.links !== undefined,
+  run: async ({ links }, random, tell) => {
+    const cut =
+      random.int(2) === 0 ? [random.int(HOSTS.length)] : [...HOSTS.keys()].filter(() => random.int(2) === 0);
+    tell(`no network at all at ${cut.map(at => HOSTS[at]).join(', ')}`);
+    for (const host of cut) await links!.hosts[host]!.cut();
+    await pause(random, 1000, 12_000);
+    for (const host of cut) await links!.hosts[host]!.mend();
   },
 };
+
+/** A disk without a byte left, of one of these. */
+const full = (name: string, owners: readonly DiskOwner[], thing = name): FaultKind => ({
+  name,
+  thing,
+  possible: ({ disks }) => owners.every(owner => disks[owner] !== undefined),
+  run: async ({ disks }, random, tell) => {
+    const owner = one(random, owners);
+    tell(`the disk of ${owner} is full`);
+    await disks[owner]!.fill();
+    await pause(random, 1000, 8000);
+    await disks[owner]!.empty();
+  },
+});
 
 export const FAULTS: readonly FaultKind[] = [
   kill,
@@ -110,14 +132,23 @@ export const FAULTS: readonly FaultKind[] = [
   away('database'),
   away('broker'),
   cut,
+  partition,
   clock,
   noise,
-  full,
+  full('full', [FRONT], 'start'),
+  // A database does not start without room, which is nobody's fault here.
+  full('full-database', ['database'], 'database'),
+  full('full-hosts', HOSTS),
 ];
+
+/** Those that can be done on this machine, of the names given; default all. */
+export const possibleFaults = (cloud: Cloud, names?: readonly string[]): FaultKind[] =>
+  FAULTS.filter(({ name, possible }) => (names?.includes(name) ?? true) && (possible?.(cloud) ?? true));
 
 /** Whatever was going on: everything runs, nothing is cut, full, late or wrong. */
 export async function heal(cloud: Cloud): Promise<void> {
-  await cloud.disk?.empty();
+  for (const disk of Object.values(cloud.disks)) await disk.empty();
+  for (const host of cloud.links?.hosts ?? []) await host.mend();
   await Promise.all([cloud.database.start(), cloud.broker.start()]);
   for (const name of DAEMONS) {
     for (const line of Object.values(cloud.lines[name])) line.mend();

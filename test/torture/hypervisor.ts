@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ComputeDriver, fakeDriver } from '@folsom/compute-agent';
 import type { Runner } from '@folsom/host/runner';
@@ -27,7 +28,11 @@ export function lastingFilter(dir: string, host: string): Runner {
   }).runner;
 }
 
-/** The simulated hypervisor with a memory of its own. */
+/** Folder of a host's state, which may be a disk of its own. */
+export const stateOf = (dir: string, host: string): string => join(dir, 'state', host);
+const DISK = Buffer.alloc(65_536, 1);
+
+/** The simulated hypervisor with a memory of its own; its guests have disks in the state folder of their host. */
 export function lastingDriver(dir: string, host: string): ComputeDriver {
   const driver = fakeDriver({ host, memoryMb: 65_536, vcpus: 256 });
   const file = guestsFile(dir, host);
@@ -39,20 +44,44 @@ export function lastingDriver(dir: string, host: string): ComputeDriver {
     renameSync(`${file}.new`, file);
     written = now;
   };
-  return new Proxy(driver, {
-    get(target, key) {
-      const value = Reflect.get(target, key);
-      if (key === 'init') {
-        // What is there is there, whatever the database says.
-        return () =>
-          driver.init(guestsOn(dir, host).map(name => ({ name, power_state: powerState.running })) as never);
-      }
-      if (typeof value !== 'function' || key === 'listGuests') return value;
-      return (...given: unknown[]) => {
-        const result = value.apply(target, given);
-        if (!(result instanceof Promise)) return result;
-        return result.finally(note);
-      };
+  const disk = (name: string) => join(stateOf(dir, host), 'instances', name);
+  const makesDisk = async (name: string) => {
+    await mkdir(disk(name), { recursive: true });
+    await writeFile(join(disk(name), 'disk'), DISK);
+  };
+  const parts: Partial<ComputeDriver> = {
+    spawn: async (request, step) => {
+      await makesDisk(request.guest.name);
+      await driver.spawn(request, step);
     },
-  });
+    finishMigration: async request => {
+      await makesDisk(request.guest.name);
+      await driver.finishMigration(request);
+    },
+    destroy: async (guest, ...rest) => {
+      await driver.destroy(guest, ...rest);
+      await rm(disk(guest.name), { recursive: true, force: true });
+    },
+  };
+  return new Proxy(
+    { ...driver, ...parts },
+    {
+      get(target, key) {
+        const value = Reflect.get(target, key);
+        if (key === 'init') {
+          // What is there is there, whatever the database says.
+          return () =>
+            driver.init(
+              guestsOn(dir, host).map(name => ({ name, power_state: powerState.running })) as never,
+            );
+        }
+        if (typeof value !== 'function' || key === 'listGuests') return value;
+        return (...given: unknown[]) => {
+          const result = value.apply(target, given);
+          if (!(result instanceof Promise)) return result;
+          return result.finally(note);
+        };
+      },
+    },
+  );
 }

@@ -2,13 +2,15 @@ import { connect, createServer, type Socket } from 'node:net';
 
 /** A TCP line between two processes that can be cut as a network is: nothing arrives any more, and nobody is told. */
 export interface Line {
+  host: string;
   port: number;
   cut(): void;
   mend(): void;
   stop(): Promise<void>;
 }
 
-export async function line(target: { host: string; port: number }): Promise<Line> {
+/** @param address where it listens */
+export async function line(target: { host: string; port: number }, address = '127.0.0.1'): Promise<Line> {
   let whole = true;
   const sockets = new Set<Socket>();
   const server = createServer(near => {
@@ -33,8 +35,9 @@ export async function line(target: { host: string; port: number }): Promise<Line
       if (!whole) from.pause();
     }
   });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>(resolve => server.listen(0, address, resolve));
   return {
+    host: address,
     port: (server.address() as { port: number }).port,
     cut: () => {
       whole = false;

@@ -16,7 +16,7 @@ export interface DaemonSettings {
   seed: number;
   /** Where simulated hypervisors keep their guests. */
   dir: string;
-  /** The database's, with PORT in the place of its port. */
+  /** The database's, with HOST:PORT in the place of its address. */
   connection: string;
   /** Section `[filter:authtoken]`. */
   authToken: Record<string, string>;
@@ -26,7 +26,7 @@ export interface DaemonSettings {
     {
       nova: Record<string, string | number | boolean>;
       /** Each has lines of its own, which can be cut. */
-      ports: { database: number; broker: number };
+      lines: Record<'database' | 'broker', { host: string; port: number }>;
     }
   >;
 }

@@ -10,13 +10,12 @@ export interface SmallDisk {
   remove(): Promise<void>;
 }
 
-const SIZE_MB = 512;
 const PIECE = Buffer.alloc(1024 * 1024);
 
-/** Mounts it at a folder, which is made; undefined where that is not allowed. */
-export async function smallDisk(path: string): Promise<SmallDisk | undefined> {
-  mkdirSync(path);
-  const mounted = await run(['mount', '-t', 'tmpfs', '-o', `size=${SIZE_MB}m`, 'folsom-torture', path], {
+/** Mounts it at a folder, which is made; undefined where that is not allowed: then it is a folder like any other. */
+export async function smallDisk(path: string, megabytes: number): Promise<SmallDisk | undefined> {
+  mkdirSync(path, { recursive: true });
+  const mounted = await run(['mount', '-t', 'tmpfs', '-o', `size=${megabytes}m`, 'folsom-torture', path], {
     timeoutMs: 10_000,
     allowedCodes: 'any',
   }).catch(() => undefined);

@@ -1,9 +1,11 @@
 import { seededRandom, systemClock } from '@folsom/core';
 import { audit, settled, tally } from './audit.ts';
-import { ask, type populate, startClient, type Tenant } from './clients.ts';
+import { type populate, startClient } from './clients.ts';
 import type { Cloud } from './cloud.ts';
-import { FAULTS, heal } from './faults.ts';
+import { rounds } from './draw.ts';
+import { heal, possibleFaults } from './faults.ts';
 import { emptyLedger, type Ledger } from './ledger.ts';
+import { recovered } from './probe.ts';
 
 export interface Torture {
   seed: number;
@@ -11,6 +13,10 @@ export interface Torture {
   clients: number;
   /** Names of faults; default all. */
   faults?: readonly string[] | undefined;
+  /** Names of those that are drawn first; what was drawn is taken out. Default: all of `faults`. */
+  owed?: Set<string>;
+  /** Whether it goes on beyond its time until nothing is owed; default true. */
+  whole?: boolean;
   /** How long everything acknowledged may take to be finished afterwards. */
   patienceMs: number;
   report: (line: string) => void;
@@ -20,7 +26,8 @@ export interface Found {
   /** One sentence each; empty for a cloud that bears everything. */
   wrong: string[];
   operations: number;
-  faults: number;
+  /** How often by name. */
+  faults: ReadonlyMap<string, number>;
   /** Milliseconds from the end of a fault to a server that was booted and is ACTIVE. */
   recoveries: number[];
 }
@@ -45,31 +52,30 @@ export async function torture(cloud: Cloud, ready: Ready, options: Torture): Pro
       image: ready.image,
     }),
   );
-  const kinds = FAULTS.filter(
-    ({ name, possible }) => (options.faults?.includes(name) ?? true) && (possible?.(cloud) ?? true),
-  );
+  const kinds = possibleFaults(cloud, options.faults);
+  const owed = options.owed ?? new Set(kinds.map(({ name }) => name));
+  const draws = rounds(kinds, random, owed);
+  const faults = new Map<string, number>();
   const recoveries: number[] = [];
   const tell = (text: string) => report(clock() + text);
-  let faults = 0;
   let before = 0;
-  while (systemClock.monotonic() < end) {
+  const unfinished = () => options.whole !== false && kinds.some(({ name }) => owed.has(name));
+  for (let round = 1; systemClock.monotonic() < end || unfinished(); round++) {
     await systemClock.sleep(500 + random.int(3000));
-    if (kinds.length === 0) continue;
-    // Often two at once.
-    const drawn = Array.from({ length: 1 + random.int(2) }, () => kinds[random.int(kinds.length)]!);
-    const different = [...new Set(drawn)];
-    faults += different.length;
+    const drawn = draws.next().value ?? [];
     await Promise.all(
-      different.map(({ name, run }) =>
-        run(cloud, random, tell).catch(error => {
-          ledger.wrong.push(`${name}: ${String(error)}`);
-        }),
-      ),
+      drawn.map(async ({ name, run }) => {
+        faults.set(name, (faults.get(name) ?? 0) + 1);
+        owed.delete(name);
+        await run(cloud, random, tell).catch(error => void ledger.wrong.push(`${name}: ${String(error)}`));
+      }),
     );
-    const ms = await recovered(cloud, ready, `probe-${seed}-${faults}`);
-    if (ms === undefined) ledger.wrong.push(`no server can be booted after fault ${faults}`);
-    else recoveries.push(ms);
-    tell(`recovered in ${ms === undefined ? 'no time' : (ms / 1000).toFixed(1)} s`);
+    if (drawn.length > 0) {
+      const found = await recovered(cloud, ready, `probe-${seed}-${round}`);
+      if ('ms' in found) recoveries.push(found.ms);
+      else ledger.wrong.push(`no server can be booted after round ${round}: ${found.why}`);
+      tell('ms' in found ? `recovered in ${(found.ms / 1000).toFixed(1)} s` : 'does not recover');
+    }
     for (const wrong of ledger.wrong.slice(before)) tell(`WRONG ${wrong}`);
     before = ledger.wrong.length;
   }
@@ -81,39 +87,11 @@ export async function torture(cloud: Cloud, ready: Ready, options: Torture): Pro
   return { wrong, recoveries, faults, operations: summary(ledger, wrong, recoveries, faults, report) };
 }
 
-const PROBE_MS = 180_000;
-
-/** Boots a server, waits until it is ACTIVE and deletes it. Undefined when it never is. */
-async function recovered(cloud: Cloud, { tenants, image }: Ready, name: string): Promise<number | undefined> {
-  const from = systemClock.monotonic();
-  const tenant = tenants.at(-1) as Tenant;
-  let id: string | undefined;
-  for (let at = 0; systemClock.monotonic() - from < PROBE_MS; at++) {
-    const url = `${cloud.compute[at % 2]}/v2/${tenant.id}/servers`;
-    if (id === undefined) {
-      const body = { server: { name, imageRef: image, flavorRef: '101' } };
-      const answer = await ask(url, tenant.token, { method: 'POST', body, timeoutMs: 10_000 });
-      if (answer.status === 413) await systemClock.sleep(500);
-      id = answer.json?.server?.id;
-    } else {
-      const answer = await ask(`${url}/${id}`, tenant.token, { timeoutMs: 10_000 });
-      const status = answer.json?.server?.status;
-      if (status === 'ACTIVE' || status === 'ERROR') {
-        await ask(`${url}/${id}`, tenant.token, { method: 'DELETE', timeoutMs: 10_000 });
-        if (status === 'ACTIVE') return systemClock.monotonic() - from;
-        id = undefined;
-      }
-    }
-    await systemClock.sleep(50);
-  }
-  return undefined;
-}
-
 function summary(
   ledger: Ledger,
   wrong: readonly string[],
   recoveries: readonly number[],
-  faults: number,
+  faults: ReadonlyMap<string, number>,
   report: Torture['report'],
 ): number {
   let operations = 0;
@@ -125,7 +103,10 @@ function summary(
   }
   const sorted = recoveries.toSorted((a, b) => a - b);
   const at = (share: number) => ((sorted[Math.floor(share * (sorted.length - 1))] ?? 0) / 1000).toFixed(1);
-  report(`${operations} operations, ${faults} faults; recovery median ${at(0.5)} s, longest ${at(1)} s`);
+  const drawn = [...faults].sort().map(([name, times]) => `${name} ${times}`);
+  report(
+    `${operations} operations; faults: ${drawn.join(', ')}; recovery median ${at(0.5)} s, longest ${at(1)} s`,
+  );
   const { lost, stuck, leaked, other } = tally(wrong);
   report(`lost ${lost}, stuck ${stuck}, leaked ${leaked}, otherwise wrong ${other}`);
   for (const text of wrong) report(`  ${text}`);
