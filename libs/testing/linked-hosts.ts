@@ -1,6 +1,6 @@
 import { run } from '@folsom/host';
-import { type HostNamespace, hostNamespace } from './host-namespace.ts';
-import { type NetworkNamespace, networkNamespace } from './network-namespace.ts';
+import type { HostNamespace } from './host-namespace.ts';
+import type { NetworkNamespace } from './network-namespace.ts';
 import { FIRST_PORT, freePort } from './places.ts';
 
 /** A host on a network with others. */
@@ -74,5 +74,3 @@ export async function linkedHosts<Space extends NetworkNamespace | HostNamespace
     remove,
   };
 }
-
-export const linkedNamespaces = (count: number): Promise<LinkedHosts> => linkedHosts(count, networkNamespace);

@@ -1,5 +1,6 @@
 import { answer, splitPath, unquoteBytes, utf8FromBytes } from '@folsom/swift-http';
 import { contentLength } from './constraints.ts';
+import { Unknown } from './info.ts';
 import { rangeOfListing } from './listing-range.ts';
 import type { ProxyCore } from './nodes.ts';
 import { operationOf } from './operations.ts';
@@ -43,7 +44,11 @@ export function proxyApp(core: ProxyCore): ProxyApp {
       else if (operation.may === 'operator' || operation.may === 'reseller') return refused;
     }
     const names = { account, container: container ?? '', object: object ?? '' };
-    const response = await operation.run(core, request, names);
+    const response = await operation.run(core, request, names).catch(error => {
+      if (!(error instanceof Unknown)) throw error;
+      core.log.error('storage nodes do not answer', { why: error.message, request_id: request.transId });
+      return answer(503, request);
+    });
     return kind === 'object' ? response : rangeOfListing(request, response);
   };
 }

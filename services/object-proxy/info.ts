@@ -30,6 +30,14 @@ export interface ContainerInfo extends Place {
   versions: string | undefined;
 }
 
+/** No node could say whether an account or container is there: whoever needs to know is answered 503, and never that it is not. */
+export class Unknown extends Error {
+  constructor(kind: ServerKind, path: string) {
+    super(`no ${kind} server knows whether ${path} is there`);
+    this.name = 'Unknown';
+  }
+}
+
 export const accountKey = (account: string): string => `account/${account}`;
 export const containerKey = (account: string, container: string): string =>
   `container/${account}/${container}`;
@@ -76,7 +84,10 @@ async function headNode(core: ProxyCore, node: RingDevice, partition: number, pa
   }
 }
 
-/** Finds an account, making it if `autocreate`; null if it is not there. */
+/**
+ * Finds an account, making it if `autocreate`; null if it is not there.
+ * @throws Unknown
+ */
 export async function accountInfo(
   core: ProxyCore,
   request: ProxyRequest,
@@ -93,7 +104,7 @@ export async function accountInfo(
   let { status, headers } = await headFirst(core, 'account', place, `/${account}`, request.transId);
   if (status === 404 && autocreate) {
     if (Buffer.byteLength(account) > LIMIT.accountName) return null;
-    if (await createAccount(core, request, account, place)) return null;
+    if (await createAccount(core, request, account, place)) throw new Unknown('account', account);
     status = 200;
   }
   const containerCount = Number(headers.get('x-account-container-count') ?? 0);
@@ -105,6 +116,7 @@ export async function accountInfo(
       seconds,
     );
   }
+  if (status !== 200 && status !== 404) throw new Unknown('account', account);
   return status === 200 ? { ...place, containerCount } : null;
 }
 
@@ -133,7 +145,10 @@ export async function createAccount(
   return response;
 }
 
-/** Finds a container (and its account); null if it is not there. */
+/**
+ * Finds a container (and its account); null if it is not there.
+ * @throws Unknown
+ */
 export async function containerInfo(
   core: ProxyCore,
   request: ProxyRequest,
@@ -161,6 +176,7 @@ export async function containerInfo(
     const seconds = core.options.recheckContainerExistence * (status === 200 ? 1 : 0.1);
     await request.cache?.set(key, found, seconds);
   }
+  if (status !== 200 && status !== 404) throw new Unknown('container', `${account}/${container}`);
   return status === 200 ? infoOf(place, found) : null;
 }
 

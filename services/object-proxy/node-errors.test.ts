@@ -1,6 +1,6 @@
 import { silentLogger, systemClock } from '@folsom/core';
 import { confSection } from '@folsom/swift';
-import { InternalTimeout } from '@folsom/swift-http';
+import { answer, InternalTimeout } from '@folsom/swift-http';
 import { describe, expect, it } from 'vitest';
 import { bestResponse, noteFailure } from './backend-write.ts';
 import { nodeErrors, type ProxyCore, usableNodes } from './nodes.ts';
@@ -89,4 +89,26 @@ describe('quorum', () => {
     }
     await proxy.stop();
   });
+});
+
+it.each([507, 503, 500])('what no node knows of just now is not said to be missing: %i', async failing => {
+  const proxy = await testProxy();
+  try {
+    // Accounts and containers fail; the disks of objects are whole.
+    for (const node of proxy.nodes) {
+      node.objects.set('/a/c/o', { body: Buffer.from('x'), headers: new Map([['etag', 'e']]) });
+      node.intercept = request => (request.target.split('/').length < 6 ? answer(failing, request) : null);
+    }
+    for (const method of ['PUT', 'POST', 'DELETE', 'COPY']) {
+      const { status } = await proxy.ask(method, '/v1/a/c/o', { Destination: 'c/copy' });
+      expect([method, status]).toEqual([method, 503]);
+    }
+    for (const method of ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'])
+      expect([method, (await proxy.ask(method, '/v1/a/c')).status]).toEqual([method, 503]);
+    // A device that is full or broken is not asked for a while, for nothing.
+    const read = (await proxy.ask('GET', '/v1/a/c/o')).text;
+    if (failing !== 507) expect(read).toBe('x');
+  } finally {
+    await proxy.stop();
+  }
 });

@@ -1,6 +1,6 @@
-import { dropBody, quotePath, type ServerResponse } from '@folsom/swift-http';
+import { answer, dropBody, quotePath, type ServerResponse } from '@folsom/swift-http';
 import { type ReadResponse, readFrom, readingFor } from './backend-read.ts';
-import { containerInfo } from './info.ts';
+import { containerInfo, Unknown } from './info.ts';
 import { readManifest } from './manifest.ts';
 import { type ProxyCore, placeOf, shuffled, usableNodes } from './nodes.ts';
 import type { ProxyRequest } from './request.ts';
@@ -34,10 +34,15 @@ export async function handleObjectRead(
   container: string,
   object: string,
 ): Promise<ReadResponse | ServerResponse> {
-  const info = await containerInfo(core, request, account, container);
-  request.acl = info?.readAcl;
+  const info = await containerInfo(core, request, account, container).catch(error => {
+    if (!(error instanceof Unknown)) throw error;
+    return error;
+  });
+  // Its owner reads on while nobody knows of the container; whether others may is not known either.
+  const unknown = info instanceof Unknown;
+  request.acl = unknown ? undefined : info?.readAcl;
   const refused = request.authorize?.(request);
-  if (refused) return refused;
+  if (refused) return unknown ? answer(503, request) : refused;
   let response = await readObject(core, request, account, container, object);
   // A range that the manifest object itself does not have may well be one of the whole.
   const range = request.headers.get('range');

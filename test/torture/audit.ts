@@ -2,7 +2,6 @@ import { systemClock } from '@folsom/core';
 import { novaInvariants } from '../simulation/invariants.ts';
 import { ask, md5, objectWrong, type Tenant } from './clients.ts';
 import type { Cloud } from './cloud.ts';
-import { lastingFilter } from './hypervisor.ts';
 import type { Ledger } from './ledger.ts';
 import { HOSTS } from './settings.ts';
 
@@ -33,8 +32,8 @@ async function auditNova(cloud: Cloud, ledger: Ledger, tenants: readonly Tenant[
   const out = await novaInvariants({
     db: cloud.db,
     hosts: HOSTS,
-    guests: async host => cloud.guests(host),
-    packetFilter: host => lastingFilter(cloud.dir, host),
+    guests: cloud.guests,
+    packetFilter: cloud.packetFilter,
     servers: [...ledger.servers.values()],
     tenants: tenants.map(({ id, name, token }) => ({
       id,

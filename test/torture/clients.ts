@@ -91,7 +91,9 @@ export async function populate(cloud: Cloud): Promise<{ tenants: Tenant[]; image
     if (container.status >= 300) throw new Error(`container: ${container.status} ${container.bytes}`);
     tenants.push(one);
   }
-  const image = await uploadImage(cloud, tenants[0]!, 'base', Buffer.from('base image'), true);
+  // A machine that finds nothing to boot from stands still, and costs nobody's time.
+  const blank = Buffer.alloc(cloud.driver === 'libvirt' ? 1024 ** 2 : 1024);
+  const image = await uploadImage(cloud, tenants[0]!, 'base', blank, true);
   if (image.status !== 201) throw new Error(`image: ${image.status} ${image.bytes}`);
   return { tenants, image: image.json.image.id };
 }
@@ -143,6 +145,8 @@ interface Hands {
   random: Random;
   tenant: Tenant;
   image: string;
+  /** Of the run, so that what an earlier one has left is not taken for its own. */
+  seed: number;
   index: number;
   serial: number;
 }
@@ -280,7 +284,7 @@ async function look(hands: Hands): Promise<void> {
 /** Objects of one client are touched by nobody else, so that it knows what is there. */
 async function object(hands: Hands): Promise<void> {
   const { ledger, random, tenant, cloud } = hands;
-  const path = `/v1/AUTH_${tenant.id}/${CONTAINER}/c${hands.index}-${random.int(8)}`;
+  const path = `/v1/AUTH_${tenant.id}/${CONTAINER}/s${hands.seed}-c${hands.index}-${random.int(8)}`;
   const known = ledger.objects.get(path) ?? { client: hands.index, may: new Set([null]) };
   ledger.objects.set(path, known);
   const draw = random.int(10);

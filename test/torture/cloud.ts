@@ -9,10 +9,8 @@ import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { createNetworks } from '@folsom/network/create-networks';
 import { createFlavor } from '@folsom/nova/flavors';
 import {
-  canMakeNamespaces,
   freePort,
   type LinkedHosts,
-  linkedNamespaces,
   type MariaDb,
   programArgv,
   type RabbitServer,
@@ -20,9 +18,17 @@ import {
   startRabbit,
   tempDir,
 } from '@folsom/testing';
-import { guestsOn, stateOf } from './hypervisor.ts';
+import { type DriverName, type Hosts, libvirtHosts, simulatedHosts } from './hosts.ts';
+import { stateOf } from './hypervisor.ts';
 import { type Line, line } from './line.ts';
-import { DAEMONS, type DaemonName, type DaemonSettings, HOSTS, type ToDaemon } from './settings.ts';
+import {
+  DAEMONS,
+  type DaemonName,
+  type DaemonSettings,
+  HOSTS,
+  type Noise,
+  type ToDaemon,
+} from './settings.ts';
 import { type SmallDisk, smallDisk } from './small-disk.ts';
 
 /** The process that is keystone, glance and swift. */
@@ -36,7 +42,10 @@ export const FLAVORS = [
   { name: 'large', memory_mb: 1024, vcpus: 4 },
 ] as const;
 /** Small enough that clients reach them. */
-const QUOTA = { instances: 20, cores: 50, ram: 16_384 };
+const QUOTA = {
+  fake: { instances: 20, cores: 50, ram: 16_384 },
+  libvirt: { instances: 4, cores: 12, ram: 3072 },
+};
 const READY_MS = 180_000;
 
 /** A cloud of separate processes that are there to be hurt. */
@@ -58,7 +67,9 @@ export interface Cloud {
   lines: Record<DaemonName, { database: Line; broker: Line }>;
   /** The network of the hosts, where they have one of their own. */
   links: LinkedHosts | undefined;
-  guests(host: string): string[];
+  driver: DriverName;
+  guests: Hosts['guests'];
+  packetFilter: Hosts['packetFilter'];
   kill(name: ProcessName): Promise<void>;
   signal(name: ProcessName, signal: 'SIGSTOP' | 'SIGCONT'): void;
   /** Starts one that is not there, and waits until it serves. */
@@ -66,6 +77,8 @@ export interface Cloud {
   tell(name: DaemonName, message: ToDaemon): void;
   /** Processes that ended by themselves. */
   died: string[];
+  /** Messages that noise has held up and repeated. */
+  noise: Noise;
   /** Copies what the processes have said to a place that stays; gives its path. */
   keepLogs(): Promise<string>;
   stop(): Promise<void>;
@@ -81,7 +94,12 @@ interface Running {
   meant: boolean;
 }
 
-export async function startCloud(options: { seed: number; portsOffset: number }): Promise<Cloud> {
+export async function startCloud(options: {
+  seed: number;
+  portsOffset: number;
+  driver?: DriverName;
+}): Promise<Cloud> {
+  const { driver = 'fake' } = options;
   const place = tempDir('torture');
   const dir = place.path;
   const folderOf = (owner: DiskOwner) =>
@@ -91,12 +109,13 @@ export async function startCloud(options: { seed: number; portsOffset: number })
     const disk = await smallDisk(folderOf(owner), DISKS[owner]);
     if (disk !== undefined) disks[owner] = disk;
   }
-  const links = canMakeNamespaces() ? await linkedNamespaces(HOSTS.length) : undefined;
+  const hosts = await { fake: simulatedHosts, libvirt: libvirtHosts }[driver](dir);
+  const { links } = hosts;
   const [database, broker] = await Promise.all([startMariaDb(folderOf('database')), startRabbit()]);
   const connection = await database.createDatabase('nova');
   const db = await openDatabase({ connection });
   await dbSync(db, 'nova');
-  await populate(db);
+  await populate(db, driver === 'libvirt');
   const lines = {} as Cloud['lines'];
   const placeOf = (name: ProcessName) => HOSTS.indexOf(name as (typeof HOSTS)[number]);
   for (const name of DAEMONS) {
@@ -108,6 +127,7 @@ export async function startCloud(options: { seed: number; portsOffset: number })
   let images: Line | undefined;
   const running = new Map<ProcessName, Running>();
   const died: string[] = [];
+  const noise: Noise = { late: 0, twice: 0 };
   const file = join(dir, 'settings.json');
   const state = join(dir, 'front', 'var');
   mkdirSync(join(dir, 'log'));
@@ -120,7 +140,7 @@ export async function startCloud(options: { seed: number; portsOffset: number })
             ...['--services', 'identity,image,object', '--swift-devices', '3', '--swift-replicas', '3'],
           ])
         : [
-            ...(links?.hosts[placeOf(name)]?.space.enter ?? []),
+            ...hosts.enter(placeOf(name)),
             ...[process.execPath, fileURLToPath(new URL('./daemon.ts', import.meta.url)), file, name],
           ];
     const log = openSync(join(dir, 'log', name), 'a');
@@ -141,6 +161,11 @@ export async function startCloud(options: { seed: number; portsOffset: number })
       }),
     };
     child.on('error', () => {});
+    child.on('message', (message: Noise | 'ready') => {
+      if (message === 'ready') return;
+      noise.late += message.late;
+      noise.twice += message.twice;
+    });
     running.set(name, own);
     return own;
   };
@@ -177,7 +202,7 @@ export async function startCloud(options: { seed: number; portsOffset: number })
     await db.close();
     await Promise.all([database.stop(), broker.stop()]);
     await images?.stop();
-    await links?.remove();
+    await hosts.remove();
     for (const disk of Object.values(disks)) await disk.remove();
     place.remove();
   };
@@ -188,8 +213,7 @@ export async function startCloud(options: { seed: number; portsOffset: number })
     images = links && (await line(glance, links.address));
     const secrets = JSON.parse(readFileSync(join(state, 'secrets.json'), 'utf8')) as Record<string, string>;
     const settings: DaemonSettings = {
-      seed: options.seed,
-      dir,
+      ...{ seed: options.seed, dir, driver },
       connection: connection.replace(`${database.host}:${database.port}/`, 'HOST:PORT/'),
       authToken: {
         auth_host: '127.0.0.1',
@@ -200,12 +224,12 @@ export async function startCloud(options: { seed: number; portsOffset: number })
         admin_tenant_name: 'service',
         signing_dir: join(dir, 'signing'),
       },
-      nova: novaSettings(dir, port(9292)),
+      nova: novaSettings(dir, port(9292), QUOTA[driver]),
       daemons: Object.fromEntries(
         DAEMONS.map(name => {
-          const nova: Record<string, string | number> = name === 'scheduler2' ? { ...CHANCE } : {};
+          const nova: Record<string, string | number | boolean> = name === 'scheduler2' ? { ...CHANCE } : {};
           if (ports[name] !== undefined) nova.osapi_compute_listen_port = ports[name];
-          if (placeOf(name) >= 0) nova.state_path = stateOf(dir, name);
+          if (placeOf(name) >= 0) Object.assign(nova, hosts.nova(placeOf(name)));
           if (placeOf(name) >= 0 && images !== undefined)
             nova.glance_api_servers = `${images.host}:${images.port}`;
           const { database, broker } = lines[name];
@@ -217,7 +241,7 @@ export async function startCloud(options: { seed: number; portsOffset: number })
     writeFileSync(file, JSON.stringify(settings), { mode: 0o600 });
     await Promise.all(DAEMONS.map(start));
     return {
-      ...{ dir, database, broker, db, disks, lines, links, died, kill, start, stop },
+      ...{ dir, database, broker, db, disks, lines, links, driver, died, noise, kill, start, stop },
       keepLogs: async () => {
         const kept = join(tmpdir(), `folsom-torture-${options.seed}`);
         await cp(join(dir, 'log'), kept, { recursive: true });
@@ -230,7 +254,8 @@ export async function startCloud(options: { seed: number; portsOffset: number })
       objects: `http://127.0.0.1:${port(8080)}`,
       compute: [ports.api1, ports.api2].map(own => `http://127.0.0.1:${own}`),
       adminToken: secrets.adminToken!,
-      guests: host => guestsOn(dir, host),
+      guests: hosts.guests,
+      packetFilter: hosts.packetFilter,
       signal: (name, signal) => void running.get(name)?.child.kill(signal),
       tell: (name, message) => void running.get(name)?.child.send(message, () => {}),
     };
@@ -245,7 +270,7 @@ const CHANCE = {
   compute_scheduler_driver: 'nova.scheduler.chance.ChanceScheduler',
 };
 
-const novaSettings = (dir: string, imagePort: number) => ({
+const novaSettings = (dir: string, imagePort: number, quota: (typeof QUOTA)[DriverName]) => ({
   my_ip: '127.0.0.1',
   state_path: dir,
   fake_network: true,
@@ -254,9 +279,9 @@ const novaSettings = (dir: string, imagePort: number) => ({
   api_rate_limit: false,
   allow_resize_to_same_host: true,
   glance_api_servers: `127.0.0.1:${imagePort}`,
-  quota_instances: QUOTA.instances,
-  quota_cores: QUOTA.cores,
-  quota_ram: QUOTA.ram,
+  quota_instances: quota.instances,
+  quota_cores: quota.cores,
+  quota_ram: quota.ram,
   reservation_expire: 60,
   running_deleted_instance_action: 'reap',
   running_deleted_instance_timeout: 20,
@@ -269,7 +294,7 @@ const novaSettings = (dir: string, imagePort: number) => ({
   rpc_response_timeout: 30,
 });
 
-async function populate(db: Database): Promise<void> {
+async function populate(db: Database, multiHost: boolean): Promise<void> {
   const now = systemClock.now();
   for (const [at, flavor] of FLAVORS.entries()) {
     const more = { root_gb: 1, ephemeral_gb: 0, swap: 0, rxtx_factor: 1, is_public: true };
@@ -279,8 +304,8 @@ async function populate(db: Database): Promise<void> {
     { db, random: seededRandom(1), now },
     { label: 'private', cidr: '10.0.0.0/24', num_networks: 1, network_size: 256, bridge: 'br100' },
     {
-      ...{ bridge: 'br100', bridgeInterface: 'eth0', numNetworks: 1, networkSize: 256 },
-      ...{ dns1: '8.8.4.4', multiHost: false },
+      ...{ bridge: 'br100', bridgeInterface: 'eth1', numNetworks: 1, networkSize: 256 },
+      ...{ dns1: '8.8.4.4', multiHost },
     },
   );
 }

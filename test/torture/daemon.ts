@@ -2,7 +2,8 @@
 // parent; it ends with it.
 import { readFileSync } from 'node:fs';
 import { authTokenOptions, authTokenSettings, identityValidator } from '@folsom/auth';
-import { imageClient, startCompute } from '@folsom/compute-agent';
+import { imageClient, libvirtDriver, startCompute } from '@folsom/compute-agent';
+import { settingsOf } from '@folsom/compute-agent/testing';
 import { novaPolicy, startComputeApi } from '@folsom/compute-api';
 import { configFrom } from '@folsom/config';
 import { consoleOptions, startConsoleAuth } from '@folsom/console';
@@ -16,7 +17,7 @@ import { schedulerOptions, startScheduler, trustOptions } from '@folsom/schedule
 import { faultyBus, rabbitOptions } from '@folsom/testing';
 import { filteredDriver } from '../simulation/filtered-driver.ts';
 import { lastingDriver, lastingFilter } from './hypervisor.ts';
-import { type DaemonSettings, HOSTS, type ToDaemon } from './settings.ts';
+import { type DaemonSettings, HOSTS, type Noise, type ToDaemon } from './settings.ts';
 
 const [file, name] = process.argv.slice(2) as [string, string];
 const settings = JSON.parse(readFileSync(file, 'utf8')) as DaemonSettings;
@@ -24,6 +25,7 @@ const role = name.replace(/\d+$/, '');
 
 let stepMs = 0;
 let noisy = false;
+let injected: { fault: string }[] = [];
 const clock = { ...systemClock, now: () => systemClock.now() + stepMs };
 const log = createLogger({
   level: 'info',
@@ -34,7 +36,13 @@ const world: World = { clock, random: systemRandom, log };
 
 process.on('message', (message: ToDaemon) => {
   if ('clockMs' in message) stepMs = message.clockMs;
-  if ('noise' in message) noisy = message.noise;
+  if (!('noise' in message)) return;
+  if (noisy && !message.noise) {
+    const done = injected.splice(0);
+    const count = (fault: string) => done.filter(one => one.fault === fault).length;
+    process.send?.({ late: count('delay'), twice: count('duplicate') } satisfies Noise);
+  }
+  noisy = message.noise;
 });
 process.on('disconnect', () => process.exit(1));
 process.on('uncaughtException', error => {
@@ -69,6 +77,7 @@ const bus = faultyBus(line, {
       : undefined,
   only: () => noisy,
 });
+injected = bus.injected;
 const parts = { config, db, bus, world };
 
 if (role === 'api') {
@@ -85,9 +94,15 @@ else if (role === 'network') await startNetwork(parts);
 else if (role === 'consoleauth') await startConsoleAuth(parts);
 else {
   const images = imageClient({ servers: config.of(novaOptions).glance_api_servers, retries: 3 });
-  const filter = lastingFilter(settings.dir, name);
-  const driver = filteredDriver(lastingDriver(settings.dir, name), { db, runner: filter, host: name, log });
-  await startCompute({ ...parts, images, driver });
+  if (settings.driver === 'libvirt') {
+    await startNetwork(parts);
+    const driver = libvirtDriver({ settings: settingsOf(config), db, images, world });
+    await startCompute({ ...parts, images, driver });
+  } else {
+    const filter = lastingFilter(settings.dir, name);
+    const driver = filteredDriver(lastingDriver(settings.dir, name), { db, runner: filter, host: name, log });
+    await startCompute({ ...parts, images, driver });
+  }
 }
 log.info('ready');
 process.send?.('ready');

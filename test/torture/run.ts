@@ -1,4 +1,4 @@
-// `npm run torture -- --minutes N --seed S [--clients N] [--faults kill,cut] [--without clock]`: see CONTRIBUTING.
+// `npm run torture -- --minutes N --seed S [--driver libvirt] [--clients N] [--faults kill,cut] [--without clock]`: see CONTRIBUTING.
 import { parseArgs } from 'node:util';
 import { systemRandom } from '@folsom/core';
 import { populate } from './clients.ts';
@@ -11,7 +11,8 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '5' },
     seed: { type: 'string' },
-    clients: { type: 'string', default: '20' },
+    driver: { type: 'string', default: 'fake' },
+    clients: { type: 'string' },
     faults: { type: 'string', default: names.join(',') },
     without: { type: 'string', default: '' },
     'ports-offset': { type: 'string', default: '3000' },
@@ -23,21 +24,23 @@ const chosen = values.faults
   .split(',')
   .filter(name => name !== '' && name !== 'none' && !without.includes(name));
 const strange = [...chosen, ...without.filter(Boolean)].filter(name => !names.includes(name));
-const numbers = [seed, Number(values.minutes), Number(values.clients), Number(values['ports-offset'])];
-if (strange.length > 0 || numbers.some(number => !Number.isFinite(number))) {
+const clients = Number(values.clients ?? (values.driver === 'libvirt' ? 6 : 20));
+const numbers = [seed, Number(values.minutes), clients, Number(values['ports-offset'])];
+const driver = (['fake', 'libvirt'] as const).find(name => name === values.driver);
+if (strange.length > 0 || driver === undefined || numbers.some(number => !Number.isFinite(number))) {
   console.error(
-    `usage: npm run torture -- [--minutes N] [--seed S] [--clients N] [--ports-offset N] [--faults ${names.join(',')} | none] [--without ...]`,
+    `usage: npm run torture -- [--minutes N] [--seed S] [--driver fake | libvirt] [--clients N] [--ports-offset N] [--faults ${names.join(',')} | none] [--without ...]`,
   );
   process.exit(2);
 }
-const cloud = await startCloud({ seed, portsOffset: Number(values['ports-offset']) });
+const cloud = await startCloud({ seed, driver, portsOffset: Number(values['ports-offset']) });
 let wrong = 1;
 try {
   const ready = await populate(cloud);
   const found = await torture(cloud, ready, {
     seed,
     seconds: Number(values.minutes) * 60,
-    clients: Number(values.clients),
+    clients,
     faults: chosen,
     patienceMs: 180_000,
     report: line => console.log(line),

@@ -14,6 +14,7 @@ export type DaemonName = (typeof DAEMONS)[number];
 /** What a daemon is told at its start, as a file. */
 export interface DaemonSettings {
   seed: number;
+  driver: 'fake' | 'libvirt';
   /** Where simulated hypervisors keep their guests. */
   dir: string;
   /** The database's, with HOST:PORT in the place of its address. */
@@ -29,6 +30,12 @@ export interface DaemonSettings {
       lines: Record<'database' | 'broker', { host: string; port: number }>;
     }
   >;
+}
+
+/** What a daemon says when noise ends: how many of its messages came late and twice. */
+export interface Noise {
+  late: number;
+  twice: number;
 }
 
 /** What a running daemon is told. */

@@ -84,10 +84,11 @@ export async function torture(cloud: Cloud, ready: Ready, options: Torture): Pro
   tell('everything runs, clients rest');
   const found = await settled(() => audit(cloud, ledger, ready.tenants), options.patienceMs);
   const wrong = [...ledger.wrong, ...found, ...cloud.died.splice(0)];
-  return { wrong, recoveries, faults, operations: summary(ledger, wrong, recoveries, faults, report) };
+  return { wrong, recoveries, faults, operations: summary(cloud, ledger, wrong, recoveries, faults, report) };
 }
 
 function summary(
+  { noise }: Cloud,
   ledger: Ledger,
   wrong: readonly string[],
   recoveries: readonly number[],
@@ -107,6 +108,7 @@ function summary(
   report(
     `${operations} operations; faults: ${drawn.join(', ')}; recovery median ${at(0.5)} s, longest ${at(1)} s`,
   );
+  if (faults.has('noise')) report(`messages late ${noise.late}, twice ${noise.twice}`);
   const { lost, stuck, leaked, other } = tally(wrong);
   report(`lost ${lost}, stuck ${stuck}, leaked ${leaked}, otherwise wrong ${other}`);
   for (const text of wrong) report(`  ${text}`);

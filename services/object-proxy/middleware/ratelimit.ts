@@ -72,7 +72,9 @@ export const rateLimit: Middleware = (app, conf, tools) => {
     const running = await cache.increment(key, each);
     if (running === null) return 0;
     let wait = 0;
-    if (now - running > buffer * accuracy) await cache.set(key, now + each, 0);
+    // Nobody is further ahead than he may be made to wait: then the clock, or another proxy's, has stepped back.
+    const stepped = running - now > 2 * maxSleep * accuracy;
+    if (stepped || now - running > buffer * accuracy) await cache.set(key, now + each, 0);
     else wait = Math.max(running - now - each, 0);
     if (maxSleep * accuracy - wait <= accuracy * 0.01) {
       await cache.increment(key, -each);
