@@ -35,11 +35,7 @@ async function downsizeDeltas(deps: Deps, migration: MigrationRow): Promise<Delt
 }
 
 /** Promises the deltas to the instance's tenant; null when there are none. */
-async function reserveFor(
-  deps: Deps,
-  instance: InstanceRecord,
-  deltas: Deltas,
-): Promise<string[] | null> {
+async function reserveFor(deps: Deps, instance: InstanceRecord, deltas: Deltas): Promise<string[] | null> {
   if (Object.keys(deltas).length === 0) return null;
   return reserve(deps.db, instance.project_id ?? '', deps.quotaDefaults, deltas, {
     now: deps.clock.now(),
