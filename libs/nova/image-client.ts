@@ -11,8 +11,8 @@ export interface ImageClient {
   show(context: RequestContext, id: string): Promise<ImageWire>;
   /** Images the caller can see, private ones of its tenant among them. */
   list(context: RequestContext, query: ImageQuery): Promise<ImageWire[]>;
-  /** Registers an image without data; it is queued until somebody uploads some. */
-  create(context: RequestContext, image: Partial<ImageWire>): Promise<ImageWire>;
+  /** Registers an image; it is queued until somebody uploads its data. One that has none (`none`) is active at once. */
+  create(context: RequestContext, image: Partial<ImageWire>, data?: 'later' | 'none'): Promise<ImageWire>;
   /** Replaces all properties, and whatever else is given. */
   update(context: RequestContext, id: string, image: Partial<ImageWire>): Promise<ImageWire>;
   delete(context: RequestContext, id: string): Promise<void>;
@@ -138,8 +138,11 @@ export function imageClient(options: ImageClientOptions): ImageClient {
       return images;
     },
 
-    async create(context, image) {
-      const response = await request(context, 'POST', '/v1/images', toHeaders(image));
+    async create(context, image, data = 'later') {
+      const response = await request(context, 'POST', '/v1/images', {
+        ...toHeaders(image),
+        ...(data === 'none' ? { 'content-type': 'application/octet-stream' } : {}),
+      });
       checkPlain(response);
       return fromJson((JSON.parse(response.text) as { image: Record<string, unknown> }).image);
     },

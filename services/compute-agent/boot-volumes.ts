@@ -42,6 +42,8 @@ async function volumeIdOf({ seam, context, guest }: BootVolumes, device: BlockDe
 async function takeVolume(boot: BootVolumes, device: VolumeDevice): Promise<void> {
   const { seam, context, guest } = boot;
   const volume = await made(boot, device.volume_id);
+  // An image may name any; nobody boots from another tenant's.
+  if (volume.project_id !== guest.project_id) throw novaFault('InvalidBDMVolume', { id: volume.id });
   if (!isAttachedTo(volume, guest.uuid)) await reserve(boot, device, volume);
   await connectVolume(seam, context, guest, device, volume);
   await volumeService(seam, volume).attach(context, {

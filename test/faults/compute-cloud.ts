@@ -225,13 +225,21 @@ export async function mapVolume(
 }
 
 /** What the API leaves when a volume is to be attached to an instance. */
-export async function reserveFor(db: Database, instance_uuid: string, volume_id: string): Promise<void> {
-  const kept = { instance_uuid, mountpoint: '/dev/vdb' };
+export async function reserveFor(
+  db: Database,
+  instance_uuid: string,
+  volume_id: string,
+  device_name = '/dev/vdb',
+): Promise<void> {
+  const kept = { instance_uuid, mountpoint: device_name };
   await tryMoveVolume(db.knex, volume_id, 'reserve', systemClock.now(), kept);
-  await mapVolume(db, instance_uuid, volume_id);
+  await mapVolume(db, instance_uuid, volume_id, { device_name });
 }
 
-/** nova-volume as far as instances have to do with it. `connections` are hosts by volume. */
+/**
+ * nova-volume as far as instances have to do with it. `connections` are hosts by volume. How a volume is reached stands in
+ * its `provider_location`; without that it is nowhere.
+ */
 export async function volumeStand(bus: Bus, db: Database, host = 'node1') {
   const connections = new Map<string, Set<string>>();
   const of = (id: string) => {
@@ -252,7 +260,9 @@ export async function volumeStand(bus: Bus, db: Database, host = 'node1') {
     publish_service_capabilities: none,
     initialize_connection: async (_context, { volume_id, connector }) => {
       of(volume_id).add(String(connector.host));
-      return { driver_volume_type: 'fake', data: { volume_id } } satisfies ConnectionInfo;
+      const { provider_location } = (await db.knex('volumes').where({ id: volume_id }).first())!;
+      const nowhere: ConnectionInfo = { driver_volume_type: 'fake', data: { volume_id } };
+      return provider_location === null ? nowhere : (JSON.parse(provider_location) as ConnectionInfo);
     },
     terminate_connection: async (_context, { volume_id, connector }) => {
       of(volume_id).delete(String(connector.host));

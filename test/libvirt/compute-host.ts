@@ -19,7 +19,7 @@ import { computeContract } from '@folsom/nova/rpc/compute';
 import { networkContract } from '@folsom/nova/rpc/network';
 import { createLocalBus, createRabbitBus } from '@folsom/rpc';
 import { rabbitOptions } from '@folsom/testing';
-import { memoryImages } from '../faults/compute-cloud.ts';
+import { memoryImages, volumeStand } from '../faults/compute-cloud.ts';
 
 interface Options {
   dir: string;
@@ -84,6 +84,7 @@ images.add({ id: 'disk', disk_format: 'qcow2' }, file('disk.qcow2'));
 images.add({ id: 'blank', disk_format: 'raw' }, Buffer.alloc(1024 ** 2));
 
 const network = await startNetwork({ config, db, bus, world });
+const volumes = await volumeStand(bus, db, host);
 const metadata = await startMetadata({ config, db, world });
 const driver = libvirtDriver({ settings: settingsOf(config), db, images, world });
 const compute = await startCompute({
@@ -146,6 +147,7 @@ const commands: Record<
   },
   stop: async () => {
     await compute.stop();
+    await volumes.stop();
     await metadata.stop();
     await network.stop();
     await db.close();

@@ -46,6 +46,8 @@ export interface HostUnderTest {
     form: 'ami' | 'disk' | 'blank' | 'cd',
     values?: Record<string, unknown>,
     message?: Record<string, unknown>,
+    /** What else there is before the host is asked. */
+    before?: (uuid: string) => Promise<unknown>,
   ): Promise<string>;
   state(
     uuid: string,
@@ -184,12 +186,13 @@ export async function hostUnderTest(name: string, companion?: Companion): Promis
       await gone;
     },
     virsh: async (...argv) => (await space.exec(['virsh', '-q', '-c', uri, ...argv])).stdout.trim(),
-    boot: async (form, values = {}, message = {}) => {
+    boot: async (form, values = {}, message = {}, before = async () => {}) => {
       const known = await host.db.knex('instance_types').where({ name: 'm1.guest' }).first('id');
       const flavor = known?.id ?? (await addFlavor(host.db, { name: 'm1.guest', memory_mb: 128 }));
       const parts =
         form === 'ami' ? { image_ref: 'ami', kernel_id: 'aki', ramdisk_id: 'ari' } : { image_ref: form };
       const uuid = await addInstance(host.db, flavor, { ...parts, ...values });
+      await before(uuid);
       await rpc('compute', 'run_instance', {
         instance: await wire(host.db, uuid),
         request_spec: null,

@@ -63,6 +63,19 @@ const mappingsOf = (value: unknown): Mapping[] =>
     ? (value.slice(0, BLOCK_DEVICES_MAX).filter(item => item && typeof item === 'object') as Mapping[])
     : [];
 
+/** What an image says of its devices. */
+const imageDevices = (properties: Readonly<Record<string, unknown>>): BlockDevice[] =>
+  mappingsOf(properties.block_device_mapping).flatMap(entry => readDevice(entry) ?? []);
+
+/** Devices of a boot that are checked: the image's, as far as the request does not have others in their place, and its own. */
+export function namedDevices(
+  properties: Readonly<Record<string, unknown>>,
+  devices: readonly BlockDevice[],
+): BlockDevice[] {
+  const own = new Set(devices.map(device => device.device_name));
+  return [...imageDevices(properties).filter(device => !own.has(device.device_name)), ...devices];
+}
+
 /** Rows of `block_device_mapping`: the image's, then the request's, which win for the same device. */
 export function blockDeviceRows(
   properties: Readonly<Record<string, unknown>>,
@@ -77,9 +90,7 @@ export function blockDeviceRows(
     const device = mapping.device.startsWith('/') ? mapping.device : `/dev/${mapping.device}`;
     rows.set(device, { device_name: device, virtual_name: virtual, volume_size: size });
   }
-  const image = mappingsOf(properties.block_device_mapping).map(readDevice);
-  for (const device of [...image, ...devices]) {
-    if (!device) continue;
+  for (const device of [...imageDevices(properties), ...devices]) {
     const row = rowOf(device, flavor);
     if (row) rows.set(device.device_name, row);
   }

@@ -1,4 +1,5 @@
 import { elevated, isFault, type RequestContext } from '@folsom/core';
+import { removeBlockDevices } from '@folsom/nova/block-devices';
 import { deleteInfoCache } from '@folsom/nova/instance-info-cache';
 import { type InstanceRecord, instanceRecord } from '@folsom/nova/instance-records';
 import { checkAction, powerState, taskState, vmState } from '@folsom/nova/instance-state';
@@ -11,6 +12,7 @@ import { begin, change, hostOf, type Tell } from './actions.ts';
 import type { Deps } from './deps.ts';
 import { targetOf, wireOf } from './instances.ts';
 import { authorize } from './policy.ts';
+import { freeVolumes, MADE_FOR_IT } from './volumes-left.ts';
 
 /** Deletes now, or marks for the reclaiming sweep where the operator keeps deleted instances for a while. */
 export async function deleteOrSoftDelete(
@@ -83,6 +85,7 @@ async function terminate(deps: Deps, context: RequestContext, instance: Instance
 
 /** Deletes one that has no host yet, or whose host is down. */
 async function terminateUntold(deps: Deps, context: RequestContext, record: InstanceRecord): Promise<void> {
+  if (record.host === null) await freeVolumes(deps, elevated(context), record, MADE_FOR_IT);
   if (record.host === null && (await destroyUnplaced(deps, record))) return;
   const current = record.host === null ? await reread(deps, record) : record;
   if (current === undefined) return;
@@ -119,6 +122,7 @@ async function destroyUnplaced(deps: Deps, record: InstanceRecord): Promise<bool
       { vm_state: vmState.deleted, task_state: null, terminated_at: now },
       now,
     );
+    await removeBlockDevices(trx, record.uuid, now);
     await destroyInstance(trx, record.uuid, now);
     return true;
   });
@@ -139,6 +143,7 @@ async function deleteLocally(deps: Deps, context: RequestContext, instance: Inst
     instance: instance.uuid,
     host: instance.host,
   });
+  await freeVolumes(deps, elevated(context), instance);
   const now = deps.clock.now();
   const { id: instance_id, project_id, host } = instance;
   await deps.outbox.transaction(async (trx, send) => {
@@ -148,9 +153,7 @@ async function deleteLocally(deps: Deps, context: RequestContext, instance: Inst
       { vm_state: vmState.deleted, task_state: null, terminated_at: now, power_state: powerState.noState },
       now,
     );
-    await trx('block_device_mapping')
-      .where({ instance_uuid: instance.uuid, deleted: 0 })
-      .update({ deleted: 1 });
+    await removeBlockDevices(trx, instance.uuid, now);
     await deleteInfoCache(trx, instance.uuid, now);
     await destroyInstance(trx, instance.uuid, now);
     // With the row: the addresses are given back as soon as their service is there.

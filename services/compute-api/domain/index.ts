@@ -1,6 +1,7 @@
 import type { RequestContext } from '@folsom/core';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
 import * as aggregates from './aggregates.ts';
+import * as attachments from './attachments.ts';
 import { auditReport } from './audit.ts';
 import { boot } from './boot.ts';
 import { makeCertificate, rootCertificate } from './certificates.ts';
@@ -175,6 +176,14 @@ const functions = {
     setOfTenant: quotas.setTenantLimits,
     ofClass: quotas.quotaClass,
     setOfClass: quotas.setQuotaClass,
+  },
+  attachments: {
+    list: byId(attachments.attachmentsOf),
+    get: byId(attachments.getAttachment),
+    attach: byId(attachments.attachVolume),
+    /** By the volume alone. */
+    detach: attachments.detachVolume,
+    detachFrom: byId(attachments.detachFrom),
   },
   volumes: {
     list: volumes.pageOfVolumes,

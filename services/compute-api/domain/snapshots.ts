@@ -9,6 +9,7 @@ import { computeFault } from './faults.ts';
 import { checkedImageMetadata } from './images.ts';
 import { targetOf } from './instances.ts';
 import { authorize } from './policy.ts';
+import { isVolumeBacked, snapshotOfVolumes } from './volume-backed.ts';
 
 export interface SnapshotRequest {
   name: string;
@@ -19,7 +20,8 @@ export interface SnapshotRequest {
 }
 
 /**
- * Registers an image and has the instance's host fill it.
+ * Registers an image and has the instance's host fill it; that of an instance whose first disk is a volume has nothing but
+ * snapshots of its volumes.
  *
  * @throws Fault `InstanceInvalidState`, `SnapshotsNotPermitted`, `ImageMetadataLimitExceeded`
  */
@@ -35,6 +37,8 @@ export async function snapshot(
   checkAction(action, instance, context);
   if (!backup && !deps.config.allow_instance_snapshots) throw computeFault('SnapshotsNotPermitted');
   const properties = await checkedImageMetadata(deps, context, request.metadata ?? {});
+  if (!backup && (await isVolumeBacked(deps.db.knex, instance)))
+    return snapshotOfVolumes(deps, context, instance, { name: request.name, properties });
   const base = (await systemMetadataOf(deps.db.knex, instance.uuid)).image_base_image_ref;
   const image = await deps.images.create(context, {
     name: request.name,

@@ -9,7 +9,7 @@ import { volumeTarget } from './volumes.ts';
 
 /**
  * Keeps a volume for one who is about to attach it: of two at the same moment one gets it. `trx` is the transaction that
- * tells the instance's host.
+ * tells the instance's host. For whom it is kept stands in its row: nobody else's work takes it for its own.
  *
  * @throws Fault `InvalidVolume`
  */
@@ -18,10 +18,12 @@ export async function reserveVolume(
   context: RequestContext,
   trx: Sql,
   volume: Pick<VolumeRow, 'id' | 'project_id' | 'user_id'>,
+  to: { instanceUuid: string; mountpoint: string },
 ): Promise<void> {
   authorize(deps, context, 'volume:check_attach', volumeTarget(volume));
   authorize(deps, context, 'volume:reserve_volume', volumeTarget(volume));
-  if (await tryMoveVolume(trx, volume.id, 'reserve', deps.clock.now())) return;
+  const kept = { instance_uuid: to.instanceUuid, mountpoint: to.mountpoint };
+  if (await tryMoveVolume(trx, volume.id, 'reserve', deps.clock.now(), kept)) return;
   const { status, attach_status } = await volumeById(trx, volume.id);
   const attached = status === 'available' && attach_status === attachStatus.attached;
   throw novaFault('InvalidVolume', { reason: attached ? 'already attached' : 'status must be available' });

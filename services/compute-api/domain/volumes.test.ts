@@ -136,12 +136,12 @@ it('gives a volume to one of two, and takes it from none who has it', async () =
   const { volumes, snapshots } = service.domain;
   const deps = { policy: novaPolicy(), clock: systemClock } as unknown as Deps;
   const volume = await placed();
-  await reserveVolume(deps, user, db.knex, volume);
-  await expect(reserveVolume(deps, user, db.knex, volume)).rejects.toEqual(
+  const to = { instanceUuid: INSTANCE, mountpoint: '/dev/vdb' };
+  await reserveVolume(deps, user, db.knex, volume, to);
+  await expect(reserveVolume(deps, user, db.knex, volume, to)).rejects.toEqual(
     fault('InvalidVolume', 'Invalid volume: status must be available'),
   );
   await expect(volumes.delete(user, volume.id)).rejects.toEqual(fault('InvalidVolume'));
-  const to = { instanceUuid: INSTANCE, mountpoint: '/dev/vdb' };
   await markAttached(db.knex, volume.id, to, NOW);
   await markAttached(db.knex, volume.id, to, NOW);
   await expect(markAttached(db.knex, volume.id, { ...to, instanceUuid: 'another' }, NOW)).rejects.toEqual(

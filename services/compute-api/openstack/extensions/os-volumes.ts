@@ -1,6 +1,6 @@
 import { answer } from '@folsom/http/operation';
 import type { Volume } from '../../domain/volumes.ts';
-import type { Extension, JsonObject } from '../http/api.ts';
+import type { ComputeOperation, Extension, JsonObject } from '../http/api.ts';
 import { selfHref } from '../http/links.ts';
 import { bare, operation } from '../http/operation.ts';
 import { offsetQuery, pageByOffset } from '../http/paging.ts';
@@ -21,6 +21,8 @@ import {
   volumeView,
   volumeXml,
 } from '../views/volumes.ts';
+import { attachmentOperations, attachmentsPath } from '../volumes/attachments.ts';
+import { bootFromVolumeOperations, volumesBoot } from '../volumes/boot.ts';
 
 const policy = 'compute_extension:volumes';
 const volumeElement = volumeXml(CAMEL);
@@ -62,102 +64,104 @@ const snapshots = (name: string, about: string, path: string) =>
     },
   });
 
-/** The volume API's resources once more, under the names that the compute API had for them. */
+const resources: readonly ComputeOperation[] = [
+  volumes('ListVolumes', 'Volumes of the tenant, oldest first.', '/os-volumes'),
+  volumes('ListVolumesInDetail', 'The same.', '/os-volumes/detail'),
+  operation({
+    name: 'ShowVolume',
+    method: 'GET',
+    path: '/os-volumes/:id',
+    policy,
+    answers: 200,
+    view: one(volumeElement),
+    faults: volumeFaults,
+    run: async ({ domain, context, params }) => ({
+      volume: volumeOf(await domain.volumes.get(context, params.id)),
+    }),
+  }),
+  operation({
+    name: 'CreateVolume',
+    about: 'Accepts a volume: empty, or of a snapshot.',
+    method: 'POST',
+    path: '/os-volumes',
+    policy,
+    body: volumeBody,
+    bodyRequired: false,
+    readXml: readVolumeXml,
+    answers: 200,
+    view: one(volumeElement),
+    faults: createFaults,
+    run: async ({ domain, context, body }) => {
+      const volume = await domain.volumes.create(context, body);
+      return answer({
+        // What it was made with is in the next answer, as it was in Folsom's.
+        document: { volume: volumeOf({ ...volume, metadata: {} }) },
+        headers: { location: selfHref(context, 'os-volumes', volume.id) },
+      });
+    },
+  }),
+  operation({
+    name: 'DeleteVolume',
+    method: 'DELETE',
+    path: '/os-volumes/:id',
+    policy,
+    answers: 202,
+    faults: volumeFaults,
+    run: async ({ domain, context, params }) => {
+      await domain.volumes.delete(context, params.id);
+      return bare();
+    },
+  }),
+  snapshots('ListSnapshots', 'Snapshots of the tenant, oldest first.', '/os-snapshots'),
+  snapshots('ListSnapshotsInDetail', 'The same.', '/os-snapshots/detail'),
+  operation({
+    name: 'ShowSnapshot',
+    method: 'GET',
+    path: '/os-snapshots/:id',
+    policy,
+    answers: 200,
+    view: one(snapshotElement),
+    faults: volumeFaults,
+    run: async ({ domain, context, params }) => ({
+      snapshot: snapshotView(CAMEL, await domain.snapshots.get(context, params.id)),
+    }),
+  }),
+  operation({
+    name: 'CreateSnapshot',
+    about: 'Accepts a snapshot of a volume; `force` also of one in use.',
+    method: 'POST',
+    path: '/os-snapshots',
+    policy,
+    body: snapshotBody,
+    bodyRequired: false,
+    answers: 200,
+    view: one(snapshotElement),
+    faults: volumeFaults,
+    run: async ({ domain, context, body }) => ({
+      snapshot: snapshotView(CAMEL, await domain.snapshots.create(context, body)),
+    }),
+  }),
+  operation({
+    name: 'DeleteSnapshot',
+    method: 'DELETE',
+    path: '/os-snapshots/:id',
+    policy,
+    answers: 202,
+    faults: volumeFaults,
+    run: async ({ domain, context, params }) => {
+      await domain.snapshots.delete(context, params.id);
+      return bare();
+    },
+  }),
+];
+
+/** The volume API's resources once more, under the names that the compute API had for them, and what servers have of volumes. */
 export const extension: Extension = {
   alias: 'os-volumes',
   name: 'Volumes',
   namespace: 'http://docs.openstack.org/compute/ext/volumes/api/v1.1',
   updated: '2011-03-25T00:00:00+00:00',
   description: 'Volumes support',
-  resources: ['/os-volumes', '/os-snapshots'],
-  operations: [
-    volumes('ListVolumes', 'Volumes of the tenant, oldest first.', '/os-volumes'),
-    volumes('ListVolumesInDetail', 'The same.', '/os-volumes/detail'),
-    operation({
-      name: 'ShowVolume',
-      method: 'GET',
-      path: '/os-volumes/:id',
-      policy,
-      answers: 200,
-      view: one(volumeElement),
-      faults: volumeFaults,
-      run: async ({ domain, context, params }) => ({
-        volume: volumeOf(await domain.volumes.get(context, params.id)),
-      }),
-    }),
-    operation({
-      name: 'CreateVolume',
-      about: 'Accepts a volume: empty, or of a snapshot.',
-      method: 'POST',
-      path: '/os-volumes',
-      policy,
-      body: volumeBody,
-      bodyRequired: false,
-      readXml: readVolumeXml,
-      answers: 200,
-      view: one(volumeElement),
-      faults: createFaults,
-      run: async ({ domain, context, body }) => {
-        const volume = await domain.volumes.create(context, body);
-        return answer({
-          // What it was made with is in the next answer, as it was in Folsom's.
-          document: { volume: volumeOf({ ...volume, metadata: {} }) },
-          headers: { location: selfHref(context, 'os-volumes', volume.id) },
-        });
-      },
-    }),
-    operation({
-      name: 'DeleteVolume',
-      method: 'DELETE',
-      path: '/os-volumes/:id',
-      policy,
-      answers: 202,
-      faults: volumeFaults,
-      run: async ({ domain, context, params }) => {
-        await domain.volumes.delete(context, params.id);
-        return bare();
-      },
-    }),
-    snapshots('ListSnapshots', 'Snapshots of the tenant, oldest first.', '/os-snapshots'),
-    snapshots('ListSnapshotsInDetail', 'The same.', '/os-snapshots/detail'),
-    operation({
-      name: 'ShowSnapshot',
-      method: 'GET',
-      path: '/os-snapshots/:id',
-      policy,
-      answers: 200,
-      view: one(snapshotElement),
-      faults: volumeFaults,
-      run: async ({ domain, context, params }) => ({
-        snapshot: snapshotView(CAMEL, await domain.snapshots.get(context, params.id)),
-      }),
-    }),
-    operation({
-      name: 'CreateSnapshot',
-      about: 'Accepts a snapshot of a volume; `force` also of one in use.',
-      method: 'POST',
-      path: '/os-snapshots',
-      policy,
-      body: snapshotBody,
-      bodyRequired: false,
-      answers: 200,
-      view: one(snapshotElement),
-      faults: volumeFaults,
-      run: async ({ domain, context, body }) => ({
-        snapshot: snapshotView(CAMEL, await domain.snapshots.create(context, body)),
-      }),
-    }),
-    operation({
-      name: 'DeleteSnapshot',
-      method: 'DELETE',
-      path: '/os-snapshots/:id',
-      policy,
-      answers: 202,
-      faults: volumeFaults,
-      run: async ({ domain, context, params }) => {
-        await domain.snapshots.delete(context, params.id);
-        return bare();
-      },
-    }),
-  ],
+  resources: ['/os-volumes', '/os-snapshots', attachmentsPath, volumesBoot],
+  operations: registry => [...resources, ...attachmentOperations, ...bootFromVolumeOperations(registry)],
 };

@@ -1,0 +1,113 @@
+import { ownText } from '@folsom/http/operation';
+import type { XmlTemplate } from '@folsom/wire/nova-xml';
+import Type from 'typebox';
+import type { Attachment } from '../../domain/attachments.ts';
+import type { ComputeOperation } from '../http/api.ts';
+import { badRequest, notFound, unprocessable } from '../http/faults.ts';
+import { bare, operation } from '../http/operation.ts';
+import { offsetQuery, pageByOffset } from '../http/paging.ts';
+import { name, scalar } from '../http/shapes.ts';
+
+/** Volumes of a server: os-volume_attachments, a part of os-volumes. An attachment's id is its volume's. */
+
+const policy = 'compute_extension:volumes';
+export const attachmentsPath = '/servers/:server_id/os-volume_attachments';
+
+const viewOf = ({ volumeId, instanceUuid, device }: Attachment) => ({
+  id: volumeId,
+  serverId: instanceUuid,
+  volumeId,
+  device,
+});
+
+const attributes = { id: 'id', serverId: 'serverId', volumeId: 'volumeId', device: 'device' };
+const element: XmlTemplate = { tag: 'volumeAttachment', attributes };
+const one = { xml: { ...element, at: 'volumeAttachment' } };
+
+const unattached = { VolumeUnattached: () => notFound() };
+
+const body = Type.Object(
+  {
+    volumeAttachment: Type.Object(
+      {
+        volumeId: scalar(() => badRequest()),
+        device: Type.Optional(Type.Union([name(), Type.Null()], { says: () => badRequest() })),
+      },
+      { says: () => unprocessable() },
+    ),
+  },
+  { says: () => unprocessable() },
+);
+
+export const attachmentOperations: readonly ComputeOperation[] = [
+  operation({
+    name: 'ListVolumeAttachments',
+    about: 'Volumes that a server has, or is about to have.',
+    method: 'GET',
+    path: attachmentsPath,
+    policy,
+    query: offsetQuery,
+    answers: 200,
+    view: { xml: { tag: 'volumeAttachments', children: [{ ...element, at: 'volumeAttachments' }] } },
+    run: async ({ domain, context, params, query }) => ({
+      volumeAttachments: (
+        await domain.attachments.list(context, params.server_id, pageByOffset(context, query))
+      ).map(viewOf),
+    }),
+  }),
+  operation({
+    name: 'ShowVolumeAttachment',
+    about: 'One of them.',
+    method: 'GET',
+    path: `${attachmentsPath}/:id`,
+    policy,
+    answers: 200,
+    view: one,
+    faults: unattached,
+    run: async ({ domain, context, params }) => ({
+      volumeAttachment: viewOf(await domain.attachments.get(context, params.server_id, params.id)),
+    }),
+  }),
+  operation({
+    name: 'AttachVolume',
+    about:
+      'Attaches a volume to a server: at the device named, with the prefix that its disks have, else at the first free one.',
+    method: 'POST',
+    path: attachmentsPath,
+    policy,
+    body,
+    answers: 200,
+    view: one,
+    faults: { DevicePathInUse: [409, ownText] },
+    run: async ({ domain, context, params, body: { volumeAttachment } }) => {
+      const { volumeId, device = null } = volumeAttachment;
+      // An empty name is none.
+      const wanted = { volumeId, device: device === '' ? null : device };
+      return { volumeAttachment: viewOf(await domain.attachments.attach(context, params.server_id, wanted)) };
+    },
+  }),
+  operation({
+    name: 'UpdateVolumeAttachment',
+    about: 'Attachments cannot be changed.',
+    method: 'PUT',
+    path: `${attachmentsPath}/:id`,
+    policy: null,
+    answers: 400,
+    run: () => {
+      throw badRequest();
+    },
+  }),
+  operation({
+    name: 'DetachVolume',
+    about: 'Takes a volume from a server.',
+    method: 'DELETE',
+    path: `${attachmentsPath}/:id`,
+    policy,
+    answers: 202,
+    faults: unattached,
+    run: async ({ domain, context, params }) => {
+      await domain.attachments.detachFrom(context, params.server_id, params.id);
+      return bare();
+    },
+  }),
+];
