@@ -1,12 +1,16 @@
 import { writeFileSync } from 'node:fs';
 import { seededRandom, systemClock } from '@folsom/core';
+import { SLOW } from '@folsom/testing';
 import { expect, it } from 'vitest';
 import { HOSTS, type SimulatedCloud, simulatedCloud, TENANTS } from './cloud.ts';
 import { type History, heal, randomHistory } from './history.ts';
 import { novaInvariants } from './invariants.ts';
 
 /** FOLSOM_SIMULATION=from-to runs other seeds than those that always run, e.g. `7-7` to see one again. */
-const [from = 1, to = 6] = (process.env.FOLSOM_SIMULATION ?? '').split('-').filter(Boolean).map(Number);
+const [from = 1, to = SLOW ? 40 : 6] = (process.env.FOLSOM_SIMULATION ?? '')
+  .split('-')
+  .filter(Boolean)
+  .map(Number);
 const STEPS = 70;
 /** In CI every day has histories of its own beside them. */
 const SEEDS_A_DAY = 4;
