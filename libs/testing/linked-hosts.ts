@@ -42,10 +42,13 @@ export async function linkedHosts<Space extends NetworkNamespace | HostNamespace
   const address = (host: number) => `10.99.${base >> 8}.${(base & 255) + 2 + host}`;
   const bridge = `ft${serial}`;
   const spaces: Space[] = [];
+  const removeBridge = () => run(['ip', 'link', 'del', bridge], { timeoutMs: 10_000, allowedCodes: 'any' });
   const remove = async () => {
     for (const space of spaces.splice(0)) await space.remove();
-    await run(['ip', 'link', 'del', bridge], { timeoutMs: 10_000, allowedCodes: 'any' });
+    await removeBridge();
   };
+  // Of a process that had the number before us and was killed.
+  await removeBridge();
   try {
     await ip('link', 'add', bridge, 'type', 'bridge', 'forward_delay', '0');
     await ip('addr', 'add', `${address(-1)}/29`, 'dev', bridge);

@@ -52,7 +52,9 @@ export async function libvirtHosts(dir: string): Promise<Hosts> {
       mkdirSync(join(stateOf(dir, HOSTS[place]!), folder), { recursive: true });
     await space.startLibvirtd();
     // The wire of the guests' network; the host's own card is for what is cut.
-    await space.exec(['ip', 'link', 'add', 'eth1', 'type', 'dummy'], { allowedCodes: [0] });
+    await space.exec(['ip', 'link', 'add', 'eth1', 'type', 'veth', 'peer', 'name', 'port1'], {
+      allowedCodes: [0],
+    });
     await space.exec(['ip', 'link', 'set', 'eth1', 'up'], { allowedCodes: [0] });
   }
   return {

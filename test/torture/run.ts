@@ -35,6 +35,8 @@ if (strange.length > 0 || driver === undefined || numbers.some(number => !Number
 }
 const cloud = await startCloud({ seed, driver, portsOffset: Number(values['ports-offset']) });
 let wrong = 1;
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void cloud.stop().finally(() => process.exit(130)));
 try {
   const ready = await populate(cloud);
   const found = await torture(cloud, ready, {

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '@folsom/host';
 
@@ -10,15 +10,21 @@ export interface SmallDisk {
   remove(): Promise<void>;
 }
 
+/** What they are called in the list of mounts, before the number of their process. */
+const NAME = 'folsom-torture-';
 const PIECE = Buffer.alloc(1024 * 1024);
 
 /** Mounts it at a folder, which is made; undefined where that is not allowed: then it is a folder like any other. */
 export async function smallDisk(path: string, megabytes: number): Promise<SmallDisk | undefined> {
   mkdirSync(path, { recursive: true });
-  const mounted = await run(['mount', '-t', 'tmpfs', '-o', `size=${megabytes}m`, 'folsom-torture', path], {
-    timeoutMs: 10_000,
-    allowedCodes: 'any',
-  }).catch(() => undefined);
+  await unmountLeft();
+  const mounted = await run(
+    ['mount', '-t', 'tmpfs', '-o', `size=${megabytes}m`, `${NAME}${process.pid}`, path],
+    {
+      timeoutMs: 10_000,
+      allowedCodes: 'any',
+    },
+  ).catch(() => undefined);
   if (mounted?.code !== 0) return undefined;
   const filler = join(path, 'filler');
   return {
@@ -36,4 +42,15 @@ export async function smallDisk(path: string, megabytes: number): Promise<SmallD
       await run(['umount', '-l', path], { timeoutMs: 10_000, allowedCodes: 'any' });
     },
   };
+}
+
+/** Disks of processes that were killed keep their memory until somebody looks. */
+async function unmountLeft(): Promise<void> {
+  const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').map(line => line.split(' '));
+  for (const [source = '', path = ''] of mounts) {
+    const pid = source.startsWith(NAME) ? source.slice(NAME.length) : undefined;
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    await run(['umount', '-l', path], { timeoutMs: 10_000, allowedCodes: 'any' });
+    await rm(path, { recursive: true, force: true });
+  }
 }
