@@ -18,20 +18,32 @@ interface Paste {
   auth: Readonly<Record<string, string>>;
   /** `[filter:ratelimit] limits`; undefined for Folsom's table, empty where the pipeline has no limiter. */
   rateLimits: RateLimit[] | undefined;
+  /** Whether access keys are locked after failed signatures: always, unless an EC2 pipeline is written down without it. */
+  locksKeys: boolean;
 }
 
 /** What api-paste.ini says that is no part of nova.conf. */
-function readPaste(config: Config, pipelines: string): Paste {
+export function readPaste(config: Config, pipelines: string): Paste {
   const path = findConfigFile(config, config.of(novaOptions).api_paste_config);
-  if (path === undefined) return { auth: {}, rateLimits: undefined };
+  if (path === undefined) return { auth: {}, rateLimits: undefined, locksKeys: true };
   const ini = readIni(path);
   const text = pasteSection(ini, 'filter:ratelimit')?.settings.limits;
   const pipeline = pasteSection(ini, pipelines)?.settings.keystone;
   const limited = pipeline === undefined || pipeline.split(/\s+/).includes('ratelimit');
+  const ec2 = pasteSection(ini, 'composite:ec2cloud')?.settings.keystone;
   return {
+    locksKeys: ec2 === undefined || ec2.split(/\s+/).includes('ec2lockout'),
     auth: pasteSection(ini, 'filter:authtoken')?.settings ?? {},
     rateLimits: !limited ? [] : text === undefined ? undefined : parseRateLimits(text),
   };
+}
+
+/** @throws ConfigError for an API that would ask nobody who he is */
+export function mustAuthenticate(config: Config): void {
+  if (config.of(novaOptions).auth_strategy === 'keystone') return;
+  throw new ConfigError(
+    'auth_strategy: "noauth" would let everybody in as administrator; set auth_strategy=keystone',
+  );
 }
 
 /** The OpenStack compute API as nova.conf and api-paste.ini describe it. */
@@ -48,11 +60,7 @@ async function startConfigured(
   pipelines: string,
 ): Promise<RunningService> {
   const { config, db, bus, world } = parts;
-  if (config.of(novaOptions).auth_strategy !== 'keystone') {
-    throw new ConfigError(
-      'auth_strategy: "noauth" would let everybody in as administrator; set auth_strategy=keystone',
-    );
-  }
+  mustAuthenticate(config);
   const paste = readPaste(config, pipelines);
   const settings = authTokenSettings(config, paste.auth);
   const validator = await identityValidator({ settings, world, bus, host: hostname() });

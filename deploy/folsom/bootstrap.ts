@@ -66,6 +66,14 @@ export function catalogServices(hostIp: string, ports: Ports, parts: readonly Pa
       url: at(ports.volume, '/v1/$(tenant_id)s'),
     },
     {
+      part: 'compute',
+      name: 'ec2',
+      type: 'ec2',
+      description: 'EC2 Compatibility Layer',
+      url: at(ports.ec2, '/services/Cloud'),
+      adminUrl: at(ports.ec2, '/services/Admin'),
+    },
+    {
       part: 'object',
       name: 'swift',
       type: 'object-store',
@@ -82,7 +90,7 @@ export function catalogServices(hostIp: string, ports: Ports, parts: readonly Pa
  */
 export async function bootstrap(options: BootstrapOptions, layout: Layout): Promise<void> {
   const key = JSON.stringify({
-    version: 2,
+    version: 4,
     hostIp: options.hostIp,
     ports: options.ports,
     parts: options.parts,

@@ -69,7 +69,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       const { ensureGuestImage } = await import('./guest-image-part.ts');
       const { startComputePart } = await import('./compute-part.ts');
       await ensureGuestImage(parts);
-      await startComputePart(parts, validator, service => services.push(service));
+      await startComputePart(parts, identity, service => services.push(service));
     }
     if (wanted('console')) {
       const { startConsolePart } = await import('./console-part.ts');

@@ -1,10 +1,10 @@
-import type { TokenValidator } from '@folsom/auth';
 import { startCert } from '@folsom/cert';
 import { chooseDriver, imageClient, startCompute } from '@folsom/compute-agent';
-import { novaPolicy, startComputeApi, startVolumeApi } from '@folsom/compute-api';
+import { novaPolicy, startComputeApi, startEc2Api, startVolumeApi } from '@folsom/compute-api';
 import { startConsole, startConsoleAuth, startNovncProxy, startXvpVncProxy } from '@folsom/console';
 import { adminContext, type RunningService } from '@folsom/core';
 import { ensureLibvirtd, keepLibvirtd } from '@folsom/host/libvirtd';
+import type { RunningIdentity } from '@folsom/identity';
 import { startMetadata } from '@folsom/metadata';
 import { startNetwork } from '@folsom/network';
 import { createFloatingIps, hadFloatingIps } from '@folsom/nova/floating-ip-blocks';
@@ -23,7 +23,7 @@ import { CannotStart } from './preflight.ts';
 /** Starts the nova daemons; front ends last. Every started service is handed to `started` at once, for a clean undo. */
 export async function startComputePart(
   options: PartOptions,
-  validator: TokenValidator,
+  { validator, ec2Login }: Pick<RunningIdentity, 'validator' | 'ec2Login'>,
   started: (service: RunningService) => void,
 ): Promise<void> {
   const { databases, world, hostIp, ports, metrics, tell } = options;
@@ -77,6 +77,7 @@ export async function startComputePart(
     metrics,
     authUri: `http://${hostIp}:${ports.identityPublic}`,
   };
+  started(await startEc2Api({ ...api, login: ec2Login }));
   started(await startComputeApi(api));
   started(await startVolumeApi(api));
   started(await startMetadata(common));

@@ -9,6 +9,7 @@ export const PORTS = {
   identityAdmin: 35357,
   image: 9292,
   imageRegistry: 9191,
+  ec2: 8773,
   compute: 8774,
   metadata: 8775,
   volume: 8776,
@@ -32,6 +33,7 @@ export type PartName = (typeof PARTS)[number];
 export const PART_OF_PORT: Partial<Record<PortName, PartName>> = {
   image: 'image',
   imageRegistry: 'image',
+  ec2: 'compute',
   compute: 'compute',
   metadata: 'compute',
   volume: 'compute',

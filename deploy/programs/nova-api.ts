@@ -3,10 +3,12 @@ import type { RunningService } from '@folsom/core';
 import { startMetadata } from '@folsom/metadata';
 import { novaOptions } from '@folsom/nova/options';
 import { startConfiguredComputeApi, startConfiguredVolumeApi } from '../compute-api-program.ts';
+import { startConfiguredEc2Api } from '../ec2-api-program.ts';
 import { type NovaParts, novaDaemon } from '../nova-daemon.ts';
 
 /** The front ends this program has, by their names in `enabled_apis`. */
 const FRONT_ENDS: Record<string, (parts: NovaParts) => Promise<RunningService>> = {
+  ec2: startConfiguredEc2Api,
   osapi_compute: startConfiguredComputeApi,
   osapi_volume: startConfiguredVolumeApi,
   metadata: startMetadata,

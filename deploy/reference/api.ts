@@ -1,4 +1,4 @@
-import { computeReference, volumeReference } from '@folsom/compute-api/reference';
+import { computeReference, ec2Reference, volumeReference } from '@folsom/compute-api/reference';
 import { type ReferencePart, referencePage } from '@folsom/http/operation';
 import { identityReference } from '@folsom/identity/reference';
 import { imageReference } from '@folsom/image/reference';
@@ -20,4 +20,5 @@ export const referenceParts = async (): Promise<readonly ReferencePart[]> => [
 ];
 
 /** docs/api.md. */
-export const apiPage = async (): Promise<string> => HEAD + referencePage(await referenceParts());
+export const apiPage = async (): Promise<string> =>
+  HEAD + referencePage(await referenceParts()) + ec2Reference();

@@ -1,3 +1,5 @@
+export { ec2Reference } from './ec2/reference.ts';
+
 import type { ReferencePart } from '@folsom/http/operation';
 import { EXTENSIONS } from './compute-api.ts';
 import type { ComputeOperation, Extension } from './openstack/http/api.ts';

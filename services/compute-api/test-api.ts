@@ -49,6 +49,7 @@ export interface TestApi {
   bus: LocalBus;
   api: ComputeApi;
   images: Map<string, ImageWire>;
+  imageClient: ImageClient;
   /** Every message as `topic.method`, with its arguments. */
   messages: { to: string; args: Record<string, unknown> }[];
   /** Lines of the log. */
@@ -81,7 +82,7 @@ export const DEMO = 'd'.repeat(32);
 export const ADMIN = 'a'.repeat(32);
 export const OTHER = 'e'.repeat(32);
 
-const TOKENS = {
+export const TOKENS = {
   demo: { userId: 'user-demo', userName: 'demo', tenantId: DEMO, tenantName: 'demo', roles: ['Member'] },
   admin: { userId: 'user-admin', userName: 'admin', tenantId: ADMIN, tenantName: 'admin', roles: ['admin'] },
   other: { userId: 'user-other', userName: 'other', tenantId: OTHER, tenantName: 'other', roles: ['Member'] },
@@ -176,6 +177,7 @@ export async function startTestApi(
   const images = new Map([[IMAGE, testImage(IMAGE)]]);
   const { start = startComputeApi } = options;
   const mount = start === startComputeApi ? 'v2' : 'v1';
+  const imageClient = imagesIn(images);
   const api = await start({
     config: configFrom([novaOptions], {
       DEFAULT: {
@@ -192,7 +194,7 @@ export async function startTestApi(
     validator: staticValidator(TOKENS),
     policy: novaPolicy(),
     world,
-    images: imagesIn(images),
+    images: imageClient,
     ...(options.rateLimits ? { rateLimits: options.rateLimits } : {}),
     ...(options.extensions ? { extensions: options.extensions } : {}),
   });
@@ -203,6 +205,7 @@ export async function startTestApi(
     bus,
     api,
     images,
+    imageClient,
     messages,
     log,
     async call(method, path, { body, raw, headers, admin, token, timeoutMs = 60_000 } = {}) {

@@ -1,13 +1,16 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TokenValidator } from '@folsom/auth';
 import { startCert } from '@folsom/cert';
 import { fakeDriver, imageClient, startCompute } from '@folsom/compute-agent';
 import {
   DEFAULT_RATE_LIMITS,
+  type Ec2ApiOptions,
   novaPolicy,
   parseRateLimits,
   type RateLimit,
   startComputeApi,
+  startEc2Api,
 } from '@folsom/compute-api';
 import { configFrom } from '@folsom/config';
 import { startConsoleAuth } from '@folsom/console';
@@ -44,6 +47,12 @@ export interface NovaCloud {
 export interface NovaCloudOptions {
   dir: string;
   ports: NovaCloud['ports'];
+  /** Who may use it; default: an identity service of its own. */
+  validator?: TokenValidator;
+  /** The EC2 API beside the other, and how its signatures are checked. */
+  ec2?: { port: number; login: Ec2ApiOptions['login'] };
+  /** Puts into nova's database what was there before the recording; the daemons of the cloud have reported by then. */
+  furnish?: (database: Database) => Promise<void>;
   /** Further options of nova.conf. */
   nova?: Record<string, string | number | boolean>;
   /** Hosts by the names of instances that must get no other; those not named go where the scheduler says. */
@@ -102,8 +111,7 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
     await dbSync(db, name);
     return db;
   };
-  const file = (name: string) => `sqlite:///${join(dir, `${name}.sqlite`)}`;
-  try {
+  const startOwnIdentity = async (): Promise<TokenValidator> => {
     const identity = await startIdentity({
       config: configFrom([...identityOptions], {
         DEFAULT: { admin_token: 'ADMIN', bind_host: '127.0.0.1', crypt_strength: '1000' },
@@ -116,6 +124,11 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
       bindHost: '127.0.0.1',
     });
     started.push(identity);
+    return identity.validator;
+  };
+  const file = (name: string) => `sqlite:///${join(dir, `${name}.sqlite`)}`;
+  try {
+    const validator = options.validator ?? (await startOwnIdentity());
 
     mkdirSync(join(dir, 'images'), { recursive: true });
     const glance = await open('glance', file('glance'));
@@ -126,7 +139,7 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
       }),
       db: glance,
       world,
-      validator: identity.validator,
+      validator,
     };
     const at = (port: number) => ({ host: '127.0.0.1', port });
     started.push(await startRegistry({ ...image, listen: at(ports.registry) }));
@@ -150,6 +163,7 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
           osapi_compute_listen: '127.0.0.1',
           osapi_compute_listen_port: ports.compute,
           glance_api_servers: `127.0.0.1:${ports.image}`,
+          ...(options.ec2 ? { ec2_listen: '127.0.0.1', ec2_listen_port: options.ec2.port } : {}),
           ...options.nova,
         },
       });
@@ -199,13 +213,19 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
         config,
         database: nova,
         bus: options.placement ? placing(bus, options.placement) : bus,
-        validator: identity.validator,
+        validator,
         policy: novaPolicy(),
         world,
         rateLimits,
       });
     let api = await startApi(parseRateLimits(RATE_LIMITS));
     started.push({ name: 'nova-api', addresses: [], stop: () => api.stop() });
+    if (options.ec2) {
+      started.push(
+        await startEc2Api({ ...parts, database: nova, policy: novaPolicy(), login: options.ec2.login }),
+      );
+    }
+    await options.furnish?.(nova);
     const limitRates = async () => {
       await api.stop();
       api = await startApi(DEFAULT_RATE_LIMITS);

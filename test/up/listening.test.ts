@@ -14,6 +14,7 @@ const OPEN = [
   PORTS.identityPublic,
   PORTS.identityAdmin,
   PORTS.image,
+  PORTS.ec2,
   PORTS.compute,
   PORTS.metadata,
   PORTS.novncproxy,

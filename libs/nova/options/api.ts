@@ -14,6 +14,7 @@ export const api = {
   ec2_port: int(8773, 'Port put into EC2 endpoints'),
   ec2_scheme: str('http', 'Scheme put into EC2 endpoints'),
   ec2_path: str('/services/Cloud', 'Path put into EC2 endpoints'),
+  region_list: list([], 'Regions of the EC2 API, each `name=host`; none is this cloud alone'),
   ec2_private_dns_show_ip: bool(false, 'Show the address as private DNS name'),
   ec2_strict_validation: bool(true, 'Check EC2 arguments strictly'),
   keystone_ec2_url: str('http://localhost:5000/v2.0/ec2tokens', 'Where EC2 signatures are checked'),

@@ -29,6 +29,7 @@ export const network = {
   routing_source_ip: str('$my_ip', 'Source address of guests outside'),
   vpn_ip: str('$my_ip', 'Address of VPNs'),
   vpn_start: int(1000, 'First port of VPNs'),
+  vpn_key_suffix: str('-vpn', 'End of the names of VPN key pairs'),
   vpn_image_id: str('0', 'Image of VPN guests'),
   cnt_vpn_clients: int(0, 'Addresses kept for VPN clients'),
   dmz_cidr: list([], 'Blocks reached without address translation'),

@@ -50,7 +50,7 @@ export async function factsOf(
   checkInjectedFiles(limits, request.injectedFiles);
   if (request.networks) await deps.network.client.validate_networks(context, { networks: request.networks });
   const image = await imageFor(deps, context, request.imageId, flavor);
-  const kernel = await kernelAndRamdisk(deps, context, image);
+  const kernel = await kernelAndRamdisk(deps, context, image, request);
   const configDriveId = await configDriveImage(deps, context, request.configDrive);
   const userId = context.userId ?? '';
   const key = request.keyName === null ? null : await keyPairByName(knex, userId, request.keyName);
@@ -105,14 +105,15 @@ export async function imageFor(
   return image;
 }
 
-/** The image's kernel and ramdisk, both known to the image service. */
+/** The kernel and ramdisk asked for, else the image's, both known to the image service. */
 export async function kernelAndRamdisk(
   deps: Deps,
   context: RequestContext,
   image: ImageWire,
+  given: Pick<BootRequest, 'kernelId' | 'ramdiskId'> = {},
 ): Promise<{ kernelId: string | null; ramdiskId: string | null }> {
-  const kernelId = textOrNull(image.properties.kernel_id);
-  const ramdiskId = textOrNull(image.properties.ramdisk_id);
+  const kernelId = given.kernelId ?? textOrNull(image.properties.kernel_id);
+  const ramdiskId = given.ramdiskId ?? textOrNull(image.properties.ramdisk_id);
   if (kernelId === deps.config.null_kernel) return { kernelId: null, ramdiskId: null };
   await Promise.all([kernelId, ramdiskId].filter(id => id !== null).map(id => deps.images.show(context, id)));
   return { kernelId, ramdiskId };

@@ -3,10 +3,14 @@ import type { BlockDevice } from './block-devices.ts';
 
 /** What somebody wants booted, already read and checked for form. */
 export interface BootRequest {
-  /** By its public id. */
-  flavorId: string;
+  /** By its public id, or by its name. */
+  flavor: { id: string } | { name: string };
   imageId: string;
-  name: string;
+  /** Instead of those that the image names. */
+  kernelId?: string;
+  ramdiskId?: string;
+  /** null: each is named for itself. */
+  name: string | null;
   minCount: number;
   maxCount: number;
   keyName: string | null;

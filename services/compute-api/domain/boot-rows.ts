@@ -38,8 +38,8 @@ export async function insertInstances(trx: Sql, rows: Rows): Promise<string[]> {
       ...shared,
       ...created,
       uuid,
-      display_name: request.name,
-      hostname: hostnameOf(request.name, uuid),
+      display_name: nameOf(request, uuid),
+      hostname: hostnameOf(nameOf(request, uuid), uuid),
       project_id: projectId,
       updated_at: toSqlTime(now),
     })),
@@ -136,6 +136,8 @@ export function systemMetadata(image: ImageWire, imageRef: string): Record<strin
   out.image_base_image_ref = textOrNull(image.properties.base_image_ref) ?? imageRef;
   return out;
 }
+
+const nameOf = ({ name }: BootRequest, uuid: string): string => name ?? `Server ${uuid}`;
 
 /** A name as a host may have it: letters, digits, dots and dashes. */
 function hostnameOf(name: string, uuid: string): string {

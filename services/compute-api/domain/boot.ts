@@ -1,5 +1,6 @@
-import { isoSeconds, type RequestContext } from '@folsom/core';
-import { extraSpecs, flavorByFlavorId, flavorWire } from '@folsom/nova/flavors';
+import { isFault, isoSeconds, type RequestContext } from '@folsom/core';
+import { novaFault } from '@folsom/nova/faults';
+import { extraSpecs, type FlavorRow, flavorByFlavorId, flavorByName, flavorWire } from '@folsom/nova/flavors';
 import { powerState, vmState } from '@folsom/nova/instance-state';
 import { withQuota } from '@folsom/nova/quota-lock';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
@@ -19,7 +20,7 @@ import { overOf, tooManyInstances } from './quota-checks.ts';
  * @throws Fault `FlavorNotFound`, `ImageNotFound`, `KeypairNotFound`, `TooManyInstances` and their like
  */
 export async function boot(deps: Deps, context: RequestContext, request: BootRequest): Promise<Booted> {
-  const flavor = await flavorByFlavorId(deps.db.knex, request.flavorId, context);
+  const flavor = await flavorFor(deps, context, request.flavor);
   const facts = await factsOf(deps, context, request, flavor);
   const { count, image } = facts;
   const now = deps.clock.now();
@@ -65,6 +66,23 @@ export async function boot(deps: Deps, context: RequestContext, request: BootReq
   }
   const shown = { auto_disk_config: base.auto_disk_config, groups };
   return { uuids, reservationId: base.reservation_id, adminPassword, shown };
+}
+
+/** @throws Fault `FlavorNotFound`, `InstanceTypeNotFoundByName` */
+async function flavorFor(
+  deps: Deps,
+  context: RequestContext,
+  wanted: BootRequest['flavor'],
+): Promise<FlavorRow> {
+  const { knex } = deps.db;
+  if ('id' in wanted) return flavorByFlavorId(knex, wanted.id, context);
+  const { flavorid } = await flavorByName(knex, wanted.name);
+  return flavorByFlavorId(knex, flavorid, context).catch(error => {
+    // One that the tenant may not use is none.
+    throw isFault(error, 'FlavorNotFound')
+      ? novaFault('InstanceTypeNotFoundByName', { instance_type_name: wanted.name })
+      : error;
+  });
 }
 
 /** What all instances of the request have alike. */

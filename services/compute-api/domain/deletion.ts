@@ -21,6 +21,15 @@ export async function deleteOrSoftDelete(
   instance: InstanceRecord,
 ): Promise<void> {
   if (deps.config.reclaim_instance_interval > 0) return softDelete(deps, context, instance);
+  return deleteNow(deps, context, instance);
+}
+
+/** Deletes for good, unless it was started as one that may not be deleted. */
+export async function deleteNow(
+  deps: Deps,
+  context: RequestContext,
+  instance: InstanceRecord,
+): Promise<void> {
   authorize(deps, context, 'compute:delete', targetOf(instance));
   checkAction('delete', instance, context);
   if (!instance.disable_terminate) await terminate(deps, context, instance);

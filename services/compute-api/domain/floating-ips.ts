@@ -39,6 +39,30 @@ export async function getFloatingIp(
   return found!;
 }
 
+/** One by its address, of the caller's tenant. @throws Fault `FloatingIpNotFoundForAddress` */
+export async function getFloatingIpByAddress(
+  deps: Deps,
+  context: RequestContext,
+  address: string,
+): Promise<LeadingFloatingIp> {
+  const row = await floatingIpByAddress(deps.db, address);
+  if (!mayUse(context, row)) throw networkFault('FloatingIpNotFoundForAddress', { address });
+  const [found] = await leading(deps, [row]);
+  return found!;
+}
+
+/** Takes an address away from the instance that it leads to. @throws Fault `FloatingIpNotFoundForAddress`, `FloatingIpNotAssociated` */
+export async function disassociateAddress(
+  deps: Deps,
+  context: RequestContext,
+  address: string,
+): Promise<void> {
+  const row = await getFloatingIpByAddress(deps, context, address);
+  if (row.fixed_ip_id === null) throw networkFault('FloatingIpNotAssociated', { address });
+  if (row.instance_uuid !== null) await getInstance(deps, context, row.instance_uuid);
+  await disassociate(deps, context, row);
+}
+
 const mayUse = (context: RequestContext, row: FloatingIpRow): boolean =>
   context.isAdmin || row.project_id === context.projectId;
 

@@ -2,7 +2,7 @@ import { isFault, type RequestContext } from '@folsom/core';
 import { computeNodeByHost } from '@folsom/nova/compute-nodes';
 import { type InstanceRow, instancesOnHost } from '@folsom/nova/instances';
 import { groupBy } from '@folsom/nova/rows';
-import { listServices, type ServiceRow } from '@folsom/nova/services';
+import { listServices, type ServiceRow, serviceIsUp } from '@folsom/nova/services';
 import type { Deps } from './deps.ts';
 import { computeFault } from './faults.ts';
 import { adminOnly } from './policy.ts';
@@ -10,6 +10,46 @@ import { adminOnly } from './policy.ts';
 /** The daemons that are enabled, with their hosts. */
 export const enabledServices = (deps: Deps, _context: RequestContext): Promise<ServiceRow[]> =>
   listServices(deps.db.knex, { disabled: false });
+
+/** A daemon of a host, as the list of zones shows it to administrators. */
+export interface ZoneService {
+  binary: string;
+  up: boolean;
+  /** Its last sign of life, milliseconds since the epoch. */
+  updated_at: number | null;
+}
+
+export interface Zone {
+  name: string;
+  /** Whether any daemon of it is enabled. */
+  available: boolean;
+  /** With the enabled daemons of each. */
+  hosts: { host: string; services: ZoneService[] }[];
+}
+
+/** Zones with their hosts, those first that have an enabled daemon. */
+export async function availabilityZones(deps: Deps, _context: RequestContext): Promise<Zone[]> {
+  const services = await listServices(deps.db.knex);
+  const enabled = services.filter(service => !service.disabled);
+  const available = groupBy(enabled, service => service.availability_zone);
+  const others = new Set(services.map(service => service.availability_zone));
+  const down = deps.config.service_down_time * 1000;
+  const shown = (service: ServiceRow): ZoneService => ({
+    binary: service.binary,
+    up: serviceIsUp(service, deps.clock.now(), down),
+    updated_at: service.updated_at,
+  });
+  const zones: Zone[] = [...available].map(([name, own]) => ({
+    name,
+    available: true,
+    hosts: [...groupBy(own, service => service.host)].map(([host, on]) => ({
+      host,
+      services: on.map(shown),
+    })),
+  }));
+  for (const name of others) if (!available.has(name)) zones.push({ name, available: false, hosts: [] });
+  return zones;
+}
 
 /** @throws Fault `HostUnknown` unless some daemon runs there */
 async function mustBeKnown(deps: Deps, host: string): Promise<void> {

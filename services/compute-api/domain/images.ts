@@ -25,6 +25,20 @@ export const getImage = (deps: Deps, context: RequestContext, id: string): Promi
 export const deleteImage = (deps: Deps, context: RequestContext, id: string): Promise<void> =>
   deps.images.delete(context, id);
 
+/** What may be changed of an image besides its properties. */
+export type ImageChanges = Partial<Pick<ImageWire, 'name' | 'is_public' | 'min_disk' | 'min_ram'>>;
+
+/** Changes an image and leaves its properties. @throws Fault `ImageNotFound`, `ImageNotAuthorized` */
+export async function changeImage(
+  deps: Deps,
+  context: RequestContext,
+  id: string,
+  changes: ImageChanges,
+): Promise<ImageWire> {
+  const { properties } = await deps.images.show(context, id);
+  return deps.images.update(context, id, { ...changes, properties });
+}
+
 type Properties = Record<string, unknown>;
 
 /** Adds to an image's properties. @throws Fault `ImageNotFound`, `ImageMetadataLimitExceeded`, `InvalidImageMetadata` */

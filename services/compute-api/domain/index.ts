@@ -6,14 +6,16 @@ import { auditReport } from './audit.ts';
 import { boot } from './boot.ts';
 import { makeCertificate, rootCertificate } from './certificates.ts';
 import { getTextConsole, textConsoles } from './consoles.ts';
-import { deleteOrSoftDelete, forceDelete, restore } from './deletion.ts';
+import { deleteNow, deleteOrSoftDelete, forceDelete, restore } from './deletion.ts';
 import type { Deps } from './deps.ts';
+import { numbersOf, uuidOf, uuidsOf } from './ec2-ids.ts';
 import * as flavors from './flavors.ts';
 import * as floatingIps from './floating-ips.ts';
 import { consoleOutput, diagnostics, vncConsole } from './guest-output.ts';
 import * as hosts from './hosts.ts';
 import * as hypervisors from './hypervisors.ts';
 import * as images from './images.ts';
+import { authorizeIngress, revokeIngress } from './ingress.ts';
 import { detailSources } from './instance-details.ts';
 import { getInstance } from './instances.ts';
 import { getKeyPair, importKeyPair, keyPairsOf, makeKeyPair, removeKeyPair } from './keypairs.ts';
@@ -33,10 +35,18 @@ import { deleteMetadata, metadataFrom, updateMetadata } from './metadata.ts';
 import * as networks from './networks.ts';
 import { allowed, authorize, isAdministrator } from './policy.ts';
 import * as quotas from './quotas.ts';
+import { reservedInstances } from './reservations.ts';
 import { confirmResize, resize, revertResize } from './resize.ts';
 import { addToInstance, removeFromInstance } from './security-group-members.ts';
 import { addRule, removeRule } from './security-group-rules.ts';
-import { createGroup, deleteGroup, getGroup, groupsOfServer, pageOfGroups } from './security-groups.ts';
+import {
+  createGroup,
+  deleteGroup,
+  getGroup,
+  groupsOfServer,
+  namedGroups,
+  pageOfGroups,
+} from './security-groups.ts';
 import { changeServer, rebuildServer, serverAddresses, serverInterfaces, showServer } from './servers.ts';
 import { snapshot } from './snapshots.ts';
 import { usageOfTenant, usageOfTenants } from './usage.ts';
@@ -70,12 +80,14 @@ const serverFunctions = {
   get: getInstance,
   show: showServer,
   list: listInstances,
+  reserved: reservedInstances,
   /** What detailed views of a page are made from. */
   sources: detailSources,
   boot,
   change: byId(changeServer),
   rebuild: byId(rebuildServer),
   delete: byId(deleteOrSoftDelete),
+  deleteNow: byId(deleteNow),
   forceDelete: byId(forceDelete),
   restore: byId(restore),
   act: byId(act),
@@ -131,6 +143,7 @@ const functions = {
   images: {
     list: images.listImages,
     get: images.getImage,
+    change: images.changeImage,
     delete: images.deleteImage,
     addMetadata: images.addImageMetadata,
     replaceMetadata: images.replaceImageMetadata,
@@ -145,20 +158,25 @@ const functions = {
   },
   groups: {
     list: pageOfGroups,
+    named: namedGroups,
     get: getGroup,
     create: createGroup,
     delete: deleteGroup,
     addRule,
     removeRule,
+    authorizeIngress,
+    revokeIngress,
   },
   floatingIps: {
     pools: floatingIps.floatingIpPools,
     list: floatingIps.listFloatingIps,
     get: floatingIps.getFloatingIp,
+    getByAddress: floatingIps.getFloatingIpByAddress,
     allocate: floatingIps.allocateFloatingIp,
     release: floatingIps.releaseFloatingIp,
     associate: floatingIps.addFloatingIp,
     disassociate: floatingIps.removeFloatingIp,
+    disassociateAddress: floatingIps.disassociateAddress,
   },
   networks: {
     list: networks.listNetworks,
@@ -222,6 +240,7 @@ const functions = {
   },
   hosts: {
     services: hosts.enabledServices,
+    zones: hosts.availabilityZones,
     use: hosts.useOfHost,
     set: hosts.setHost,
     power: hosts.hostPower,
@@ -235,6 +254,7 @@ const functions = {
     servers: hypervisors.serversOfHypervisors,
   },
   usage: { ofTenants: usageOfTenants, ofTenant: usageOfTenant, audit: auditReport },
+  ec2Ids: { numbers: numbersOf, uuid: uuidOf, uuids: uuidsOf },
   certificates: { root: rootCertificate, make: makeCertificate },
 };
 

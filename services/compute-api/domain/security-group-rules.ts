@@ -65,7 +65,8 @@ async function sourceGroup(deps: Deps, context: RequestContext, id: string): Pro
   }
 }
 
-const sameRule = (a: Omit<NewRule, 'parent_group_id'>, b: Omit<NewRule, 'parent_group_id'>): boolean =>
+/** Whether two rules let the same in. */
+export const sameRule = (a: Omit<NewRule, 'parent_group_id'>, b: Omit<NewRule, 'parent_group_id'>): boolean =>
   a.protocol === b.protocol &&
   a.from_port === b.from_port &&
   a.to_port === b.to_port &&
@@ -86,7 +87,7 @@ export async function removeRule(deps: Deps, context: RequestContext, id: string
 }
 
 /** One message for each host that runs a member, however many members it runs. */
-async function refreshGroup(deps: Deps, context: RequestContext, groupId: number): Promise<void> {
+export async function refreshGroup(deps: Deps, context: RequestContext, groupId: number): Promise<void> {
   const admin = elevated(context);
   for (const host of await hostsOfGroups(deps.db.knex, [groupId])) {
     await deps.compute.refresh_security_group_rules(admin, { security_group_id: groupId }, { host });

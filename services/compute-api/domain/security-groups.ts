@@ -1,4 +1,5 @@
 import type { RequestContext } from '@folsom/core';
+import { novaFault } from '@folsom/nova/faults';
 import { withLock, withQuota } from '@folsom/nova/quota-lock';
 import {
   createSecurityGroup,
@@ -58,6 +59,27 @@ export async function pageOfGroups(
   const groups = await listSecurityGroups(deps.db.knex, project);
   const page = groups.slice(offset, limit === undefined ? undefined : offset + limit);
   return groupDetails(deps, page);
+}
+
+/** The tenant's groups of these names and ids; administrators find everybody's by id. @throws as {@link groupById}, `SecurityGroupNotFoundForProject` */
+export async function namedGroups(
+  deps: Deps,
+  context: RequestContext,
+  names: readonly string[],
+  ids: readonly string[],
+): Promise<GroupDetails[]> {
+  await ensureDefaultGroup(deps, context);
+  const found = await securityGroupsByNames(deps.db.knex, projectOf(context), [...new Set(names)]);
+  const groups = names.map(name => {
+    const group = found.get(name);
+    if (group) return group;
+    throw novaFault('SecurityGroupNotFoundForProject', {
+      security_group_id: name,
+      project_id: projectOf(context),
+    });
+  });
+  for (const id of new Set(ids)) groups.push(await groupById(deps, context, id));
+  return groupDetails(deps, groups);
 }
 
 /** Those that a server belongs to. @throws Fault `InstanceNotFound` */

@@ -275,3 +275,9 @@ export function resignForm(recPath, newPath, recBody, newBody, keys) {
     if (signed(recPath, recBody, key) === old) return newBody.replace(old, signed(newPath, newBody, key));
   return newBody;
 }
+
+/** Whether a request changes nothing. EC2's actions are read by their names: most reads are POSTs, and some changes are GETs. */
+export function isRead({ method, path, body }) {
+  const action = /(?:^|[?&])Action=(\w+)/.exec(path.includes('?') ? path : String(body ?? ''))?.[1];
+  return action === undefined ? /^(GET|HEAD)$/.test(method) : /^(Describe|Get)/.test(action);
+}

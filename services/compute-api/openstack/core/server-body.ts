@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net';
 import Type, { type TProperties } from 'typebox';
+import { decodeBase64 } from '../../domain/base64.ts';
 import { BLOCK_DEVICES_MAX, type BlockDevice, readDevice } from '../../domain/block-devices.ts';
 import { isUuidLike } from '../../domain/values.ts';
-import { decodeBase64 } from '../http/base64.ts';
 import { badRequest, unprocessable } from '../http/faults.ts';
 import { idFromHref } from '../http/links.ts';
 import { NAME_CHARS_MAX, name, readBy } from '../http/shapes.ts';

@@ -83,7 +83,7 @@ interface BootServer {
 function bootOf(body: BootBody, attributes: readonly ServerAttributes[]): BootRequest {
   const { server } = body;
   const request: BootRequest = {
-    flavorId: server.flavorRef,
+    flavor: { id: server.flavorRef },
     imageId: server.imageRef,
     name: server.name,
     minCount: 1,

@@ -1,7 +1,7 @@
 import { child } from '@folsom/wire';
 import Type from 'typebox';
+import { decodeBase64 } from '../../domain/base64.ts';
 import type { Extension } from '../http/api.ts';
-import { decodeBase64 } from '../http/base64.ts';
 import { badRequest } from '../http/faults.ts';
 import { serverAttributes } from '../http/server-attributes.ts';
 import { readBy } from '../http/shapes.ts';

@@ -1,0 +1,181 @@
+import type { RequestContext } from '@folsom/core';
+import { fromSqlTime, type Knex, whereListed } from '@folsom/db';
+import { flavorsByIds } from '@folsom/nova/flavors';
+import { fixedIpsOf, parseNetworkInfo } from '@folsom/nova/network-info';
+import { groupBy } from '@folsom/nova/rows';
+import { groupNamesOfInstances } from '@folsom/nova/security-groups';
+import type { Deps } from './deps.ts';
+import { authorize, visibleProject } from './policy.ts';
+
+/** Columns that are shown of every instance. */
+const COLUMNS = [
+  'uuid',
+  'project_id',
+  'reservation_id',
+  'hostname',
+  'host',
+  'vm_state',
+  'image_ref',
+  'kernel_id',
+  'ramdisk_id',
+  'key_name',
+  'launch_index',
+  'root_device_name',
+  'instance_type_id',
+  'created_at',
+] as const;
+
+interface Row {
+  uuid: string;
+  project_id: string | null;
+  reservation_id: string | null;
+  hostname: string | null;
+  host: string | null;
+  vm_state: string;
+  image_ref: string | null;
+  kernel_id: string | null;
+  ramdisk_id: string | null;
+  key_name: string | null;
+  launch_index: number | null;
+  root_device_name: string | null;
+  instance_type_id: number;
+  created_at: string | null;
+}
+
+/** A volume of an instance. */
+export interface AttachedDevice {
+  device_name: string | null;
+  volume_id: string;
+  snapshot_id: string | null;
+  delete_on_termination: boolean;
+  status: string | null;
+  /** As the database has it. */
+  attach_time: string | null;
+}
+
+/** An instance as it belongs to the boot that made it. */
+export interface ReservedInstance extends Omit<Row, 'created_at'> {
+  /** Milliseconds since the epoch. */
+  created_at: number | null;
+  flavor: string | null;
+  groups: string[];
+  fixedIps: string[];
+  fixedIp6s: string[];
+  floatingIps: string[];
+  /** Of its host; null while it has none. */
+  zone: string | null;
+  devices: AttachedDevice[];
+}
+
+export interface ReservationQuery {
+  /** Those of these that the caller can see; all of them unless given. */
+  uuids?: readonly string[];
+  reservationId?: string;
+}
+
+/** Instances, oldest first, with what is shown of them: one query a table however many there are. */
+export async function reservedInstances(
+  deps: Deps,
+  context: RequestContext,
+  { uuids, reservationId }: ReservationQuery = {},
+): Promise<ReservedInstance[]> {
+  authorize(deps, context, 'compute:get_all');
+  const { knex } = deps.db;
+  const query = knex('instances')
+    .where('deleted', 0)
+    .select(...COLUMNS);
+  if (uuids === undefined) query.whereNot('vm_state', 'soft-delete');
+  else whereListed(query, 'uuid', uuids);
+  const project = visibleProject(context);
+  if (project !== null) query.where('project_id', project);
+  if (reservationId !== undefined) query.where('reservation_id', reservationId);
+  const rows = (await query.orderBy([{ column: 'created_at' }, { column: 'id' }])) as Row[];
+  return rows.length === 0 ? [] : withDetails(deps, rows);
+}
+
+async function withDetails(deps: Deps, rows: readonly Row[]): Promise<ReservedInstance[]> {
+  const { knex } = deps.db;
+  const uuids = rows.map(row => row.uuid);
+  const hosts = [...new Set(rows.map(row => row.host))].filter(host => host !== null);
+  const [flavors, groups, addresses, zones, devices] = await Promise.all([
+    flavorsByIds(knex, [...new Set(rows.map(row => row.instance_type_id))]),
+    groupNamesOfInstances(knex, uuids),
+    addressesOf(knex, uuids),
+    zonesOf(knex, hosts),
+    devicesOf(knex, uuids),
+  ]);
+  return rows.map(row => ({
+    ...row,
+    created_at: fromSqlTime(row.created_at),
+    flavor: flavors.get(row.instance_type_id)?.name ?? null,
+    groups: groups.get(row.uuid) ?? [],
+    ...(addresses.get(row.uuid) ?? NO_ADDRESSES),
+    zone: (row.host === null ? undefined : zones.get(row.host)) ?? null,
+    devices: devices.get(row.uuid) ?? [],
+  }));
+}
+
+interface Addresses {
+  fixedIps: string[];
+  fixedIp6s: string[];
+  floatingIps: string[];
+}
+const NO_ADDRESSES: Addresses = { fixedIps: [], fixedIp6s: [], floatingIps: [] };
+
+async function addressesOf(knex: Knex, uuids: readonly string[]): Promise<Map<string, Addresses>> {
+  const rows = (await whereListed(
+    knex('instance_info_caches').where('deleted', 0),
+    'instance_uuid',
+    uuids,
+  ).select('instance_uuid', 'network_info')) as { instance_uuid: string; network_info: string | null }[];
+  return new Map(rows.map(row => [row.instance_uuid, knownAddresses(row.network_info)]));
+}
+
+/** The addresses of a stored network model. */
+export function knownAddresses(networkInfo: string | null | undefined): Addresses {
+  if (!networkInfo || networkInfo === '[]') return NO_ADDRESSES;
+  const fixed = fixedIpsOf(parseNetworkInfo(networkInfo));
+  const texts = (ips: readonly { address: string | null }[]) =>
+    ips.map(ip => ip.address).filter(address => address !== null);
+  return {
+    fixedIps: texts(fixed.filter(ip => ip.version !== 6)),
+    fixedIp6s: texts(fixed.filter(ip => ip.version === 6)),
+    floatingIps: texts(fixed.flatMap(ip => ip.floating_ips ?? [])),
+  };
+}
+
+/** The zone of a host is that of the daemon that was first there. */
+async function zonesOf(knex: Knex, hosts: string[]): Promise<Map<string, string>> {
+  if (hosts.length === 0) return new Map();
+  const rows = (await whereListed(knex('services').where('deleted', 0), 'host', hosts)
+    .orderBy('id')
+    .select('host', 'availability_zone')) as { host: string; availability_zone: string }[];
+  return new Map(
+    [...groupBy(rows, row => row.host)].map(([host, [first]]) => [host, first!.availability_zone]),
+  );
+}
+
+async function devicesOf(knex: Knex, uuids: readonly string[]): Promise<Map<string, AttachedDevice[]>> {
+  const rows = (await whereListed(
+    knex('block_device_mapping as b')
+      .join('volumes as v', 'v.id', 'b.volume_id')
+      .where({ 'b.deleted': 0, 'v.deleted': 0 })
+      .where(where => void where.whereNull('b.no_device').orWhere('b.no_device', 0)),
+    'b.instance_uuid',
+    uuids,
+  )
+    .orderBy('b.id')
+    .select(
+      'b.instance_uuid as instance_uuid',
+      'b.device_name as device_name',
+      'b.volume_id as volume_id',
+      'b.snapshot_id as snapshot_id',
+      'b.delete_on_termination as delete_on_termination',
+      'v.status as status',
+      'v.attach_time as attach_time',
+    )) as (AttachedDevice & { instance_uuid: string })[];
+  return groupBy(
+    rows.map(row => ({ ...row, delete_on_termination: Boolean(row.delete_on_termination) })),
+    row => row.instance_uuid,
+  );
+}

@@ -1,0 +1,26 @@
+import { addressActions } from './actions/addresses.ts';
+import { imageActions } from './actions/images.ts';
+import { instanceAttributeActions } from './actions/instance-attributes.ts';
+import { instanceActions } from './actions/instances.ts';
+import { keyPairActions } from './actions/key-pairs.ts';
+import { securityGroupActions } from './actions/security-groups.ts';
+import { zoneActions } from './actions/zones.ts';
+import type { Action } from './http/action.ts';
+import { canonicalName } from './http/parameters.ts';
+
+/** Everything the EC2 API does. */
+export const EC2_ACTIONS: readonly Action[] = [
+  ...zoneActions,
+  ...imageActions,
+  ...keyPairActions,
+  ...securityGroupActions,
+  ...instanceActions,
+  ...instanceAttributeActions,
+  ...addressActions,
+];
+
+const byName = new Map(EC2_ACTIONS.map(action => [canonicalName(action.name), action]));
+
+/** Actions are found under any spelling that Folsom takes for the same: `describe_instances`, too. */
+export const actionNamed = (name: string): Action | undefined =>
+  /^[A-Za-z0-9_]{1,64}$/.test(name) ? byName.get(canonicalName(name)) : undefined;
