@@ -67,7 +67,12 @@ export interface Reading {
   begun: string[];
   /** Whether it gave up. */
   refused: boolean;
+  /** Whether it gave up because of a method that it does not know: any word may be one (RFC 9110, 9.1). */
+  unknownMethod?: boolean;
 }
+
+/** A parser whose machine is busy has time to read. */
+const READING_MS = 20_000;
 
 /** node's own parser, asked what it makes of bytes. */
 export async function nodeParser(maxHeaderSize: number): Promise<{
@@ -93,8 +98,10 @@ export async function nodeParser(maxHeaderSize: number): Promise<{
       response.destroy();
     }
   };
-  server.on('clientError', (_error, socket) => {
-    readingOf((socket as Socket).remotePort).refused = true;
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const reading = readingOf((socket as Socket).remotePort);
+    reading.refused = true;
+    if (error.code === 'HPE_INVALID_METHOD') reading.unknownMethod = true;
     socket.destroy();
   });
   // An expectation is the server's to meet, not the parser's.
@@ -116,7 +123,7 @@ export async function nodeParser(maxHeaderSize: number): Promise<{
       const own = socket.localPort!;
       socket.end(bytes);
       socket.resume();
-      const timer = setTimeout(() => socket.destroy(), 5_000);
+      const timer = setTimeout(() => socket.destroy(), READING_MS);
       await new Promise(resolve => socket.once('close', resolve));
       clearTimeout(timer);
       readings.delete(own);

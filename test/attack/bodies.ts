@@ -2,6 +2,7 @@ import { seededRandom } from '@folsom/core';
 import { type AttackedCloud, eachOf, loginOf, startAttackedCloud } from './cloud.ts';
 import { type Estate, makeEstate } from './estate.ts';
 import { jsonCount, jsonFuzz, xmlCount, xmlFuzz } from './fuzz.ts';
+import { INNER } from './inner.ts';
 import type { Part } from './part.ts';
 import { adapted, type Declared, declared, filled, type Sample, samplesOf } from './samples.ts';
 
@@ -17,10 +18,6 @@ interface Target {
 const PLAIN: Sample = { body: '{"thing": {"name": "a", "id": 1}}', type: 'application/json' };
 const ANSWER_MS = 20_000;
 const PROBLEMS_MAX = 30;
-
-/** Words of our insides. */
-const INNER =
-  /node_modules|\.ts:\d+|at \w+ \(|TypeError|RangeError|SQLITE|SqliteError|ER_[A-Z]+|select `|insert into|Cannot read prop|is not a function|undefined is not|\[object Object\]|Maximum call stack|root:x:0/;
 
 function targetsOf(operations: readonly Declared[], image: string, estate: Estate): Target[] {
   const samples = samplesOf(operations);

@@ -126,6 +126,7 @@ function problem(place: Place, heard: Heard, node: Reading, usual: number): stri
   if (heard.answers.some(({ status }) => status >= 500 && status !== 501 && status !== 505))
     return 'answers with an error of its own';
   if (place.oneQuestion) return heard.answers.length > 1 ? 'answers twice' : null;
+  if (isRefusal(place, heard, node)) return null;
   if (heard.answers.length > node.requests.length + (node.refused ? 1 : 0))
     return `sees ${heard.answers.length} requests`;
   const none = node.requests.length === 0;
@@ -134,6 +135,12 @@ function problem(place: Place, heard: Heard, node: Reading, usual: number): stri
   if (none && accepted && place.reads) return `takes what node's parser refuses (${first})`;
   return null;
 }
+
+/** Whether swift's server has refused, in its own way, what begins with a method that node's parser does not know. */
+const isRefusal = (place: Place, heard: Heard, node: Reading): boolean =>
+  place.swift === true &&
+  node.unknownMethod === true &&
+  heard.answers.slice(node.requests.length).every(({ status }) => status >= 400);
 
 /** Log lines by the mark of the probe they tell of. */
 function noteLines(lines: readonly string[], seen: Map<string, string[]>): void {
@@ -198,7 +205,9 @@ function attackWith(cloud: AttackedCloud, parser: Awaited<ReturnType<typeof node
       parser.read(place.swift ? asNodeTakesIt(bytes) : bytes),
     ]);
     noteLines(cloud.takeLog(), seen);
-    const why = problem(place, heard, node, usual) ?? unseen(seen.get(mark) ?? [], place, honest, node);
+    const why =
+      problem(place, heard, node, usual) ??
+      (isRefusal(place, heard, node) ? null : unseen(seen.get(mark) ?? [], place, honest, node));
     seen.delete(mark);
     if (why !== null) {
       const answers = heard.answers.map(({ status }) => status).join(' ');

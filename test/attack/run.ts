@@ -6,10 +6,11 @@ import { part as bodies } from './bodies.ts';
 import { part as door } from './door.ts';
 import { part as http } from './http.ts';
 import { part as images } from './images.ts';
+import { part as objects } from './objects.ts';
 import type { Part } from './part.ts';
 import { part as secrets } from './secrets.ts';
 
-const PARTS: readonly Part[] = [authorization, bodies, door, http, images, secrets];
+const PARTS: readonly Part[] = [authorization, bodies, door, http, images, objects, secrets];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
