@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type LookAtDisk, requireRoom } from '@folsom/core';
-import { examine, type Finding } from './doctor.ts';
+import { examine, printFindings } from './doctor.ts';
 import { type Layout, layoutOf, portsWithOffset } from './layout.ts';
 import { isOpen } from './preflight.ts';
 import { readRunning, residentBytes } from './running.ts';
@@ -61,11 +61,7 @@ export async function doctor(
     configFiles: options.files,
     now: options.now,
   });
-  const order: Record<Finding['severity'], number> = { problem: 0, warning: 1, ok: 2 };
-  for (const { severity, what, fix } of findings.toSorted((a, b) => order[a.severity] - order[b.severity])) {
-    print(`${severity === 'ok' ? 'ok      ' : severity.padEnd(8)} ${what}`);
-    if (fix) print(`         -> ${fix}`);
-  }
+  printFindings(findings, print);
   return findings.some(finding => finding.severity === 'problem') ? 1 : 0;
 }
 

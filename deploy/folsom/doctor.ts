@@ -28,6 +28,16 @@ export interface DoctorOptions {
   lookAtDisk?: LookAtDisk;
 }
 
+const ORDER: Record<Severity, number> = { problem: 0, warning: 1, ok: 2 };
+
+/** One line each and one for its fix, the gravest first. */
+export function printFindings(findings: readonly Finding[], print: (line: string) => void): void {
+  for (const { severity, what, fix } of findings.toSorted((a, b) => ORDER[a.severity] - ORDER[b.severity])) {
+    print(`${severity === 'ok' ? 'ok      ' : severity.padEnd(8)} ${what}`);
+    if (fix) print(`         -> ${fix}`);
+  }
+}
+
 /** Looks for old defaults in use and for what this machine lacks; never changes anything. */
 export async function examine(options: DoctorOptions): Promise<Finding[]> {
   const groups = await Promise.all([

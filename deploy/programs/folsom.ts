@@ -4,6 +4,7 @@ import { addDoctor, addDownAndStatus, addUp } from '../folsom/cloud-commands.ts'
 import type { Done } from '../folsom/command-line.ts';
 import { addConfigCommands } from '../folsom/config-commands.ts';
 import { addPopulate } from '../folsom/populate-command.ts';
+import { addUpkeepCommands } from '../folsom/upkeep-commands.ts';
 import { addWatching } from '../folsom/watch-commands.ts';
 
 /** The project's own program: brings a whole cloud up on this machine and looks after it. */
@@ -24,6 +25,7 @@ export async function main(argv: string[]): Promise<number> {
   addPopulate(program);
   addConfigCommands(program, done);
   addBackupCommands(program, done);
+  addUpkeepCommands(program, done);
   addDoctor(program, done);
 
   // Commander would hand a misspelt command to `up`, which is the default.

@@ -109,6 +109,34 @@ export async function checkWithOwnTables(db: Database, name: SchemaName): Promis
   }
 }
 
+export interface SyncPlan {
+  /** As {@link dbVersion}. */
+  from: number | null;
+  to: number;
+  /** Tables and indexes of our own that are missing. */
+  missing: number;
+  /** Why {@link dbSync} would refuse it. */
+  refusal?: string;
+}
+
+/** What {@link dbSync} would do; changes nothing. */
+export async function syncPlan(db: Database, name: SchemaName): Promise<SyncPlan> {
+  const schema = SCHEMAS[name];
+  const from = await dbVersion(db, name);
+  const missing = (await missingExtras(db.knex, db.kind, schema)).length;
+  const plan = { from, to: schema.version, missing };
+  if (from !== null && from > schema.version) return { ...plan, refusal: newer(db, name, from).message };
+  if (from !== null && from > 0 && from < schema.oldestVersion)
+    return { ...plan, refusal: tooOld(db, name, from).message };
+  return plan;
+}
+
+const tooOld = (db: Database, name: SchemaName, from: number): DatabaseError =>
+  new DatabaseError(
+    `${db.description} holds ${name} schema ${from}, older than Folsom's: bring it to ${SCHEMAS[name].version} with ` +
+      `the "${SCHEMAS[name].syncCommand}" of the original Folsom first`,
+  );
+
 const newer = (db: Database, name: SchemaName, version: number): DatabaseError =>
   new DatabaseError(
     `${db.description} holds ${name} schema ${version}, which is newer than ${SCHEMAS[name].version}, ` +
@@ -137,10 +165,7 @@ export async function dbSync(db: Database, name: SchemaName, version?: number): 
     );
   }
   if (from !== null && from > 0 && from < schema.oldestVersion) {
-    throw new DatabaseError(
-      `${db.description} holds ${name} schema ${from}, older than Folsom's: bring it to ${schema.version} with ` +
-        `the "${schema.syncCommand}" of the original Folsom first`,
-    );
+    throw tooOld(db, name, from);
   }
   if (from === schema.version && (await missingExtras(db.knex, db.kind, schema)).length === 0) {
     return { from, to: from, unchanged: true };
