@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { authTokenSettings, type IdentityValidator, identityValidator, keystoneClient } from '@folsom/auth';
-import { type Config, commonOptions, configFrom, loadConfig } from '@folsom/config';
+import { type Config, configFrom, loadConfig } from '@folsom/config';
 import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
 import { type Database, openDatabase } from '@folsom/db';
-import { imageDeclarations, imageOptions, pasteOptions, type Registry, remoteRegistry } from '@folsom/image';
+import { imageOptions, pasteOptions, type Registry, remoteRegistry } from '@folsom/image';
 import { type Bus, createRabbitBus, rpcOptions } from '@folsom/rpc';
+import { glanceConf } from './conf/glance.ts';
 import { programLog } from './program-log.ts';
 
 export interface GlanceProgram {
@@ -22,11 +23,8 @@ export function glanceProgram(
   const starting = createLogger({ fields: { service: program } });
   const config = loadConfig({
     program,
-    declarations: [commonOptions, ...imageDeclarations],
+    ...glanceConf,
     files,
-    // The servers and tools of glance share one file, and qpid, SSL and ceph have their own settings there.
-    expected: (group, name) =>
-      group !== 'DEFAULT' || /^(qpid|rbd|syslog|cert_file|key_file|ca_file|tcp_)/.test(name),
     argv,
     log: starting,
   });

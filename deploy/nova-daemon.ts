@@ -1,10 +1,13 @@
 import { hostname, networkInterfaces } from 'node:os';
-import { type Config, commonOptions, loadConfig, type OptionGroup } from '@folsom/config';
+import { type Config, loadConfig } from '@folsom/config';
 import { createLogger, type RunningService, systemClock, systemRandom, type World } from '@folsom/core';
 import { checkSchema, type Database, openDatabase } from '@folsom/db';
+import { helperRunner, rootHelper } from '@folsom/host/as-root';
+import { hostRunner, type Runner } from '@folsom/host/runner';
 import { novaFaultStatus } from '@folsom/nova/faults';
 import { novaOptions } from '@folsom/nova/options';
-import { type Bus, createLocalBus, createRabbitBus } from '@folsom/rpc';
+import { type Bus, createLocalBus, createRabbitBus, rpcOptions } from '@folsom/rpc';
+import { novaConf } from './conf/nova.ts';
 import { programLog } from './program-log.ts';
 import { runUntilSignal } from './run.ts';
 
@@ -18,8 +21,6 @@ export interface NovaParts {
 export interface NovaDaemon {
   /** e.g. `nova-scheduler` */
   program: string;
-  /** Beside nova's shared options. */
-  declarations?: readonly OptionGroup[];
   /** Programs that read no tables need none. Default: true. */
   needsDatabase?: boolean;
   start(parts: NovaParts): Promise<RunningService>;
@@ -30,7 +31,7 @@ export async function novaDaemon(argv: string[], daemon: NovaDaemon): Promise<nu
   const { program } = daemon;
   const config = loadConfig({
     program,
-    declarations: [commonOptions, novaOptions, ...(daemon.declarations ?? [])],
+    ...novaConf,
     files: ['/etc/nova/nova.conf'],
     facts: { host: hostname(), my_ip: ownAddress() },
     // Other nova programs read their sections from the same file.
@@ -95,7 +96,14 @@ export function openBus(config: Config, world: World): Bus {
       responseTimeoutMs: settings.rpc_response_timeout * 1000,
     });
   }
-  return createRabbitBus({ options: settings, world, faultStatus: novaFaultStatus });
+  return createRabbitBus({ options: config.of(rpcOptions), world, faultStatus: novaFaultStatus });
+}
+
+/** Where a daemon runs what needs root: here, or through `root_helper` when it is somebody else. */
+export function hostCommands(config: Config): Runner {
+  if (process.getuid?.() === 0) return hostRunner;
+  const { root_helper, rootwrap_config } = config.of(novaOptions);
+  return helperRunner(rootHelper(root_helper, rootwrap_config));
 }
 
 /** The first IPv4 address that leaves this host. */

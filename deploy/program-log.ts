@@ -2,18 +2,28 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { type Config, commonOptions } from '@folsom/config';
 import { createLogger, type Logger } from '@folsom/core';
+import { openSyslog } from '@folsom/swift';
 import { type LogOutput, openLogFile, standardError } from './log-file.ts';
 
 /**
  * The log of a program as its configuration wants it: `log_file` (in `log_dir`, unless absolute), `PROGRAM.log` when there
- * is only a `log_dir`, else standard error. A missing directory is made. Throws one sentence when the file cannot be opened.
+ * is only a `log_dir`, else standard error. A missing directory is made. With `use_syslog` lines go to syslog, and to a log
+ * file if one is named; what syslog does not take goes to standard error. Throws one sentence when the file cannot be opened.
  */
-export function programLog(config: Config, program: string): Logger {
-  const { debug, log_file, log_dir } = config.of(commonOptions);
-  const path = logPath(program, log_file, log_dir);
+export function programLog(config: Config, program: string, syslogSocket = '/dev/log'): Logger {
+  const settings = config.of(commonOptions);
+  // An empty `log_file =` is how a file below takes back the one of a file above.
+  const path = logPath(program, settings.log_file || null, settings.log_dir || null);
+  const output = path === null ? standardError() : openOrExplain(path);
+  const syslog = settings.use_syslog
+    ? openSyslog({ name: program, facility: settings.syslog_log_facility, to: syslogSocket })
+    : null;
   return createLogger({
-    level: debug ? 'debug' : 'info',
-    write: (path === null ? standardError() : openOrExplain(path)).write,
+    level: settings.debug ? 'debug' : 'info',
+    write: line => {
+      const taken = syslog?.write(line) ?? false;
+      if (!taken || path !== null) output.write(line);
+    },
     fields: { service: program },
   });
 }

@@ -2,14 +2,8 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  getConfig,
-  listConfig,
-  parseOptionName,
-  parseSetting,
-  setConfig,
-  withOption,
-} from './config-command.ts';
+import { withOption, withoutSection } from '../ini-edit.ts';
+import { getConfig, listConfig, parseOptionName, parseSetting, setConfig } from './config-command.ts';
 import { type Layout, layoutOf, portsWithOffset } from './layout.ts';
 import { checkSettings, readServiceConf, withoutEffect, writeServiceConfs } from './service-conf.ts';
 
@@ -128,4 +122,6 @@ it.each([
   ['[DEFAULT]\n#a = 2\n', '[DEFAULT]\n#a = 2\na = 1\n'],
 ])('an option goes into its section, once: %j', (before, after) => {
   expect(withOption(before, 'DEFAULT', 'a', '1')).toBe(after);
+  expect(withoutSection('[a]\nx = 1\n[b]\ny = 2\n[a]\nz = 3\n', 'a')).toBe('[b]\ny = 2\n');
+  expect(withoutSection('[a]\n', 'b')).toBeUndefined();
 });

@@ -1,6 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Config, companionsOf, type Option, showOrigin } from '@folsom/config';
+import { isOption, sectionOf, withOption } from '../ini-edit.ts';
 import type { Print } from './commands.ts';
 import type { Layout } from './layout.ts';
 import type { Setting } from './part.ts';
@@ -139,39 +140,10 @@ function sourceOf(layout: Layout, conf: ServiceConf, config: Config, group: stri
   return showOrigin({ ...origin, file: join('etc', basename(origin.file)) });
 }
 
-const sectionOf = (line: string): string | undefined => /^\[([^\]]+)\]/.exec(line)?.[1]?.trim();
-
-const isOption = (line: string, name: string): boolean =>
-  new RegExp(`^${name.replaceAll('_', '[-_]')}\\s*[=:]`).test(line);
-
 function sourceIsDecided(text: string, group: string, name: string): boolean {
   let section: string | undefined;
   return text.split('\n').some(line => {
     section = sectionOf(line) ?? section;
     return section === group && isOption(line, name);
   });
-}
-
-/** The text of a file with an option set or, without a value, taken out. Comments and order stay. */
-export function withOption(text: string, group: string, name: string, value: string | undefined): string {
-  const lines = text.replace(/\n$/, '').split('\n');
-  const kept: string[] = [];
-  let section: string | undefined;
-  let dropping = false;
-  /** Where a new line of the section goes: behind its last line that is not empty. */
-  let end = -1;
-  for (const line of lines) {
-    section = sectionOf(line) ?? section;
-    // Continuation lines belong to the option before them.
-    if (dropping && /^[ \t]+\S/.test(line)) continue;
-    dropping = section === group && isOption(line, name);
-    if (dropping) continue;
-    kept.push(line);
-    if (section === group && line.trim() !== '') end = kept.length;
-  }
-  if (value === undefined) return `${kept.join('\n')}\n`;
-  const added = `${name} = ${value}`;
-  if (end < 0) kept.push(...(kept.at(-1) === '' ? [] : ['']), `[${group}]`, added);
-  else kept.splice(end, 0, added);
-  return `${kept.join('\n')}\n`;
 }

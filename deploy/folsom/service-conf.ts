@@ -1,13 +1,11 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Config, ConfigError, companionsOf, loadConfig, type OptionGroup } from '@folsom/config';
-import { consoleOptions } from '@folsom/console';
+import { type Config, ConfigError, companionsOf, loadConfig } from '@folsom/config';
 import type { Logger } from '@folsom/core';
-import { identityOptions } from '@folsom/identity';
-import { imageDeclarations } from '@folsom/image';
-import { novaOptions } from '@folsom/nova/options';
-import { schedulerOptions, trustOptions } from '@folsom/scheduler';
-import { NO_FLOATING_RANGE } from './floating-range.ts';
+import type { ConfFile } from '../conf/conf-file.ts';
+import { glanceConf } from '../conf/glance.ts';
+import { keystoneConf } from '../conf/keystone.ts';
+import { novaConf } from '../conf/nova.ts';
 import { BRIDGE, type Layout } from './layout.ts';
 import type { CloudOptions, ServiceName, Setting } from './part.ts';
 import { CannotStart } from './preflight.ts';
@@ -22,11 +20,10 @@ type Decided = Pick<
 > & { secrets: Pick<Secrets, 'adminToken'> };
 
 /** A service whose options stand in a file of its own. */
-export interface ServiceConf {
+export interface ServiceConf extends ConfFile {
   name: ServiceName;
   /** File below `DIR/etc`; made at the first start, the operator's from then on. */
   file: string;
-  declarations: readonly OptionGroup[];
   /** What suits a cloud of one machine; the operator's file ranks above. */
   defaults: (options: Decided) => Values;
   /** What a start decides by its own options, and the layout of the state directory. */
@@ -39,7 +36,7 @@ const NODE = 'folsom';
 const keystone: ServiceConf = {
   name: 'keystone',
   file: 'keystone.conf',
-  declarations: identityOptions,
+  ...keystoneConf,
   defaults: () => ({ DEFAULT: { policy_file: 'keystone_policy.json' } }),
   decided: ({ layout, ports, hostIp, secrets }) => ({
     DEFAULT: {
@@ -57,7 +54,7 @@ const keystone: ServiceConf = {
 const glance: ServiceConf = {
   name: 'glance',
   file: 'glance-api.conf',
-  declarations: imageDeclarations,
+  ...glanceConf,
   defaults: () => ({
     DEFAULT: {
       policy_file: 'glance_policy.json',
@@ -80,8 +77,8 @@ const glance: ServiceConf = {
 const nova: ServiceConf = {
   name: 'nova',
   file: 'nova.conf',
-  declarations: [novaOptions, schedulerOptions, trustOptions, consoleOptions],
-  defaults: ({ ports, hostIp, compute, floatingRange }) => ({
+  ...novaConf,
+  defaults: ({ ports, hostIp, compute }) => ({
     DEFAULT: {
       policy_file: 'nova_policy.json',
       // Folsom's table stops the tenth POST within a minute: a script of twelve calls.
@@ -100,7 +97,6 @@ const nova: ServiceConf = {
       libvirt_type: compute.why.startsWith('KVM') ? 'kvm' : 'qemu',
       // Floating addresses stand where guests and this machine reach them.
       public_interface: BRIDGE,
-      ...(floatingRange === NO_FLOATING_RANGE ? {} : { floating_range: floatingRange }),
       novncproxy_base_url: `http://${hostIp}:${ports.novncproxy}/vnc_auto.html`,
       xvpvncproxy_base_url: `http://${hostIp}:${ports.xvpvncproxy}/console`,
       vncserver_listen: '127.0.0.1',
@@ -218,6 +214,7 @@ export function readServiceConf(
     return loadConfig({
       program: name,
       declarations: conf.declarations,
+      notHonoured: conf.notHonoured,
       argv: ['--config-file', path],
       settings: settings.filter(({ service }) => service === name),
       ...(log ? { log } : {}),

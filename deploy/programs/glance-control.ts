@@ -1,11 +1,11 @@
 import { writeSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { CommandLineError, type Config, commonOptions, defaultConfigFiles, loadConfig } from '@folsom/config';
+import { CommandLineError, type Config, defaultConfigFiles, loadConfig } from '@folsom/config';
 import { createLogger, systemClock } from '@folsom/core';
 import { startBackground } from '@folsom/host/background';
-import { imageDeclarations } from '@folsom/image';
 import { controlOptions, runControl } from '@folsom/image/manage';
+import { glanceConf } from '../conf/glance.ts';
 
 const USAGE = `glance-control [options] <SERVER> <COMMAND> [CONFPATH]
 
@@ -25,7 +25,8 @@ export async function main(argv: string[]): Promise<number> {
   try {
     config = loadConfig({
       program: 'glance-control',
-      declarations: [controlOptions, commonOptions, ...imageDeclarations],
+      declarations: [controlOptions, ...glanceConf.declarations],
+      notHonoured: glanceConf.notHonoured,
       files: defaultConfigFiles('glance', 'glance-control', homedir()),
       argv,
       log: createLogger({ level: 'error', fields: { service: 'glance-control' } }),

@@ -1,9 +1,10 @@
 import { homedir } from 'node:os';
-import { CommandLineError, type Config, commonOptions, defaultConfigFiles, loadConfig } from '@folsom/config';
+import { CommandLineError, type Config, defaultConfigFiles, loadConfig } from '@folsom/config';
 import { createLogger } from '@folsom/core';
 import { openDatabase } from '@folsom/db';
 import { imageOptions } from '@folsom/image';
 import { GLANCE_MANAGE_USAGE, runGlanceManage } from '@folsom/image/manage';
+import { glanceConf } from '../conf/glance.ts';
 
 /** glance-manage: looks after glance's database, as glance-registry.conf names it. */
 export async function main(argv: string[]): Promise<number> {
@@ -12,7 +13,7 @@ export async function main(argv: string[]): Promise<number> {
   try {
     config = loadConfig({
       program: 'glance-manage',
-      declarations: [commonOptions, imageOptions],
+      ...glanceConf,
       files: defaultConfigFiles('glance', 'glance-registry', homedir()),
       argv,
       log,

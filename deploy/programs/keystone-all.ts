@@ -1,15 +1,10 @@
 import { hostname } from 'node:os';
-import { commonOptions, loadConfig } from '@folsom/config';
+import { loadConfig } from '@folsom/config';
 import { createLogger, systemClock, systemRandom } from '@folsom/core';
 import { openDatabase } from '@folsom/db';
-import {
-  identityOptions,
-  keystoneOptions,
-  keystoneSqlOptions,
-  keystoneTokenOptions,
-  startIdentity,
-} from '@folsom/identity';
+import { keystoneOptions, keystoneSqlOptions, keystoneTokenOptions, startIdentity } from '@folsom/identity';
 import { rpcOptions } from '@folsom/rpc';
+import { keystoneConf } from '../conf/keystone.ts';
 import { tellReady } from '../on-ready.ts';
 import { programLog } from '../program-log.ts';
 import { runUntilSignal } from '../run.ts';
@@ -19,7 +14,7 @@ export async function main(argv: string[]): Promise<number> {
   const starting = createLogger({ fields: { service: 'keystone' } });
   const config = loadConfig({
     program: 'keystone-all',
-    declarations: [commonOptions, ...identityOptions, rpcOptions],
+    ...keystoneConf,
     files: ['/etc/keystone/keystone.conf'],
     expected: isPasteSection,
     argv,

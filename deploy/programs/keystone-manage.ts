@@ -1,9 +1,9 @@
-import { commonOptions, loadConfig } from '@folsom/config';
+import { loadConfig } from '@folsom/config';
 import { createLogger, systemClock, systemRandom } from '@folsom/core';
 import { type Database, openDatabase } from '@folsom/db';
-import { identityOptions, keystoneSqlOptions } from '@folsom/identity';
+import { keystoneSqlOptions } from '@folsom/identity';
 import { commands, listCommands, MissingParameter } from '@folsom/identity/manage';
-import { rpcOptions } from '@folsom/rpc';
+import { keystoneConf } from '../conf/keystone.ts';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
@@ -12,7 +12,7 @@ export async function main(argv: string[]): Promise<number> {
   const log = createLogger({ level: 'warn', fields: { service: 'keystone-manage' } });
   const config = loadConfig({
     program: 'keystone-manage',
-    declarations: [commonOptions, ...identityOptions, rpcOptions],
+    ...keystoneConf,
     files: ['/etc/keystone/keystone.conf'],
     expected: group => /^(filter|app|pipeline|composite):/.test(group),
     argv,

@@ -1,4 +1,3 @@
-import { authTokenOptions } from '@folsom/auth';
 import { startConfiguredEc2Api } from '../ec2-api-program.ts';
 import { novaDaemon } from '../nova-daemon.ts';
 
@@ -6,6 +5,5 @@ import { novaDaemon } from '../nova-daemon.ts';
 export const main = (argv: string[]): Promise<number> =>
   novaDaemon(argv, {
     program: 'nova-api-ec2',
-    declarations: [authTokenOptions],
     start: startConfiguredEc2Api,
   });

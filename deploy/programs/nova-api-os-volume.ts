@@ -1,4 +1,3 @@
-import { authTokenOptions } from '@folsom/auth';
 import { startConfiguredVolumeApi } from '../compute-api-program.ts';
 import { novaDaemon } from '../nova-daemon.ts';
 
@@ -6,6 +5,5 @@ import { novaDaemon } from '../nova-daemon.ts';
 export const main = (argv: string[]): Promise<number> =>
   novaDaemon(argv, {
     program: 'nova-api-os-volume',
-    declarations: [authTokenOptions],
     start: startConfiguredVolumeApi,
   });

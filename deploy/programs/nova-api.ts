@@ -1,4 +1,3 @@
-import { authTokenOptions } from '@folsom/auth';
 import type { RunningService } from '@folsom/core';
 import { startMetadata } from '@folsom/metadata';
 import { novaOptions } from '@folsom/nova/options';
@@ -7,7 +6,7 @@ import { startConfiguredEc2Api } from '../ec2-api-program.ts';
 import { type NovaParts, novaDaemon } from '../nova-daemon.ts';
 
 /** The front ends this program has, by their names in `enabled_apis`. */
-const FRONT_ENDS: Record<string, (parts: NovaParts) => Promise<RunningService>> = {
+export const FRONT_ENDS: Record<string, (parts: NovaParts) => Promise<RunningService>> = {
   ec2: startConfiguredEc2Api,
   osapi_compute: startConfiguredComputeApi,
   osapi_volume: startConfiguredVolumeApi,
@@ -18,7 +17,6 @@ const FRONT_ENDS: Record<string, (parts: NovaParts) => Promise<RunningService>> 
 export const main = (argv: string[]): Promise<number> =>
   novaDaemon(argv, {
     program: 'nova-api',
-    declarations: [authTokenOptions],
     start: async parts => {
       const started: RunningService[] = [];
       const stop = async () => {

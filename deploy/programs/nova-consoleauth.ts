@@ -1,10 +1,9 @@
-import { consoleOptions, startConsoleAuth } from '@folsom/console';
+import { startConsoleAuth } from '@folsom/console';
 import { novaDaemon } from '../nova-daemon.ts';
 
 /** nova-consoleauth, configured by nova.conf. */
 export const main = (argv: string[]): Promise<number> =>
   novaDaemon(argv, {
     program: 'nova-consoleauth',
-    declarations: [consoleOptions],
     start: startConsoleAuth,
   });

@@ -4,6 +4,7 @@ import { openDatabase } from '@folsom/db';
 import { leaseLines } from '@folsom/network/leases';
 import { novaOptions } from '@folsom/nova/options';
 import { networkContract } from '@folsom/nova/rpc/network';
+import { novaConf } from '../conf/nova.ts';
 import { openBus } from '../nova-daemon.ts';
 
 /**
@@ -24,7 +25,7 @@ export async function main(argv: string[]): Promise<number> {
   const world = { clock: systemClock, random: systemRandom, log };
   const config = loadConfig({
     program: 'nova-dhcpbridge',
-    declarations: [novaOptions],
+    ...novaConf,
     files: [process.env.FLAGFILE ?? '/etc/nova/nova.conf'],
     expected: () => true,
     argv: argv.filter(word => word.startsWith('--')),

@@ -1,13 +1,14 @@
-import { readSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { runNovaManage } from '@folsom/compute-api/manage';
-import { CommandLineError, type Config, commonOptions, defaultConfigFiles, loadConfig } from '@folsom/config';
+import { CommandLineError, type Config, defaultConfigFiles, loadConfig } from '@folsom/config';
 import { adminContext, createLogger, systemClock, systemRandom } from '@folsom/core';
 import { openDatabase } from '@folsom/db';
-import { createNetworks } from '@folsom/network/create-networks';
+import { createNetworks, networkDefaults } from '@folsom/network/create-networks';
 import { novaOptions } from '@folsom/nova/options';
+import { novaConf } from '../conf/nova.ts';
 import { machineFacts } from '../machine-facts.ts';
 import { openBus } from '../nova-daemon.ts';
+import { readLine } from '../read-line.ts';
 
 const USAGE = 'nova-manage [options]';
 
@@ -19,7 +20,7 @@ export async function main(argv: string[]): Promise<number> {
   try {
     config = loadConfig({
       program: 'nova-manage',
-      declarations: [commonOptions, novaOptions],
+      ...novaConf,
       files: defaultConfigFiles('nova', 'nova-manage', homedir()),
       facts: machineFacts(),
       interspersed: false,
@@ -54,14 +55,11 @@ export async function main(argv: string[]): Promise<number> {
         },
         openDatabase: () => openDatabase({ connection: options.sql_connection, log }),
         createNetworks: (db, request) =>
-          createNetworks({ db, random: systemRandom, now: systemClock.now() }, request, {
-            bridge: options.flat_network_bridge,
-            bridgeInterface: options.flat_interface,
-            numNetworks: options.num_networks,
-            networkSize: options.network_size,
-            multiHost: options.multi_host,
-            dns1: options.flat_network_dns,
-          }),
+          createNetworks(
+            { db, random: systemRandom, now: systemClock.now() },
+            request,
+            networkDefaults(options),
+          ),
         cast: async (topic, message) => {
           const bus = openBus(config, world);
           try {
@@ -95,14 +93,4 @@ function bufferedOutput(): { write(text: string): void; flush(): void } {
       if (buffer.length > BUFFER_CHARS_MAX) flush();
     },
   };
-}
-
-/** One line of standard input; empty at its end. */
-function readLine(): string {
-  const byte = Buffer.alloc(1);
-  const bytes: number[] = [];
-  for (;;) {
-    if (readSync(0, byte, 0, 1, null) === 0 || byte[0] === 0x0a) return Buffer.from(bytes).toString('utf8');
-    bytes.push(byte[0]!);
-  }
 }

@@ -1,10 +1,9 @@
-import { schedulerOptions, startScheduler, trustOptions } from '@folsom/scheduler';
+import { startScheduler } from '@folsom/scheduler';
 import { novaDaemon } from '../nova-daemon.ts';
 
 /** nova-scheduler, configured by nova.conf. */
 export const main = (argv: string[]): Promise<number> =>
   novaDaemon(argv, {
     program: 'nova-scheduler',
-    declarations: [schedulerOptions, trustOptions],
     start: startScheduler,
   });

@@ -1,11 +1,10 @@
-import { consoleOptions, startXvpVncProxy } from '@folsom/console';
+import { startXvpVncProxy } from '@folsom/console';
 import { novaDaemon } from '../nova-daemon.ts';
 
 /** nova-xvpvncproxy, configured by nova.conf. */
 export const main = (argv: string[]): Promise<number> =>
   novaDaemon(argv, {
     program: 'nova-xvpvncproxy',
-    declarations: [consoleOptions],
     needsDatabase: false,
     start: startXvpVncProxy,
   });

@@ -1,9 +1,23 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { apiPage } from './api.ts';
+import { optionsPage, withoutReaders } from './options.ts';
 
-const FILE = new URL('../../docs/api.md', import.meta.url);
+const API = new URL('../../docs/api.md', import.meta.url);
+const OPTIONS = new URL('../../docs/options.md', import.meta.url);
 
-// `npm run docs`; with --check it writes nothing and fails where the page is another.
-const page = await apiPage();
-if (!process.argv.includes('--check')) writeFileSync(FILE, page);
-else if (readFileSync(FILE, 'utf8') !== page) process.exitCode = 1;
+// `npm run docs`; with --check it writes nothing and fails where a page is another.
+const api = await apiPage();
+const options = optionsPage();
+if (!process.argv.includes('--check')) {
+  writeFileSync(API, api);
+  writeFileSync(OPTIONS, options);
+} else {
+  const stale = [
+    ...(readFileSync(API, 'utf8') === api ? [] : ['docs/api.md']),
+    ...(withoutReaders(readFileSync(OPTIONS, 'utf8')) === withoutReaders(options) ? [] : ['docs/options.md']),
+  ];
+  if (stale.length > 0) {
+    process.stderr.write(`${stale.join(' and ')}: npm run docs writes what the declarations say\n`);
+    process.exitCode = 1;
+  }
+}

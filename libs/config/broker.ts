@@ -5,7 +5,7 @@ import type { IniFile } from './ini.ts';
  * stand, and answered with one sentence that says what is used instead.
  */
 export const isForeignBrokerOption = (name: string, value: string): boolean =>
-  /^qpid_|^rpc_zmq_/.test(name) || (name === 'rpc_backend' && /qpid|zmq/.test(value));
+  /^qpid_|^rpc_zmq_|^matchmaker_/.test(name) || (name === 'rpc_backend' && /qpid|zmq/.test(value));
 
 /** One sentence for all such settings of a file, or undefined. */
 export function brokerNotice(ini: IniFile): string | undefined {

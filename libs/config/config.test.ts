@@ -13,12 +13,14 @@ import {
   list,
   loadConfig,
   multi,
+  notHonoured,
   options,
   parseBool,
   parseIni,
   pastePipeline,
   pasteSection,
   port,
+  QUIET,
   secret,
   str,
 } from './index.ts';
@@ -150,7 +152,7 @@ describe('loadConfig', () => {
     expect(() => load([], ['--what=1'])).toThrow(/no such option: --what/);
     expect(() => load([], ['--my-ip'])).toThrow(/--my-ip requires a value/);
     expect(() => load([], ['--s=1'])).toThrow(
-      /ambiguous option: --s \(--sql-connection, --sqlite-db, --state-path\?\)/,
+      /ambiguous option: --s \(--sql-connection, --sqlite-db, --state-path, --syslog-log-facility\?\)/,
     );
     expect(load([], ['--my=192.0.2.4']).config.of(nova).my_ip).toBe('192.0.2.4');
   });
@@ -178,17 +180,30 @@ describe('loadConfig', () => {
     expect(lines[0]).toContain('unknown.conf:2: unknown option strange');
   });
 
-  it('tells options of the originals that nothing reads from unknown ones', () => {
+  it('names each option without effect once, with the reason, and warns where its value would have changed something', () => {
     const path = file(
       'unused.conf',
-      '[DEFAULT]\nmonkey_patch=False\nmonkey_path=1\n[keystone_authtoken]\nsigning_dir=/x\n',
+      '[DEFAULT]\nmonkey_patch=False\npublish_errors = yes\nbackdoor_port=1\nmonkey_path=1\n[ldap]\nurl=ldap://x\n',
     );
-    const { lines } = load([path]);
-    expect(lines).toHaveLength(2);
-    expect(lines[0]).toContain('unused.conf:3: unknown option monkey_path');
-    expect(lines[1]).toMatch(
-      /without effect here: monkey_patch \(.*:2\), \[keystone_authtoken\] signing_dir/,
-    );
+    const lines: { level: string; message: string }[] = [];
+    loadConfig({
+      program: 'p',
+      declarations: [nova],
+      notHonoured: [
+        ...notHonoured('DEFAULT', 'no class is loaded', { monkey_patch: false, publish_errors: false }),
+        ...notHonoured('DEFAULT', 'it is inside', { backdoor_port: null, unset: 'x' }, QUIET),
+        ...notHonoured('ldap', 'there is no directory', { url: 'ldap://localhost' }),
+      ],
+      argv: ['--config-file', path, '--nomonkey_patch'],
+      log: createLogger({ write: line => lines.push(JSON.parse(line)) }),
+    });
+    expect(lines.map(({ level, message }) => `${level} ${message.replace(path, 'FILE')}`)).toEqual([
+      'info command line, --monkey_patch: option monkey_patch has no effect: no class is loaded',
+      'warn FILE:3: option publish_errors has no effect: no class is loaded',
+      'info FILE:4: option backdoor_port has no effect: it is inside',
+      'warn FILE:7: option [ldap] url has no effect: there is no directory',
+      'warn FILE:5: unknown option monkey_path',
+    ]);
   });
 
   it('answers Qpid settings with one sentence about RabbitMQ', () => {

@@ -5,6 +5,7 @@ export * from './errors.ts';
 export * from './find-file.ts';
 export * from './ini.ts';
 export * from './load.ts';
+export * from './not-honoured.ts';
 export * from './options.ts';
 export * from './optparse.ts';
 export * from './paste.ts';

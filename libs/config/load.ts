@@ -6,13 +6,15 @@ import { parseCommandLine } from './command-line.ts';
 import { type Assignment, type Assignments, buildConfig, type Config } from './config.ts';
 import { ConfigError, type Origin, showOrigin } from './errors.ts';
 import { type IniFile, readIni } from './ini.ts';
+import { acceptedGroups, type NotHonoured, reportNotHonoured } from './not-honoured.ts';
 import type { OptionGroup } from './options.ts';
-import { isOriginalOption } from './original-options.ts';
 
 export interface LoadOptions {
   /** Program name for `--help`. */
   program: string;
   declarations: readonly OptionGroup[];
+  /** Options of the original that are accepted without effect, and why. */
+  notHonoured?: readonly NotHonoured[];
   /** Read when the command line names no `--config-file`; those that do not exist are passed over. */
   files?: readonly string[];
   /** Read after the files when the command line names no `--config-dir`: every `*.conf`, sorted. */
@@ -38,7 +40,8 @@ export interface LoadOptions {
  */
 export function loadConfig(options: LoadOptions): Config {
   const log = options.log ?? silentLogger;
-  const line = parseCommandLine(options.declarations, options.argv ?? [], options);
+  const accepted = acceptedGroups(options.notHonoured ?? []);
+  const line = parseCommandLine([...accepted, ...options.declarations], options.argv ?? [], options);
   const given = line.configFiles.length > 0;
   const files = given ? line.configFiles : (options.files ?? []).filter(file => existsSync(file));
   const dirs =
@@ -85,16 +88,20 @@ export function loadConfig(options: LoadOptions): Config {
   return config;
 }
 
-/** A warning for each option nobody knows; one line for those that the originals have and nothing here reads. */
+/** A line for each option that has no effect and says why, and a warning for each that nobody knows. */
 function report(config: Config, options: LoadOptions, log: Logger): void {
-  const unused: string[] = [];
+  const table = (options.notHonoured ?? []).filter(({ section, name }) => {
+    const texts = config.raw(section, name);
+    return !isForeignBrokerOption(name, texts.join(' '));
+  });
+  reportNotHonoured(config, table, log);
+  const explained = new Set(table.map(({ section, name }) => `${section}\0${name}`));
   for (const { group, name, values, origin } of config.unknown) {
     if (isForeignBrokerOption(name, values.join(' ')) || options.expected?.(group, name)) continue;
+    if (explained.has(`${group}\0${name.replaceAll('-', '_')}`)) continue;
     const label = group === 'DEFAULT' ? name : `[${group}] ${name}`;
-    if (isOriginalOption(name)) unused.push(`${label} (${showOrigin(origin)})`);
-    else log.warn(`${showOrigin(origin)}: unknown option ${label}`);
+    log.warn(`${showOrigin(origin)}: unknown option ${label}`);
   }
-  if (unused.length > 0) log.info(`options without effect here: ${unused.join(', ')}`);
 }
 
 type Assign = (group: string, name: string, text: string, origin: Origin) => void;

@@ -134,5 +134,6 @@ export const commonOptions = options('DEFAULT', {
     },
   ),
   log_dir: str(null, 'Directory of the log file; alone: of PROGRAM.log', { aliases: ['logdir'] }),
-  use_syslog: bool(false, 'Accepted; logs go to standard error, where journald or syslog collects them'),
+  use_syslog: bool(false, 'Log to syslog, and to the log file if one is named'),
+  syslog_log_facility: str('LOG_USER', 'Facility of those lines'),
 });

@@ -89,6 +89,27 @@ export async function ensureBridge(runner: Runner, bridge: string, port: string 
   }
 }
 
+/** Folsom's name of a VLAN's device. */
+export const vlanDevice = (vlan: number): string => `vlan${vlan}`;
+
+/** Makes the device that carries a VLAN over a network card unless it exists, and gives its name. */
+export async function ensureVlan(runner: Runner, vlan: number, card: string): Promise<string> {
+  const device = vlanDevice(vlan);
+  if ((await linkInfo(runner, device)) === undefined) {
+    if ((await linkInfo(runner, card)) === undefined) {
+      throw new Error(`vlan_interface ${card} does not exist on this host`);
+    }
+    await tolerant(
+      ip(runner, 'link', 'add', 'link', card, 'name', device, 'type', 'vlan', 'id', String(vlan)),
+    );
+  }
+  await ip(runner, 'link', 'set', device, 'up');
+  return device;
+}
+
+export const removeVlan = (runner: Runner, vlan: number): Promise<void> =>
+  tolerant(ip(runner, 'link', 'del', vlanDevice(vlan)));
+
 async function moveAddresses(
   runner: Runner,
   addresses: AddressInfo[],

@@ -43,14 +43,14 @@ export function dnsmasq(runner: Runner, options: DnsmasqOptions) {
     async update(hosts: readonly string[], { forget = false } = {}): Promise<void> {
       await writeHosts(hostsFile, hosts);
       const pid = await runningPid(pidFile, hostsFile);
-      if (pid !== undefined && !forget) return void process.kill(pid, 'SIGHUP');
-      if (pid !== undefined) await end(pid);
+      if (pid !== undefined && !forget) return signal(runner, pid, 'HUP');
+      if (pid !== undefined) await end(runner, pid);
       await start(runner, options, hostsFile, pidFile);
     },
 
     async stop(): Promise<void> {
       const pid = await runningPid(pidFile, hostsFile);
-      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+      if (pid !== undefined) await signal(runner, pid, 'KILL');
       await rm(pidFile, { force: true });
       await rm(hostsFile, { force: true });
     },
@@ -77,9 +77,15 @@ async function runningPid(pidFile: string, hostsFile: string): Promise<number | 
   return commandLine.includes('dnsmasq') && commandLine.includes(hostsFile) ? pid : undefined;
 }
 
+/** dnsmasq is another user's process: one who is not root asks his helper to signal it. */
+async function signal(runner: Runner, pid: number, name: 'HUP' | 'KILL'): Promise<void> {
+  if (process.getuid?.() === 0) process.kill(pid, `SIG${name}`);
+  else await runner(['kill', name === 'KILL' ? '-9' : '-HUP', String(pid)], { timeoutMs: HOST_COMMAND_MS });
+}
+
 /** Ends a process and waits until it has closed its sockets, which is some time after it stops being itself. */
-async function end(pid: number): Promise<void> {
-  process.kill(pid, 'SIGKILL');
+async function end(runner: Runner, pid: number): Promise<void> {
+  await signal(runner, pid, 'KILL');
   for (let tries = 0; tries < END_TRIES; tries++) {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
     if (stat === '' || /\) [ZX] /.test(stat)) return;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { coalesced, isFault, mutex } from '@folsom/core';
+import { coalesced, isFault } from '@folsom/core';
 import { chainDifferences } from './iptables-compare.ts';
+import { withProcessLock } from './process-lock.ts';
 import { HOST_COMMAND_MS, type Runner } from './runner.ts';
 
 export type Table = 'filter' | 'nat' | 'mangle';
@@ -49,16 +50,19 @@ const CHAIN_NAME_CHARS_MAX = 28;
 
 const APPLY_ATTEMPTS = 4;
 
-/** iptables has no transaction over save and restore: one writer at a time in this process, `-w` between processes. */
-const writers = mutex();
+/** iptables has no transaction over save and restore: one writer at a time on this host. */
+const LOCK = 'iptables';
 
 export interface IptablesOptions {
   runner: Runner;
   /** Folsom's program name, e.g. `nova-compute`; only its first 16 characters count. */
   binary: string;
+  /** Directory of the lock that every daemon of the host takes, the original's too (lock_path); none: only this process waits. */
+  lockPath?: string;
 }
 
-export function iptables({ runner, binary }: IptablesOptions): Iptables {
+export function iptables({ runner, binary, lockPath }: IptablesOptions): Iptables {
+  const writers = <T>(work: () => Promise<T>): Promise<T> => withProcessLock(lockPath ?? null, LOCK, work);
   const prefix = binary.slice(0, 16);
   let removed = false;
   const model: Record<Table, Map<string, string[]>> = {

@@ -95,7 +95,7 @@ export function networkApi({ bus, db, clock }: { bus: Bus; db: Database; clock: 
       address: string,
     ): Promise<void> {
       await client.remove_fixed_ip_from_instance(context, {
-        instance_id: instance.id,
+        instance_id: instance.uuid,
         host: instance.host,
         address,
       });

@@ -35,6 +35,8 @@ export interface NetworkModel {
     tenant_id: string | null;
     injected?: boolean;
     should_create_bridge?: boolean;
+    should_create_vlan?: boolean;
+    vlan?: number;
     bridge_interface?: string;
     multi_host?: boolean;
   };

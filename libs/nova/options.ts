@@ -1,4 +1,4 @@
-import { options } from '@folsom/config';
+import { type OptionValues, options } from '@folsom/config';
 import { api, quota } from './options/api.ts';
 import { capacity, common } from './options/common.ts';
 import { cert, compute, console, volume } from './options/compute.ts';
@@ -18,3 +18,6 @@ export const novaOptions = options('DEFAULT', {
   ...network,
   ...scheduler,
 });
+
+/** Their values. */
+export type NovaSettings = OptionValues<(typeof novaOptions)['options']>;

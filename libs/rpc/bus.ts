@@ -79,9 +79,9 @@ export interface Bus {
   deliver(kept: KeptMessage): Delivery;
   fanout(context: RequestContext, topic: string, message: Message): Promise<void>;
   serve(options: ServeOptions): Promise<Served>;
-  /** Publishes a notification to `<topic>.<priority>` of the control exchange. */
+  /** Publishes a notification to `<topic>.<priority>` of the control exchange; with who asked, as nova has it, or without, as glance. */
   notify(
-    context: RequestContext,
+    context: RequestContext | null,
     topic: string,
     priority: string,
     payload: Record<string, unknown>,

@@ -252,7 +252,7 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
     },
 
     async notify(context, topic, priority, payload) {
-      const text = encode({ ...packNotificationContext(context), ...payload });
+      const text = encode({ ...(context && packNotificationContext(context)), ...payload });
       for (const listener of listeners)
         listener(`${topic}.${priority.toLowerCase()}`, JSON.parse(text) as Record<string, unknown>);
     },

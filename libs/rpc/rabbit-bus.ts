@@ -134,7 +134,7 @@ export function createRabbitBus({ options, world, faultStatus }: RabbitBusOption
     },
 
     async notify(context, topic, priority, payload) {
-      const text = JSON.stringify({ ...packNotificationContext(context), ...payload });
+      const text = JSON.stringify({ ...(context && packNotificationContext(context)), ...payload });
       const name = `${topic}.${priority.toLowerCase()}`;
       await publisher.publish({ kind: 'topic', name }, text, { messageId: world.random.hex(32) });
     },

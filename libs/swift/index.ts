@@ -18,5 +18,5 @@ export {
   type SwiftConf,
 } from './swift-conf.ts';
 export { STORAGE_PORTS, syncToProblem } from './sync-to.ts';
-export { syslogFrom } from './syslog.ts';
+export { openSyslog, syslogFrom } from './syslog.ts';
 export { normalizeTimestamp, parseFloatText, timestampMs, timestampOf } from './timestamps.ts';

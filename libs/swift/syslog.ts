@@ -43,10 +43,28 @@ export function facilityNumber(name: string): number {
  */
 export function syslogFrom(conf: ConfSection, name: string, prefix = ''): Syslog | null {
   const option = (of: string): string => (conf.has(`${prefix}${of}`) ? `${prefix}${of}` : of);
-  const facility = facilityNumber(conf.str(option('log_facility'), 'LOG_LOCAL0'));
   const host = conf.str(option('log_udp_host'), '');
   const port = conf.int(option('log_udp_port'), 514);
-  const send = host === '' ? toSocket(conf.str(option('log_address'), '/dev/log')) : toHost(host, port);
+  return openSyslog({
+    name,
+    facility: conf.str(option('log_facility'), 'LOG_LOCAL0'),
+    to: host === '' ? conf.str(option('log_address'), '/dev/log') : { host, port },
+  });
+}
+
+export interface SyslogOptions {
+  /** What each line begins with. */
+  name: string;
+  /** e.g. `LOG_LOCAL0` */
+  facility: string;
+  /** A socket of this host, or a port elsewhere. */
+  to: string | { host: string; port: number };
+}
+
+/** Null if nobody listens there. Throws ConfError for a facility that does not exist. */
+export function openSyslog({ name, facility: facilityName, to }: SyslogOptions): Syslog | null {
+  const facility = facilityNumber(facilityName);
+  const send = typeof to === 'string' ? toSocket(to) : toHost(to.host, to.port);
   if (send === null) return null;
   return {
     write: line => {

@@ -1,2 +1,3 @@
 export * from './identity.ts';
+export * from './not-honoured.ts';
 export * from './options.ts';

@@ -8,25 +8,18 @@ export const keystoneOptions = options('DEFAULT', {
   admin_port: port(35357, 'Port of the admin API'),
   compute_port: port(8774, 'Value of $(compute_port)s in endpoint templates'),
   onready: str(null, 'Command to run when both ports answer, or keystone.common.systemd'),
-  auth_admin_prefix: str('', 'Accepted for compatibility'),
   max_param_size: int(64, 'Longest names and ids in a login', { min: 1 }),
   max_token_size: int(8192, 'Longest token', { min: 1 }),
   crypt_strength: int(40_000, 'Rounds of sha512_crypt for new passwords', { min: 1000, max: 999_999_999 }),
   policy_file: str('policy.json', 'Rules of who may do what'),
   policy_default_rule: str('default', 'Rule for actions that have none'),
-  log_config: str(null, 'Accepted for compatibility'),
-  log_format: str('', 'Accepted for compatibility'),
-  log_date_format: str('', 'Accepted for compatibility'),
-  syslog_log_facility: str('LOG_USER', 'Accepted for compatibility'),
 });
 
 export const keystoneSqlOptions = options('sql', {
   connection: secret('sqlite:///keystone.db', 'Database, e.g. mysql://keystone:password@host/keystone'),
-  idle_timeout: int(200, 'Accepted for compatibility'),
 });
 
 export const keystoneTokenOptions = options('token', {
-  driver: str('keystone.token.backends.kvs.Token', 'Accepted; tokens are kept in the database'),
   expiration: int(86_400, 'Seconds a token is valid', { min: 1 }),
   revocation_bus: bool(
     false,
@@ -43,7 +36,6 @@ export const keystoneSigningOptions = options('signing', {
   ca_certs: str('/etc/keystone/ssl/certs/ca.pem', 'Certificate of the authority that issued it'),
   key_size: int(1024, 'Bits of keys made by pki_setup (at least 2048 are made)'),
   valid_days: int(3650, 'Days the certificates of pki_setup are valid', { min: 1 }),
-  ca_password: secret(null, 'Accepted for compatibility'),
   jwt_key_dir: str(
     '/var/lib/keystone/token-keys',
     'Our own: directory of the key pairs of JWT tokens, mode 0700',
@@ -51,7 +43,6 @@ export const keystoneSigningOptions = options('signing', {
 });
 
 export const keystoneEc2Options = options('ec2', {
-  driver: str('keystone.contrib.ec2.backends.kvs.Ec2', 'Accepted; credentials are kept in the database'),
   require_service_caller: bool(
     true,
     'Our own: ec2tokens and s3tokens answer only to callers with an administrator token',
@@ -66,10 +57,9 @@ export const keystoneEc2Options = options('ec2', {
   ),
 });
 
-const driver = (group: string, name: string) =>
-  options(group, { driver: str(name, 'Accepted; there is one implementation') });
-
-export const keystoneIdentityOptions = driver('identity', 'keystone.identity.backends.sql.Identity');
+export const keystoneIdentityOptions = options('identity', {
+  driver: str('keystone.identity.backends.sql.Identity', 'The database; any other driver is refused'),
+});
 export const keystoneCatalogOptions = options('catalog', {
   driver: str(
     'keystone.catalog.backends.sql.Catalog',
@@ -80,13 +70,6 @@ export const keystoneCatalogOptions = options('catalog', {
     'Catalog of TemplatedCatalog: lines catalog.REGION.SERVICE.KEY = VALUE; beside the configuration, or in /etc/keystone',
   ),
 });
-
-const keystoneDriverOptions = [
-  keystoneIdentityOptions,
-  keystoneCatalogOptions,
-  driver('policy', 'keystone.policy.backends.rules.Policy'),
-  driver('stats', 'keystone.contrib.stats.backends.kvs.Stats'),
-];
 
 export const keystoneSslOptions = options('ssl', {
   enable: bool(false, 'TLS on both ports'),
@@ -104,5 +87,6 @@ export const identityOptions = [
   keystoneSigningOptions,
   keystoneEc2Options,
   keystoneSslOptions,
-  ...keystoneDriverOptions,
+  keystoneIdentityOptions,
+  keystoneCatalogOptions,
 ];

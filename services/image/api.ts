@@ -22,6 +22,7 @@ import { localRegistry } from './registry/local.ts';
 import type { Registry } from './registry/registry.ts';
 import { scrubQueue } from './scrubber/queue.ts';
 import { openStores } from './stores/index.ts';
+import { configuredTls } from './tls.ts';
 import { configuredCache } from './tools.ts';
 import { createCopies } from './upload/copies.ts';
 import { type UploadJournal, uploadJournal, volatileJournal } from './upload/journal.ts';
@@ -98,6 +99,7 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
   };
   if (db) await recoverUploads({ db, stores, journal, world, cipher, scrubQueue: parts.scrubQueue });
 
+  const tls = configuredTls(config);
   const app = createApp({
     unavailable: isDatabaseAway,
     name: 'glance-api',
@@ -111,6 +113,7 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
       ...(db ? { database: () => db.ping() } : {}),
       ...(fileDirectory ? { images: () => requireRoom(fileDirectory) } : {}),
     },
+    ...(tls ? { tls } : {}),
     ...(options.metrics ? { metrics: options.metrics } : {}),
   });
   const { server } = app;

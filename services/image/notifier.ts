@@ -43,10 +43,10 @@ export function createNotifier(
     case 'rabbit':
       if (!bus) throw new Error('notifier_strategy is rabbit, but there is no message bus');
       return {
-        notify: (context, event, priority, payload) => {
+        notify: (_context, event, priority, payload) => {
           // An image operation never waits for, or fails with, its notification.
           bus
-            .notify(context, topic, priority.toLowerCase(), message(event, priority, payload))
+            .notify(null, topic, priority.toLowerCase(), message(event, priority, payload))
             .catch(error => world.log.warn('a notification could not be sent', { event, error }));
         },
       };

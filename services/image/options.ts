@@ -5,12 +5,12 @@ import { bool, int, list, options, port, secret, str } from '@folsom/config';
 export const imageOptions = options('DEFAULT', {
   bind_host: str('0.0.0.0', 'Address to bind the server to'),
   bind_port: int(null, 'Port to bind the server to: 9292 for the API, 9191 for the registry'),
-  backlog: int(4096, 'Connections waiting to be accepted'),
+  cert_file: str(null, 'Certificate of the server: with it, TLS is spoken'),
+  key_file: str(null, 'Its private key; unset where it stands in cert_file'),
+  ca_file: str(null, 'Authority that client certificates must come from; unset: clients need none'),
   workers: int(1, 'Accepted; one process serves all requests'),
 
   sql_connection: secret('sqlite:///glance.sqlite', 'Connection string of the database'),
-  sql_idle_timeout: int(3600, 'Seconds after which an idle connection is renewed'),
-  data_api: str('glance.db.sqlalchemy.api', 'Accepted; there is one database layer'),
 
   admin_role: str('admin', 'Role that makes an administrator'),
   owner_is_tenant: bool(true, 'Images belong to the tenant; otherwise to the user'),
@@ -65,7 +65,6 @@ export const imageOptions = options('DEFAULT', {
   wakeup_time: int(300, 'Seconds between two runs of a daemon'),
 
   image_cache_dir: str(null, 'Directory of the image cache'),
-  image_cache_driver: str('sqlite', 'sqlite or xattr; both keep the same files and one database'),
   image_cache_sqlite_db: str('cache.db', 'Database file of the image cache'),
   image_cache_max_size: int(10_737_418_240, 'Bytes to which the pruner cuts the cache'),
   image_cache_stall_time: int(86_400, 'Seconds after which an unfinished cache file is removed'),
@@ -86,7 +85,6 @@ export const imageOptions = options('DEFAULT', {
   admin_password: secret(null, 'Password the tools log in with'),
   admin_tenant_name: str(null, 'Tenant the tools log in to'),
   auth_url: str(null, 'Identity service the tools log in at'),
-  auth_region: str(null, 'Region of the endpoints the tools use'),
 
   upload_journal_dir: str(
     null,
@@ -134,7 +132,6 @@ export const pasteOptions = options('paste_deploy', {
     null,
     'keystone, caching, cachemanagement, keystone+caching or keystone+cachemanagement; none: no login',
   ),
-  config_file: str(null, 'Accepted; the pipelines are built in'),
 });
 
 export const imageDeclarations = [imageOptions, storeOptions, pasteOptions, authTokenOptions] as const;

@@ -188,6 +188,8 @@ describe('notifications', () => {
     await expect
       .poll(() => heard.map(({ body }) => body.event_type))
       .toEqual(['image.upload', 'image.update', 'image.send', 'image.delete']);
+    const keys = ['event_type', 'message_id', 'payload', 'priority', 'publisher_id', 'timestamp'];
+    for (const { body } of heard) expect(Object.keys(body).sort()).toEqual(keys);
     expect(heard[0]!.key).toBe('glance_notifications.info');
     expect(heard[0]!.body).toMatchObject({
       priority: 'INFO',

@@ -14,11 +14,12 @@ import {
 import { instanceIdentity } from '@folsom/nova/instance-identity';
 import type { NetworkApi } from '@folsom/nova/network-api';
 import { networkFault } from '@folsom/nova/network-faults';
-import { type NetworkRow, networkById, setNetworkHost } from '@folsom/nova/networks';
+import { type NetworkRow, networkById, setNetworkHost, updateNetwork } from '@folsom/nova/networks';
 import { refreshMembersOfInstance } from '@folsom/nova/security-group-members';
 import { interfacesOfInstance } from '@folsom/nova/virtual-interfaces';
 import type { Bus } from '@folsom/rpc';
 import type { LeaseSpool } from './lease-spool.ts';
+import type { ManagerKind } from './manager.ts';
 import type { NetworkHost } from './network-host.ts';
 
 /** Where floating addresses come from. */
@@ -44,6 +45,10 @@ export interface AddressSeam {
   log: Logger;
   host: string;
   networkHost: NetworkHost;
+  /** What kind of networks this service looks after. */
+  kind: ManagerKind;
+  /** Whether guests of flat networks get their addresses written into their disks (flat_injected). */
+  injects: boolean;
   leases: LeaseSpool | null;
   quota: AddressQuota;
   floatingQuota: AddressQuota;
@@ -66,6 +71,13 @@ async function dhcpAddress(seam: AddressSeam, network: NetworkRow): Promise<stri
 }
 
 export async function setupNetwork(seam: AddressSeam, network: NetworkRow): Promise<void> {
+  if (seam.kind === 'flat') {
+    // The bridge is the operator's; the compute hosts only have to know whether to write addresses into disks.
+    if (network.injected !== seam.injects) {
+      await updateNetwork(seam.db, network.id, { injected: seam.injects }, seam.world.clock.now());
+    }
+    return;
+  }
   const address = await dhcpAddress(seam, network);
   await seam.networkHost.setup(network, address);
 }

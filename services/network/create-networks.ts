@@ -11,7 +11,9 @@ import {
 } from '@folsom/nova/ipv4';
 import { networkFault } from '@folsom/nova/network-faults';
 import { allNetworks, createNetwork, type NetworkRow } from '@folsom/nova/networks';
+import type { NovaSettings } from '@folsom/nova/options';
 import type { CreateNetworks } from '@folsom/nova/rpc/network';
+import { managerKind } from './manager.ts';
 
 /** Defaults from the configuration. */
 export interface NetworkDefaults {
@@ -21,14 +23,53 @@ export interface NetworkDefaults {
   networkSize: number;
   multiHost: boolean;
   dns1: string | null;
+  /** VlanManager: interface of the VLANs, number of the first, and port of the first VPN into them. */
+  vlans?: { interface: string | null; start: number; vpnStart: number };
 }
+
+type Settings = Pick<
+  NovaSettings,
+  | 'flat_network_bridge'
+  | 'flat_interface'
+  | 'num_networks'
+  | 'network_size'
+  | 'multi_host'
+  | 'flat_network_dns'
+  | 'network_manager'
+  | 'vlan_interface'
+  | 'vlan_start'
+  | 'vpn_start'
+>;
+
+/** What nova.conf says about new networks. */
+export const networkDefaults = (settings: Settings): NetworkDefaults => ({
+  bridge: settings.flat_network_bridge,
+  bridgeInterface: settings.flat_interface,
+  numNetworks: settings.num_networks,
+  networkSize: settings.network_size,
+  multiHost: settings.multi_host,
+  dns1: settings.flat_network_dns,
+  ...(managerKind(settings.network_manager) === 'vlan'
+    ? {
+        vlans: {
+          interface: settings.vlan_interface,
+          start: settings.vlan_start,
+          vpnStart: settings.vpn_start,
+        },
+      }
+    : {}),
+});
 
 /** Largest network made: its addresses become rows. */
 const ADDRESSES_MAX = 65_536;
 const LABEL_CHARS_MAX = 255;
 /** Network address and gateway at the bottom, broadcast at the top. */
 const RESERVED_BOTTOM = 2;
+/** A VLAN keeps one more for its VPN. */
+const RESERVED_BOTTOM_OF_VLAN = 3;
 const RESERVED_TOP = 1;
+/** VLANs are numbered below. */
+const VLAN_END = 4094;
 
 const invalid = (message: string): Fault => new Fault('ValueError', 400, message, { module: 'exceptions' });
 
@@ -42,11 +83,9 @@ export async function createNetworks(
   if (!label) throw networkFault('NetworkNotCreated', { req: 'label' });
   if (label.length > LABEL_CHARS_MAX) throw invalid("Maximum allowed length for 'label' is 255.");
   if (!request.cidr && !request.cidr_v6) throw networkFault('NetworkNotCreated', { req: 'cidr or cidr_v6' });
-  const bridge = request.bridge || defaults.bridge;
-  if (!bridge) throw networkFault('NetworkNotCreated', { req: 'bridge' });
-
   const count = whole(request.num_networks, 'num_networks') || defaults.numNetworks;
   const block = request.cidr ? parseCidr(request.cidr) : undefined;
+  const device = devicesOf(request, defaults, count);
   const subnets =
     block === undefined
       ? []
@@ -61,18 +100,26 @@ export async function createNetworks(
     const values = {
       uuid: request.uuid && total === 1 ? request.uuid : seam.random.uuid(),
       label: count > 1 ? `${label}_${index}` : label,
-      bridge,
-      bridge_interface: request.bridge_interface || defaults.bridgeInterface,
       multi_host: truth(request.multi_host, defaults.multiHost),
       dns1: request.dns1 || defaults.dns1,
       dns2: request.dns2 || null,
       project_id: request.project_id || null,
       priority: whole(request.priority, 'priority') || null,
       ...(subnet === undefined ? {} : ipv4Columns(subnet, request.gateway || null)),
+      ...device(index, subnet),
       ...(v6 === null || index > 0 ? {} : ipv6Columns(v6, request.gateway_v6 || null)),
     };
     const range = request.fixed_cidr ? parseCidr(request.fixed_cidr) : subnet;
-    made.push(await createNetwork(seam.db, values, range === undefined ? [] : addressesOf(range), seam.now));
+    made.push(
+      await createNetwork(
+        seam.db,
+        values,
+        range === undefined
+          ? []
+          : addressesOf(range, defaults.vlans === undefined ? RESERVED_BOTTOM : RESERVED_BOTTOM_OF_VLAN),
+        seam.now,
+      ),
+    );
   }
   return made;
 }
@@ -91,11 +138,44 @@ const ipv6Columns = (cidr: string, gateway: string | null) => ({
   netmask_v6: cidr.split('/')[1] ?? '64',
 });
 
-function addressesOf(range: Cidr): { address: string; reserved: boolean }[] {
+/** Bridge and interface of each network; under VlanManager also its VLAN and the way into it from a VPN. */
+function devicesOf(
+  request: CreateNetworks,
+  defaults: NetworkDefaults,
+  count: number,
+): (index: number, subnet: Cidr | undefined) => Partial<NetworkRow> {
+  const { vlans } = defaults;
+  if (vlans === undefined) {
+    const bridge = request.bridge || defaults.bridge;
+    if (!bridge) throw networkFault('NetworkNotCreated', { req: 'bridge' });
+    const bridge_interface = request.bridge_interface || defaults.bridgeInterface;
+    return () => ({ bridge, bridge_interface });
+  }
+  const bridge_interface = request.bridge_interface || vlans.interface;
+  if (!bridge_interface) throw networkFault('NetworkNotCreated', { req: 'bridge_interface' });
+  const first = whole(request.vlan_start, 'vlan_start') ?? vlans.start;
+  const port = whole(request.vpn_start, 'vpn_start') ?? vlans.vpnStart;
+  if (first < 1 || first + count > VLAN_END) {
+    throw invalid(
+      `The sum between the number of networks and the vlan start cannot be greater than ${VLAN_END}`,
+    );
+  }
+  return (index, subnet) => ({
+    bridge_interface,
+    vlan: first + index,
+    bridge: `br${first + index}`,
+    vpn_public_port: port + index,
+    ...(subnet === undefined
+      ? {}
+      : { vpn_private_address: addressAt(subnet, 2), dhcp_start: addressAt(subnet, 3) }),
+  });
+}
+
+function addressesOf(range: Cidr, bottom: number): { address: string; reserved: boolean }[] {
   if (range.size > ADDRESSES_MAX) throw invalid(`A network may have at most ${ADDRESSES_MAX} addresses.`);
   return Array.from({ length: range.size }, (_none, index) => ({
     address: addressAt(range, index),
-    reserved: index < RESERVED_BOTTOM || range.size - index <= RESERVED_TOP,
+    reserved: index < bottom || range.size - index <= RESERVED_TOP,
   }));
 }
 

@@ -31,7 +31,13 @@ describe('floating addresses', () => {
     db = await openDatabase({ connection: 'sqlite://' });
     await dbSync(db, 'nova');
     const config = configFrom([novaOptions], {
-      DEFAULT: { host: 'node1', fake_network: true, flat_network_bridge: 'br100', quota_floating_ips: 3 },
+      DEFAULT: {
+        host: 'node1',
+        fake_network: true,
+        network_manager: 'nova.network.manager.FlatDHCPManager',
+        flat_network_bridge: 'br100',
+        quota_floating_ips: 3,
+      },
     });
     const service = await startNetwork({ config, db, bus, world });
     stop = () => service.stop();
@@ -136,6 +142,9 @@ describe.skipIf(!root)('floating addresses on a host', () => {
       fixedRange: '10.0.0.0/24',
       routingSourceIp: '127.0.0.1',
       publicInterface: null,
+      lockPath: '/tmp',
+      flatInterface: null,
+      vlanInterface: null,
       metadataHost: '127.0.0.1',
       metadataPort: 8775,
       dmzCidr: [],

@@ -59,7 +59,7 @@ const ofInstances = (seam: AddressSeam, turns: Turns) =>
     allocate_for_instance: (context, args) => allocate(seam, turns, context, args),
     deallocate_for_instance: (context, args) => deallocate(seam, turns, context, args),
     get_instance_nw_info: async (_context, args) =>
-      instanceNetworkInfo(seam.db, args.instance_uuid, args.rxtx_factor, args.host),
+      instanceNetworkInfo(seam.db, args.instance_uuid, args.rxtx_factor, args.host, seam.kind),
     add_fixed_ip_to_instance: (context, args) => addFixedIp(seam, context, args),
     remove_fixed_ip_from_instance: (context, args) => removeFixedIp(seam, context, args),
     validate_networks: (context, args) => validateNetworks(seam, context, args),

@@ -12,8 +12,10 @@ import {
   type NetworkRow,
   networkById,
   networkByUuid,
+  networksByIds,
   networksByUuids,
 } from '@folsom/nova/networks';
+import { networksOfProject, takeNetworkForProject } from '@folsom/nova/project-networks';
 import type { networkContract, RequestedNetworkList } from '@folsom/nova/rpc/network';
 import {
   createVirtualInterface,
@@ -35,6 +37,7 @@ import {
   releaseFloatingIpsOf,
   setupFloatingIps,
 } from './floating-ips.ts';
+import type { ManagerKind } from './manager.ts';
 import { instanceNetworkInfo } from './network-info-model.ts';
 
 /** An instance's cards and addresses, as a whole and one by one. */
@@ -49,10 +52,37 @@ export interface Turns {
   autoAssignFloatingIp: boolean;
 }
 
-async function networksFor({ db }: AddressSeam, requested: RequestedNetworkList): Promise<NetworkRow[]> {
+/**
+ * The networks an instance gets cards in: those asked for, else, under VlanManager, its project's (one is taken for it at
+ * its first boot), else every network that is no VLAN. One that was asked for and cannot be had is a fault, never left out.
+ */
+async function networksFor(
+  { db, kind, world }: AddressSeam,
+  projectId: string | null,
+  requested: RequestedNetworkList,
+): Promise<NetworkRow[]> {
   const uuids = (requested ?? []).map(([uuid]) => uuid);
-  const networks = uuids.length > 0 ? await networksByUuids(db, uuids, null) : await allNetworks(db);
-  return networks.filter(network => !network.vlan);
+  if (uuids.length > 0) return asked(kind, await networksByUuids(db, uuids, null), null);
+  if (kind !== 'vlan' || projectId === null) return (await allNetworks(db)).filter(network => !network.vlan);
+  const own = await networksOfProject(db, projectId);
+  const chosen = own.length > 0 ? own : [await takeNetworkForProject(db, projectId, world.clock.now())];
+  const rows = await networksByIds(
+    db,
+    chosen.map(({ id }) => id),
+  );
+  return [...rows.values()];
+}
+
+/**
+ * The networks as they are, if all may be asked for: without VlanManager none that is a VLAN, with it only those of the
+ * project (null: whoever asks may have any).
+ */
+function asked(kind: ManagerKind, networks: NetworkRow[], projectId: string | null): NetworkRow[] {
+  const refused = networks.find(network =>
+    kind === 'vlan' ? projectId !== null && network.project_id !== projectId : Boolean(network.vlan),
+  );
+  if (refused === undefined) return networks;
+  throw networkFault('NetworkNotFoundForProject', { network_uuid: refused.uuid, project_id: projectId });
 }
 
 /** Makes the networks of an instance's cards be there on the host that serves them, or no longer. */
@@ -104,7 +134,7 @@ export function allocate(
     const instance = await instanceIdentity(db, uuid);
     const moved = args.host !== null && instance.host !== null && instance.host !== args.host;
     if (instance.deleted || moved) throw novaFault('InstanceNotFound', { instance_id: uuid });
-    const networks = await networksFor(seam, args.requested_networks ?? null);
+    const networks = await networksFor(seam, args.project_id, args.requested_networks ?? null);
     const hadCards = (await interfacesOfInstance(db, uuid)).length > 0;
     const given: string[] = [];
     try {
@@ -120,7 +150,7 @@ export function allocate(
       throw error;
     }
     if (autoAssignFloatingIp) await assignFloatingIp(seam, admin, args);
-    return instanceNetworkInfo(db, uuid, args.rxtx_factor, args.host);
+    return instanceNetworkInfo(db, uuid, args.rxtx_factor, args.host, seam.kind);
   });
 }
 
@@ -208,13 +238,14 @@ export async function removeFixedIp(
 
 /** Whether a boot may ask for these networks and addresses. */
 export async function validateNetworks(
-  { db }: AddressSeam,
+  { db, kind }: AddressSeam,
   context: RequestContext,
   { networks: requested }: Args<'validate_networks'>,
 ): Promise<null> {
   if (requested === null || requested.length === 0) return null;
   const uuids = requested.map(([uuid]) => uuid);
-  await networksByUuids(db, uuids, context.isAdmin ? null : context.projectId);
+  const owner = context.isAdmin ? null : context.projectId;
+  asked(kind, await networksByUuids(db, uuids, owner), owner);
   for (const [uuid, address] of requested) {
     if (address === null) continue;
     if (typeof address !== 'string' || parseIpv4(address) === undefined) {

@@ -5,12 +5,16 @@ import {
   ensureAddress,
   ensureBridge,
   ensureFirstAddress,
+  ensureVlan,
   removeAddress,
   removeBridge,
+  removeVlan,
   setSysctl,
+  vlanDevice,
 } from '@folsom/host/bridges';
 import { dhcpHost, dnsmasq } from '@folsom/host/dnsmasq';
 import { iptables } from '@folsom/host/iptables';
+import { withProcessLock } from '@folsom/host/process-lock';
 import type { Runner } from '@folsom/host/runner';
 import type { AssociatedFixedIp } from '@folsom/nova/fixed-ips';
 import { parseCidr } from '@folsom/nova/ipv4';
@@ -68,6 +72,11 @@ export interface LinuxNetworkOptions {
   /** Address guests appear under outside; a loopback address means "whatever the way out has". */
   routingSourceIp: string;
   publicInterface: string | null;
+  /** Interfaces that rank above the one noted with a network: of plain networks, and of those that are VLANs. */
+  /** Directory of the locks that daemons of one host share. */
+  lockPath: string;
+  flatInterface: string | null;
+  vlanInterface: string | null;
   metadataHost: string;
   metadataPort: number;
   dmzCidr: readonly string[];
@@ -96,7 +105,7 @@ const isLoopback = (address: string): boolean => address.startsWith('127.');
 
 export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
   const { runner, log } = options;
-  const rules = iptables({ runner, binary: 'nova-network' });
+  const rules = iptables({ runner, binary: 'nova-network', lockPath: options.lockPath });
   const inTurn = keyedMutex();
   const refreshers = new Map<number, () => Promise<void>>();
   let asRoot = false;
@@ -123,6 +132,15 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       asRoot,
     });
 
+  /** The interface that leads out of a network's bridge: for a VLAN its own device, never the bare card that others share. */
+  const portOf = async (network: NetworkRow): Promise<string | null> => {
+    if (!network.vlan) return options.flatInterface || network.bridge_interface;
+    const card = options.vlanInterface || network.bridge_interface;
+    if (!card) throw new Error(`network ${network.label} is a VLAN, and vlan_interface is not set`);
+    const { vlan } = network;
+    return withProcessLock(options.lockPath, 'ensure_vlan', () => ensureVlan(runner, vlan, card));
+  };
+
   const writeDhcp = async (network: NetworkRow, address: string): Promise<void> => {
     const known = await options.associated(network);
     if (options.leases !== null) {
@@ -136,7 +154,9 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
   const setup = (network: NetworkRow, address: string): Promise<void> =>
     inTurn(String(network.id), async () => {
       const bridge = network.bridge!;
-      await ensureBridge(runner, bridge, network.bridge_interface);
+      await withProcessLock(options.lockPath, 'ensure_bridge', async () =>
+        ensureBridge(runner, bridge, await portOf(network)),
+      );
       if (!(await setSysctl(runner, 'net.ipv4.ip_forward', '1'))) {
         log.warn('cannot turn on forwarding; guests will not reach other networks');
       }
@@ -183,7 +203,9 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
     current.delete(network.id);
     const shared = [...current.values()].some(other => other.network.bridge === network.bridge);
     if (shared) return;
-    await removeBridge(runner, network.bridge, network.bridge_interface, address);
+    const port = network.vlan ? vlanDevice(network.vlan) : options.flatInterface || network.bridge_interface;
+    await removeBridge(runner, network.bridge, port, address);
+    if (network.vlan) await removeVlan(runner, network.vlan);
   };
 
   return {

@@ -3,6 +3,7 @@ import { fixedIpOfHost, fixedIpsOfInterfaces, floatingIpsOfFixedIps } from '@fol
 import type { NetworkFixedIp, NetworkInfo, NetworkIp, NetworkSubnet } from '@folsom/nova/network-info';
 import { type NetworkRow, networksByIds } from '@folsom/nova/networks';
 import { interfacesOfInstance } from '@folsom/nova/virtual-interfaces';
+import type { ManagerKind } from './manager.ts';
 
 const ip = (address: string, type: string): NetworkIp => ({
   address,
@@ -20,6 +21,7 @@ export async function instanceNetworkInfo(
   instanceUuid: string,
   rxtxFactor: number | null,
   instanceHost: string | null,
+  kind: ManagerKind,
 ): Promise<NetworkInfo> {
   const cards = await interfacesOfInstance(db, instanceUuid);
   const networkIds = cards.flatMap(card => (card.network_id === null ? [] : [card.network_id]));
@@ -57,9 +59,13 @@ export async function instanceNetworkInfo(
         meta: {
           tenant_id: network.project_id,
           ...(network.injected ? { injected: true } : {}),
-          should_create_bridge: true,
-          ...(network.bridge_interface ? { bridge_interface: network.bridge_interface } : {}),
-          ...(network.multi_host ? { multi_host: true } : {}),
+          ...(kind === 'flat' ? {} : { should_create_bridge: true }),
+          ...(kind === 'vlan' ? { should_create_vlan: true } : {}),
+          ...(kind === 'vlan' && network.vlan ? { vlan: network.vlan } : {}),
+          ...(kind !== 'flat' && network.bridge_interface
+            ? { bridge_interface: network.bridge_interface }
+            : {}),
+          ...(kind !== 'flat' && network.multi_host ? { multi_host: true } : {}),
         },
       },
       meta: cap === null ? {} : { rxtx_cap: cap },

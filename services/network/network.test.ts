@@ -18,6 +18,108 @@ async function addInstance(db: Database, number: number): Promise<{ id: number; 
   return { id: id as number, uuid };
 }
 
+const started = async (settings: Record<string, string | boolean>) => {
+  const db = await openDatabase({ connection: 'sqlite://' });
+  await dbSync(db, 'nova');
+  const config = configFrom([novaOptions], { DEFAULT: { host: 'node1', fake_network: true, ...settings } });
+  const bus = createLocalBus(world);
+  const service = await startNetwork({ config, db, bus, world });
+  const stop = async () => {
+    await service.stop();
+    await db.close();
+  };
+  return { db, network: networkContract.client(bus), stop };
+};
+
+const bootOf = (
+  instance: { id: number; uuid: string },
+  project_id: string,
+  requested_networks: [string, string | null][] | null = null,
+) => ({
+  ...{ instance_id: instance.id, instance_uuid: instance.uuid, project_id, requested_networks },
+  ...{ host: 'node1', rxtx_factor: 1, vpn: false },
+});
+
+describe('VlanManager', () => {
+  let cloud: Awaited<ReturnType<typeof started>>;
+  beforeAll(async () => {
+    cloud = await started({ vlan_interface: 'eth1' });
+    await cloud.network.create_networks(admin, {
+      label: 'vlans',
+      cidr: '10.0.0.0/24',
+      num_networks: 2,
+      network_size: 16,
+      vlan_start: 200,
+    });
+  });
+  afterAll(() => cloud.stop());
+
+  it('numbers networks, their bridges and VPNs', async () => {
+    const rows = await cloud.network.get_all_networks(admin, {});
+    expect(rows).toMatchObject([
+      {
+        ...{ vlan: 200, bridge: 'br200', bridge_interface: 'eth1', vpn_public_port: 1000 },
+        ...{ vpn_private_address: '10.0.0.2', dhcp_start: '10.0.0.3' },
+      },
+      { vlan: 201, bridge: 'br201', vpn_public_port: 1001, dhcp_start: '10.0.0.19' },
+    ]);
+    await expect(
+      cloud.network.create_networks(admin, { label: 'x', cidr: '10.1.0.0/24', vlan_start: 4094 }),
+    ).rejects.toThrow(/cannot be greater than 4094/);
+  });
+
+  it('gives each project a network of its own, and no server without an address when there is none left', async () => {
+    const addressOf = async (number: number, project: string) => {
+      const info = await cloud.network.allocate_for_instance(
+        admin,
+        bootOf(await addInstance(cloud.db, number), project),
+      );
+      return info.map(card => [card.network!.meta.vlan, card.network!.subnets[0]!.ips[0]!.address]);
+    };
+    expect(await addressOf(1, 'p')).toEqual([[200, '10.0.0.3']]);
+    expect(await addressOf(2, 'q')).toEqual([[201, '10.0.0.19']]);
+    expect(await addressOf(3, 'p')).toEqual([[200, '10.0.0.4']]);
+    await expect(addressOf(4, 'r')).rejects.toMatchObject({ name: 'NoMoreNetworks' });
+    const [first] = await cloud.network.get_all_networks(admin, {});
+    const user = requestContext({ projectId: 'q', userId: 'u' });
+    await expect(
+      cloud.network.validate_networks(user, { networks: [[first!.uuid, null]] }),
+    ).rejects.toMatchObject({ name: 'NoNetworksFound' });
+  });
+});
+
+it('FlatDHCPManager refuses a VLAN that is asked for, FlatManager says what is to be written into disks', async () => {
+  const cloud = await started({
+    network_manager: 'nova.network.manager.FlatManager',
+    flat_network_bridge: 'br100',
+    flat_injected: true,
+  });
+  try {
+    const [plain, tagged] = [
+      (await cloud.network.create_networks(admin, { label: 'plain', cidr: '10.0.0.0/28' }))[0]!,
+      (await cloud.network.create_networks(admin, { label: 'tagged', cidr: '10.0.1.0/28' }))[0]!,
+    ];
+    await cloud.db.knex('networks').where({ id: tagged.id }).update({ vlan: 7 });
+    const instance = await addInstance(cloud.db, 1);
+    await expect(
+      cloud.network.allocate_for_instance(admin, bootOf(instance, 'p', [[tagged.uuid, null]])),
+    ).rejects.toMatchObject({ name: 'NetworkNotFoundForProject' });
+    await cloud.network.allocate_for_instance(admin, bootOf(instance, 'p'));
+    await cloud.network.setup_networks_on_host(admin, { instance_id: instance.id, host: 'node1' });
+    const info = await cloud.network.get_instance_nw_info(admin, bootOf(instance, 'p'));
+    expect(info.map(card => card.network!.id)).toEqual([plain.uuid]);
+    expect(info[0]!.network!.meta).toEqual({ tenant_id: null, injected: true });
+  } finally {
+    await cloud.stop();
+  }
+});
+
+it('starts as one of the three managers or not at all', async () => {
+  await expect(started({ network_manager: 'nova.network.quantum.manager.QuantumManager' })).rejects.toThrow(
+    /network_manager nova.network.quantum.manager.QuantumManager is not supported: use one of/,
+  );
+});
+
 describe('nova-network without touching the host', () => {
   let db: Database;
   let stop: () => Promise<void>;
@@ -37,7 +139,12 @@ describe('nova-network without touching the host', () => {
     db = await openDatabase({ connection: 'sqlite://' });
     await dbSync(db, 'nova');
     const config = configFrom([novaOptions], {
-      DEFAULT: { host: 'node1', fake_network: true, flat_network_bridge: 'br100' },
+      DEFAULT: {
+        host: 'node1',
+        fake_network: true,
+        network_manager: 'nova.network.manager.FlatDHCPManager',
+        flat_network_bridge: 'br100',
+      },
     });
     const service = await startNetwork({ config, db, bus, world });
     stop = () => service.stop();

@@ -20,9 +20,11 @@ import {
   releaseFixedIp,
   setupNetwork,
 } from './addresses.ts';
+import { networkDefaults } from './create-networks.ts';
 import { setupFloatingIps } from './floating-ips.ts';
 import { networkHandlers } from './handlers.ts';
 import { type LeaseSpool, leaseSpool } from './lease-spool.ts';
+import { managerKind } from './manager.ts';
 import { configuredScript, fakeNetworkHost, linuxNetworkHost, type NetworkHost } from './network-host.ts';
 
 export interface NetworkServiceOptions {
@@ -45,12 +47,13 @@ export interface RunningNetwork extends RunningService {
   removeNetworkFromHost(): Promise<void>;
 }
 
-/** Starts nova-network with FlatDHCPManager's behaviour. */
+/** Starts nova-network as the manager that `network_manager` names. */
 export async function startNetwork(options: NetworkServiceOptions): Promise<RunningNetwork> {
   const { db, bus, world } = options;
   const settings = options.config.of(novaOptions);
   const log = world.log.child({ service: 'nova-network' });
   const host = settings.host;
+  const kind = managerKind(settings.network_manager);
   const seam: AddressSeam = {
     db,
     bus,
@@ -58,6 +61,8 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
     log,
     host,
     networkHost: fakeNetworkHost,
+    kind,
+    injects: settings.flat_injected,
     leases: null,
     quota: options.quota ?? addressQuota(db, world, settings, 'fixed_ips'),
     floatingQuota: addressQuota(db, world, settings, 'floating_ips'),
@@ -79,7 +84,8 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
     },
   };
   let leases: LeaseSpool | null = null;
-  if (!settings.fake_network) {
+  // FlatManager leaves the host to its operator.
+  if (!settings.fake_network && kind !== 'flat') {
     leases = await leaseSpool({
       directory: settings.networks_path,
       clock: world.clock,
@@ -101,12 +107,7 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
     bus,
     host,
     networkHandlers(seam, {
-      bridge: settings.flat_network_bridge,
-      bridgeInterface: settings.flat_interface,
-      numNetworks: settings.num_networks,
-      networkSize: settings.network_size,
-      multiHost: settings.multi_host,
-      dns1: settings.flat_network_dns,
+      ...networkDefaults(settings),
       autoAssignFloatingIp: settings.auto_assign_floating_ip,
     }),
     { passing },
@@ -183,6 +184,9 @@ async function hostOf(
     fixedRange: settings.fixed_range,
     routingSourceIp: settings.routing_source_ip,
     publicInterface: null,
+    lockPath: settings.lock_path,
+    flatInterface: settings.flat_interface,
+    vlanInterface: settings.vlan_interface,
     metadataHost: settings.metadata_host,
     metadataPort: settings.metadata_port,
     dmzCidr: settings.dmz_cidr,

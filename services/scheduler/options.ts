@@ -2,10 +2,6 @@ import { int, options, str } from '@folsom/config';
 
 /** What only the scheduler reads, beside nova's shared options. */
 export const schedulerOptions = options('DEFAULT', {
-  default_scheduler_driver: str(
-    'nova.scheduler.chance.ChanceScheduler',
-    'Scheduler of anything else under MultiScheduler',
-  ),
   max_gigabytes: int(10_000, 'Most gigabytes of volumes on a host (SimpleScheduler)'),
 });
 

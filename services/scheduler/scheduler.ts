@@ -1,5 +1,5 @@
 import type { Config } from '@folsom/config';
-import { adminContext, type RunningService, type World } from '@folsom/core';
+import type { RunningService, World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { novaOptions } from '@folsom/nova/options';
 import { novaOutbox, type Outbox } from '@folsom/nova/outbox';
@@ -108,19 +108,6 @@ export async function startScheduler(options: SchedulerServiceOptions): Promise<
     schedulerHandlers({ db, bus: seam.bus, world, serviceDownTimeMs, driver, hosts, sources, notify }),
     { passing, abandoned: giveUp({ db, world }) },
   );
-  // A new scheduler knows no capabilities: whoever is there reports now instead of in a minute or two.
-  const context = adminContext();
-  for (const topic of ['compute', 'volume']) {
-    const message = {
-      method: 'publish_service_capabilities',
-      args: {},
-      ...(topic === 'compute' ? { version: '2.0' } : {}),
-    };
-    await bus
-      .fanout(context, topic, message)
-      .catch(error => world.log.warn('cannot ask for capabilities', { topic, error }));
-  }
-
   let work = Promise.resolve();
   const periodic = world.clock.every(settings.periodic_interval * 1000, () => {
     work = work

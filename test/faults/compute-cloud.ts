@@ -93,6 +93,7 @@ export const testConfig = (values: Record<string, string | number | boolean> = {
     DEFAULT: {
       host: 'node1',
       fake_network: true,
+      network_manager: 'nova.network.manager.FlatDHCPManager',
       flat_network_bridge: 'br100',
       report_interval: 0,
       ...values,

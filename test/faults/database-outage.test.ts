@@ -57,6 +57,7 @@ describe.skipIf(missing)('a database that goes away', { timeout: 300_000 }, () =
         DEFAULT: {
           host,
           fake_network: true,
+          network_manager: 'nova.network.manager.FlatDHCPManager',
           flat_network_bridge: 'br100',
           osapi_compute_listen: '127.0.0.1',
           osapi_compute_listen_port: 0,

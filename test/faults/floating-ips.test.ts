@@ -41,7 +41,13 @@ describe('floating addresses through the API', () => {
     );
     test = await startTestApi({ answers: answers as never });
     const config = configFrom([novaOptions], {
-      DEFAULT: { host: 'node1', fake_network: true, flat_network_bridge: 'br100', quota_floating_ips: 2 },
+      DEFAULT: {
+        host: 'node1',
+        fake_network: true,
+        network_manager: 'nova.network.manager.FlatDHCPManager',
+        flat_network_bridge: 'br100',
+        quota_floating_ips: 2,
+      },
     });
     const service = await startNetwork({ config, db: test.db, bus, world });
     stop = () => service.stop();

@@ -56,6 +56,7 @@ const config = configFrom([novaOptions], {
     networks_path: join(options.dir, 'networks'),
     instances_path: join(options.dir, 'instances'),
     fixed_range: '10.77.0.0/24',
+    network_manager: 'nova.network.manager.FlatDHCPManager',
     flat_network_bridge: 'br100',
     libvirt_uri: options.uri,
     report_interval: 0,

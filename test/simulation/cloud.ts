@@ -152,6 +152,7 @@ export async function simulatedCloud(seed: number): Promise<SimulatedCloud> {
       DEFAULT: {
         host,
         fake_network: true,
+        network_manager: 'nova.network.manager.FlatDHCPManager',
         flat_network_bridge: 'br100',
         osapi_compute_listen: '127.0.0.1',
         osapi_compute_listen_port: 0,

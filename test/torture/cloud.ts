@@ -274,6 +274,7 @@ const novaSettings = (dir: string, imagePort: number, quota: (typeof QUOTA)[Driv
   my_ip: '127.0.0.1',
   state_path: dir,
   fake_network: true,
+  network_manager: 'nova.network.manager.FlatDHCPManager',
   flat_network_bridge: 'br100',
   osapi_compute_listen: '127.0.0.1',
   api_rate_limit: false,

@@ -2,10 +2,8 @@ import { bool, int, list, str } from '@folsom/config';
 
 /** nova-compute and its drivers. */
 export const compute = {
-  compute_manager: str('nova.compute.manager.ComputeManager', 'Manager class'),
   compute_driver: str('nova.virt.connection.get_connection', 'Hypervisor driver'),
   connection_type: str(null, 'Hypervisor driver by its old name'),
-  compute_stats_class: str('nova.compute.stats.Stats', 'Class that counts the use of a host'),
   instances_path: str('$state_path/instances', 'Directory of guests'),
   base_dir_name: str('_base', 'Directory of cached images below instances_path'),
   max_image_virtual_size_gb: int(
@@ -19,19 +17,12 @@ export const compute = {
   console_host: str('$host', 'Name given to consoles of this host'),
   libvirt_type: str('kvm', 'kvm, qemu, lxc, uml or xen'),
   libvirt_uri: str('', 'libvirt connection; empty for the one libvirt_type implies'),
-  libvirt_inject_password: bool(false, 'Write the administrator password into guests'),
   libvirt_inject_key: bool(true, 'Write the key into guests'),
   libvirt_inject_partition: int(1, 'Partition written to: -2 none, -1 inspect, 0 whole disk'),
   libvirt_cpu_mode: str(null, 'host-model, host-passthrough, custom or none'),
   libvirt_cpu_model: str(null, 'Processor model of mode custom'),
-  libvirt_disk_prefix: str(null, 'Prefix of disk devices'),
   libvirt_wait_soft_reboot_seconds: int(120, 'Seconds a guest has for a soft reboot'),
-  libvirt_nonblocking: bool(true, 'Kept for compatibility; calls never block the service'),
-  libvirt_snapshot_compression: bool(false, 'Compress snapshots'),
   libvirt_snapshots_directory: str('$instances_path/snapshots', 'Directory of unfinished snapshots'),
-  libvirt_images_type: str('default', 'raw, qcow2, lvm or default'),
-  libvirt_use_virtio_for_bridges: bool(true, 'Give guests virtio network devices'),
-  libvirt_xen_fs: bool(false, 'Kept for compatibility'),
   live_migration_uri: str('qemu+tcp://%s/system', 'libvirt connection to a migration target'),
   live_migration_flag: str('VIR_MIGRATE_UNDEFINE_SOURCE, VIR_MIGRATE_PEER2PEER', 'Flags of a live migration'),
   block_migration_flag: str(
@@ -39,11 +30,6 @@ export const compute = {
     'Flags of a block migration',
   ),
   live_migration_bandwidth: int(0, 'Megabytes per second of a migration; 0 for no limit'),
-  live_migration_retry_count: int(30, 'Seconds a migration target has to become ready'),
-  use_cow_images: bool(true, 'Overlay disks instead of copies'),
-  force_raw_images: bool(true, 'Convert cached images to raw'),
-  preallocate_images: str('none', 'none or space'),
-  checksum_base_images: bool(false, 'Keep a checksum beside cached images'),
   remove_unused_base_images: bool(true, 'Remove cached images that no guest uses'),
   remove_unused_original_minimum_age_seconds: int(86_400, 'Age at which they are removed'),
   remove_unused_resized_minimum_age_seconds: int(3_600, 'Age at which grown copies of them are removed'),
@@ -54,32 +40,20 @@ export const compute = {
     'EC2 versions left out of config drives',
   ),
   force_config_drive: str(null, 'Give every guest a config drive'),
-  mkisofs_cmd: str('genisoimage', 'Program that makes ISO images'),
-  injected_network_template: str(
-    '$pybasedir/nova/virt/interfaces.template',
-    'Template of injected interfaces files',
-  ),
   pybasedir: str('/usr/share/nova', 'Directory of data files'),
   bindir: str('/usr/bin', 'Directory of programs'),
   rescue_image_id: str(null, 'Image of a rescue boot; none for the own one'),
   rescue_kernel_id: str(null, 'Kernel of a rescue boot'),
   rescue_ramdisk_id: str(null, 'Ramdisk of a rescue boot'),
-  rescue_timeout: int(0, 'Seconds after which a rescue ends by itself; 0 never'),
-  reboot_timeout: int(0, 'Seconds after which a stuck reboot is done hard; 0 never'),
   resize_confirm_window: int(0, 'Seconds after which a resize confirms itself; 0 never'),
   instance_build_timeout: int(0, 'Seconds after which a build has failed; 0 never'),
   running_deleted_instance_action: str('log', 'noop, log or reap'),
   running_deleted_instance_poll_interval: int(30, 'Periodic runs between searches for them'),
   running_deleted_instance_timeout: int(0, 'Seconds after the deletion at which they count'),
   resume_guests_state_on_host_boot: bool(false, 'Start guests again that ran before the host stopped'),
-  host_state_interval: int(120, 'Seconds between reports of host capabilities'),
   heal_instance_info_cache_interval: int(60, 'Seconds between renewals of cached network facts'),
-  bandwidth_poll_interval: int(600, 'Seconds between readings of bandwidth counters'),
-  volume_usage_poll_interval: int(0, 'Seconds between readings of volume counters'),
-  firewall_driver: str(null, 'Firewall class; none for iptables'),
+  firewall_driver: str(null, 'IptablesFirewallDriver (if none is named) or NoopFirewallDriver'),
   allow_same_net_traffic: bool(true, 'Let guests of one network reach each other'),
-  max_io_ops_per_host: int(8, 'Most operations at once for IoOpsFilter'),
-  max_instances_per_host: int(50, 'Most instances for NumInstancesFilter'),
 };
 
 /** Guest screens. */
@@ -95,24 +69,20 @@ export const console = {
   record: bool(false, 'Record sessions'),
   daemon: bool(false, 'Go to the background'),
   ssl_only: bool(false, 'Refuse connections without TLS'),
-  source_is_ipv6: bool(false, 'Listen on IPv6'),
   cert: str('self.pem', 'Certificate of the proxy'),
   key: str(null, 'Key of the certificate'),
   web: str('/usr/share/novnc', 'Directory of noVNC files'),
   vncserver_listen: str('127.0.0.1', 'Address guests listen on'),
   vncserver_proxyclient_address: str('127.0.0.1', 'Address the proxy reaches them at'),
   console_token_ttl: int(600, 'Seconds a console token lives'),
-  consoleauth_manager: str('nova.consoleauth.manager.ConsoleAuthManager', 'Manager class'),
 };
 
 /** nova-cert. */
 export const cert = {
-  cert_manager: str('nova.cert.manager.CertManager', 'Manager class'),
   ca_path: str('$state_path/CA', 'Directory of the certificate authority'),
   ca_file: str('cacert.pem', 'Root certificate'),
   key_file: str('private/cakey.pem', 'Root key'),
   crl_file: str('crl.pem', 'Revocation list'),
-  keys_path: str('$state_path/keys', 'Directory of keys'),
   use_project_ca: bool(false, 'One authority for each tenant'),
   user_cert_subject: str(
     '/C=US/ST=California/O=OpenStack/OU=NovaDev/CN=%.16s-%.16s-%s',
@@ -126,7 +96,6 @@ export const cert = {
 
 /** nova-volume. */
 export const volume = {
-  volume_manager: str('nova.volume.manager.VolumeManager', 'Manager class'),
   volume_driver: str('nova.volume.driver.ISCSIDriver', 'ISCSIDriver (LVM), file, or fake'),
   volume_api_class: str('nova.volume.api.API', 'Volume API class'),
   volume_group: str('nova-volumes', 'LVM volume group'),
@@ -145,6 +114,5 @@ export const volume = {
   storage_availability_zone: str('$node_availability_zone', 'Zone of volumes'),
   snapshot_same_host: bool(true, 'Make volumes of a snapshot on its host'),
   volume_force_update_capabilities: bool(false, 'Report capabilities every time'),
-  no_snapshot_gb_quota: bool(false, 'Leave snapshots out of the gigabytes'),
   osapi_volume_ext_list: list([], 'Extensions of the volume API loaded by select_extensions'),
 };

@@ -2,7 +2,6 @@ import { float, int, list, multi, str } from '@folsom/config';
 
 /** nova-scheduler. */
 export const scheduler = {
-  scheduler_manager: str('nova.scheduler.manager.SchedulerManager', 'Manager class'),
   scheduler_driver: str('nova.scheduler.multi.MultiScheduler', 'Scheduler'),
   compute_scheduler_driver: str(
     'nova.scheduler.filter_scheduler.FilterScheduler',
@@ -12,7 +11,6 @@ export const scheduler = {
     'nova.scheduler.chance.ChanceScheduler',
     'Scheduler of volumes under MultiScheduler',
   ),
-  scheduler_host_manager: str('nova.scheduler.host_manager.HostManager', 'Class that knows the hosts'),
   scheduler_available_filters: multi(['nova.scheduler.filters.standard_filters'], 'Filters that may be used'),
   scheduler_default_filters: list(
     [

@@ -48,7 +48,11 @@ export const networkContract = contract('network', undefined, {
     { instance_id: number; host: string | null; network_id: string | number },
     null
   >(),
-  remove_fixed_ip_from_instance: call<{ instance_id: number; host: string | null; address: string }, null>(),
+  /** `instance_id` is the uuid here, as with the original. */
+  remove_fixed_ip_from_instance: call<
+    { instance_id: number | string; host: string | null; address: string },
+    null
+  >(),
   validate_networks: call<{ networks: RequestedNetworkList }, null>(),
   setup_networks_on_host: call<{ instance_id: number; host: string | null; teardown?: boolean }, null>(),
   get_instance_uuids_by_ip_filter: call<
@@ -116,5 +120,8 @@ export interface CreateNetworks {
   fixed_cidr?: string | null;
   project_id?: string | null;
   priority?: number | string | null;
+  /** VlanManager: number of the first network's VLAN, and port of the first VPN. */
+  vlan_start?: number | string | null;
+  vpn_start?: number | string | null;
   uuid?: string | null;
 }

@@ -8,6 +8,7 @@ import { renderImageFault } from '../faults.ts';
 import { loginOf } from '../login.ts';
 import { imageFront } from '../operation.ts';
 import { imageOptions } from '../options.ts';
+import { configuredTls } from '../tls.ts';
 import type { RegistryParts } from './images.ts';
 import { registryOperations } from './operations.ts';
 
@@ -33,6 +34,7 @@ export async function startRegistry(
   const { config, db, world } = options;
   const settings = config.of(imageOptions);
   await checkSchema(db, 'glance');
+  const tls = configuredTls(config);
   const parts: RegistryParts = { db, world, limits: settings };
   const app = createApp({
     unavailable: isDatabaseAway,
@@ -42,6 +44,7 @@ export async function startRegistry(
     renderFault: renderImageFault,
     authenticate: loginOf(options.validator, settings, world, { authUri: options.authUri }),
     checks: { database: () => db.ping() },
+    ...(tls ? { tls } : {}),
     ...(options.metrics ? { metrics: options.metrics } : {}),
   });
   const { server } = app;

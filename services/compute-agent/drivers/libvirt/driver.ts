@@ -15,7 +15,7 @@ import { configDrive } from './config-drive.ts';
 import { LibvirtError, libvirtConnection } from './connection.ts';
 import { NOVA_BASE_FILTER, vncPort } from './domain-xml.ts';
 import { guestDomains, type HostTraits, ifThere, powerOf } from './domains.ts';
-import { filterDuties, filtered, firewall as makeFirewall } from './firewall.ts';
+import { filterDuties, filtered, filtersGuests, firewall as makeFirewall, noFirewall } from './firewall.ts';
 import { basesInUse, makeGuestFiles, readDiskInfo, tailOf } from './guest-files.ts';
 import { hostFacts } from './host-facts.ts';
 import { imageCache } from './image-cache.ts';
@@ -75,17 +75,21 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     random: world.random,
     log,
   });
-  const firewall = makeFirewall({
-    db: options.db,
-    runner: options.runner ?? hostRunner,
-    log,
-    allowSameNetTraffic: settings.allow_same_net_traffic,
-  });
+  const filters = filtersGuests(settings.firewall_driver);
+  const firewall = filters
+    ? makeFirewall({
+        db: options.db,
+        runner: options.runner ?? hostRunner,
+        log,
+        allowSameNetTraffic: settings.allow_same_net_traffic,
+        lockPath: settings.lock_path,
+      })
+    : noFirewall;
   const traits: HostTraits = { type: 'qemu', filter: null, asRoot: false };
   let prepared = false;
   /** libvirt's filters, as soon as it answers: no guest is started before it is known whether there are any. */
   const prepare = async (): Promise<void> => {
-    if (prepared) return;
+    if (prepared || !filters) return;
     try {
       await libvirt.version();
       await libvirt.defineFilter(NOVA_BASE_FILTER);

@@ -53,11 +53,34 @@ export interface FirewallOptions {
   log: Logger;
   /** Guests of one network reach each other whatever their groups say. */
   allowSameNetTraffic: boolean;
+  /** Directory of the locks that daemons of one host share. */
+  lockPath?: string;
+}
+
+/** NoopFirewallDriver: what reaches a guest is somebody else's business. */
+export const noFirewall: Firewall = {
+  adopt: async () => {},
+  add: async () => {},
+  remove: async () => {},
+  refresh: async () => {},
+  compare: async () => [],
+  repair: async () => {},
+  removeAll: async () => {},
+};
+
+/** Whether `firewall_driver` wants guests filtered. @throws for a class that is neither of the two */
+export function filtersGuests(driver: string | null): boolean {
+  if (driver === null || /^nova\.virt\.(libvirt\.)?firewall\.IptablesFirewallDriver$/.test(driver))
+    return true;
+  if (/^nova\.virt\.firewall\.NoopFirewallDriver$/.test(driver)) return false;
+  throw new Error(
+    `firewall_driver ${driver} is not supported: use nova.virt.libvirt.firewall.IptablesFirewallDriver or nova.virt.firewall.NoopFirewallDriver`,
+  );
 }
 
 /** Our part of the host's packet filter, with what it has when there is no guest. */
-function emptyRules(runner: Runner): Iptables {
-  const rules = iptables({ runner, binary: 'nova-compute' });
+function emptyRules({ runner, lockPath }: FirewallOptions): Iptables {
+  const rules = iptables({ runner, binary: 'nova-compute', ...(lockPath === undefined ? {} : { lockPath }) });
   rules.addChain('filter', 'sg-fallback');
   rules.setRules('filter', 'sg-fallback', ['-j DROP']);
   rules.addChain('filter', 'provider');
@@ -67,7 +90,7 @@ function emptyRules(runner: Runner): Iptables {
 const DHCP = '-s 0.0.0.0/32 -d 255.255.255.255/32 -p udp -m udp --sport 68 --dport 67 -j ACCEPT';
 
 export function firewall(options: FirewallOptions): Firewall {
-  const rules = emptyRules(options.runner);
+  const rules = emptyRules(options);
   const guests = new Map<string, FilteredGuest>();
   const whole = coalesced(() => rebuild([...guests.values()]));
 
@@ -135,7 +158,7 @@ export function firewall(options: FirewallOptions): Firewall {
       if (wanted.length > 0) await rebuild(wanted);
     },
     compare: async ({ settled, others }) => {
-      const said = emptyRules(options.runner);
+      const said = emptyRules(options);
       await describe(said, settled, () => true);
       passDhcp(said, settled);
       const differences = await said.differences();

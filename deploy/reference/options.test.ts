@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { type OptionFact, optionFacts, originalOptions, PROJECTS, shownValue, sources } from './options.ts';
+
+const code = sources();
+
+/** Options that nova-objectstore acts on. */
+const OTHER_SERVICES = /^(aws_|s3_|buckets_path$)/;
+
+const labelOf = ({ section, name }: Pick<OptionFact, 'section' | 'name'>): string => `[${section}] ${name}`;
+
+describe.each(PROJECTS)('options of $name', project => {
+  const facts = optionFacts(project, code).filter(
+    ({ name }) => project.name !== 'nova' || !OTHER_SERVICES.test(name),
+  );
+  const known = new Map(facts.map(fact => [labelOf(fact), fact]));
+  const originals = Object.entries(originalOptions[project.name]!).flatMap(([section, options]) =>
+    Object.entries(options)
+      .filter(([name]) => project.name !== 'nova' || !OTHER_SERVICES.test(name))
+      .map(([name, value]) => ({ section, name, value })),
+  );
+
+  it('none of the original is silent: it is acted on, or there is a reason why not', () => {
+    expect(originals.length).toBeGreaterThan(40);
+    expect(originals.map(labelOf).filter(label => !known.has(label))).toEqual([]);
+  });
+
+  it('each that is declared is read by something, or there is a reason why not', () => {
+    const idle = facts.filter(fact => fact.declared && fact.readers.length === 0 && !fact.notHonoured);
+    expect(idle.map(labelOf)).toEqual([]);
+  });
+
+  it('none that is read is said to have no effect', () => {
+    expect(facts.filter(fact => fact.declared && fact.notHonoured).map(labelOf)).toEqual([]);
+  });
+
+  it('those without effect have the defaults of the original', () => {
+    const different = originals.filter(({ value, ...option }) => {
+      const excused = known.get(labelOf(option))?.notHonoured;
+      return excused && shownValue(excused.default) !== value;
+    });
+    expect(different.map(labelOf)).toEqual([]);
+  });
+});

@@ -1,0 +1,144 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { NotHonoured, Option, OptionGroup } from '@folsom/config';
+import type { ConfFile } from '../conf/conf-file.ts';
+import { glanceConf } from '../conf/glance.ts';
+import { keystoneConf } from '../conf/keystone.ts';
+import { novaConf } from '../conf/nova.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Names and defaults of the originals' options, by project and section (swift: by file and section): `<None>` is not set. */
+export const originalOptions = JSON.parse(
+  readFileSync(new URL('original-options.json', import.meta.url), 'utf8'),
+) as Record<string, Record<string, Record<string, string>>>;
+
+/** The files of a project that is configured oslo's way, and where the code is that reads them. */
+export const PROJECTS: { name: string; conf: ConfFile; code: RegExp }[] = [
+  { name: 'nova', conf: novaConf, code: /^(?!services\/(image|identity|object-))/ },
+  { name: 'glance', conf: glanceConf, code: /^(services\/image|libs|deploy)/ },
+  { name: 'keystone', conf: keystoneConf, code: /^(services\/identity|libs|deploy)/ },
+];
+
+/** An option and who acts on it, or why nobody does. */
+export interface OptionFact {
+  section: string;
+  name: string;
+  default: string;
+  /** The code that reads it, as folders of the tree; empty where nothing does. */
+  readers: readonly string[];
+  /** Declared: of a known type, on the command line, in `--help`. */
+  declared: boolean;
+  notHonoured?: NotHonoured;
+}
+
+interface Source {
+  folder: string;
+  text: string;
+}
+
+/** Files that name options without acting on them. */
+const ONLY_NAMES =
+  /\.test\.ts$|^services\/[^/]+\/options\.ts$|^libs\/(config|rpc)\/options\.ts$|not-honoured\.ts$|^libs\/nova\/options\/|^deploy\/reference\/|^deploy\/folsom\/service-conf\.ts$/;
+
+export function sources(): Source[] {
+  return ['libs', 'services', 'deploy'].flatMap(top =>
+    readdirSync(join(ROOT, top), { recursive: true, withFileTypes: true })
+      .filter(entry => entry.isFile() && entry.name.endsWith('.ts'))
+      .map(entry => relative(ROOT, join(entry.parentPath, entry.name)))
+      .filter(path => !path.includes('node_modules') && !ONLY_NAMES.test(path))
+      .map(path => ({
+        folder: path.split('/').slice(0, 2).join('/'),
+        text: readFileSync(join(ROOT, path), 'utf8'),
+      })),
+  );
+}
+
+/** Who takes the option out of its group: as a member, by destructuring, or by its name in quotes. */
+function readersOf(name: string, code: readonly Source[]): string[] {
+  const taken = new RegExp(`\\.${name}\\b|[{,]\\s*${name}\\s*[,:}=]|['"\`]${name}['"\`]`);
+  return [...new Set(code.filter(({ text }) => taken.test(text)).map(({ folder }) => folder))].sort();
+}
+
+/** Quotas are read by the name of the resource. */
+const QUOTA = /^quota_/;
+
+/** Every option that the project's files may hold. */
+export function optionFacts(project: (typeof PROJECTS)[number], all: readonly Source[]): OptionFact[] {
+  const { declarations, notHonoured } = project.conf;
+  const code = all.filter(({ folder }) => project.code.test(folder));
+  const facts = new Map<string, OptionFact>();
+  const options = declarations.flatMap(({ group, options: table }: OptionGroup) =>
+    Object.entries(table).map(([name, option]) => ({ group, name, option: option as Option<unknown> })),
+  );
+  const defaults = [...options.map(({ option }) => option.default), ...notHonoured.map(item => item.default)];
+  const refersTo = (name: string) =>
+    defaults.some(value => typeof value === 'string' && value.includes(`$${name}`));
+  for (const { group, name, option } of options) {
+    const readers = readersOf(name, code);
+    if (readers.length === 0 && refersTo(name)) readers.push('other options');
+    if (readers.length === 0 && QUOTA.test(name)) readers.push('libs/nova');
+    facts.set(`${group}.${name}`, {
+      section: group,
+      name,
+      default: shownDefault(option),
+      readers,
+      declared: true,
+    });
+    for (const alias of option.aliases) {
+      facts.set(`${group}.${alias}`, { ...facts.get(`${group}.${name}`)!, name: alias });
+    }
+  }
+  for (const option of notHonoured) {
+    const key = `${option.section}.${option.name}`;
+    const known = facts.get(key);
+    facts.set(key, {
+      section: option.section,
+      name: option.name,
+      default: known?.default ?? shownValue(option.default),
+      readers: known?.readers ?? [],
+      declared: known !== undefined,
+      notHonoured: option,
+    });
+  }
+  return [...facts.values()];
+}
+
+const shownDefault = (option: Option<unknown>): string =>
+  option.secret && option.default !== null ? '***' : shownValue(option.default);
+
+/** As the originals' sample files write a value. */
+export function shownValue(value: unknown): string {
+  if (value === null) return '<None>';
+  return Array.isArray(value) ? value.join(',') : String(value);
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
+
+/** The page without who reads what, which is checked only when somebody writes it anew. */
+export const withoutReaders = (page: string): string => page.replace(/\| (?!nothing:)[^|]*\|$/gm, '|');
+
+/** docs/options.md */
+export function optionsPage(): string {
+  const code = sources();
+  const lines = [
+    '# Options',
+    '',
+    'Every option of the configuration files, made by `npm run docs` from the declarations. One that has no effect is named in the',
+    "log at start when a file sets it: as a warning where its value differs from the original's default and would have changed",
+    'something.',
+  ];
+  for (const project of PROJECTS) {
+    lines.push('', `## ${project.name}`, '', '| option | default | acted on by |', '| --- | --- | --- |');
+    const rows = optionFacts(project, code).sort((a, b) =>
+      `${a.section}.${a.name}` < `${b.section}.${b.name}` ? -1 : 1,
+    );
+    for (const fact of rows) {
+      const label = fact.section === 'DEFAULT' ? fact.name : `[${fact.section}] ${fact.name}`;
+      const who = fact.notHonoured ? `nothing: ${fact.notHonoured.reason}` : fact.readers.join(', ');
+      lines.push(`| \`${label}\` | ${cell(fact.default)} | ${cell(who)} |`);
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
