@@ -118,10 +118,10 @@ function imagesIn(store: Map<string, ImageWire>): ImageClient {
   return {
     show: async (_context, id) => get(id),
     list: async () => [...store.values()],
-    create: async (_context, image) => {
+    create: async (_context, image, data) => {
       serial += 1;
       const id = `00000000-0000-4000-8000-${String(serial).padStart(12, '0')}`;
-      store.set(id, testImage(id, { status: 'queued', ...image }));
+      store.set(id, testImage(id, { status: data === 'none' ? 'active' : 'queued', ...image }));
       return get(id);
     },
     update: async (_context, id, image) => {
