@@ -1,4 +1,5 @@
 import { readSync } from 'node:fs';
+import { must } from '@folsom/core';
 
 /** One line of standard input; empty at its end. */
 export function readLine(): string {
@@ -6,6 +7,6 @@ export function readLine(): string {
   const bytes: number[] = [];
   for (;;) {
     if (readSync(0, byte, 0, 1, null) === 0 || byte[0] === 0x0a) return Buffer.from(bytes).toString('utf8');
-    bytes.push(byte[0]!);
+    bytes.push(must(byte[0], 'byte is not empty'));
   }
 }

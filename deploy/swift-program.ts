@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import {
   createLogger,
   type Logger,
+  must,
   type RunningService,
   systemClock,
   systemRandom,
@@ -44,7 +45,7 @@ export function swiftArgs(program: string, argv: readonly string[], daemon: bool
   let path: string | null = null;
   const found = { once: false, verbose: false, zeroByteFps: 0 };
   for (let i = 0; i < argv.length; i++) {
-    const word = argv[i]!;
+    const word = must(argv[i], 'i is in argv');
     const [flag, inline] = word.startsWith('--') ? word.split('=', 2) : [word];
     if (flag === '-h' || flag === '--help') {
       process.stdout.write(

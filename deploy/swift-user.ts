@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { run } from '@folsom/host/run';
 import { ConfError, type ConfSection } from '@folsom/swift';
 
@@ -16,7 +17,7 @@ export async function becomeUser(section: ConfSection): Promise<void> {
   if (uid === '0') return;
   // Node has it; its types do not.
   (process as unknown as { initgroups(user: string, group: number): void }).initgroups(name, Number(gid));
-  process.setgid!(Number(gid));
-  process.setuid!(Number(uid));
+  must(process.setgid, 'setgid is there')(Number(gid));
+  must(process.setuid, 'setuid is there')(Number(uid));
   process.env.HOME = '/';
 }

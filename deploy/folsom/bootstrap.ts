@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { must } from '@folsom/core';
 import { type Layout, PARTS, type PartName, type Ports } from './layout.ts';
 import { requestJson } from './request.ts';
 import type { Secrets } from './secrets.ts';
@@ -143,8 +144,8 @@ export async function populate(options: BootstrapOptions): Promise<void> {
       tenantId: tenants[tenant],
       enabled: true,
     });
-    await api.grant(tenants[tenant]!, user, role);
-    if (name === 'admin') await api.grant(tenants.demo!, user, admin);
+    await api.grant(must(tenants[tenant], 'tenant is in tenants'), user, role);
+    if (name === 'admin') await api.grant(must(tenants.demo, 'demo is there'), user, admin);
   }
 
   const services = await api.list<Named>('/OS-KSADM/services', 'OS-KSADM:services');

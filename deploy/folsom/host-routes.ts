@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { must } from '@folsom/core';
 import { type Cidr, containsCidr, formatCidr, parseCidr } from '@folsom/nova/ipv4';
 import { CannotStart } from './preflight.ts';
 
@@ -14,7 +15,9 @@ export function readRoutes(text: string): Route[] {
     const fields = line.split('\t').map(field => field.trim());
     const [device, destination, , , , , , mask] = fields;
     if (!device || !/^[0-9A-F]{8}$/.test(destination ?? '') || !/^[0-9A-F]{8}$/.test(mask ?? '')) continue;
-    const network = parseCidr(`${dotted(destination!)}/${ones(mask!)}`);
+    const network = parseCidr(
+      `${dotted(must(destination, 'destination is there'))}/${ones(must(mask, 'mask is there'))}`,
+    );
     if (network.prefix > 0) routes.push({ device, network });
   }
   return routes;

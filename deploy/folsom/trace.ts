@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { must } from '@folsom/core';
 
 interface LogEntry {
   time: string;
@@ -48,7 +49,7 @@ export async function requestSteps(
   // A line is written when its work is done: order by when the work began, what took longer around what was within it.
   const began = (entry: LogEntry) => Date.parse(entry.time) - (entry.ms ?? 0);
   entries.sort((a, b) => began(a) - began(b) || (b.ms ?? 0) - (a.ms ?? 0));
-  const start = entries.length > 0 ? began(entries[0]!) : 0;
+  const start = entries.length > 0 ? began(must(entries[0], 'entries is not empty')) : 0;
   return entries.map(entry => ({
     at: Math.round(began(entry) - start),
     took: entry.ms ?? null,

@@ -1,5 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { must } from '@folsom/core';
 import { run } from '@folsom/host';
 
 /** Drivers that the guest needs; everything else of the cloud kernel is built in. */
@@ -29,7 +30,8 @@ export async function kernelModules(directory: string, scratch: string): Promise
   const files = new Map<string, string>();
   for (const entry of await readdir(directory, { recursive: true })) {
     const match = /^(.+)\.ko(\.xz|\.gz|\.zst)?$/.exec(basename(entry));
-    if (match !== null) files.set(match[1]!.replaceAll('-', '_'), join(directory, entry));
+    if (match !== null)
+      files.set(must(match[1], 'the pattern has group 1').replaceAll('-', '_'), join(directory, entry));
   }
   const loaded = new Map<string, KernelModule>();
   const load = async (name: string): Promise<void> => {
@@ -58,7 +60,7 @@ async function plainModule(path: string): Promise<Buffer> {
   const suffix = /\.ko(\.\w+)$/.exec(path)?.[1];
   if (suffix === undefined) return readFile(path);
   const copy = path.slice(0, -suffix.length);
-  await run([programs[suffix]!, '-dkf', path], { timeoutMs: 30_000 });
+  await run([must(programs[suffix], 'suffix is in programs'), '-dkf', path], { timeoutMs: 30_000 });
   return readFile(copy);
 }
 

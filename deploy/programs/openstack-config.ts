@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { parseIni } from '@folsom/config';
+import { must } from '@folsom/core';
 import { withOption, withoutSection } from '../ini-edit.ts';
 
 const USAGE = `Usage: openstack-config --set CONFIG_FILE SECTION PARAMETER [VALUE]
@@ -27,7 +28,7 @@ export async function main(argv: string[]): Promise<number> {
   const text = existsSync(file) || action !== '--set' ? readFileSync(file, 'utf8') : '';
   if (action === '--set') {
     if (/[\r\n]/.test(value)) return say('a value is one line');
-    replaceText(file, text, withOption(text, section, parameter!, value));
+    replaceText(file, text, withOption(text, section, must(parameter, 'parameter is there'), value));
     return 0;
   }
   const entries = parseIni(text, file).section(section)?.entries;

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { systemClock, systemRandom } from '@folsom/core';
+import { must, systemClock, systemRandom } from '@folsom/core';
 import { benchOptions, runBench } from '@folsom/object-tools';
 import { confSection, readConf } from '@folsom/swift';
 import { createInternalClient } from '@folsom/swift-http';
@@ -95,7 +95,7 @@ export async function main(argv: string[]): Promise<number> {
       return fail(`--lower-object-size (${lower}) must be < --object-size (${size ?? 'not given'})`, 1);
     }
     given.lower_object_size = lower;
-    given.upper_object_size = size!;
+    given.upper_object_size = must(size, 'size is there');
   }
   const flags: Record<string, string | undefined> = {
     auth: values.auth,

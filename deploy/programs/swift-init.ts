@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { systemClock } from '@folsom/core';
+import { must, systemClock } from '@folsom/core';
 import { INIT_COMMANDS, runInit, serverNames } from '../swift-tools/init.ts';
 
 const USAGE =
@@ -48,11 +48,14 @@ export async function main(argv: string[]): Promise<number> {
     return 1;
   }
   let servers = positionals.slice(0, -1);
-  let command = positionals.at(-1)!;
+  let command = must(positionals.at(-1), 'positionals is not empty');
   // `swift-init start main` is what many type first
-  if (!Object.hasOwn(INIT_COMMANDS, command) && Object.hasOwn(INIT_COMMANDS, servers[0]!)) {
+  if (
+    !Object.hasOwn(INIT_COMMANDS, command) &&
+    Object.hasOwn(INIT_COMMANDS, must(servers[0], 'servers is not empty'))
+  ) {
     servers = [...servers.slice(1), command];
-    command = positionals[0]!;
+    command = must(positionals[0], 'positionals is not empty');
   }
   if (!Object.hasOwn(INIT_COMMANDS, command)) {
     process.stdout.write(`${USAGE}ERROR: unknown command, ${command}\n`);

@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs';
-import { systemClock, systemRandom } from '@folsom/core';
+import { must, systemClock, systemRandom } from '@folsom/core';
 import { runRingBuilder } from '@folsom/ring';
 
 /** swift-ring-builder: makes, changes and balances ring builders, and writes rings from them. */
@@ -22,6 +22,6 @@ function readLine(): string {
   const bytes: number[] = [];
   for (;;) {
     if (readSync(0, byte, 0, 1, null) === 0 || byte[0] === 0x0a) return Buffer.from(bytes).toString('utf8');
-    bytes.push(byte[0]!);
+    bytes.push(must(byte[0], 'byte is not empty'));
   }
 }

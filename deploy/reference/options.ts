@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NotHonoured, Option, OptionGroup } from '@folsom/config';
+import { must } from '@folsom/core';
 import type { ConfFile } from '../conf/conf-file.ts';
 import { glanceConf } from '../conf/glance.ts';
 import { keystoneConf } from '../conf/keystone.ts';
@@ -87,7 +88,10 @@ export function optionFacts(project: (typeof PROJECTS)[number], all: readonly So
       declared: true,
     });
     for (const alias of option.aliases) {
-      facts.set(`${group}.${alias}`, { ...facts.get(`${group}.${name}`)!, name: alias });
+      facts.set(`${group}.${alias}`, {
+        ...must(facts.get(`${group}.${name}`), 'facts has the key'),
+        name: alias,
+      });
     }
   }
   for (const option of notHonoured) {

@@ -1,6 +1,7 @@
 import { accessSync, constants, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type IniFile, readIni } from '@folsom/config';
+import { must } from '@folsom/core';
 
 /** One line of a filter file: what may be run as whom. */
 export interface Filter {
@@ -27,7 +28,7 @@ const regExpFilter: Build = (path = '', user = 'root', ...patterns) => ({
     words.length === patterns.length &&
     patterns.every((pattern, at) => {
       try {
-        return new RegExp(`^(?:${pattern})$`).test(words[at]!);
+        return new RegExp(`^(?:${pattern})$`).test(must(words[at], 'at is in words'));
       } catch {
         return false;
       }
@@ -51,9 +52,9 @@ const killFilter: Build = (user = 'root', program = '', ...signals) => ({
   ...commandFilter('/bin/kill', user),
   match: words => {
     if (words[0] !== 'kill' || words.length < 2 || words.length > 3) return false;
-    const signal = words.length === 3 ? words[1]! : undefined;
+    const signal = words.length === 3 ? must(words[1], 'words has more than 1') : undefined;
     if (signal === undefined ? signals.length > 0 : !signals.includes(signal)) return false;
-    const pid = words.at(-1)!;
+    const pid = must(words.at(-1), 'words is not empty');
     if (!/^[1-9]\d*$/.test(pid)) return false;
     try {
       return readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, '') === program;

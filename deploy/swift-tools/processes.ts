@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { must } from '@folsom/core';
 import { run } from '@folsom/host/run';
 
 /** A process of swift's, ours or the original's. */
@@ -21,7 +22,7 @@ export function swiftProcesses(listing: string): SwiftProcess[] {
   const found: SwiftProcess[] = [];
   for (const line of listing.split('\n')) {
     const parts = /^\s*(?:(?:(\d+)-)?(\d+):)?\d+:\d+\s+(\d+)\s+(.*\S)\s*$/.exec(line);
-    const command = parts ? COMMAND.exec(parts[4]!)?.[1] : undefined;
+    const command = parts ? COMMAND.exec(must(parts[4], 'parts has more than 4'))?.[1] : undefined;
     if (!parts || command === undefined) continue;
     found.push({
       pid: Number(parts[3]),

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { CommandLineError } from './errors.ts';
 import type { OptionGroup } from './options.ts';
 
@@ -53,7 +54,7 @@ export function parseCommandLine(
   const targets = targetsOf(declarations);
   const line: CommandLine = { configFiles: [], configDirs: [], values: new Map(), rest: [], wants: null };
   for (let at = 0; at < argv.length; at++) {
-    const arg = argv[at]!;
+    const arg = must(argv[at], 'at is in argv');
     if (arg === '--') {
       line.rest.push(...argv.slice(at + 1));
       break;
@@ -98,7 +99,12 @@ export function parseCommandLine(
 function shortened(targets: ReadonlyMap<string, Target>, flag: string): Target | undefined {
   if (!flag.startsWith('--')) return undefined;
   const names = [...targets.keys()].filter(name => name.startsWith(flag));
-  const found = new Set(names.map(name => `${targets.get(name)!.group}.${targets.get(name)!.name}`));
+  const found = new Set(
+    names.map(
+      name =>
+        `${must(targets.get(name), 'targets has name').group}.${must(targets.get(name), 'targets has name').name}`,
+    ),
+  );
   if (found.size > 1) throw new CommandLineError(`ambiguous option: ${flag} (${names.sort().join(', ')}?)`);
   return names[0] === undefined ? undefined : targets.get(names[0]);
 }

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { ConfigError, type Origin, showOrigin } from './errors.ts';
 import { helpText } from './help.ts';
 import type { Option, OptionGroup, OptionTable, OptionValues } from './options.ts';
@@ -117,7 +118,7 @@ export function buildConfig(parts: ConfigParts): Config {
       return Array.isArray(option.default) ? Object.freeze(option.default.map(fill)) : fill(option.default);
     }
     if (option.kind === 'multi') return Object.freeze(found.map(read));
-    return read(found.at(-1)!);
+    return read(must(found.at(-1), 'found is not empty'));
   };
 
   const values = new Map<OptionGroup, Record<string, unknown>>();
@@ -139,7 +140,12 @@ export function buildConfig(parts: ConfigParts): Config {
   for (const [group, texts] of assignments) {
     for (const [name, found] of texts) {
       if (known.has(`${group}\0${name}`) || known.has(`${group}\0${name.replaceAll('-', '_')}`)) continue;
-      unknown.push({ group, name, values: found.map(item => item.text), origin: found[0]!.origin });
+      unknown.push({
+        group,
+        name,
+        values: found.map(item => item.text),
+        origin: must(found[0], 'found is not empty').origin,
+      });
     }
   }
 
@@ -173,7 +179,7 @@ function dumpValues(
     const section = out[declaration.group] ?? {};
     out[declaration.group] = section;
     for (const [name, option] of Object.entries(declaration.options)) {
-      const value = values.get(declaration)![name];
+      const value = must(values.get(declaration), 'values has declaration')[name];
       section[name] = option.secret && value !== null ? '***' : value;
     }
   }

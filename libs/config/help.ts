@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { OptionGroup } from './options.ts';
 import { type Flag, formatFlags } from './optparse.ts';
 
@@ -44,8 +45,8 @@ export function helpText(
     }
   }
   const sections = [...groups.keys()].sort(defaultFirst).map(group => {
-    const rows = groups.get(group)!;
-    const flags = [...rows.keys()].sort().flatMap(name => rows.get(name)!);
+    const rows = must(groups.get(group), 'groups has group');
+    const flags = [...rows.keys()].sort().flatMap(name => must(rows.get(name), 'rows has name'));
     const title = group === 'DEFAULT' ? 'Options' : `${group} options`;
     return `${title}:\n${formatFlags(group === 'DEFAULT' ? [...BUILT_IN, ...flags] : flags)}`;
   });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { must } from '@folsom/core';
 import { ConfigError } from './errors.ts';
 
 /** One assignment. Continuation lines are joined with newlines. */
@@ -79,7 +80,7 @@ export function parseIni(text: string, file: string, dialect: IniDialect = 'past
     } else {
       const split = /[=:]/.exec(line);
       if (!split || split.index === 0) fail(number, 'neither a section, an option nor a comment', line);
-      const at = split!.index;
+      const at = must(split, 'split is there').index;
       if (!section) fail(number, 'an option before the first [section]', line);
       const value = line.slice(at + 1).trim();
       entry = {
@@ -87,7 +88,7 @@ export function parseIni(text: string, file: string, dialect: IniDialect = 'past
         value: dialect === 'oslo' ? unquote(value) : stripInlineComment(value),
         line: number,
       };
-      section!.entries.push(entry);
+      must(section, 'section is there').entries.push(entry);
     }
   }
   return { file, sections: [...byName.values()], section: name => byName.get(name) };

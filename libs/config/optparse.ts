@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { CommandLineError } from './errors.ts';
 
 /** One option of a sub-command, as the management programs of 2012 print and parse them. */
@@ -59,7 +60,7 @@ export function formatFlags(flags: readonly Flag[]): string {
   const column = Math.min(HELP_COLUMN_MAX, Math.max(...texts.map(text => text.length + 2)) + 2);
   const lines: string[] = [];
   flags.forEach((flag, index) => {
-    const text = texts[index]!;
+    const text = must(texts[index], 'index is in texts');
     const help = wrap(flag.help ?? '', WIDTH - column);
     const fits = text.length <= column - 4;
     if (help.length === 0) lines.push(`  ${fits ? `${text.padEnd(column - 4)}  ` : text}`);
@@ -99,7 +100,7 @@ export function parseFlags(flags: readonly Flag[], argv: readonly string[]): Par
   const known = [...flags, HELP_FLAG];
   const parsed: ParsedFlags = { values: {}, rest: [], help: false };
   for (let at = 0; at < argv.length; at++) {
-    const arg = argv[at]!;
+    const arg = must(argv[at], 'at is in argv');
     if (arg === '--') {
       parsed.rest.push(...argv.slice(at + 1));
       break;
@@ -132,7 +133,7 @@ function find(flags: readonly Flag[], name: string): Flag {
   const exact = flags.find(flag => flag.name === name || flag.short === name);
   if (exact) return exact;
   const candidates = name.startsWith('--') ? flags.filter(flag => flag.name.startsWith(name)) : [];
-  if (candidates.length === 1) return candidates[0]!;
+  if (candidates.length === 1) return must(candidates[0], 'candidates is not empty');
   if (candidates.length === 0) throw new CommandLineError(`no such option: ${name}`);
   const names = candidates.map(flag => flag.name).sort();
   throw new CommandLineError(`ambiguous option: ${name} (${names.join(', ')}?)`);

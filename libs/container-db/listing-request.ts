@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { type AnsweredRequest, answer, queryParameter, type ServerResponse } from '@folsom/swift-http';
 import type { ListingQuery } from './listing-rows.ts';
 import type { DbKindName } from './schema.ts';
@@ -27,7 +28,10 @@ export function readListingQuery(
     }
   }
   const { delimiter, limit: given } = values;
-  if (delimiter && ([...delimiter].length > 1 || delimiter.codePointAt(0)! > 254)) {
+  if (
+    delimiter &&
+    ([...delimiter].length > 1 || must(delimiter.codePointAt(0), 'a character has a code') > 254)
+  ) {
     return answer(412, request, { body: 'Bad delimiter' });
   }
   let limit = LISTING_LIMIT;

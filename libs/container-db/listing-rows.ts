@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { NameBounds } from './container.ts';
 import type { ListedContainer, ListedObject } from './listed.ts';
 
@@ -73,7 +74,7 @@ export function listRows<R extends Row>(
     return results;
   }
   let { marker } = query;
-  const next = String.fromCodePoint(delimiter.codePointAt(0)! + 1);
+  const next = String.fromCodePoint(must(delimiter.codePointAt(0), 'a character has a code') + 1);
   while (results.length < query.limit) {
     let seen = 0;
     let jumped = false;

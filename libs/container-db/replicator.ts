@@ -1,6 +1,7 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Logger, World } from '@folsom/core';
+import { must } from '@folsom/core';
 import { run } from '@folsom/host/run';
 import type { Ring, RingDevice } from '@folsom/ring';
 import { type ConfSection, isMounted, type Pass, timestampOf, writeReconCache } from '@folsom/swift';
@@ -203,7 +204,7 @@ async function replicateOne(work: Work, at: DbLocation, deviceId: number): Promi
     const handoffs = work.ring.handoffs(partition);
     let allWell = true;
     for (let i = 0; i < targets.length; i++) {
-      const node = targets[i]!;
+      const node = must(targets[i], 'i is in targets');
       let well = false;
       try {
         const outcome = await replicateTo(work, db, node, partition, info);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Fault, isDiskFull, type RunningService, type World } from '@folsom/core';
+import { Fault, isDiskFull, must, type RunningService, type World } from '@folsom/core';
 import {
   type ConfSection,
   countAnswer,
@@ -134,11 +134,11 @@ export async function startDbServer<Db extends AnyDb>(
     if (http.method === 'REPLICATE') {
       const parts = splitPath(path, 3);
       if (!parts) return bad(`Invalid path: ${path}`);
-      const [device, partition, hash] = parts as string[];
-      const wrong = invalidDeviceOrPartition(device!, partition!);
+      const [device, partition, hash] = parts as [string, string, string];
+      const wrong = invalidDeviceOrPartition(device, partition);
       if (wrong) return bad(wrong);
-      if (!/^[0-9a-f]{32}$/.test(hash!)) return bad(`Invalid path: ${path}`);
-      if (options.mountCheck && !isMounted(root, device!)) return notMounted(http, device!);
+      if (!/^[0-9a-f]{32}$/.test(hash)) return bad(`Invalid path: ${path}`);
+      if (options.mountCheck && !isMounted(root, device)) return notMounted(http, device);
       const body = await readAll(http.body, REPLICATE_BYTES_MAX);
       let args: unknown;
       try {
@@ -146,8 +146,8 @@ export async function startDbServer<Db extends AnyDb>(
       } catch (error) {
         return bad(error instanceof Error ? error.message : 'no JSON');
       }
-      const deviceDir = join(root, device!);
-      const file = join(deviceDir, storageDirectory(datadir, partition!, hash!), `${hash}.db`);
+      const deviceDir = join(root, device);
+      const file = join(deviceDir, storageDirectory(datadir, partition, hash), `${hash}.db`);
       return whileBusy(world.clock, () =>
         replicateDb(
           args,
@@ -163,14 +163,20 @@ export async function startDbServer<Db extends AnyDb>(
     if (!entry) return answer(405, http);
     const parts = splitPath(path, entry.parts[0], entry.parts[1], entry.parts[1] === 5);
     if (!parts) return bad(`Invalid path: ${path}`);
-    const [device, partition, account, container, object] = parts as string[];
-    const wrong = invalidDeviceOrPartition(device!, partition!);
+    const [device, partition, account, container, object] = parts as [
+      string,
+      string,
+      string,
+      string?,
+      string?,
+    ];
+    const wrong = invalidDeviceOrPartition(device, partition);
     if (wrong) return bad(wrong);
     const hash =
       service.kind === 'account'
-        ? options.pathHash.hex(account!)
-        : options.pathHash.hex(account!, container!);
-    const file = join(root, device!, storageDirectory(datadir, partition!, hash), `${hash}.db`);
+        ? options.pathHash.hex(account)
+        : options.pathHash.hex(account, must(container, 'a container server is asked for containers'));
+    const file = join(root, device, storageDirectory(datadir, partition, hash), `${hash}.db`);
     const timestamp = http.headers.get('x-timestamp');
     const needsTime =
       http.method === 'DELETE' ||
@@ -179,15 +185,15 @@ export async function startDbServer<Db extends AnyDb>(
     if (needsTime && parseFloatText(timestamp) === null) {
       return bad(http.method === 'POST' ? 'Missing or bad timestamp' : 'Missing timestamp');
     }
-    if (options.mountCheck && !isMounted(root, device!)) return notMounted(http, device!);
+    if (options.mountCheck && !isMounted(root, device)) return notMounted(http, device);
     const request: DbRequest<Db> = {
       http,
       method: http.method,
       headers: http.headers,
       query,
-      device: device!,
-      partition: partition!,
-      account: account!,
+      device: device,
+      partition: partition,
+      account: account,
       container,
       object,
       path: file,
@@ -217,7 +223,10 @@ export async function startDbServer<Db extends AnyDb>(
           const locked = error instanceof DbLocked || isBusy(error);
           log.error('request failed', { method: http.method, target: maskedTarget(http.target), error });
           response = cannotStore(error)
-            ? answer(507, http, { body: cannotStore(error)!, contentType: 'text/plain' })
+            ? answer(507, http, {
+                body: must(cannotStore(error), 'cannotStore gives something'),
+                contentType: 'text/plain',
+              })
             : answer(locked ? 503 : 500, http);
         }
       }
@@ -301,7 +310,9 @@ export function mergeMetadata(
   const names = Object.keys(updates);
   if (!names.length) return null;
   const lower = prefix.toLowerCase();
-  const grows = names.some(name => name.toLowerCase().startsWith(lower) && updates[name]![0] !== '');
+  const grows = names.some(
+    name => name.toLowerCase().startsWith(lower) && must(updates[name], 'name is in updates')[0] !== '',
+  );
   if (grows) {
     let count = 0;
     let size = 0;

@@ -35,8 +35,8 @@ function randomFrom(bytes: (count: number) => Buffer): Random {
         .slice(0, count),
     uuid: () => {
       const raw = bytes(16);
-      raw[6] = (raw[6]! & 0x0f) | 0x40;
-      raw[8] = (raw[8]! & 0x3f) | 0x80;
+      raw[6] = (raw.readUInt8(6) & 0x0f) | 0x40;
+      raw[8] = (raw.readUInt8(8) & 0x3f) | 0x80;
       const hex = raw.toString('hex');
       return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
     },
@@ -70,25 +70,25 @@ export const systemRandom: Random = randomFrom(fromStock);
 
 /** A repeatable source for tests and simulation (xoshiro128**); never for secrets. */
 export function seededRandom(seed: number): Random {
-  const state = new Uint32Array(4);
   let mix = seed >>> 0;
-  for (let i = 0; i < 4; i++) {
+  const spread = (): number => {
     mix = (mix + 0x9e3779b9) >>> 0;
     let z = mix;
     z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
     z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
-    state[i] = (z ^ (z >>> 16)) >>> 0;
-  }
+    return (z ^ (z >>> 16)) >>> 0;
+  };
+  let [a, b, c, d] = [spread(), spread(), spread(), spread()];
   const rotl = (x: number, k: number) => ((x << k) | (x >>> (32 - k))) >>> 0;
   const next = (): number => {
-    const result = Math.imul(rotl(Math.imul(state[1]!, 5), 7), 9) >>> 0;
-    const t = state[1]! << 9;
-    state[2]! ^= state[0]!;
-    state[3]! ^= state[1]!;
-    state[1]! ^= state[2]!;
-    state[0]! ^= state[3]!;
-    state[2]! ^= t;
-    state[3] = rotl(state[3]!, 11);
+    const result = Math.imul(rotl(Math.imul(b, 5), 7), 9) >>> 0;
+    const t = b << 9;
+    c = (c ^ a) >>> 0;
+    d = (d ^ b) >>> 0;
+    b = (b ^ c) >>> 0;
+    a = (a ^ d) >>> 0;
+    c = (c ^ t) >>> 0;
+    d = rotl(d, 11);
     return result;
   };
   return randomFrom(count => {

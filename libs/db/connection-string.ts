@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { must } from '@folsom/core';
 import { DatabaseError } from './errors.ts';
 
 export type ConnectionTarget =
@@ -22,7 +23,7 @@ export type ConnectionTarget =
 export function parseConnectionString(text: string): ConnectionTarget {
   const [, dialect, rest] = /^(\w+)(?:\+\w+)?:\/\/(.*)$/s.exec(text.trim()) ?? [];
   if (dialect === 'sqlite') {
-    const path = (rest ?? '').split('?')[0]!;
+    const path = must((rest ?? '').split('?')[0], 'a split has a first part');
     if (path === '' || path === '/' || path === '/:memory:') return { kind: 'sqlite', file: null };
     if (!path.startsWith('/')) throw unreadable('SQLite paths begin after three slashes (sqlite:///path)');
     return { kind: 'sqlite', file: resolve(path.slice(1)) };

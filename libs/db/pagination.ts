@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { Knex } from 'knex';
 
 export interface SortKey {
@@ -26,8 +27,8 @@ export function paginate<Q extends Knex.QueryBuilder>(
         after.orWhere(step => {
           for (let before = 0; before < at; before++) {
             const same = marker[before] ?? null;
-            if (same === null) step.whereNull(keys[before]!.column);
-            else step.where(keys[before]!.column, same as Knex.Value);
+            if (same === null) step.whereNull(must(keys[before], 'before is in keys').column);
+            else step.where(must(keys[before], 'before is in keys').column, same as Knex.Value);
           }
           if (value === null) step.whereNotNull(key.column);
           else if (key.direction === 'asc') step.where(key.column, '>', value as Knex.Value);

@@ -2,6 +2,7 @@ import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync } fro
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import type { Clock } from '@folsom/core';
+import { must } from '@folsom/core';
 import type { Knex } from 'knex';
 import { DatabaseError, isBusy } from './errors.ts';
 
@@ -189,7 +190,8 @@ export function sqliteClient(clock: Clock): typeof Knex.Client {
       const found = cache.get(sql);
       if (found) return found;
       const statement = connection.prepare(sql);
-      if (cache.size >= STATEMENTS_CACHED_MAX) cache.delete(cache.keys().next().value!);
+      if (cache.size >= STATEMENTS_CACHED_MAX)
+        cache.delete(must(cache.keys().next().value, 'value is there'));
       cache.set(sql, statement);
       return statement;
     }

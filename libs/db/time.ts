@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 /** Times and booleans as the databases hold them. */
 
 /** `YYYY-MM-DD HH:MM:SS` in UTC, whole seconds, as MySQL's DATETIME keeps them. */
@@ -12,7 +13,15 @@ export function fromSqlTime(value: unknown): number | null {
   if (!match) return null;
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(part => Number(part ?? 0));
   const ms = Number((match[7] ?? '').padEnd(3, '0').slice(0, 3));
-  const time = Date.UTC(year!, month! - 1, day!, hour, minute, second, ms);
+  const time = Date.UTC(
+    must(year, 'year is there'),
+    must(month, 'month is there') - 1,
+    must(day, 'day is there'),
+    hour,
+    minute,
+    second,
+    ms,
+  );
   return Number.isNaN(time) ? null : time;
 }
 

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
+import { must } from '@folsom/core';
 import { type RunOptions, run } from './run.ts';
 import type { Runner } from './runner.ts';
 
@@ -13,9 +14,12 @@ export async function spawnAsRoot(
   env: Record<string, string> = {},
 ): Promise<number> {
   const [program, ...args] = argv;
-  const child = spawn(program!, args, { stdio: 'inherit', env: { ...BASE, ...env } });
+  const child = spawn(must(program, 'program is there'), args, {
+    stdio: 'inherit',
+    env: { ...BASE, ...env },
+  });
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-  return code ?? 128 + constants.signals[signal!];
+  return code ?? 128 + constants.signals[must(signal, 'signal is there')];
 }
 
 /** What stands before a command that needs root: `root_helper`, or rootwrap by way of sudo where `rootwrap_config` is set. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import { must } from '@folsom/core';
 import { HOST_ENV } from './run.ts';
 
 export interface BackgroundOptions {
@@ -36,7 +37,7 @@ export function startBackground(
 ): Promise<BackgroundProcess> {
   const command = options.dieWithParent ? ['setpriv', '--pdeathsig', 'KILL', '--', ...argv] : [...argv];
   const log = options.logFile === undefined ? undefined : openSync(options.logFile, 'a', 0o600);
-  const child = spawn(command[0]!, command.slice(1), {
+  const child = spawn(must(command[0], 'command is not empty'), command.slice(1), {
     env: { ...(options.env ?? HOST_ENV) },
     cwd: options.cwd,
     detached: true,
@@ -52,7 +53,7 @@ export function startBackground(
   });
   const signal = (name: NodeJS.Signals) => {
     try {
-      process.kill(-child.pid!, name);
+      process.kill(-must(child.pid, 'pid is there'), name);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
@@ -61,7 +62,7 @@ export function startBackground(
     child.once('error', reject);
     child.once('spawn', () =>
       resolve({
-        pid: child.pid!,
+        pid: must(child.pid, 'pid is there'),
         ended: end,
         get running() {
           return !ended;

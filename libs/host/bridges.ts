@@ -1,4 +1,4 @@
-import { type Fault, isFault } from '@folsom/core';
+import { type Fault, isFault, must } from '@folsom/core';
 import { HOST_COMMAND_MS, type Runner } from './runner.ts';
 
 interface AddressInfo {
@@ -85,7 +85,18 @@ export async function ensureBridge(runner: Runner, bridge: string, port: string 
   await ip(runner, 'link', 'set', port, 'up');
   await moveAddresses(runner, addresses, port, bridge);
   for (const route of routes) {
-    await tolerant(ip(runner, 'route', 'replace', route.dst, 'via', route.gateway!, 'dev', bridge));
+    await tolerant(
+      ip(
+        runner,
+        'route',
+        'replace',
+        route.dst,
+        'via',
+        must(route.gateway, 'gateway is there'),
+        'dev',
+        bridge,
+      ),
+    );
   }
 }
 
@@ -178,7 +189,18 @@ export async function ensureFirstAddress(
     }
   });
   for (const route of routes) {
-    await tolerant(ip(runner, 'route', 'replace', route.dst, 'via', route.gateway!, 'dev', device));
+    await tolerant(
+      ip(
+        runner,
+        'route',
+        'replace',
+        route.dst,
+        'via',
+        must(route.gateway, 'gateway is there'),
+        'dev',
+        device,
+      ),
+    );
   }
 }
 
@@ -219,7 +241,18 @@ export async function removeBridge(
     await ip(runner, 'link', 'set', port, 'nomaster');
     await moveAddresses(runner, addresses, bridge, port);
     for (const route of routes) {
-      await tolerant(ip(runner, 'route', 'replace', route.dst, 'via', route.gateway!, 'dev', port));
+      await tolerant(
+        ip(
+          runner,
+          'route',
+          'replace',
+          route.dst,
+          'via',
+          must(route.gateway, 'gateway is there'),
+          'dev',
+          port,
+        ),
+      );
     }
   }
   await tolerant(ip(runner, 'link', 'del', bridge));

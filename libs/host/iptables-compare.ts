@@ -1,3 +1,5 @@
+import { must } from '@folsom/core';
+
 /** Rules as texts, compared for what they mean: `iptables-save` writes them in its own words. */
 
 /** What iptables calls protocols that rules may give as numbers. */
@@ -59,7 +61,7 @@ function canonicalValue(option: string, value: string): string {
     case '--dport':
     case '--sport': {
       const [from, to = from] = value.split(':');
-      return from === to ? from! : value;
+      return from === to ? must(from, 'from is there') : value;
     }
     default:
       return value;
@@ -70,8 +72,10 @@ function canonicalValue(option: string, value: string): string {
 function canonicalBlock(value: string): string {
   const [address, length = '32'] = value.split('/');
   const bits = Number(length);
-  if (!/^\d+(\.\d+){3}$/.test(address!) || !Number.isInteger(bits)) return value;
-  const number = address!.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+  if (!/^\d+(\.\d+){3}$/.test(must(address, 'address is there')) || !Number.isInteger(bits)) return value;
+  const number = must(address, 'address is there')
+    .split('.')
+    .reduce((sum, part) => sum * 256 + Number(part), 0);
   const size = 2 ** (32 - bits);
   const first = number - (number % size);
   return `${[24, 16, 8, 0].map(shift => Math.floor(first / 2 ** shift) % 256).join('.')}/${bits}`;

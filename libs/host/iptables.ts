@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { coalesced, isFault } from '@folsom/core';
+import { coalesced, isFault, must } from '@folsom/core';
 import { chainDifferences } from './iptables-compare.ts';
 import { withProcessLock } from './process-lock.ts';
 import { HOST_COMMAND_MS, type Runner } from './runner.ts';
@@ -192,13 +192,13 @@ async function snapshot(runner: Runner): Promise<Record<Table, Present>> {
       tables[name] ??= empty();
       current = tables[name];
     } else if (line.startsWith(':')) {
-      current?.chains.add(line.slice(1).split(' ')[0]!);
+      current?.chains.add(must(line.slice(1).split(' ')[0], 'a split has a first part'));
     } else {
       const rule = /^-A (\S+) (.*)$/.exec(line);
       if (rule === null || current === undefined) continue;
-      const list = current.rules.get(rule[1]!) ?? [];
-      list.push(rule[2]!.trim());
-      current.rules.set(rule[1]!, list);
+      const list = current.rules.get(must(rule[1], 'the pattern has group 1')) ?? [];
+      list.push(must(rule[2], 'the pattern has group 2').trim());
+      current.rules.set(must(rule[1], 'the pattern has group 1'), list);
     }
   }
   return tables as Record<Table, Present>;

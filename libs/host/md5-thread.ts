@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { must } from '@folsom/core';
 import type { DigestAnswer, DigestRequest } from './md5-worker.ts';
 
 /** An MD5 in the making. The memory given to `update` must not change until it resolves. */
@@ -93,7 +94,7 @@ export function threadedMd5(): Digest {
     },
     finish: async () => {
       end();
-      return (await mine.ask({ kind: 'digest', id, sequence: sequence() })).digest!;
+      return must((await mine.ask({ kind: 'digest', id, sequence: sequence() })).digest, 'digest is there');
     },
     drop: () => {
       if (ended) return;

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { catalogue, type Fault, MASK } from '@folsom/core';
+import { catalogue, type Fault, MASK, must } from '@folsom/core';
 
 /** What a program on this host is given and allowed. */
 export interface RunOptions {
@@ -82,7 +82,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
         stderr: hide(cut(stderr), options.secrets),
       });
     if (options.signal?.aborted) return reject(failure('Aborted before start.', '-', '', ''));
-    const child = spawn(command[0]!, command.slice(1), {
+    const child = spawn(must(command[0], 'command is not empty'), command.slice(1), {
       env: { ...(options.env ?? HOST_ENV), ...(options.memoryBytes === undefined ? {} : FEW_ARENAS) },
       cwd: options.cwd,
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],

@@ -2,7 +2,16 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
-import { Fault, isDiskFull, LIMITS, newRequestId, noteListener, systemClock, type World } from '@folsom/core';
+import {
+  Fault,
+  isDiskFull,
+  LIMITS,
+  must,
+  newRequestId,
+  noteListener,
+  systemClock,
+  type World,
+} from '@folsom/core';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -383,5 +392,5 @@ async function readBody(
   } finally {
     timer.cancel();
   }
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
+  return chunks.length === 1 ? must(chunks[0], 'chunks is not empty') : Buffer.concat(chunks, size);
 }

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 /**
  * The target of a request, made canonical once and before anything decides by it: router, login, policy and log see the same
  * path, and one path has one spelling.
@@ -29,7 +30,11 @@ export function canonicalTarget(target: string): Target {
     path: canonicalPath(path === '' ? '/' : path),
     query: mark < 0 ? '' : whole.slice(mark),
     // A name before `@` is nobody's: RFC 9110, 4.2.4.
-    authority: absolute ? absolute[1]!.slice(absolute[1]!.lastIndexOf('@') + 1) : null,
+    authority: absolute
+      ? must(absolute[1], 'the pattern has group 1').slice(
+          must(absolute[1], 'the pattern has group 1').lastIndexOf('@') + 1,
+        )
+      : null,
   };
 }
 

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Clock, Logger } from '@folsom/core';
+import { must } from '@folsom/core';
 import { type Pickled, pickle, unpickle } from '@folsom/pickle';
 import type { Cache } from './cache.ts';
 import { MemcachedConnection, VALUE_BYTES_MAX } from './connection.ts';
@@ -25,7 +26,7 @@ export function serverOrder(servers: readonly string[]): (key: string) => string
     const out: string[] = [];
     for (let step = 0; step < points.length && out.length < wanted; step++) {
       position = (position + 1) % points.length;
-      const { server } = points[position]!;
+      const { server } = must(points[position], 'position is in points');
       if (!out.includes(server)) out.push(server);
     }
     return out;
@@ -50,7 +51,7 @@ export function memcachedCache(
     ask: (connection: MemcachedConnection) => Promise<T>,
   ): Promise<T | null> => {
     for (const server of order(key)) {
-      const connection = connections.get(server)!;
+      const connection = must(connections.get(server), 'connections has server');
       if (connection.resting()) continue;
       try {
         return await ask(connection);

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { type Database, inBatches, toSqlTime, whereListed } from '@folsom/db';
 import { groupBy } from './rows.ts';
 
@@ -46,7 +47,9 @@ async function numbersOf(
   const rows = (await whereListed(db.knex(TABLES[kind]), 'uuid', uuids)
     .orderBy('id')
     .select('id', 'uuid')) as { id: number; uuid: string }[];
-  return new Map([...groupBy(rows, row => row.uuid)].map(([uuid, [first]]) => [uuid, first!.id]));
+  return new Map(
+    [...groupBy(rows, row => row.uuid)].map(([uuid, [first]]) => [uuid, must(first, 'first is there').id]),
+  );
 }
 
 /** What the numbers stand for; unknown ones are left out. */
@@ -71,7 +74,7 @@ export const ec2Id = (prefix: Ec2Prefix, number: number): string =>
   `${prefix}-${number.toString(16).padStart(8, '0')}`;
 
 const numberOf = async (db: Database, kind: Ec2Kind, uuid: string, now: number): Promise<number> =>
-  (await ec2Numbers(db, kind, [uuid], now)).get(uuid)!;
+  must((await ec2Numbers(db, kind, [uuid], now)).get(uuid), 'ec2Numbers has uuid');
 
 /** `i-0000002f`; the number is given out at the first question. */
 export const ec2InstanceId = async (db: Database, uuid: string, now: number): Promise<string> =>

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { type Database, inBatches, type RowOf, toSqlTime } from '@folsom/db';
 import { networkFault } from './network-faults.ts';
 
@@ -69,7 +70,7 @@ export async function* listFixedIps(db: Database, host?: string): AsyncGenerator
       });
     if (page.length > 0) yield page;
     if (rows.length < PAGE_ROWS) return;
-    after = rows.at(-1)!.id;
+    after = must(rows.at(-1), 'rows is not empty').id;
   }
 }
 

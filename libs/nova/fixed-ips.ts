@@ -1,4 +1,4 @@
-import { assert } from '@folsom/core';
+import { assert, must } from '@folsom/core';
 import { type Database, fromSqlBool, toSqlTime } from '@folsom/db';
 import { networkFault } from './network-faults.ts';
 
@@ -128,9 +128,9 @@ export async function fixedIpsOfInterfaces(
     .whereIn('virtual_interface_id', [...interfaceIds])
     .orderBy('id');
   for (const row of rows.map(toFixedIp)) {
-    const list = found.get(row.virtual_interface_id!) ?? [];
+    const list = found.get(must(row.virtual_interface_id, 'virtual_interface_id is there')) ?? [];
     list.push(row);
-    found.set(row.virtual_interface_id!, list);
+    found.set(must(row.virtual_interface_id, 'virtual_interface_id is there'), list);
   }
   return found;
 }

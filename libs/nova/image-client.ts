@@ -1,5 +1,5 @@
 import { text as textOf } from 'node:stream/consumers';
-import { type Clock, Fault, type Logger, type RequestContext } from '@folsom/core';
+import { type Clock, Fault, type Logger, must, type RequestContext } from '@folsom/core';
 import { type DoorAnswer, operatorDoor } from '@folsom/outbound';
 import { LRUCache } from 'lru-cache';
 import { novaFault } from './faults.ts';
@@ -76,7 +76,7 @@ export function imageClient(options: ImageClientOptions): ImageClient {
   ): Promise<Answer> => {
     let failure: unknown;
     for (let attempt = 0; attempt < servers.length; attempt++) {
-      const server = servers[(turn + attempt) % servers.length]!;
+      const server = must(servers[(turn + attempt) % servers.length], 'servers has it');
       try {
         const answer = await door.request(`${server}${path}`, {
           method,
@@ -133,7 +133,7 @@ export function imageClient(options: ImageClientOptions): ImageClient {
         );
         images.push(...page);
         if (page.length < size) break;
-        after = page.at(-1)!.id;
+        after = must(page.at(-1), 'page is not empty').id;
       }
       return images;
     },

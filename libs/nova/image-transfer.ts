@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { catalogue, type RequestContext } from '@folsom/core';
+import { catalogue, must, type RequestContext } from '@folsom/core';
 import { request } from 'undici';
 import { imageServers } from './image-client.ts';
 import type { ImageWire } from './rpc/wire.ts';
@@ -57,7 +57,7 @@ export function imageClient(options: { servers: readonly string[]; retries?: num
     let lastError: unknown;
     const attempts = method === 'PUT' ? 1 : servers.length + (options.retries ?? 0);
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const server = servers[attempt % servers.length]!;
+      const server = must(servers[attempt % servers.length], 'attempt % servers.length is in servers');
       try {
         return await request(`${server}${path}`, {
           method,
@@ -144,7 +144,7 @@ export function imageClient(options: { servers: readonly string[]; retries?: num
         const { images } = (await answer.body.json()) as { images: ImageWire[] };
         found.push(...images);
         if (images.length < 100) return found;
-        marker = `marker=${images[images.length - 1]!.id}`;
+        marker = `marker=${must(images[images.length - 1], 'images is not empty').id}`;
       }
     },
   };
@@ -174,7 +174,7 @@ function imageFromHeaders(headers: Record<string, string | string[] | undefined>
       meta[name.slice('x-image-meta-'.length).replaceAll('-', '_')] = value;
     }
   }
-  const text = (name: string): string | null => (meta[name] ? meta[name]! : null);
+  const text = (name: string): string | null => (meta[name] ? must(meta[name], 'name is in meta') : null);
   return {
     id: meta.id ?? '',
     name: text('name'),

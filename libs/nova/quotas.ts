@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { type Knex, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, type Sql } from './rows.ts';
@@ -181,7 +182,7 @@ export async function usagesOf(
     .filter(name => wanted.includes(name))
     .map(name => keptForRevert(sql, projectId, name));
   // The grouped one must not be the first: knex writes its grouping after the last.
-  const rows = (await first!.unionAll([...others, ...kept, promised])) as {
+  const rows = (await must(first, 'first is there').unionAll([...others, ...kept, promised])) as {
     resource: string;
     a: unknown;
     b: unknown;

@@ -1,5 +1,6 @@
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { must } from '@folsom/core';
 
 /** Networks a user must not make a service talk to: this machine, its links, private and special ranges. */
 const INNER = new BlockList();
@@ -97,7 +98,7 @@ export function plainAddress(text: string): string | null {
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
   const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical);
   if (!mapped) return canonical;
-  const high = Number.parseInt(mapped[1]!, 16);
-  const low = Number.parseInt(mapped[2]!, 16);
+  const high = Number.parseInt(must(mapped[1], 'the pattern has group 1'), 16);
+  const low = Number.parseInt(must(mapped[2], 'the pattern has group 2'), 16);
   return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
 }

@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises';
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP, isIPv4 } from 'node:net';
 import { Readable } from 'node:stream';
-import { isListening } from '@folsom/core';
+import { isListening, must } from '@folsom/core';
 import type { buildConnector, Dispatcher } from 'undici';
 import { type AddressRule, isThisMachine } from './addresses.ts';
 import { BAD_PORTS } from './ports.ts';
@@ -228,7 +228,12 @@ function checkedConnector(
           autoSelectFamily: true,
           lookup: (_name, { all }, done) => {
             if (all) (done as (error: null, found: Resolved[]) => void)(null, addresses);
-            else done(null, addresses[0]!.address, addresses[0]!.family);
+            else
+              done(
+                null,
+                must(addresses[0], 'addresses is not empty').address,
+                must(addresses[0], 'addresses is not empty').family,
+              );
           },
         });
         connect({ ...options, hostname: host }, (...[error, socket]) => {

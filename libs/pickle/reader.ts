@@ -203,8 +203,7 @@ class Reader {
       case 0x63: {
         // GLOBAL
         const name = `${this.#line()}.${this.#line()}`;
-        if (!Object.hasOwn(this.#allow, name)) throw new PickleError(`${name} is not data`);
-        stack.push(new Global(name, this.#allow[name]!));
+        stack.push(new Global(name, this.#allowed(name)));
         return;
       }
       case 0x52: // REDUCE
@@ -229,8 +228,14 @@ class Reader {
     }
   }
 
+  #allowed(name: string): Global['make'] {
+    const made = Object.hasOwn(this.#allow, name) ? this.#allow[name] : undefined;
+    if (made === undefined) throw new PickleError(`${name} is not data`);
+    return made;
+  }
+
   #byte(): number {
-    return this.#bytes[this.#take(1)]!;
+    return this.#bytes.readUInt8(this.#take(1));
   }
 
   /** The position of the next `count` bytes, which are thereby consumed. */
@@ -272,8 +277,8 @@ class Reader {
     const at = this.#take(length);
     if (length === 0) return 0;
     let value = 0n;
-    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.#bytes[at + i]!);
-    if (this.#bytes[at + length - 1]! & 0x80) value -= 1n << BigInt(8 * length);
+    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.#bytes.readUInt8(at + i));
+    if (this.#bytes.readUInt8(at + length - 1) & 0x80) value -= 1n << BigInt(8 * length);
     return narrow(value);
   }
 
@@ -291,8 +296,9 @@ class Reader {
   }
 
   #top(): Slot {
-    if (this.#stack.length === 0) throw new PickleError('an empty stack');
-    return this.#stack[this.#stack.length - 1]!;
+    const top = this.#stack.at(-1);
+    if (top === undefined) throw new PickleError('an empty stack');
+    return top;
   }
 
   #pop(): Slot {
@@ -364,12 +370,12 @@ const narrow = (value: bigint): number | bigint =>
     : value;
 
 function floatText(text: string): number {
-  const special: Record<string, number> = { nan: Number.NaN, inf: Infinity, '-inf': -Infinity };
-  const value = Object.hasOwn(special, text)
-    ? special[text]!
-    : text.trim() === ''
-      ? Number.NaN
-      : Number(text);
+  const special = new Map([
+    ['nan', Number.NaN],
+    ['inf', Infinity],
+    ['-inf', -Infinity],
+  ]);
+  const value = special.get(text) ?? (text.trim() === '' ? Number.NaN : Number(text));
   if (Number.isNaN(value) && text !== 'nan') throw new PickleError('a bad float');
   return value;
 }
@@ -400,7 +406,7 @@ const unescapeBytes = (text: string): string =>
 
 const rawUnicodeEscape = (text: string): string =>
   text.replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (_whole, four?: string, eight?: string) => {
-    const point = Number.parseInt((four ?? eight)!, 16);
+    const point = Number.parseInt(four ?? eight ?? '', 16);
     if (point > 0x10ffff) throw new PickleError('a bad character');
     return String.fromCodePoint(point);
   });

@@ -165,8 +165,7 @@ function writeTyped(out: Output, items: Uint8Array | Uint16Array) {
   const batch = 1000;
   for (let start = 0; start < items.length; start += batch) {
     out.byte(0x28);
-    const end = Math.min(start + batch, items.length);
-    for (let i = start; i < end; i++) writeNumber(out, items[i]!);
+    for (const item of items.subarray(start, start + batch)) writeNumber(out, item);
     out.byte(0x65);
   }
   out.byte(0x86);

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 /**
  * Folsom's rule language. A rule is either text (`role:admin or rule:owner`, with `and`, `or`, `not`, parentheses, `@`
  * always, `!` never, empty text always) or the older list form: a list of alternatives, each a list of checks that must
@@ -48,9 +49,14 @@ function parseList(name: string, alternatives: unknown[]): Rule {
   return any(rules);
 }
 
-const all = (rules: Rule[]): Rule => (rules.length === 1 ? rules[0]! : { kind: 'and', rules });
+const all = (rules: Rule[]): Rule =>
+  rules.length === 1 ? must(rules[0], 'rules is not empty') : { kind: 'and', rules };
 const any = (rules: Rule[]): Rule =>
-  rules.length === 0 ? { kind: 'never' } : rules.length === 1 ? rules[0]! : { kind: 'or', rules };
+  rules.length === 0
+    ? { kind: 'never' }
+    : rules.length === 1
+      ? must(rules[0], 'rules is not empty')
+      : { kind: 'or', rules };
 
 function parseCheck(name: string, text: string): Rule {
   if (text === '@') return { kind: 'always' };

@@ -1,4 +1,5 @@
 import type { RequestContext } from '@folsom/core';
+import { must } from '@folsom/core';
 import { PolicyError, parseRule, type Rule } from './parse.ts';
 
 /** Plain credentials, for callers that have no request context: names as Folsom's rules use them. */
@@ -111,7 +112,7 @@ function template(text: string): (target: Target) => string | undefined {
   return target => {
     let out = '';
     for (let i = 0; i < parts.length; i++) {
-      const part = parts[i]!;
+      const part = must(parts[i], 'i is in parts');
       if (i % 2 === 0) {
         out += part.replaceAll('%%', '%');
       } else {

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { must } from '@folsom/core';
 import { PickleError } from '@folsom/pickle';
 import { newBuilder, pretendMinPartHoursPassed, type RingBuilder, ringDataOf, validate } from './builder.ts';
 import { decodeBuilder, encodeBuilder } from './builder-file.ts';
@@ -82,7 +83,7 @@ const COMMANDS = {
 
   search: run => {
     if (run.args.length < 1) return usage(run, USAGE.search, SEARCH_VALUE_USAGE);
-    print(run, ...searchTable(run.builder, run.args[0]!));
+    print(run, ...searchTable(run.builder, must(run.args[0], 'args is not empty')));
     return EXIT.success;
   },
 
@@ -149,7 +150,7 @@ const COMMANDS = {
 
   set_min_part_hours: run => {
     if (run.args.length < 1) return usage(run, USAGE.set_min_part_hours);
-    run.builder.minPartHours = wholeNumber(run.args[0]!);
+    run.builder.minPartHours = wholeNumber(must(run.args[0], 'args is not empty'));
     print(
       run,
       `The minimum number of hours before a partition can be reassigned is now set to ${run.args[0]}`,

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { isDict, type Pickled, pickle, pyFloat, unpickle } from '@folsom/pickle';
 import type { RingBuilder } from './builder.ts';
 import type { BuilderDevice } from './devices.ts';
@@ -39,7 +40,9 @@ export function decodeBuilder(file: Uint8Array): RingBuilder {
       typeof value._last_part_moves_epoch === 'number' ? value._last_part_moves_epoch : null,
     lastPartMoves: moves ? Uint8Array.from(moves) : null,
     lastPartGatherStart: whole(value, '_last_part_gather_start'),
-    removed: ((value._remove_devs ?? []) as Pickled[]).map(item => deviceFrom(item)!.id),
+    removed: ((value._remove_devs ?? []) as Pickled[]).map(
+      item => must(deviceFrom(item), 'deviceFrom gives something').id,
+    ),
   };
   if (builder.rows?.some(row => row.length !== parts))
     throw new RingFileError('the builder has rows of a wrong length');

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { BuilderDevice, Devices } from './devices.ts';
 import type { RingData } from './ring-data.ts';
 
@@ -137,7 +138,7 @@ export function validate(builder: RingBuilder): void {
   const live = builder.devices.map(device => device !== null);
   for (const [replica, row] of (builder.rows ?? []).entries()) {
     for (let part = 0; part < builder.parts; part++) {
-      if (!live[row[part]!]) {
+      if (!live[must(row[part], 'part is in row')]) {
         throw new RingValidationError(`Partition ${part}, replica ${replica} was not allocated to a device.`);
       }
     }

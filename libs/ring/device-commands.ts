@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import {
   addDevice,
   EmptyRingError,
@@ -24,8 +25,8 @@ const RULE = '-'.repeat(79);
 export function addDevices(run: CommandRun): void {
   const { builder, args } = run;
   for (let i = 0; i < args.length; i += 2) {
-    const device = parseNewDevice(args[i]!);
-    const weight = pythonFloat(args[i + 1]!);
+    const device = parseNewDevice(must(args[i], 'i is in args'));
+    const weight = pythonFloat(must(args[i + 1], 'i + 1 is in args'));
     if (weight === null) throw new Refused(`Invalid weight value: ${args[i + 1]}\n${UNCHANGED}`);
     if (weight < 0)
       throw new Refused(`Invalid weight value (must be positive): ${args[i + 1]}\n${UNCHANGED}`);
@@ -51,7 +52,7 @@ function parseNewDevice(value: string): Pick<BuilderDevice, 'zone' | 'ip' | 'por
     return Number(digits);
   };
   return {
-    zone: wholePart(zone!),
+    zone: wholePart(must(zone, 'zone is there')),
     ip: ip.slice(1).replace(/^\[+/, '').replace(/\]+$/, ''),
     port: wholePart(port.slice(1)),
     device: name.slice(1),
@@ -63,10 +64,10 @@ function parseNewDevice(value: string): Pick<BuilderDevice, 'zone' | 'ip' | 'por
 export function setWeights(run: CommandRun): void {
   const { builder, args } = run;
   for (let i = 0; i < args.length; i += 2) {
-    const devices = searchDevices(builder, args[i]!);
-    const weight = pythonFloat(args[i + 1]!);
+    const devices = searchDevices(builder, must(args[i], 'i is in args'));
+    const weight = pythonFloat(must(args[i + 1], 'i + 1 is in args'));
     if (weight === null) throw new SearchValueError(`could not convert string to float: ${args[i + 1]}`);
-    noneMatched(args[i]!, devices);
+    noneMatched(must(args[i], 'i is in args'), devices);
     confirm(run, devices, `update the weight for these ${devices.length} devices`, 'device modifications');
     for (const device of devices) {
       setDeviceWeight(builder, device.id, weight);
@@ -79,13 +80,15 @@ export function setWeights(run: CommandRun): void {
 export function setInfo(run: CommandRun): void {
   const { builder, args } = run;
   for (let i = 0; i < args.length; i += 2) {
-    const devices = searchDevices(builder, args[i]!);
-    const text = new DeviceText(args[i + 1]!);
+    const devices = searchDevices(builder, must(args[i], 'i is in args'));
+    const text = new DeviceText(must(args[i + 1], 'i + 1 is in args'));
     text.address().number(':', 'port').name().meta();
     if (text.rest !== '' || text.parts.length === 0) {
-      throw new SearchValueError(`Invalid set info change value: ${pythonRepr(args[1]!)}`);
+      throw new SearchValueError(
+        `Invalid set info change value: ${pythonRepr(must(args[1], 'args has more than 1'))}`,
+      );
     }
-    noneMatched(args[i]!, devices);
+    noneMatched(must(args[i], 'i is in args'), devices);
     confirm(
       run,
       devices,

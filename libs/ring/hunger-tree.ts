@@ -1,4 +1,5 @@
 import type { Random } from '@folsom/core';
+import { must } from '@folsom/core';
 import { type BuilderDevice, type Devices, hostOf } from './devices.ts';
 
 /** 32-bit draws without a call to the system for each; for spreading, not for secrets. */
@@ -61,25 +62,25 @@ export class HungerTree {
   take(others: readonly number[]): number {
     this.#settle();
     const zone = this.#zones.best(others, this.#zoneOf);
-    const host = this.#hosts[zone]!.best(others, this.#hostOf);
-    const id = this.#members[host]!.best(others, null);
+    const host = must(this.#hosts[zone], 'zone is in hosts').best(others, this.#hostOf);
+    const id = must(this.#members[host], 'host is in members').best(others, null);
     this.#taken.push(id);
     return id;
   }
 
   #settle(): void {
-    for (const id of this.#taken) this.#rank(this.#devices[id]!);
+    for (const id of this.#taken) this.#rank(must(this.#devices[id], 'id is in devices'));
     this.#taken.length = 0;
   }
 
   #rank(device: BuilderDevice): void {
-    const zone = this.#zoneOf[device.id]!;
-    const host = this.#hostOf[device.id]!;
-    const members = this.#members[host]!;
+    const zone = must(this.#zoneOf[device.id], 'device.id is in zoneOf');
+    const host = must(this.#hostOf[device.id], 'device.id is in hostOf');
+    const members = must(this.#members[host], 'host is in members');
     // Equally hungry devices take turns by chance.
     members.set(device.id, device.parts_wanted * 0x10000 + (this.#draw() & 0xffff));
-    this.#hosts[zone]!.set(host, members.top);
-    this.#zones.set(zone, this.#hosts[zone]!.top);
+    must(this.#hosts[zone], 'zone is in hosts').set(host, members.top);
+    this.#zones.set(zone, must(this.#hosts[zone], 'zone is in hosts').top);
   }
 }
 
@@ -90,7 +91,7 @@ class HungerHeap {
   readonly #at = new Map<number, number>();
 
   get top(): number {
-    return this.#keys[0]!;
+    return must(this.#keys[0], 'keys is not empty');
   }
 
   set(item: number, key: number): void {
@@ -103,7 +104,7 @@ class HungerHeap {
       this.#up(at);
       return;
     }
-    const before = this.#keys[at]!;
+    const before = must(this.#keys[at], 'at is in keys');
     this.#keys[at] = key;
     if (key > before) this.#up(at);
     else this.#down(at);
@@ -113,37 +114,44 @@ class HungerHeap {
   best(others: readonly number[], tierOf: Int32Array | null): number {
     const counts = new Map<number, number>();
     for (const other of others) {
-      const item = tierOf ? tierOf[other]! : other;
+      const item = tierOf ? must(tierOf[other], 'other is in tierOf') : other;
       if (this.#at.has(item)) counts.set(item, (counts.get(item) ?? 0) + 1);
     }
-    if (counts.size === 0) return this.#items[0]!;
-    if (counts.size < this.#items.length) return this.#items[this.#bestWithout(0, counts)]!;
+    if (counts.size === 0) return must(this.#items[0], 'items is not empty');
+    if (counts.size < this.#items.length)
+      return must(this.#items[this.#bestWithout(0, counts)], 'items has it');
     let fewest = Infinity;
     let found = 0;
     for (const [item, count] of counts) {
-      const at = this.#at.get(item)!;
-      if (count < fewest || (count === fewest && this.#keys[at]! > this.#keys[found]!)) {
+      const at = must(this.#at.get(item), 'at has item');
+      if (
+        count < fewest ||
+        (count === fewest &&
+          must(this.#keys[at], 'at is in keys') > must(this.#keys[found], 'found is in keys'))
+      ) {
         fewest = count;
         found = at;
       }
     }
-    return this.#items[found]!;
+    return must(this.#items[found], 'found is in items');
   }
 
   #bestWithout(at: number, without: ReadonlyMap<number, number>): number {
     if (at >= this.#items.length) return -1;
-    if (!without.has(this.#items[at]!)) return at;
+    if (!without.has(must(this.#items[at], 'at is in items'))) return at;
     const left = this.#bestWithout(2 * at + 1, without);
     const right = this.#bestWithout(2 * at + 2, without);
     if (left < 0) return right;
     if (right < 0) return left;
-    return this.#keys[left]! >= this.#keys[right]! ? left : right;
+    return must(this.#keys[left], 'left is in keys') >= must(this.#keys[right], 'right is in keys')
+      ? left
+      : right;
   }
 
   #up(start: number): void {
     for (let at = start; at > 0; ) {
       const parent = (at - 1) >> 1;
-      if (this.#keys[parent]! >= this.#keys[at]!) return;
+      if (must(this.#keys[parent], 'parent is in keys') >= must(this.#keys[at], 'at is in keys')) return;
       this.#swap(at, parent);
       at = parent;
     }
@@ -154,21 +162,25 @@ class HungerHeap {
       const left = 2 * at + 1;
       if (left >= this.#items.length) return;
       const right = left + 1;
-      const larger = right < this.#items.length && this.#keys[right]! > this.#keys[left]! ? right : left;
-      if (this.#keys[at]! >= this.#keys[larger]!) return;
+      const larger =
+        right < this.#items.length &&
+        must(this.#keys[right], 'right is in keys') > must(this.#keys[left], 'left is in keys')
+          ? right
+          : left;
+      if (must(this.#keys[at], 'at is in keys') >= must(this.#keys[larger], 'larger is in keys')) return;
       this.#swap(at, larger);
       at = larger;
     }
   }
 
   #swap(a: number, b: number): void {
-    const item = this.#items[a]!;
-    const key = this.#keys[a]!;
-    this.#items[a] = this.#items[b]!;
-    this.#keys[a] = this.#keys[b]!;
+    const item = must(this.#items[a], 'a is in items');
+    const key = must(this.#keys[a], 'a is in keys');
+    this.#items[a] = must(this.#items[b], 'b is in items');
+    this.#keys[a] = must(this.#keys[b], 'b is in keys');
     this.#items[b] = item;
     this.#keys[b] = key;
-    this.#at.set(this.#items[a]!, a);
-    this.#at.set(this.#items[b]!, b);
+    this.#at.set(must(this.#items[a], 'a is in items'), a);
+    this.#at.set(must(this.#items[b], 'b is in items'), b);
   }
 }

@@ -1,4 +1,5 @@
 import type { Random } from '@folsom/core';
+import { must } from '@folsom/core';
 import { type RingBuilder, ringBalance } from './builder.ts';
 import { hostOf } from './devices.ts';
 import { fastDraw, HungerTree } from './hunger-tree.ts';
@@ -58,11 +59,11 @@ function assignAll(builder: RingBuilder, now: number, random: Random): void {
 }
 
 function ageMoves(builder: RingBuilder, now: number): void {
-  const hours = Math.floor((now - builder.lastPartMovesEpoch!) / 3600);
-  const moves = builder.lastPartMoves!;
+  const hours = Math.floor((now - must(builder.lastPartMovesEpoch, 'lastPartMovesEpoch is there')) / 3600);
+  const moves = must(builder.lastPartMoves, 'lastPartMoves is there');
   if (hours !== 0) {
     for (let part = 0; part < moves.length; part++) {
-      moves[part] = Math.max(0, Math.min(moves[part]! + hours, 0xff));
+      moves[part] = Math.max(0, Math.min(must(moves[part], 'part is in moves') + hours, 0xff));
     }
   }
   builder.lastPartMovesEpoch = now;
@@ -71,8 +72,8 @@ function ageMoves(builder: RingBuilder, now: number): void {
 /** Which replicas have to move, in a random order; takes them off their devices. */
 function gather(builder: RingBuilder, random: Random): Move[] {
   const { parts, replicas, devices, minPartHours } = builder;
-  const rows = builder.rows!;
-  const ages = builder.lastPartMoves!;
+  const rows = must(builder.rows, 'rows is there');
+  const ages = must(builder.lastPartMoves, 'lastPartMoves is there');
   const chosen = new Map<number, number[]>();
   const choose = (part: number, replica: number) => {
     ages[part] = 0;
@@ -86,8 +87,9 @@ function gather(builder: RingBuilder, random: Random): Move[] {
   for (const id of builder.removed) if (devices[id]?.parts) gone[id] = 1;
   if (gone.includes(1)) {
     for (let replica = 0; replica < replicas; replica++) {
-      const row = rows[replica]!;
-      for (let part = 0; part < parts; part++) if (gone[row[part]!]) choose(part, replica);
+      const row = must(rows[replica], 'replica is in rows');
+      for (let part = 0; part < parts; part++)
+        if (gone[must(row[part], 'part is in row')]) choose(part, replica);
     }
   }
 
@@ -95,11 +97,11 @@ function gather(builder: RingBuilder, random: Random): Move[] {
   const tiers = tierTable(builder);
   const fixed = new Set(chosen.keys());
   for (let part = 0; part < parts; part++) {
-    if (ages[part]! < minPartHours || fixed.has(part)) continue;
+    if (must(ages[part], 'part is in ages') < minPartHours || fixed.has(part)) continue;
     for (let replica = 0; replica < replicas; replica++) {
-      const id = rows[replica]![part]!;
+      const id = must(must(rows[replica], 'replica is in rows')[part], 'part is in rows');
       if (!tooClose(rows, part, id, tiers, chosen.get(part))) continue;
-      const device = devices[id]!;
+      const device = must(devices[id], 'id is in devices');
       device.parts_wanted += 1;
       device.parts -= 1;
       choose(part, replica);
@@ -113,11 +115,11 @@ function gather(builder: RingBuilder, random: Random): Move[] {
   builder.lastPartGatherStart = start;
   const before = new Set(chosen.keys());
   for (let replica = 0; replica < replicas; replica++) {
-    const row = rows[replica]!;
+    const row = must(rows[replica], 'replica is in rows');
     for (let i = 0; i < parts; i++) {
       const part = (start + i) % parts;
-      if (ages[part]! < minPartHours || before.has(part)) continue;
-      const device = devices[row[part]!]!;
+      if (must(ages[part], 'part is in ages') < minPartHours || before.has(part)) continue;
+      const device = must(devices[must(row[part], 'part is in row')], 'row[part] is in devices');
       if (device.parts_wanted >= 0) continue;
       device.parts_wanted += 1;
       device.parts -= 1;
@@ -162,7 +164,9 @@ function tierTable(builder: RingBuilder): TierTable {
   const zoneMax = Math.ceil(builder.replicas / Math.max(1, zones.size));
   const hostMax = Float64Array.from(hostsIn, own => Math.ceil(zoneMax / own.size));
   const deviceMax = Float64Array.from(devicesIn, (count, index) =>
-    Math.ceil(hostMax[zoneOf[index]!]! / count),
+    Math.ceil(
+      must(hostMax[must(zoneOf[index], 'index is in zoneOf')], 'zoneOf[index] is in hostMax') / count,
+    ),
   );
   return { zone, host, zoneMax, hostMax, deviceMax };
 }
@@ -181,39 +185,44 @@ function tooClose(
   tiers: TierTable,
   taken: readonly number[] | undefined,
 ): boolean {
-  const zone = tiers.zone[id]!;
-  const host = tiers.host[id]!;
+  const zone = must(tiers.zone[id], 'id is in zone');
+  const host = must(tiers.host[id], 'id is in host');
   let inZone = 0;
   let onHost = 0;
   let onDevice = 0;
   for (let replica = 0; replica < rows.length; replica++) {
     if (taken?.includes(replica)) continue;
-    const other = rows[replica]![part]!;
+    const other = must(must(rows[replica], 'replica is in rows')[part], 'part is in rows');
     if (tiers.zone[other] !== zone) continue;
     inZone++;
     if (tiers.host[other] !== host) continue;
     onHost++;
     if (other === id) onDevice++;
   }
-  return inZone > tiers.zoneMax || onHost > tiers.hostMax[zone]! || onDevice > tiers.deviceMax[host]!;
+  return (
+    inZone > tiers.zoneMax ||
+    onHost > must(tiers.hostMax[zone], 'zone is in hostMax') ||
+    onDevice > must(tiers.deviceMax[host], 'host is in deviceMax')
+  );
 }
 
 /** Gives each move the hungriest device among those farthest from the partition's other replicas. */
 function place(builder: RingBuilder, moves: readonly Move[], random: Random): void {
-  const rows = builder.rows!;
+  const rows = must(builder.rows, 'rows is there');
   const tree = new HungerTree(builder.devices, random);
   const others: number[] = [];
   for (const { part, replicas } of moves) {
     others.length = 0;
     for (let replica = 0; replica < rows.length; replica++) {
-      if (!replicas.includes(replica)) others.push(rows[replica]![part]!);
+      if (!replicas.includes(replica))
+        others.push(must(must(rows[replica], 'replica is in rows')[part], 'part is in rows'));
     }
     for (const replica of replicas) {
       const id = tree.take(others);
-      const device = builder.devices[id]!;
+      const device = must(builder.devices[id], 'id is in devices');
       device.parts_wanted -= 1;
       device.parts += 1;
-      rows[replica]![part] = id;
+      must(rows[replica], 'replica is in rows')[part] = id;
       others.push(id);
     }
   }
@@ -223,7 +232,7 @@ function shuffle<T>(items: T[], random: Random): T[] {
   const draw = fastDraw(random);
   for (let i = items.length - 1; i > 0; i--) {
     const j = Math.floor((draw() / 2 ** 32) * (i + 1));
-    [items[i], items[j]] = [items[j]!, items[i]!];
+    [items[i], items[j]] = [must(items[j], 'j is in items'), must(items[i], 'i is in items')];
   }
   return items;
 }

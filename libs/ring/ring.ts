@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { Clock } from '@folsom/core';
+import { must } from '@folsom/core';
 import { type Devices, hostOf, type RingDevice } from './devices.ts';
 import { decodeRing, type RingData } from './ring-data.ts';
 
@@ -25,7 +26,7 @@ export function ringOf(data: RingData): Ring {
   const nodes = (partition: number): readonly RingDevice[] => {
     const found: RingDevice[] = [];
     for (const row of rows) {
-      const device = devices[row[partition]!];
+      const device = devices[must(row[partition], 'partition is in row')];
       if (device && !found.includes(device)) found.push(device);
     }
     return found;
@@ -46,7 +47,7 @@ export function ringOf(data: RingData): Ring {
           const [tier] = left.splice(partition % left.length, 1) as [Tier];
           if (used.has(tier.key)) continue;
           for (let i = 0; i < tier.devices.length; i++) {
-            const device = tier.devices[(partition + i) % tier.devices.length]!;
+            const device = must(tier.devices[(partition + i) % tier.devices.length], 'devices has it');
             if (!device.weight) continue;
             yield device;
             for (const own of tiersOf(device)) used.add(own);
@@ -78,7 +79,7 @@ function tierLevels(devices: Devices): Tier[][] {
   for (const device of devices) {
     if (!device) continue;
     for (const [depth, key] of tiersOf(device).entries()) {
-      const level = levels[depth]!;
+      const level = must(levels[depth], 'depth is in levels');
       let tier = level.get(key);
       if (!tier) {
         tier = { key, zone: device.zone, host: hostOf(device), id: device.id, devices: [] };

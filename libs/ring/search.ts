@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { RingBuilder } from './builder.ts';
 import { liveDevices } from './builder.ts';
 import type { BuilderDevice, RingDevice } from './devices.ts';
@@ -20,7 +21,7 @@ export class DeviceText {
 
   number(prefix: string, field: Field): this {
     if (!this.rest.startsWith(prefix)) return this;
-    const digits = /^\d*/.exec(this.rest.slice(prefix.length))![0];
+    const digits = must(/^\d*/.exec(this.rest.slice(prefix.length)), 'the pattern matches')[0];
     if (digits === '') throw new SearchValueError("invalid literal for int() with base 10: ''");
     this.parts.push([field, Number(digits)]);
     this.rest = this.rest.slice(prefix.length + digits.length);

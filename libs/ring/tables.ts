@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { deviceBalance, liveDevices, partsPerWeight, type RingBuilder, ringBalance } from './builder.ts';
 import { Refused } from './command.ts';
 import type { BuilderDevice } from './devices.ts';
@@ -54,12 +55,12 @@ export function listParts(builder: RingBuilder, values: readonly string[]): stri
   const byCount: number[][] = Array.from({ length: builder.replicas + 1 }, () => []);
   for (let part = 0; part < builder.parts; part++) {
     let count = 0;
-    for (const row of builder.rows) if (wanted.has(row[part]!)) count++;
-    if (count > 0) byCount[count]!.push(part);
+    for (const row of builder.rows) if (wanted.has(must(row[part], 'part is in row'))) count++;
+    if (count > 0) must(byCount[count], 'count is in byCount').push(part);
   }
   const lines = ['Partition   Matches'];
   for (let count = builder.replicas; count > 0; count--) {
-    for (const part of byCount[count]!)
+    for (const part of must(byCount[count], 'count is in byCount'))
       lines.push(`${String(part).padStart(9)}   ${String(count).padStart(7)}`);
   }
   return lines;

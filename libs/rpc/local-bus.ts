@@ -1,4 +1,5 @@
 import type { RequestContext, World } from '@folsom/core';
+import { must } from '@folsom/core';
 import { attempt } from './attempt.ts';
 import type { Bus, CallOptions, Delivered, Message, Served, ServeOptions } from './bus.ts';
 import type { Outcome } from './dispatch.ts';
@@ -74,7 +75,7 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
   const freeWorker = (queue: Queue): Worker | undefined => {
     for (let step = 0; step < queue.workers.length; step++) {
       const index = (queue.turn + step) % queue.workers.length;
-      const worker = queue.workers[index]!;
+      const worker = must(queue.workers[index], 'index is in workers');
       if (worker.running.size < RPC_LIMITS.handlersMax) {
         queue.turn = (index + 1) % queue.workers.length;
         return worker;
@@ -123,13 +124,13 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
 
   const drain = (queue: Queue) => {
     while (queue.pending.length > 0) {
-      if (queue.pending[0]!.expired) {
+      if (must(queue.pending[0], 'pending is not empty').expired) {
         queue.pending.shift();
         continue;
       }
       const worker = freeWorker(queue);
       if (worker === undefined) return;
-      start(worker, queue, queue.pending.shift()!);
+      start(worker, queue, must(queue.pending.shift(), 'pending is not empty'));
     }
   };
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { World } from '@folsom/core';
+import { must } from '@folsom/core';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { attempt } from './attempt.ts';
 import type { Served, ServeOptions } from './bus.ts';
@@ -142,7 +143,9 @@ export async function rabbitServer(
           }),
         );
       }
-    } else if (!(await putAside(own.named, running.get(id)!, own.number ?? 1, settlement))) {
+    } else if (
+      !(await putAside(own.named, must(running.get(id), 'running has id'), own.number ?? 1, settlement))
+    ) {
       // The broker is away as well: it keeps the message, and brings it again with the next connection.
       running.delete(id);
       return ended();

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 /** Remembers the last `max` ids; the oldest is forgotten first. */
 export interface RecentIds {
   add(id: string): void;
@@ -9,7 +10,7 @@ export function recentIds(max: number): RecentIds {
   return {
     add(id) {
       ids.add(id);
-      if (ids.size > max) ids.delete(ids.values().next().value!);
+      if (ids.size > max) ids.delete(must(ids.values().next().value, 'value is there'));
     },
     has: id => ids.has(id),
   };

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { isHeader, isMethod, isTarget } from './head.ts';
 import type { BodyStream, Headers } from './message.ts';
 
@@ -80,7 +81,8 @@ export async function internalText(response: InternalResponse, limit = 16 * 1024
   let size = 0;
   for (;;) {
     const chunk = await response.body.read();
-    if (chunk === null) return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    if (chunk === null)
+      return parts.length === 1 ? must(parts[0], 'parts is not empty') : Buffer.concat(parts);
     size += chunk.length;
     if (size > limit) {
       response.body.cancel();

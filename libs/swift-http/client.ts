@@ -1,5 +1,6 @@
 import net from 'node:net';
 import type { World } from '@folsom/core';
+import { must } from '@folsom/core';
 import { ConnectionBroken, checkCall, type InternalClient, InternalTimeout, type Target } from './calls.ts';
 import { openHere, requestHere } from './local-call.ts';
 import type { LocalServers } from './local-servers.ts';
@@ -79,7 +80,7 @@ export function createInternalClient({ clock }: Pick<World, 'clock'>, local?: Lo
   const take = (target: Target): Wire | null => {
     const list = idle.get(`${target.ip}:${target.port}`);
     while (list?.length) {
-      const wire = list.pop()!;
+      const wire = must(list.pop(), 'list is not empty');
       if (wire.usable) return wire;
     }
     return null;

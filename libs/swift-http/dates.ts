@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 /** Dates of HTTP headers. */
 
 /** `Thu, 27 Sep 2012 10:00:00 GMT`, whole seconds. */
@@ -17,11 +18,27 @@ export function parseHttpDate(text: string): number | null {
     const shift = zone
       ? (zone[0] === '-' ? -1 : 1) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3)))
       : 0;
-    const at = utc(rfc[3]!, rfc[2]!, rfc[1]!, rfc[4]!, rfc[5]!, rfc[6] ?? '0');
+    const at = utc(
+      must(rfc[3], 'the pattern has group 3'),
+      must(rfc[2], 'the pattern has group 2'),
+      must(rfc[1], 'the pattern has group 1'),
+      must(rfc[4], 'the pattern has group 4'),
+      must(rfc[5], 'the pattern has group 5'),
+      rfc[6] ?? '0',
+    );
     return at === null ? null : at - shift * 60_000;
   }
   const asc = ASCTIME.exec(line);
-  return asc ? utc(asc[6]!, asc[1]!, asc[2]!, asc[3]!, asc[4]!, asc[5]!) : null;
+  return asc
+    ? utc(
+        must(asc[6], 'the pattern has group 6'),
+        must(asc[1], 'the pattern has group 1'),
+        must(asc[2], 'the pattern has group 2'),
+        must(asc[3], 'the pattern has group 3'),
+        must(asc[4], 'the pattern has group 4'),
+        must(asc[5], 'the pattern has group 5'),
+      )
+    : null;
 }
 
 function utc(

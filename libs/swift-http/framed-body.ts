@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { ChunkDecoder } from './framing.ts';
 import type { Framing } from './head.ts';
 import type { BodyStream } from './message.ts';
@@ -66,7 +67,9 @@ export class FramedBody implements BodyStream {
 
   /** All of the body if it is here in one piece and nobody has read of it. */
   get whole(): Buffer | null {
-    return this.complete && !this.failed && this.queue.length === 1 ? this.queue[0]! : null;
+    return this.complete && !this.failed && this.queue.length === 1
+      ? must(this.queue[0], 'queue is not empty')
+      : null;
   }
 
   read(): Promise<Buffer | null> {

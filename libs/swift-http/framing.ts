@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { HTTP_LIMITS } from './limits.ts';
 import { BadFraming } from './message.ts';
 
@@ -89,7 +90,7 @@ export class ChunkDecoder {
     this.extensionBytes += match[3]?.length ?? 0;
     if (this.extensionBytes > HTTP_LIMITS.chunkExtensionBytesMax)
       throw new BadFraming('chunk extensions too long');
-    this.remaining = Number.parseInt(match[2]!, 16);
+    this.remaining = Number.parseInt(must(match[2], 'the pattern has group 2'), 16);
     this.phase = this.remaining === 0 ? 'trailer' : 'data';
   }
 }

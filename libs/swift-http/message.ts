@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 /**
  * Messages as swift's servers see them. Header names are lower case; header values hold one character per byte
  * (latin1), exactly as they travel, so that nothing is lost between a client, a proxy and a storage server.
@@ -201,7 +202,8 @@ export async function readAll(stream: BodyStream, limit: number): Promise<Buffer
   let size = 0;
   for (;;) {
     const chunk = await stream.read();
-    if (chunk === null) return parts.length === 1 ? parts[0]! : Buffer.concat(parts, size);
+    if (chunk === null)
+      return parts.length === 1 ? must(parts[0], 'parts is not empty') : Buffer.concat(parts, size);
     size += chunk.length;
     if (size > limit) {
       stream.cancel();

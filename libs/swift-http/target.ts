@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { must } from '@folsom/core';
 
 const HEX = '0123456789ABCDEF';
 
@@ -92,7 +93,7 @@ export function splitPath(path: string, min: number, max: number, rest: boolean)
   for (let i = 1; i <= min; i++) if (segments[i] === '') return null;
   const out: (string | null)[] = segments.slice(1, max + 1);
   if (!rest && out.length === max) {
-    const last = out[max - 1]!;
+    const last = must(out[max - 1], 'max - 1 is in out');
     const slash = last.indexOf('/');
     if (slash >= 0) {
       // One trailing slash is tolerated, more is another path.

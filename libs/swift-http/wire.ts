@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import type { Clock } from '@folsom/core';
+import { must } from '@folsom/core';
 import {
   type Call,
   ConnectionBroken,
@@ -217,7 +218,7 @@ export class Wire {
   }
 
   private parse(): void {
-    const buffer = this.buffer!;
+    const buffer = must(this.buffer, 'buffer is there');
     const found = findHead(buffer, HTTP_LIMITS.answerHeadBytesMax);
     if (found === null) return;
     const head = found === 'bad' ? 'sends no head of an answer' : parseAnswerHead(found.text, this.method);
@@ -227,7 +228,7 @@ export class Wire {
       return;
     }
     this.buffer = found.after < buffer.length ? buffer.subarray(found.after) : null;
-    const waiter = this.headWaiter!;
+    const waiter = must(this.headWaiter, 'headWaiter is there');
     this.headWaiter = null;
     this.unwait();
     if (head.status < 200) waiter.resolve('continue');

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 /** The bytes of a body that a Range header asks for. */
 export type RangeAnswer =
   /** No range, or one that is none: the whole body. */
@@ -29,13 +30,13 @@ function askedOf(header: string): Asked[] | null {
   const form = /^\s*bytes\s*=(.*)$/i.exec(header);
   if (!form) return null;
   const asked: Asked[] = [];
-  for (const text of form[1]!.split(',')) {
+  for (const text of must(form[1], 'the pattern has group 1').split(',')) {
     const before = asked.at(-1);
     // Ranges come in order, and nothing follows one that goes to the end.
     if (before?.end === null) return null;
     const suffix = /^-(\d+)\s*$/.exec(text);
     if (suffix) {
-      const digits = plain(suffix[1]!);
+      const digits = plain(must(suffix[1], 'the pattern has group 1'));
       asked.push({ start: 0 - Number(digits), end: null, shown: digits === '0' ? '0-' : `-${digits}` });
       continue;
     }
@@ -43,7 +44,7 @@ function askedOf(header: string): Asked[] | null {
     const first = NUMBER.exec(dash < 0 ? '' : text.slice(0, dash))?.[1];
     if (first === undefined) return null;
     const start = Number(first);
-    if (before && start < before.end!) return null;
+    if (before && start < must(before.end, 'end is there')) return null;
     const lastText = text.slice(dash + 1);
     const last = NUMBER.exec(lastText)?.[1];
     if (last === undefined && lastText.trim() !== '') return null;
@@ -69,7 +70,7 @@ export function readRange(header: string | undefined, size: number): RangeAnswer
     shown: `bytes=${asked.map(({ shown }) => shown).join(',')}`,
   };
   if (asked.length !== 1) return unsatisfiable;
-  const { start, end } = asked[0]!;
+  const { start, end } = must(asked[0], 'asked is not empty');
   if (start < 0) return -start > size ? unsatisfiable : { kind: 'part', start: size + start, end: size };
   if (start >= size) return unsatisfiable;
   return { kind: 'part', start, end: end === null ? size : Math.min(end, size) };

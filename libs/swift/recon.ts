@@ -116,7 +116,7 @@ export function reconFilter(options: ReconOptions): ServerFilter {
           for (const type of Object.keys(counts)) {
             const links =
               lstatSync(join(devices, device, 'quarantined', type), { throwIfNoEntry: false })?.nlink ?? 0;
-            counts[type]! += Math.max(0, links - 2);
+            counts[type] = (counts[type] ?? 0) + Math.max(0, links - 2);
           }
         }
         return counts;

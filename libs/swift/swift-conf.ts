@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { must } from '@folsom/core';
 
 /** A section of one of swift's conf files, with the values of `[DEFAULT]` where it has none of its own. */
 export interface ConfSection {
@@ -63,7 +64,7 @@ export function parseConf(text: string, path = 'conf', defaults: Record<string, 
     }
     const header = /^\[([^\]]+)\]$/.exec(line.trim());
     if (header) {
-      const name = header[1]!.trim();
+      const name = must(header[1], 'the pattern has group 1').trim();
       current = name === 'DEFAULT' ? shared : (sections.get(name) ?? {});
       if (name !== 'DEFAULT') sections.set(name, current);
       last = null;
@@ -72,8 +73,8 @@ export function parseConf(text: string, path = 'conf', defaults: Record<string, 
     const option = /^(?:set\s+)?([^=:\s][^=:]*?)\s*[=:]\s*(.*)$/.exec(line.trim());
     if (!option || !current)
       throw new ConfError(`${path}: line ${index + 1} is neither a section nor an option`);
-    last = option[1]!.toLowerCase();
-    current[last] = option[2]!.replace(/\s+;.*$/, '');
+    last = must(option[1], 'the pattern has group 1').toLowerCase();
+    current[last] = must(option[2], 'the pattern has group 2').replace(/\s+;.*$/, '');
   }
   const section = (name: string): ConfSection =>
     confSection({ ...shared, ...sections.get(name) }, name, path);

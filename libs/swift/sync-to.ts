@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 /** Where account, container and object servers listen unless told otherwise; they ask nobody who he is. */
 export const STORAGE_PORTS: readonly number[] = [6000, 6001, 6002];
 
@@ -19,10 +20,12 @@ export function syncToProblem(
   }
   const path = match?.[3] ?? '';
   if (!path) return 'Path required in X-Container-Sync-To';
-  if (match?.[4] || match?.[5] || path.split('/').at(-1)!.includes(';')) {
+  if (match?.[4] || match?.[5] || must(path.split('/').at(-1), 'split is not empty').includes(';')) {
     return 'Params, queries, and fragments not allowed in X-Container-Sync-To';
   }
-  const place = match![2]!.replace(/^.*@/, '').toLowerCase();
+  const place = must(must(match, 'match is there')[2], 'the pattern has group 2')
+    .replace(/^.*@/, '')
+    .toLowerCase();
   const host = place.replace(/:\d*$/, '');
   const port = Number(/:(\d+)$/.exec(place)?.[1] ?? (scheme === 'https' ? 443 : 80));
   const allowed = allowedHosts.some(entry => {

@@ -1,4 +1,4 @@
-import { Fault, LIMITS } from '@folsom/core';
+import { Fault, LIMITS, must } from '@folsom/core';
 import { SaxesParser, type SaxesTagNS } from 'saxes';
 
 /** An element of a document; namespaces are resolved. */
@@ -117,16 +117,18 @@ const ESCAPES: Record<string, string> = {
 };
 
 /** Text as it stands between tags; characters XML cannot hold are dropped. */
-const escapeText = (text: string): string => dropForbidden(text).replace(/[&<>]/g, c => ESCAPES[c]!);
+const escapeText = (text: string): string =>
+  dropForbidden(text).replace(/[&<>]/g, c => must(ESCAPES[c], 'c is in ESCAPES'));
 
 /** Text as it stands inside a double-quoted attribute. */
 const escapeAttribute = (text: string): string =>
   dropForbidden(text)
-    .replace(/[&<>"]/g, c => ESCAPES[c]!)
+    .replace(/[&<>"]/g, c => must(ESCAPES[c], 'c is in ESCAPES'))
     .replace(/[\n\r\t]/g, c => `&#${c.charCodeAt(0)};`);
 
 /** Text with all five special characters escaped, as Python's `saxutils.quoteattr`-minded writers do. */
-export const escapeAll = (text: string): string => dropForbidden(text).replace(/[&<>"']/g, c => ESCAPES[c]!);
+export const escapeAll = (text: string): string =>
+  dropForbidden(text).replace(/[&<>"']/g, c => must(ESCAPES[c], 'c is in ESCAPES'));
 
 // Everything outside XML 1.0's Char production.
 const FORBIDDEN =

@@ -1,4 +1,5 @@
 import { createPublicKey } from 'node:crypto';
+import { must } from '@folsom/core';
 import { type CertificateFields, pem } from './certificate.ts';
 import { elements } from './der.ts';
 import { decodeName, nameText } from './names.ts';
@@ -10,7 +11,10 @@ export function certificateText(fields: CertificateFields, der: Buffer): string 
   });
   const modulus = Buffer.from(jwk.n ?? '', 'base64url');
   const exponent = Number(`0x${Buffer.from(jwk.e ?? '', 'base64url').toString('hex')}`);
-  const signature = elements(elements(der)[0]!.content)[2]!.content.subarray(1);
+  const signature = must(
+    elements(must(elements(der)[0], 'elements is not empty').content)[2],
+    'elements has more than 2',
+  ).content.subarray(1);
   const algorithm = 'sha256WithRSAEncryption';
   const lines = [
     'Certificate:',

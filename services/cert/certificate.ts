@@ -1,4 +1,5 @@
 import { createHash, type KeyObject, sign } from 'node:crypto';
+import { must } from '@folsom/core';
 import {
   bitString,
   boolean,
@@ -75,8 +76,8 @@ export function revocationList(fields: RevocationFields, key: KeyObject): Buffer
 
 /** What makes a certificate an authority's. `publicKey` is its own, as DER. */
 export function authorityExtensions(publicKey: Buffer): Buffer[] {
-  const [, bits] = elements(elements(publicKey)[0]!.content);
-  const identifier = createHash('sha1').update(bits!.content.subarray(1)).digest();
+  const [, bits] = elements(must(elements(publicKey)[0], 'elements is not empty').content);
+  const identifier = createHash('sha1').update(must(bits, 'bits is there').content.subarray(1)).digest();
   const extension = (id: string, critical: boolean, value: Buffer) =>
     sequence(oid(id), ...(critical ? [boolean(true)] : []), octetString(value));
   return [
@@ -90,12 +91,12 @@ export function authorityExtensions(publicKey: Buffer): Buffer[] {
 
 /** Serial number and subject (as DER) of a certificate. */
 export function readCertificate(der: Buffer): { serial: bigint; subject: Buffer } {
-  const [content] = elements(elements(der)[0]!.content);
-  const fields = elements(content!.content);
-  const first = fields[0]!.tag === 0xa0 ? 1 : 0;
+  const [content] = elements(must(elements(der)[0], 'elements is not empty').content);
+  const fields = elements(must(content, 'content is there').content);
+  const first = must(fields[0], 'fields is not empty').tag === 0xa0 ? 1 : 0;
   return {
-    serial: BigInt(`0x${fields[first]!.content.toString('hex')}`),
-    subject: fields[first + 4]!.whole,
+    serial: BigInt(`0x${must(fields[first], 'first is in fields').content.toString('hex')}`),
+    subject: must(fields[first + 4], 'first + 4 is in fields').whole,
   };
 }
 

@@ -1,3 +1,5 @@
+import { must } from '@folsom/core';
+
 /** As much of DER as certificates need: writing, and finding one's way in what others wrote. */
 
 function element(tag: number, ...contents: readonly Uint8Array[]): Buffer {
@@ -34,7 +36,10 @@ export function integer(value: bigint | number): Buffer {
   if (hex.length % 2 === 1) hex = `0${hex}`;
   const octets = Buffer.from(hex, 'hex');
   // A set first bit would make it negative.
-  return element(0x02, octets[0]! >= 0x80 ? Buffer.concat([Buffer.from([0]), octets]) : octets);
+  return element(
+    0x02,
+    must(octets[0], 'octets is not empty') >= 0x80 ? Buffer.concat([Buffer.from([0]), octets]) : octets,
+  );
 }
 
 export function oid(dotted: string): Buffer {
@@ -67,7 +72,7 @@ export interface Element {
 export function elements(bytes: Buffer): Element[] {
   const found: Element[] = [];
   for (let at = 0; at < bytes.length; ) {
-    const tag = bytes[at]!;
+    const tag = must(bytes[at], 'at is in bytes');
     let length = bytes[at + 1] ?? Number.NaN;
     let start = at + 2;
     if (length >= 0x80) {

@@ -1,4 +1,5 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
+import { must } from '@folsom/core';
 import type { Name } from './names.ts';
 
 /** A line of openssl's index.txt: state, expiry, revocation, serial, file, subject, between tabs. */
@@ -16,8 +17,13 @@ export async function readIndex(path: string): Promise<IndexEntry[]> {
     .map(line => line.split('\t'))
     .filter(fields => fields.length >= 6)
     .map(fields => ({
-      serial: fields[3]!,
-      revokedAt: fields[0] === 'R' ? parseTime(fields[2]!.split(',')[0]!) : undefined,
+      serial: must(fields[3], 'fields has more than 3'),
+      revokedAt:
+        fields[0] === 'R'
+          ? parseTime(
+              must(must(fields[2], 'fields has more than 2').split(',')[0], 'a split has a first part'),
+            )
+          : undefined,
       fields,
     }));
 }

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { dottedOid, elements, oid, printableString, sequence, set, utf8String } from './der.ts';
 
 /** A distinguished name: `[['C', 'US'], ['O', 'OpenStack']]`. */
@@ -38,19 +39,24 @@ export function nameFrom(template: string, values: readonly string[]): Name {
 export const encodeName = (name: Name): Buffer =>
   sequence(
     ...name.map(([key, value]) =>
-      set(sequence(oid(OIDS[key]!), key === 'C' ? printableString(value) : utf8String(value))),
+      set(
+        sequence(
+          oid(must(OIDS[key], 'key is in OIDS')),
+          key === 'C' ? printableString(value) : utf8String(value),
+        ),
+      ),
     ),
   );
 
 /** Reads a name as certificates hold it. */
 export function decodeName(der: Buffer): Name {
   const [whole] = elements(der);
-  return elements(whole!.content).flatMap(part =>
+  return elements(must(whole, 'whole is there').content).flatMap(part =>
     elements(part.content).map(pair => {
       const [type, value] = elements(pair.content);
-      const dotted = dottedOid(type!.content);
-      const encoding = value!.tag === 0x0c ? 'utf8' : 'latin1';
-      return [KEYS.get(dotted) ?? dotted, value!.content.toString(encoding)] as const;
+      const dotted = dottedOid(must(type, 'type is there').content);
+      const encoding = must(value, 'value is there').tag === 0x0c ? 'utf8' : 'latin1';
+      return [KEYS.get(dotted) ?? dotted, must(value, 'value is there').content.toString(encoding)] as const;
     }),
   );
 }

@@ -1,4 +1,4 @@
-import { isFault, type RequestContext } from '@folsom/core';
+import { isFault, must, type RequestContext } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import {
   type BlockDeviceRow,
@@ -89,7 +89,10 @@ async function reachVolume(
 ): Promise<VolumeAttachment> {
   const connector = await seam.driver.volumeConnector(guest);
   const info = await volumeService(seam, volume).initialize(context, { volume_id: volume.id, connector });
-  return attachmentOf({ ...device, connection_info: JSON.stringify({ serial: volume.id, ...info }) })!;
+  return must(
+    attachmentOf({ ...device, connection_info: JSON.stringify({ serial: volume.id, ...info }) }),
+    'attachmentOf gives something',
+  );
 }
 
 /** The same, and writes down how. */

@@ -5,6 +5,7 @@ import { dirname, extname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { must } from '@folsom/core';
 import { TEXTS } from './texts/index.ts';
 
 export interface Asset {
@@ -105,7 +106,8 @@ function reachable(files: ReadonlyMap<string, Asset>): string[] {
     if (asset === undefined || seen.has(path)) return;
     seen.add(path);
     for (const [, , , name] of asset.plain.toString('utf8').matchAll(IMPORT))
-      if (name!.startsWith('.')) visit(join(dirname(path), name!).split(sep).join('/'));
+      if (must(name, 'name is there').startsWith('.'))
+        visit(join(dirname(path), must(name, 'name is there')).split(sep).join('/'));
   };
   visit(MAIN);
   return [...seen];

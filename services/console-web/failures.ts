@@ -1,4 +1,5 @@
 import type { Clock } from '@folsom/core';
+import { must } from '@folsom/core';
 import { CONSOLE_WEB_LIMITS } from './limits.ts';
 
 /** Counts logins that failed, by client: guessing a password here is no quicker than at keystone. */
@@ -20,7 +21,7 @@ export function failures(clock: Clock): Failures {
       if (recent.length >= failuresMax) return null;
       const own = { at: now };
       seen.delete(client);
-      if (seen.size >= failingClientsMax) seen.delete(seen.keys().next().value!);
+      if (seen.size >= failingClientsMax) seen.delete(must(seen.keys().next().value, 'value is there'));
       seen.set(client, [...recent, own]);
       return failed => {
         if (failed) return;

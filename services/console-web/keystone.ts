@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { Door } from '@folsom/outbound';
 import { fault } from './faults.ts';
 import { CONSOLE_WEB_LIMITS } from './limits.ts';
@@ -116,7 +117,7 @@ export function keystone(options: { door: Door; authUrl: string; region: string 
       // A user's own project is where keystone leads him; without one it is the first he is a member of.
       if (!('unscoped' in first)) return { access: first, projects: mine };
       if (mine.length === 0) throw fault('NoProject');
-      return { access: await enter(first.token, mine[0]!.id), projects: mine };
+      return { access: await enter(first.token, must(mine[0], 'mine is not empty').id), projects: mine };
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { must } from '@folsom/core';
 import type { App } from '@folsom/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fault } from './faults.ts';
@@ -39,7 +40,7 @@ async function pass(
   web: Console,
   service: ServiceName,
 ): Promise<FastifyReply> {
-  const session = web.sessionOf(request)!;
+  const session = must(web.sessionOf(request), 'the request has a session');
   const { access } = session;
   const base = access.endpoints[service];
   if (base === undefined) throw fault('NoSuchService');
@@ -63,7 +64,7 @@ async function pass(
   // Only these say so because of the token alone.
   if (answer.status === 401 && service !== 'object-store') {
     // Behind the answer, which is cut off when its session ends.
-    const end = () => web.sessions.end(web.idOf(request)!);
+    const end = () => web.sessions.end(must(web.idOf(request), 'the request names one'));
     reply.raw.once('finish', end).once('close', end);
   }
   reply.code(answer.status);
@@ -106,7 +107,7 @@ function harmless(
 ): Record<string, string> {
   const { saveas } = request.query as { saveas?: unknown };
   const data = typeof type === 'string' && /^application\/json\b/.test(type) && saveas === undefined;
-  const path = request.url.split('?', 1)[0]!;
+  const path = must(request.url.split('?', 1)[0], 'a split has a first part');
   const name = typeof saveas === 'string' && saveas !== '' ? saveas : lastPart(path);
   return {
     'content-type': data

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { App } from '@folsom/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fault } from './faults.ts';
@@ -34,13 +35,13 @@ export function sessionRoutes(app: App, web: Console): void {
   });
 
   server.delete('/api/session', { config: { name: 'logout' } }, async (request, reply) => {
-    web.sessions.end(web.idOf(request)!);
+    web.sessions.end(must(web.idOf(request), 'the request names one'));
     reply.header('set-cookie', goneCookie(web.cookie, web.secure));
     return json(reply, { user: null });
   });
 
   server.put('/api/session/project', { config: { name: 'enter project' } }, async (request, reply) => {
-    const session = web.sessionOf(request)!;
+    const session = must(web.sessionOf(request), 'the request has a session');
     const { id } = bodyOf(request, ['id']);
     session.projects = await web.keystone.projects(session.access.token);
     if (!session.projects.some(project => project.id === id)) throw fault('NoProject');
@@ -49,7 +50,7 @@ export function sessionRoutes(app: App, web: Console): void {
   });
 
   server.put('/api/session/preferences', { config: { name: 'preferences' } }, async (request, reply) => {
-    const session = web.sessionOf(request)!;
+    const session = must(web.sessionOf(request), 'the request has a session');
     const { theme, language } = bodyOf(request, ['theme', 'language']);
     if (!THEMES.includes(theme as never) || !LANGUAGES.includes(language as never)) throw fault('BadRequest');
     session.preferences = { theme, language } as Preferences;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { World } from '@folsom/core';
+import { must } from '@folsom/core';
 import type { Access, Project } from './keystone.ts';
 import { CONSOLE_WEB_LIMITS } from './limits.ts';
 
@@ -60,7 +61,8 @@ export function sessions(
     const own = [...live].filter(([, session]) => session.access.user.id === userId);
     const surplus = own.length + 1 - CONSOLE_WEB_LIMITS.sessionsOfUserMax;
     for (const [key] of own.slice(0, Math.max(0, surplus))) remove(key);
-    while (live.size >= CONSOLE_WEB_LIMITS.sessionsMax) remove(live.keys().next().value!);
+    while (live.size >= CONSOLE_WEB_LIMITS.sessionsMax)
+      remove(must(live.keys().next().value, 'value is there'));
   };
 
   return {

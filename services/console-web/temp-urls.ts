@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { must } from '@folsom/core';
 import type { App } from '@folsom/http';
 import { fault } from './faults.ts';
 import { bodyOf } from './session-routes.ts';
@@ -10,7 +11,7 @@ const HEADER = 'x-account-meta-temp-url-key';
 /** Signs an address of an object for people without a login. The account's key stays here; one is made where there is none. */
 export function tempUrlRoutes(app: App, web: Console): void {
   app.server.post('/api/temp-urls', { config: { name: 'temporary url' } }, async (request, reply) => {
-    const { access, ended } = web.sessionOf(request)!;
+    const { access, ended } = must(web.sessionOf(request), 'the request has a session');
     const { container, object, method, hours } = bodyOf(request, ['container', 'object', 'method', 'hours']);
     const long = Number(hours);
     const known = method === 'GET' || method === 'PUT';

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Clock, Logger } from '@folsom/core';
+import { must } from '@folsom/core';
 import { MemcachedConnection } from '@folsom/memcache';
 import type { TokenStore } from './token-store.ts';
 
@@ -13,7 +14,10 @@ export function memcachedTokenStore(
 ): TokenStore {
   const connections = servers.map(server => new MemcachedConnection(server, clock, log));
   const at = async <T>(key: string, ask: (connection: MemcachedConnection) => Promise<T>): Promise<T> => {
-    const connection = connections[((crc32(key) >>> 16) & 0x7fff || 1) % connections.length]!;
+    const connection = must(
+      connections[((crc32(key) >>> 16) & 0x7fff || 1) % connections.length],
+      'connections has it',
+    );
     try {
       return await ask(connection);
     } catch (error) {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { CatalogEndpoint } from '@folsom/auth';
+import { must } from '@folsom/core';
 
 /** Keys of a template line that a catalog entry has a place for. */
 const FIELDS: Readonly<Record<string, 'publicUrl' | 'internalUrl' | 'adminUrl' | 'serviceName'>> = {
@@ -23,8 +24,8 @@ export function readCatalogTemplates(file: string): CatalogEndpoint[] {
   const found = new Map<string, CatalogEndpoint>();
   for (const [index, line] of text.split('\n').entries()) {
     const [path, value, ...more] = line.trim().split(' = ');
-    if (value === undefined || !path!.startsWith('catalog.')) continue;
-    const [, region, service, key] = path!.split('.');
+    if (value === undefined || !must(path, 'path is there').startsWith('catalog.')) continue;
+    const [, region, service, key] = must(path, 'path is there').split('.');
     if (more.length > 0 || !region || !service || !key) {
       throw new Error(
         `keystone: ${file}, line ${index + 1}: not of the form catalog.REGION.SERVICE.KEY = VALUE`,

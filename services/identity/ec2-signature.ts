@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { secretsEqual } from '@folsom/core';
+import { must, secretsEqual } from '@folsom/core';
 
 /** A signed EC2 request as nova's EC2 API hands it over. */
 export interface SignedRequest {
@@ -40,7 +40,7 @@ function sign(secret: string, { params, verb, host, path }: SignedRequest): stri
       const all: Record<string, string> = { ...params, SignatureMethod: 'HmacSHA256' };
       const pairs = Object.keys(all)
         .sort(compare)
-        .map(name => `${quote(name)}=${quote(all[name]!, '~')}`);
+        .map(name => `${quote(name)}=${quote(must(all[name], 'name is in all'), '~')}`);
       return hmac('sha256', secret, `${verb}\n${host}\n${path}\n${pairs.join('&')}`);
     }
     default:

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '@folsom/core';
+import { must } from '@folsom/core';
 import { fault } from './faults.ts';
 
 export interface HashQueueLimits {
@@ -35,7 +36,7 @@ export function hashQueue(
     for (const [name, line] of lines) {
       if (underWay.size >= limits.atATime) return;
       if (underWay.has(name)) continue;
-      const first = line.shift()!;
+      const first = must(line.shift(), 'line is not empty');
       lines.delete(name);
       if (line.length > 0) lines.set(name, line);
       waiting -= 1;

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { Config } from '@folsom/config';
-import { Fault, isFault, type RunningService, type World } from '@folsom/core';
+import { Fault, isFault, must, type RunningService, type World } from '@folsom/core';
 import { type Database, isDatabaseAway } from '@folsom/db';
 import { createApp, type RenderedFault } from '@folsom/http';
 import { fixedIpByAddress } from '@folsom/nova/fixed-ips';
@@ -91,7 +91,7 @@ const absent = (error: unknown): undefined => {
 /** Parts of the path, without `.`, `..` and empty ones. */
 function pathOf(url: string): string[] {
   return posix
-    .normalize(url.split('?', 1)[0]!)
+    .normalize(must(url.split('?', 1)[0], 'a split has a first part'))
     .split('/')
     .filter(part => part !== '')
     .map(part => {
@@ -116,7 +116,7 @@ async function answer(
   let tree: Tree | undefined;
   if (first === 'openstack') {
     if (rest.length === 0) return [...OPENSTACK_VERSIONS, 'latest'].join('\n');
-    const documents = mine.openstack(rest[0]!);
+    const documents = mine.openstack(must(rest[0], 'rest is not empty'));
     tree = documents === undefined ? undefined : find(documents, rest.slice(1));
   } else {
     const [version, ...below] = first === 'ec2' ? rest : path;

@@ -1,4 +1,4 @@
-import { Fault } from '@folsom/core';
+import { Fault, must } from '@folsom/core';
 import type { Database } from '@folsom/db';
 
 /** An address of an instance, and the floating one that leads to it. */
@@ -54,7 +54,7 @@ export async function uuidsByIpFilter(
       }
     }
     if (rows.length < PAGE) return found;
-    after = rows[rows.length - 1]!.id;
+    after = must(rows[rows.length - 1], 'rows is not empty').id;
   }
 }
 

@@ -1,6 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Clock, coalesced, keyedMutex, type Logger } from '@folsom/core';
+import { type Clock, coalesced, keyedMutex, type Logger, must } from '@folsom/core';
 import {
   ensureAddress,
   ensureBridge,
@@ -116,7 +116,7 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
   const server = (network: NetworkRow, address: string) =>
     dnsmasq(runner, {
       directory: options.networksPath,
-      device: network.bridge!,
+      device: must(network.bridge, 'bridge is there'),
       listenAddress: address,
       label: network.label,
       rangeStart: network.dhcp_start ?? address,
@@ -153,7 +153,7 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
 
   const setup = (network: NetworkRow, address: string): Promise<void> =>
     inTurn(String(network.id), async () => {
-      const bridge = network.bridge!;
+      const bridge = must(network.bridge, 'bridge is there');
       await withProcessLock(options.lockPath, 'ensure_bridge', async () =>
         ensureBridge(runner, bridge, await portOf(network)),
       );

@@ -9,6 +9,7 @@ import {
   usableDevices,
 } from '@folsom/container-db';
 import type { Logger, World } from '@folsom/core';
+import { must } from '@folsom/core';
 import type { Ring, RingDevice } from '@folsom/ring';
 import { type ConfSection, type Pass, type PathHash, stamps } from '@folsom/swift';
 import { type InternalClient, internalText, quotePath } from '@folsom/swift-http';
@@ -128,7 +129,7 @@ async function reapAccount(
         log.error('cannot reap a container', { account, container, error });
       }
     });
-    marker = rows[rows.length - 1]![0];
+    marker = must(rows[rows.length - 1], 'rows is not empty')[0];
   }
   log.info('account done', { account, ...counts, seconds: (world.clock.monotonic() - began) / 1000 });
 }
@@ -186,7 +187,7 @@ async function reapContainer(
   const nodes = rings.container.nodes(partition);
   const path = `/${account}/${container}`;
   for (let marker = ''; !signal.aborted; ) {
-    const node = nodes[nodes.length - 1]!;
+    const node = must(nodes[nodes.length - 1], 'nodes is not empty');
     const response = await work.client.request(node, {
       method: 'GET',
       path: `/${node.device}/${partition}${quotePath(path)}?format=json&limit=${LIST_AT_ONCE}&marker=${encodeURIComponent(marker)}`,
@@ -206,7 +207,7 @@ async function reapContainer(
         part,
         `${path}/${name}`,
         index => {
-          const told = nodes[index % nodes.length]!;
+          const told = must(nodes[index % nodes.length], 'index % nodes.length is in nodes');
           return [
             ['X-Timestamp', stamp()],
             ['X-Container-Host', `${told.ip}:${told.port}`],
@@ -218,10 +219,10 @@ async function reapContainer(
       if (done > failed) counts.objectsDeleted++;
       else counts.objectsRemaining++;
     });
-    marker = objects[objects.length - 1]!.name;
+    marker = must(objects[objects.length - 1], 'objects is not empty').name;
   }
   const { done, failed } = await deleteOnAll(work, nodes, partition, path, index => {
-    const told = accountNodes[index % accountNodes.length]!;
+    const told = must(accountNodes[index % accountNodes.length], 'accountNodes has it');
     return [
       ['X-Timestamp', stamp()],
       ['X-Account-Host', `${told.ip}:${told.port}`],

@@ -16,6 +16,7 @@ import {
   startDbServer,
 } from '@folsom/container-db';
 import type { RunningService } from '@folsom/core';
+import { must } from '@folsom/core';
 import { normalizeTimestamp, timestampOf } from '@folsom/swift';
 import { answer, type Headers } from '@folsom/swift-http';
 
@@ -77,10 +78,12 @@ export function startAccountServer(options: AccountServerOptions): Promise<Runni
       ]);
       return answer(deleted > put ? 204 : 201, http);
     }
-    const timestamp = normalizeTimestamp(headers.get('x-timestamp')!);
+    const timestamp = normalizeTimestamp(
+      must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'),
+    );
     let created = !request.open();
     if (created) created = request.store.create(request.path, { account }, timestamp);
-    const db = request.open()!;
+    const db = must(request.open(), 'what was just created opens');
     if (!created) {
       if (db.isStatusDeleted()) {
         if (!isTrue(headers.get('x-account-undelete')))
@@ -107,7 +110,13 @@ export function startAccountServer(options: AccountServerOptions): Promise<Runni
     const db = open();
     await db?.commitPending();
     if (!db || db.isDeleted()) return answer(404, http);
-    const metadata = metadataOf(headers, normalizeTimestamp(headers.get('x-timestamp')!), isMeta);
+    const metadata = metadataOf(
+      headers,
+      normalizeTimestamp(
+        must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'),
+      ),
+      isMeta,
+    );
     return mergeMetadata(db, metadata, 'x-account-meta-', http) ?? answer(204, http);
   };
 
@@ -115,7 +124,7 @@ export function startAccountServer(options: AccountServerOptions): Promise<Runni
     const db = open();
     await db?.commitPending();
     if (!db || db.isDeleted()) return answer(404, http);
-    db.deleteDb(headers.get('x-timestamp')!);
+    db.deleteDb(must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'));
     return answer(204, http);
   };
 

@@ -14,6 +14,7 @@ import {
   startDbServer,
 } from '@folsom/container-db';
 import type { RunningService } from '@folsom/core';
+import { must } from '@folsom/core';
 import { type ConfSection, normalizeTimestamp, STORAGE_PORTS, syncToProblem } from '@folsom/swift';
 import {
   answer,
@@ -120,10 +121,15 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
   const makeFor = (request: Request): ContainerDb | null => {
     let db = request.open();
     if (!db && request.object !== undefined && request.account.startsWith(options.autoCreateAccountPrefix)) {
-      const timestamp = normalizeTimestamp(request.headers.get('x-timestamp')!);
+      const timestamp = normalizeTimestamp(
+        must(request.headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'),
+      );
       request.store.create(
         request.path,
-        { account: request.account, container: request.container! },
+        {
+          account: request.account,
+          container: must(request.container, 'a container server is asked for containers'),
+        },
         timestamp,
       );
       db = request.open();
@@ -151,7 +157,9 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     const { headers, http } = request;
     const refused = badSyncTo(request);
     if (refused) return refused;
-    const timestamp = normalizeTimestamp(headers.get('x-timestamp')!);
+    const timestamp = normalizeTimestamp(
+      must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'),
+    );
     if (request.object !== undefined) {
       const db = makeFor(request);
       if (!db) return answer(404, null);
@@ -177,11 +185,14 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     if (created) {
       created = request.store.create(
         request.path,
-        { account: request.account, container: request.container! },
+        {
+          account: request.account,
+          container: must(request.container, 'a container server is asked for containers'),
+        },
         timestamp,
       );
     }
-    const db = request.open()!;
+    const db = must(request.open(), 'what was just created opens');
     if (!created) {
       await db.commitPending();
       created = db.isDeleted();
@@ -197,7 +208,7 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     const { headers, http } = request;
     const db = makeFor(request);
     if (!db) return answer(404, null);
-    const timestamp = headers.get('x-timestamp')!;
+    const timestamp = must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp');
     if (request.object !== undefined) {
       await db.put([
         {
@@ -227,7 +238,15 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     const db = request.open();
     await db?.commitPending();
     if (!db || db.isDeleted()) return answer(404, http);
-    return saveMetadata(request, db, normalizeTimestamp(headers.get('x-timestamp')!)) ?? answer(204, http);
+    return (
+      saveMetadata(
+        request,
+        db,
+        normalizeTimestamp(
+          must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'),
+        ),
+      ) ?? answer(204, http)
+    );
   };
 
   const head: DbHandler<ContainerDb> = async ({ http, open }) => {
@@ -251,7 +270,7 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     const headers = statHeaders(stat);
     for (const [name, value] of metadataHeaders(db.metadata(stat), isSaved)) headers.set(name, value);
     const text = await listings.get(db, `${type} ${query}`, () =>
-      listingText(open, listing, type, container!),
+      listingText(open, listing, type, must(container, 'a container server is asked for containers')),
     );
     if (text.length === 0) return answer(204, http, { headers });
     headers.set('content-type', `${type}; charset=utf-8`);

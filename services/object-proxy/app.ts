@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { answer, splitPath, unquoteBytes, utf8FromBytes } from '@folsom/swift-http';
 import { contentLength } from './constraints.ts';
 import { Unknown } from './info.ts';
@@ -30,7 +31,7 @@ export function proxyApp(core: ProxyCore): ProxyApp {
     if (request.path.includes('\0'))
       return answer(404, request, { body: '404 Not Found\n\nThe resource could not be found.\n\n   ' });
     if (core.options.denyHostHeaders.length) {
-      const host = (request.headers.get('host') ?? '').split(':')[0]!;
+      const host = must((request.headers.get('host') ?? '').split(':')[0], 'a split has a first part');
       if (core.options.denyHostHeaders.includes(host))
         return answer(403, request, { body: 'Invalid host header' });
     }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { must } from '@folsom/core';
 import { readRange } from '@folsom/swift';
 import {
   answer,
@@ -81,7 +82,7 @@ export async function* listObjects(
     const page = text.length ? (JSON.parse(text.toString('utf8')) as ListedSegment[]) : [];
     if (!page.length) return;
     yield page;
-    marker = page[page.length - 1]!.name;
+    marker = must(page[page.length - 1], 'page is not empty').name;
   }
 }
 
@@ -122,7 +123,7 @@ export async function readManifest(
     const all = chain(
       segments,
       listObjects(core, request, account, container, prefix),
-      segments[segments.length - 1]!.name,
+      must(segments[segments.length - 1], 'segments is not empty').name,
     );
     return {
       status: 200,

@@ -1,4 +1,5 @@
 import type { Logger, World } from '@folsom/core';
+import { must } from '@folsom/core';
 import type { Ring, RingDevice } from '@folsom/ring';
 import type { PathHash } from '@folsom/swift';
 import type { InternalClient } from '@folsom/swift-http';
@@ -104,7 +105,7 @@ export function shuffled<T>(items: readonly T[], { random }: Pick<World, 'random
   const out = [...items];
   for (let i = out.length - 1; i > 0; i--) {
     const other = random.int(i + 1);
-    [out[i], out[other]] = [out[other]!, out[i]!];
+    [out[i], out[other]] = [must(out[other], 'other is in out'), must(out[i], 'i is in out')];
   }
   return out;
 }

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { answer, quotePath, type ServerResponse } from '@folsom/swift-http';
 import { bestResponse, requestAll } from './backend-write.ts';
 import { badMetadata } from './constraints.ts';
@@ -129,7 +130,7 @@ async function lastVersion(
   let last: string | null = null;
   try {
     for await (const page of listObjects(core, request, account, archive, prefix))
-      last = page[page.length - 1]!.name;
+      last = must(page[page.length - 1], 'page is not empty').name;
   } catch (error) {
     if (!(error instanceof ListingRefused)) throw error;
     return error.response.status === 404 ? null : error.response;

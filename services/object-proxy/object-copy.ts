@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import {
   answer,
   type BodyStream,
@@ -54,7 +55,7 @@ export async function copySource(
   typeGiven: boolean,
 ): Promise<ObjectSource | ServerResponse> {
   const { headers } = request;
-  const from = namedObject(headers.get('x-copy-from')!);
+  const from = namedObject(must(headers.get('x-copy-from'), 'the headers have x-copy-from'));
   if (!from) {
     return answer(412, request, {
       body: 'X-Copy-From header must be of the form<container name>/<object name>',

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { RingDevice } from '@folsom/ring';
 import {
   answer,
@@ -32,7 +33,7 @@ export async function putSmall(
     size += chunk.length;
   }
   if (size !== length) return answer(499, request);
-  const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts, size);
+  const bytes = parts.length === 1 ? must(parts[0], 'parts is not empty') : Buffer.concat(parts, size);
   return requestAll(core, 'object', place, 'PUT', path, headers, bytes);
 }
 

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { normalizeTimestamp, timestampOf } from '@folsom/swift';
 import { parseHttpDate, quotePath, unquoteBytes, utf8FromBytes } from '@folsom/swift-http';
 import type { ProxyCore } from './nodes.ts';
@@ -5,7 +6,7 @@ import { type ProxyRequest, subRequest } from './request.ts';
 
 /** The container that older versions go to. */
 export const archiveOf = (versions: string): string =>
-  utf8FromBytes(unquoteBytes(versions.split('/')[0]!)) ?? '';
+  utf8FromBytes(unquoteBytes(must(versions.split('/')[0], 'a split has a first part'))) ?? '';
 
 /** Beginning of the names of an object's versions: its length in three hexadecimal digits, and itself. */
 export const versionPrefix = (object: string): string =>

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { pickle } from '@folsom/pickle';
 import { normalizeTimestamp, statsOf } from '@folsom/swift';
 import { bytesFromUtf8, type Headers, internalText, quotePath } from '@folsom/swift-http';
@@ -50,7 +51,7 @@ export async function updateDeleteAt(
   const { http, account, container, object } = request;
   const capped = Math.max(0, Math.min(deleteAt, 9_999_999_999));
   const headers: Record<string, string> = {
-    'x-timestamp': http.headers.get('x-timestamp')!,
+    'x-timestamp': must(http.headers.get('x-timestamp'), 'the headers have x-timestamp'),
     'x-trans-id': http.headers.get('x-trans-id') ?? '-',
   };
   if (op === 'PUT') {
@@ -131,7 +132,7 @@ async function keepUpdate(
   update: ContainerUpdate,
 ): Promise<void> {
   const hash = context.pathHash.hex(update.account, update.container, update.object);
-  const name = `${hash}-${normalizeTimestamp(update.headers['x-timestamp']!)}`;
+  const name = `${hash}-${normalizeTimestamp(must(update.headers['x-timestamp'], 'x-timestamp is in headers'))}`;
   const path = `${device}/async_pending/${hash.slice(-3)}/${name}`;
   const kept = {
     op: update.op,

@@ -1,4 +1,5 @@
 import type { World } from '@folsom/core';
+import { must } from '@folsom/core';
 import { type ConfSection, writeReconCache } from '@folsom/swift';
 import { quotePath } from '@folsom/swift-http';
 
@@ -56,7 +57,9 @@ export async function expireObjects(settings: ExpirerSettings, signal?: AbortSig
       if (!form) continue;
       if (Number(form[1]) > now()) continue pass;
       try {
-        await ask(own, 'DELETE', `/v1/${quotePath(form[2]!)}`, [404, 412], { 'x-if-delete-at': form[1]! });
+        await ask(own, 'DELETE', `/v1/${quotePath(must(form[2], 'the pattern has group 2'))}`, [404, 412], {
+          'x-if-delete-at': must(form[1], 'the pattern has group 1'),
+        });
         await ask(own, 'DELETE', `/v1/${at}/${quotePath(object)}`, [404]);
         expired++;
       } catch (error) {
@@ -98,7 +101,7 @@ async function* names(
     const listed = JSON.parse(body.toString('utf8')) as { name: string }[];
     if (listed.length === 0) return;
     for (const { name } of listed) yield name;
-    marker = listed.at(-1)!.name;
+    marker = must(listed.at(-1), 'listed is not empty').name;
   }
 }
 

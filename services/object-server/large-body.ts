@@ -1,5 +1,6 @@
 import { fdatasync, write } from 'node:fs';
 import { promisify } from 'node:util';
+import { must } from '@folsom/core';
 import { type Digest, directMd5, threadedMd5 } from '@folsom/host/md5-thread';
 import { dropCache } from '@folsom/host/xattr';
 import { lendSlab, releaseSlab, SLAB_BYTES, type Slab, takeSlab } from '@folsom/swift-http';
@@ -42,7 +43,7 @@ export async function writeBody(
   let passing: Promise<void> = Promise.resolve();
   let syncing: Promise<void> = Promise.resolve();
   const pass = async (): Promise<void> => {
-    const [full, bytes, from] = [slab!, filled, size - filled];
+    const [full, bytes, from] = [must(slab, 'slab is there'), filled, size - filled];
     slab = null;
     filled = 0;
     await passing;

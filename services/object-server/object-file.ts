@@ -1,5 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readdirSync } from 'node:fs';
 import type { Random } from '@folsom/core';
+import { must } from '@folsom/core';
 import type { PathHash } from '@folsom/swift';
 import {
   MetadataError,
@@ -67,8 +68,14 @@ function listObject(directory: string): ObjectFiles {
     if (code === 'ENOENT') return NO_FILES;
     throw error;
   }
-  if (names.length === 1 && names[0]!.endsWith('.data')) {
-    return { present: true, all: names, data: names[0]!, meta: null, tombstone: null };
+  if (names.length === 1 && must(names[0], 'names is not empty').endsWith('.data')) {
+    return {
+      present: true,
+      all: names,
+      data: must(names[0], 'names is not empty'),
+      meta: null,
+      tombstone: null,
+    };
   }
   names.sort().reverse();
   let meta: string | null = null;

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { statfsSync, unlink, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { Fault } from '@folsom/core';
+import { Fault, must } from '@folsom/core';
 import { fallocate } from '@folsom/host/xattr';
 import { normalizeTimestamp, parseFloatText } from '@folsom/swift';
 import { type ObjectMetadata, writeMetadata } from '@folsom/swift/object-metadata';
@@ -60,7 +60,7 @@ export async function putObject(
 
     const metadata: ObjectMetadata = {
       'X-Timestamp': timestamp,
-      'Content-Type': http.headers.get('content-type')!,
+      'Content-Type': must(http.headers.get('content-type'), 'the headers have content-type'),
       ETag: written.etag,
       'Content-Length': String(written.size),
     };
@@ -73,7 +73,7 @@ export async function putObject(
     if (!replicated && (before.timestamp === null || before.timestamp < timestamp)) {
       await updateContainer(context, request, 'PUT', {
         'x-size': String(written.size),
-        'x-content-type': http.headers.get('content-type')!,
+        'x-content-type': must(http.headers.get('content-type'), 'the headers have content-type'),
         'x-timestamp': timestamp,
         'x-etag': written.etag,
       });
@@ -195,7 +195,7 @@ async function receive(
       size += chunk.length;
     }
     if (size !== length) return answer(499, http);
-    const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts, size);
+    const bytes = parts.length === 1 ? must(parts[0], 'parts is not empty') : Buffer.concat(parts, size);
     for (let at = 0; at < size; ) at += writeSync(file.fd, bytes, at, size - at);
     return { size, etag: hash('md5', bytes, 'hex') };
   }

@@ -1,6 +1,7 @@
 import { readdirSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { World } from '@folsom/core';
+import { must } from '@folsom/core';
 import { unpickleDict } from '@folsom/pickle';
 import type { Ring, RingDevice } from '@folsom/ring';
 import { type ConfSection, isMounted, type PathHash, writeReconCache } from '@folsom/swift';
@@ -184,7 +185,7 @@ async function collectJobs({ options, ring, world, addresses }: ReplicatorSettin
   // In another order each time, so that one slow host does not hold up the same partitions; handoffs first.
   for (let i = jobs.length - 1; i > 0; i--) {
     const j = world.random.int(i + 1);
-    [jobs[i], jobs[j]] = [jobs[j]!, jobs[i]!];
+    [jobs[i], jobs[j]] = [must(jobs[j], 'j is in jobs'), must(jobs[i], 'i is in jobs')];
   }
   return jobs.sort((a, b) => Number(b.handoff) - Number(a.handoff));
 }

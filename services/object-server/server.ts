@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { Fault, isDiskFull, type RunningService, type World } from '@folsom/core';
+import { Fault, isDiskFull, must, type RunningService, type World } from '@folsom/core';
 import { pickle } from '@folsom/pickle';
 import {
   countAnswer,
@@ -83,7 +83,9 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
       if (answered) return answered;
     }
     if (http.method === 'REPLICATE') return replicate(context, http, path);
-    const handler = Object.hasOwn(HANDLERS, http.method) ? HANDLERS[http.method]! : null;
+    const handler = Object.hasOwn(HANDLERS, http.method)
+      ? must(HANDLERS[http.method], 'http.method is in HANDLERS')
+      : null;
     if (!handler) return answer(405, http);
     const parts = splitPath(path, 5, 5, true) as [string, string, string, string, string] | null;
     const bad = (body: string) => answer(400, http, { body, contentType: 'text/plain' });

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { World } from '@folsom/core';
+import { must } from '@folsom/core';
 import { isDict, type Pickled, PickleError, pickle, unpickleDict } from '@folsom/pickle';
 import type { Ring } from '@folsom/ring';
 import { type ConfSection, type PathHash, writeReconCache } from '@folsom/swift';
@@ -109,7 +110,7 @@ async function sweepDevice(
       }
       if (form[1] === last) unlinkSync(path);
       else await processUpdate(settings, device, path, counts);
-      last = form[1]!;
+      last = must(form[1], 'the pattern has group 1');
       if (options.slowdownMs > 0) await world.clock.sleep(options.slowdownMs, signal);
     }
     try {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { must } from '@folsom/core';
 import type { Ring, RingDevice } from '@folsom/ring';
 import type { PathHash } from '@folsom/swift';
 import { type InternalClient, type InternalResponse, internalText, quotePath } from '@folsom/swift-http';
@@ -78,7 +79,7 @@ export function accountAudit(tools: AccountAuditTools) {
         const page = response.status === 204 ? [] : (JSON.parse(text) as Listed[]);
         rows.push(...page);
         if (page.length === 0) return { headers: response.headers, rows };
-        marker = page.at(-1)!.name;
+        marker = must(page.at(-1), 'page is not empty').name;
       } catch {
         counts.exceptions++;
         print(`  Exception GETting ${what} on ${node.ip}/${node.device}`);
@@ -218,7 +219,8 @@ export function accountAudit(tools: AccountAuditTools) {
     audit: async (path: string): Promise<void> => {
       const [account, container, ...object] = path.replace(/^\/+/, '').split('/') as [string, ...string[]];
       if (account === '') return;
-      if (object.length > 0 && object[0] !== '') await auditObject(account, container!, object.join('/'));
+      if (object.length > 0 && object[0] !== '')
+        await auditObject(account, must(container, 'container is there'), object.join('/'));
       else if (container) await auditAllOf(account, container);
       else for (const name of await auditAccount(account)) await auditAllOf(account, name);
     },

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Clock, Random } from '@folsom/core';
+import { must } from '@folsom/core';
 import type { ConfSection } from '@folsom/swift';
 import { type InternalClient, internalText, quotePath } from '@folsom/swift-http';
 import { type Credentials, login, type Session, sessionAt } from './session.ts';
@@ -104,7 +105,8 @@ export async function runBench(options: BenchOptions, tools: BenchTools): Promis
     await internalText(response, Number.MAX_SAFE_INTEGER);
     return response.status;
   };
-  const pick = <T>(items: readonly T[]): T => items[random.int(items.length)]!;
+  const pick = <T>(items: readonly T[]): T =>
+    must(items[random.int(items.length)], 'random.int(items.length) is in items');
   const pathOf = ({ device, partition, container, name }: Written): string =>
     options.useProxy
       ? `${session.path}/${container}/${name}`
@@ -157,7 +159,9 @@ export async function runBench(options: BenchOptions, tools: BenchTools): Promis
     await phase('GETS', options.gets, options.getConcurrency, () => send('GET', pathOf(pick(written))));
   }
   if (!options.delete) return;
-  await phase('DEL', written.length, options.deleteConcurrency, () => send('DELETE', pathOf(written.pop()!)));
+  await phase('DEL', written.length, options.deleteConcurrency, () =>
+    send('DELETE', pathOf(must(written.pop(), 'written is not empty'))),
+  );
   if (!options.useProxy) return;
   for (const name of containers) {
     const status = await send('DELETE', `${session.path}/${name}`);

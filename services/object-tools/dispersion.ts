@@ -1,4 +1,5 @@
 import type { Clock, Random } from '@folsom/core';
+import { must } from '@folsom/core';
 import type { Ring, RingDevice } from '@folsom/ring';
 import type { ConfSection, PathHash } from '@folsom/swift';
 import { type InternalClient, type InternalResponse, internalText, quotePath } from '@folsom/swift-http';
@@ -65,7 +66,7 @@ async function ask(
           ['host', `${session.host.ip}:${session.host.port}`],
           ['x-auth-token', session.token],
           ['content-length', String(bytes?.length ?? 0)],
-          ...(bytes ? [['x-object-meta-dispersion', body!] as const] : []),
+          ...(bytes ? [['x-object-meta-dispersion', must(body, 'body is there')] as const] : []),
         ],
         ...(bytes ? { body: bytes } : {}),
         connectTimeoutMs: CONNECT_MS,
@@ -166,7 +167,7 @@ async function names(tools: DispersionTools, session: Session, path: string): Pr
     const page = (JSON.parse(text) as { name: string }[]).map(item => item.name);
     if (page.length === 0) return found;
     found.push(...page);
-    marker = page.at(-1)!;
+    marker = must(page.at(-1), 'page is not empty');
   }
 }
 
@@ -221,7 +222,7 @@ async function report(
         err(`ERROR: ${where}: Giving up on /${partition}/${parts(name).join('/')}: ${answer.status}`);
       }
     }
-    copies[found]!++;
+    copies[found] = (copies[found] ?? 0) + 1;
   });
   const expected = byPartition.size * ring.replicaCount;
   const foundCopies = copies.reduce((sum, count, copy) => sum + count * copy, 0);
@@ -233,7 +234,10 @@ async function report(
     );
     if (overlapping > 0) print(`There were ${overlapping} overlapping partitions`);
     for (let copy = ring.replicaCount - 1; copy >= 0; copy--) {
-      if (copies[copy]) print(missingLine(copies[copy]!, ring.replicaCount - copy, ring.replicaCount));
+      if (copies[copy])
+        print(
+          missingLine(must(copies[copy], 'copy is in copies'), ring.replicaCount - copy, ring.replicaCount),
+        );
     }
     print(`${percent.toFixed(2)}% of ${kind} copies found (${foundCopies} of ${expected})`);
     const share = (100 * byPartition.size) / ring.partitionCount;
@@ -247,7 +251,7 @@ async function report(
     copies_expected: expected,
   };
   for (let copy = 0; copy < ring.replicaCount; copy++)
-    result[`missing_${ring.replicaCount - copy}`] = copies[copy]!;
+    result[`missing_${ring.replicaCount - copy}`] = must(copies[copy], 'copy is in copies');
   return result;
 }
 

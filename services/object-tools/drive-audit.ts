@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 /** A device of this host as the kernel knows it. */
 export interface MountedDrive {
   /** `sdb1` */
@@ -23,7 +24,8 @@ export function driveErrors(log: string, sinceMs: number, nowMs: number): Map<st
     const at = lineTime(line, nowMs);
     if (at === null || at <= sinceMs) continue;
     for (const pattern of ERROR_LINES) {
-      for (const [, device] of line.matchAll(pattern)) errors.set(device!, (errors.get(device!) ?? 0) + 1);
+      for (const [, device] of line.matchAll(pattern))
+        errors.set(must(device, 'device is there'), (errors.get(must(device, 'device is there')) ?? 0) + 1);
     }
   }
   return errors;
@@ -31,7 +33,7 @@ export function driveErrors(log: string, sinceMs: number, nowMs: number): Map<st
 
 function lineTime(line: string, nowMs: number): number | null {
   const parts = /^([A-Z][a-z]{2})\s+(\d{1,2})\s+(\d{2}):(\d{2}):(\d{2})\s/.exec(line);
-  const month = parts ? MONTHS.indexOf(parts[1]!) : -1;
+  const month = parts ? MONTHS.indexOf(must(parts[1], 'parts has more than 1')) : -1;
   if (!parts || month < 0) return null;
   const timeIn = (year: number) =>
     new Date(year, month, Number(parts[2]), Number(parts[3]), Number(parts[4]), Number(parts[5])).getTime();
@@ -59,7 +61,7 @@ export function drivesBelow(
   for (const line of mounts.split('\n')) {
     const [blockDevice, mountPoint] = line.trim().split(/\s+/);
     if (!mountPoint?.startsWith(directory)) continue;
-    const number = numberOf(blockDevice!);
+    const number = numberOf(must(blockDevice, 'blockDevice is there'));
     const kernelName = number ? names.get(number.join(':')) : undefined;
     if (kernelName) found.push({ kernelName, mountPoint });
   }

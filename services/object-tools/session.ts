@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { type InternalClient, internalText } from '@folsom/swift-http';
 
 export const TIMEOUT_MS = 15_000;
@@ -33,7 +34,11 @@ export async function login(client: InternalClient, credentials: Credentials): P
 export function sessionAt(storageUrl: string): Omit<Session, 'token'> {
   const url = new URL(storageUrl);
   const path = url.pathname.replace(/\/$/, '');
-  return { host: hostOf(url), path, account: decodeURIComponent(path.split('/').at(-1)!) };
+  return {
+    host: hostOf(url),
+    path,
+    account: decodeURIComponent(must(path.split('/').at(-1), 'split is not empty')),
+  };
 }
 
 const hostOf = (url: URL): Session['host'] => ({

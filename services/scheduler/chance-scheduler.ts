@@ -1,4 +1,5 @@
 import type { RequestContext, World } from '@folsom/core';
+import { must } from '@folsom/core';
 import { passing } from '@folsom/nova/passing';
 import type { FilterProperties } from '@folsom/nova/rpc/wire';
 import { serviceIsUp } from '@folsom/nova/services';
@@ -35,7 +36,7 @@ export function chanceScheduler(options: ChanceSchedulerOptions): SchedulerDrive
       .filter(({ host }) => forced.length === 0 || forced.includes(host));
     countRemoved(tally, 'ignore_hosts and force_hosts', up.length - left.length);
     if (left.length === 0) throw noValidHost(`Could not find another compute. ${tallyText(tally)}`);
-    return left[world.random.int(left.length)]!.host;
+    return must(left[world.random.int(left.length)], 'left has it').host;
   };
 
   return {

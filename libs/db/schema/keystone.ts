@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { Knex } from 'knex';
 import { keystoneOwnTables, keystoneTables } from './keystone-tables.ts';
 import { bool, type Schema } from './table.ts';
@@ -44,7 +45,7 @@ async function recordTokenOwners(sql: Knex): Promise<void> {
     });
     if (owners.length > 0) await sql('folsom_token_owner').insert(owners);
     if (rows.length < TOKENS_A_PAGE) return;
-    after = rows.at(-1)!.id;
+    after = must(rows.at(-1), 'rows is not empty').id;
   }
 }
 

@@ -49,7 +49,7 @@ function tables(head: Buffer, size: number, virtualSize: number): string | null 
   const l1Entries = head.readUInt32BE(36);
   const l1At = Number(head.readBigUInt64BE(40));
   // Entries of extended L2 tables are twice as long, so one L1 entry covers half.
-  const extended = head.readUInt32BE(4) === 3 && head.length >= 80 && (head[79]! & 0b1_0000) !== 0;
+  const extended = head.readUInt32BE(4) === 3 && head.length >= 80 && (head.readUInt8(79) & 0b1_0000) !== 0;
   const covered = cluster * (cluster / (extended ? 16 : 8));
   if (l1Entries * 8 > L1_BYTES_MAX || l1Entries < Math.ceil(virtualSize / covered)) return wrong('L1 size');
   if (l1At % cluster !== 0 || (l1Entries > 0 && l1At + l1Entries * 8 > size)) return wrong('L1 table');

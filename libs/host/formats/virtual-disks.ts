@@ -35,7 +35,7 @@ export function vhdHeader({ head, tail }: ImageEnds): ImageHeader {
   const footer = atStart ? head : tail.subarray(-512);
   if (footer.length < 512) return { format: 'vhd', virtualSize: null, danger: 'its header is cut off' };
   // Readers go by the geometry or by the size, depending on who made the file: the larger counts here.
-  const sectors = footer.readUInt16BE(56) * footer[58]! * footer[59]!;
+  const sectors = footer.readUInt16BE(56) * footer.readUInt8(58) * footer.readUInt8(59);
   const geometry = sectors === GEOMETRY_MAX ? 0 : sectors * 512;
   const size = Number(footer.readBigUInt64BE(48));
   const virtualSize = atStart ? Math.max(size, geometry) : size;

@@ -1,4 +1,4 @@
-import { type Fault, isFault } from '@folsom/core';
+import { type Fault, isFault, must } from '@folsom/core';
 import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import type { App } from '../app.ts';
 import { partsOf } from './answer.ts';
@@ -103,7 +103,7 @@ async function serve(
   const context = await front.context(request);
   const { operation, body } = readRequest(choice, request, front);
   request.operation = operation.name;
-  const read = readers.get(operation)!;
+  const read = must(readers.get(operation), 'readers has operation');
   const asked = {
     domain: front.domain,
     context,
@@ -126,7 +126,7 @@ async function result(operation: Operation, asked: object, front: AnyFront): Pro
   } catch (error) {
     const { faults } = operation;
     if (!faults || !isFault(error) || !Object.hasOwn(faults, error.name)) throw error;
-    throw answerOf(faults[error.name]!, error, front);
+    throw answerOf(must(faults[error.name], 'error.name is in faults'), error, front);
   }
 }
 
@@ -154,7 +154,7 @@ function refuseOthers(
         url,
         config: { name: 'method not allowed' },
         handler: async () => {
-          throw complaints.method!(allowed);
+          throw must(complaints.method, 'method is there')(allowed);
         },
       });
     }

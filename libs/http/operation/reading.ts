@@ -1,4 +1,4 @@
-import { isFault } from '@folsom/core';
+import { isFault, must } from '@folsom/core';
 import { parseXml, type XmlElement } from '@folsom/wire';
 import { parseJson } from '@folsom/wire/json';
 import type { FastifyRequest } from 'fastify';
@@ -102,7 +102,7 @@ export function queryOf(request: FastifyRequest, repeated: 'first' | 'last'): Re
   const query = request.query as Record<string, string | string[]>;
   const out: Record<string, unknown> = {};
   for (const name of Object.keys(query)) {
-    const value = query[name]!;
+    const value = must(query[name], 'name is in query');
     out[name] = typeof value === 'string' ? value : repeated === 'first' ? value[0] : value.at(-1);
   }
   return out;

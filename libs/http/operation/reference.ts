@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { TSchema } from 'typebox';
 import type { FaultAnswer, Operation } from './operation.ts';
 import { describedBy, isStream } from './shapes.ts';
@@ -45,7 +46,7 @@ function sent({ query, body }: Operation<never, never>, types: readonly string[]
   const texts: string[] = [];
   if (query) texts.push(`? ${code(shapeText(query))}`);
   if (isStream(body)) texts.push('bytes');
-  else if (body) texts.push(code(shapeText(describedBy(body)!)));
+  else if (body) texts.push(code(shapeText(must(describedBy(body), 'describedBy gives something'))));
   if (types) texts.push(`as ${types.map(code).join(' or ')}`);
   return texts.join(', ');
 }
@@ -88,7 +89,8 @@ function shapeText(shape: TSchema): string {
     });
     return `{ ${fields.join(', ')} }`;
   }
-  if (node.patternProperties) return `{ …: ${shapeText(Object.values(node.patternProperties)[0]!)} }`;
+  if (node.patternProperties)
+    return `{ …: ${shapeText(must(Object.values(node.patternProperties)[0], 'values is not empty'))} }`;
   if (node.type === 'array') return `[ ${node.items ? shapeText(node.items) : ''} … ]`;
   if (node.type === 'object') return '{ … }';
   if (node.type === 'string') return node.maxLength === undefined ? 'text' : `text(${node.maxLength})`;

@@ -1,4 +1,5 @@
 import type { Fault } from '@folsom/core';
+import { must } from '@folsom/core';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { DecodeUnsafe, HasCodec } from 'typebox/value';
@@ -122,7 +123,7 @@ function place(root: TSchema, path: readonly string[], keyword: string): Found {
         return { path: [...path], keyword: rule, shape: node, rank: [...rank, Number.MAX_SAFE_INTEGER] };
       }
       rank.push(index);
-      node = properties[name]!;
+      node = must(properties[name], 'name is in properties');
     } else {
       rank.push(/^\d+$/.test(name) ? Number(name) : 0);
       node = node.items ?? firstPattern(node) ?? node;

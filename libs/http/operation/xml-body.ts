@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { XmlElement } from '@folsom/wire';
 import type { TSchema } from 'typebox';
 
@@ -57,8 +58,9 @@ function nameIn(written: string, local: string, declared: Record<string, TSchema
   if (Object.hasOwn(declared, local) && !written.includes(':')) return local;
   const ends = Object.keys(declared).filter(name => name.slice(name.indexOf(':') + 1) === local);
   const prefixed = ends.filter(name => name.includes(':'));
-  if (written.includes(':')) return prefixed.length === 1 ? prefixed[0]! : (ends[0] ?? written);
-  return ends.length === 1 ? ends[0]! : written;
+  if (written.includes(':'))
+    return prefixed.length === 1 ? must(prefixed[0], 'prefixed is not empty') : (ends[0] ?? written);
+  return ends.length === 1 ? must(ends[0], 'ends is not empty') : written;
 }
 
 const propertiesOf = (shape: TSchema | undefined) => nodeOf(shape).properties;

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { toSqlTime } from '@folsom/db';
 import {
   type BlockDeviceRow,
@@ -62,7 +63,10 @@ async function deviceFor({ seam, guest, order }: Attachment): Promise<VolumeDevi
     deleted: 0,
     created_at: toSqlTime(nowOf(seam)),
   });
-  return { ...(await blockDevicesOf(seam.db.knex, guest.uuid)).find(mine)!, volume_id };
+  return {
+    ...must((await blockDevicesOf(seam.db.knex, guest.uuid)).find(mine), 'one of blockDevicesOf fits'),
+    volume_id,
+  };
 }
 
 const steps: readonly Step<Attachment>[] = [
@@ -96,7 +100,8 @@ const steps: readonly Step<Attachment>[] = [
     name: 'plug',
     restart: 'again',
     stalledMs: STALLED_MS,
-    run: ({ seam, guest, attachment }) => seam.driver.attachVolume(guest, attachment!),
+    run: ({ seam, guest, attachment }) =>
+      seam.driver.attachVolume(guest, must(attachment, 'attachment is there')),
     undo: async ({ seam, guest, attachment }) => {
       if (attachment !== undefined) await seam.driver.detachVolume(guest, attachment);
     },

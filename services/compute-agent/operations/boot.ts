@@ -1,4 +1,4 @@
-import { assert, elevated, type RequestContext } from '@folsom/core';
+import { assert, elevated, must, type RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { BUILDING, releaseIfMine } from '@folsom/nova/instance-claims';
 import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
@@ -121,7 +121,7 @@ const spawn: Step<Boot> = {
       {
         context: boot.context,
         guest: boot.guest,
-        image: boot.image!,
+        image: must(boot.image, 'image is there'),
         injectedFiles: args.injected_files ?? [],
         adminPassword: args.admin_password,
         network: boot.network,
@@ -237,7 +237,7 @@ async function giveUpBuild(state: GivenUp, error: unknown): Promise<boolean> {
     await addFault(seam, uuid, error, trx);
     if (elsewhere) {
       await schedulerContract.client(send).run_instance(context, {
-        request_spec: { ...args.request_spec!, instance_uuids: [uuid] },
+        request_spec: { ...must(args.request_spec, 'request_spec is there'), instance_uuids: [uuid] },
         admin_password: args.admin_password,
         injected_files: args.injected_files,
         requested_networks: args.requested_networks,

@@ -1,4 +1,4 @@
-import { isFault } from '@folsom/core';
+import { isFault, must } from '@folsom/core';
 import { flavorById } from '@folsom/nova/flavors';
 import { moveFloatingIps } from '@folsom/nova/floating-ips';
 import { taskState, vmState } from '@folsom/nova/instance-state';
@@ -158,13 +158,17 @@ const handOver: Step<Sending> = {
       const mine = { expectedTaskState: taskState.resizeMigrating, host: seam.host };
       await updateInstance(trx, uuid, becomes, nowOf(seam), mine);
       const instance = await instanceWireOf(seam, uuid, trx);
-      await computeContract
-        .client(send)
-        .finish_resize(
-          context,
-          { instance, migration_id: migration.id, image: image!, disk_info: diskInfo, reservations },
-          { host: migration.dest_compute ?? seam.host },
-        );
+      await computeContract.client(send).finish_resize(
+        context,
+        {
+          instance,
+          migration_id: migration.id,
+          image: must(image, 'image is there'),
+          disk_info: diskInfo,
+          reservations,
+        },
+        { host: migration.dest_compute ?? seam.host },
+      );
     });
     seam.resources.changed();
   },

@@ -1,4 +1,5 @@
 import type { RequestContext } from '@folsom/core';
+import { must } from '@folsom/core';
 import { toSqlTime } from '@folsom/db';
 import { novaFault } from '@folsom/nova/faults';
 import type { FlavorRow } from '@folsom/nova/flavors';
@@ -142,7 +143,7 @@ const nameOf = ({ name }: BootRequest, uuid: string): string => name ?? `Server 
 /** A name as a host may have it: letters, digits, dots and dashes. */
 function hostnameOf(name: string, uuid: string): string {
   const text = [...name]
-    .filter(c => c.codePointAt(0)! < 256)
+    .filter(c => must(c.codePointAt(0), 'a character has a code') < 256)
     .join('')
     .replace(/[ _]/g, '-')
     .replace(/[^A-Za-z0-9_.-]+/g, '')

@@ -1,4 +1,4 @@
-import { elevated, isFault, type RequestContext } from '@folsom/core';
+import { elevated, isFault, must, type RequestContext } from '@folsom/core';
 import {
   type FloatingIpRow,
   floatingIpByAddress,
@@ -36,7 +36,7 @@ export async function getFloatingIp(
   const row = await floatingIpById(deps.db, id);
   if (!mayUse(context, row)) throw networkFault('FloatingIpNotFound', { id });
   const [found] = await leading(deps, [row]);
-  return found!;
+  return must(found, 'found is there');
 }
 
 /** One by its address, of the caller's tenant. @throws Fault `FloatingIpNotFoundForAddress` */
@@ -48,7 +48,7 @@ export async function getFloatingIpByAddress(
   const row = await floatingIpByAddress(deps.db, address);
   if (!mayUse(context, row)) throw networkFault('FloatingIpNotFoundForAddress', { address });
   const [found] = await leading(deps, [row]);
-  return found!;
+  return must(found, 'found is there');
 }
 
 /** Takes an address away from the instance that it leads to. @throws Fault `FloatingIpNotFoundForAddress`, `FloatingIpNotAssociated` */

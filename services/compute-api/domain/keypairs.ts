@@ -1,6 +1,7 @@
 import { createHash, generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { RequestContext } from '@folsom/core';
+import { must } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import {
   countKeyPairs,
@@ -117,7 +118,11 @@ export function fingerprintOf(line: string): string {
   if (!TYPES.test(type) || !/^[A-Za-z0-9+/]+={0,2}$/.test(data)) throw novaFault('InvalidKeypair');
   const blob = Buffer.from(data, 'base64');
   const fields = fieldsOf(blob);
-  if (fields === undefined || fields.length < 2 || fields[0]!.toString('latin1') !== type) {
+  if (
+    fields === undefined ||
+    fields.length < 2 ||
+    must(fields[0], 'fields is not empty').toString('latin1') !== type
+  ) {
     throw novaFault('InvalidKeypair');
   }
   return digestOf(blob);

@@ -1,4 +1,4 @@
-import { isFault, type RequestContext } from '@folsom/core';
+import { isFault, must, type RequestContext } from '@folsom/core';
 import type { NetworkRow } from '@folsom/nova/networks';
 import type { CreateNetworks } from '@folsom/nova/rpc/network';
 import type { Deps } from './deps.ts';
@@ -38,7 +38,7 @@ export async function createNetwork(
       num_networks: 1,
       network_size: size,
     });
-    return made[0]!;
+    return must(made[0], 'made is not empty');
   } catch (error) {
     // What the network service finds wrong with the values, such as a range that is taken; other errors are its own.
     if (isFault(error, 'RemoteError') && REFUSALS.has(error.values.exc_type)) {

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { Knex } from '@folsom/db';
 import { computeFault } from './faults.ts';
 
@@ -26,7 +27,7 @@ export function likeOf(pattern: string): string {
   }
   let anchored = false;
   for (; at < pattern.length; at++) {
-    const c = pattern[at]!;
+    const c = must(pattern[at], 'at is in pattern');
     if (c === '$' && at === pattern.length - 1) {
       anchored = true;
     } else if (c === '.') {

@@ -1,5 +1,5 @@
 import type { RequestContext } from '@folsom/core';
-import { isFault } from '@folsom/core';
+import { isFault, must } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import type { FlavorRow } from '@folsom/nova/flavors';
 import { type Limits, limitsOf, type Over } from '@folsom/nova/quotas';
@@ -57,12 +57,12 @@ export function roomFor(over: Over, flavor: FlavorRow): number {
 /** `Quota exceeded for cores,instances: Requested 50, but already used 0 of 20 cores` */
 export function tooManyInstances(over: Over, requested: Partial<Record<string, number>>) {
   const [resource] = over.overs;
-  const { in_use, reserved } = over.usages[resource!];
+  const { in_use, reserved } = over.usages[must(resource, 'a quota is exceeded in something')];
   return novaFault('TooManyInstances', {
     overs: over.overs.join(','),
-    req: requested[resource!],
+    req: requested[must(resource, 'a quota is exceeded in something')],
     used: in_use + reserved,
-    allowed: over.limits[resource!],
+    allowed: over.limits[must(resource, 'a quota is exceeded in something')],
     resource,
   });
 }

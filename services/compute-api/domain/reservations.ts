@@ -1,4 +1,5 @@
 import type { RequestContext } from '@folsom/core';
+import { must } from '@folsom/core';
 import { fromSqlTime, type Knex, whereListed } from '@folsom/db';
 import { flavorsByIds } from '@folsom/nova/flavors';
 import { fixedIpsOf, parseNetworkInfo } from '@folsom/nova/network-info';
@@ -151,7 +152,10 @@ async function zonesOf(knex: Knex, hosts: string[]): Promise<Map<string, string>
     .orderBy('id')
     .select('host', 'availability_zone')) as { host: string; availability_zone: string }[];
   return new Map(
-    [...groupBy(rows, row => row.host)].map(([host, [first]]) => [host, first!.availability_zone]),
+    [...groupBy(rows, row => row.host)].map(([host, [first]]) => [
+      host,
+      must(first, 'first is there').availability_zone,
+    ]),
   );
 }
 

@@ -1,4 +1,4 @@
-import { elevated, type RequestContext } from '@folsom/core';
+import { elevated, must, type RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { extraSpecs, type FlavorRow, flavorByFlavorId, flavorsByIds, flavorWire } from '@folsom/nova/flavors';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
@@ -25,7 +25,10 @@ async function flavorsOf(deps: Deps, migration: MigrationRow): Promise<[from: Fl
     migration.old_instance_type_id,
     migration.new_instance_type_id,
   ]);
-  return [found.get(migration.old_instance_type_id)!, found.get(migration.new_instance_type_id)!];
+  return [
+    must(found.get(migration.old_instance_type_id), 'found has the key'),
+    must(found.get(migration.new_instance_type_id), 'found has the key'),
+  ];
 }
 
 /** What a confirmed resize to a smaller flavor frees. */

@@ -1,4 +1,4 @@
-import { elevated, isFault, type RequestContext } from '@folsom/core';
+import { elevated, isFault, must, type RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { withLock } from '@folsom/nova/quota-lock';
 import {
@@ -52,7 +52,7 @@ export async function addRule(
     return createRule(trx, { ...rule, parent_group_id: group.id }, deps.clock.now());
   });
   await refreshGroup(deps, context, group.id);
-  return (await withSources(deps, [made]))[0]!;
+  return must((await withSources(deps, [made]))[0], 'withSources is not empty');
 }
 
 async function sourceGroup(deps: Deps, context: RequestContext, id: string): Promise<SecurityGroupRow> {

@@ -1,4 +1,5 @@
 import type { RequestContext } from '@folsom/core';
+import { must } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { withLock, withQuota } from '@folsom/nova/quota-lock';
 import {
@@ -119,7 +120,7 @@ export async function groupByIdOrName(
 /** The same with its rules. */
 export async function getGroup(deps: Deps, context: RequestContext, id: string): Promise<GroupDetails> {
   const [group] = await groupDetails(deps, [await groupByIdOrName(deps, context, id)]);
-  return group!;
+  return must(group, 'group is there');
 }
 
 /** @throws Fault `SecurityGroupExists`, `OverQuota` */
@@ -159,7 +160,10 @@ async function groupDetails(deps: Deps, groups: readonly SecurityGroupRow[]): Pr
   const byId = new Map(detailed.map(rule => [rule.id, rule]));
   const key = (group: SecurityGroupRow) => `${group.project_id}\u0000${group.name}`;
   return groups
-    .map(group => ({ ...group, rules: (byGroup.get(group.id) ?? []).map(rule => byId.get(rule.id)!) }))
+    .map(group => ({
+      ...group,
+      rules: (byGroup.get(group.id) ?? []).map(rule => must(byId.get(rule.id), 'byId has rule.id')),
+    }))
     .sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 

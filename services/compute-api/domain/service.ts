@@ -1,5 +1,5 @@
 import type { Config } from '@folsom/config';
-import type { World } from '@folsom/core';
+import { must, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { type ImageClient, imageClient } from '@folsom/nova/image-client';
 import { networkApi } from '@folsom/nova/network-api';
@@ -42,7 +42,7 @@ export function domainService(options: DomainOptions): DomainService {
   const own = options.outbox
     ? undefined
     : novaOutbox({ db: database, bus, world, owner, takesOrphans: true });
-  const outbox = (options.outbox ?? own)!;
+  const outbox = must(options.outbox ?? own, 'one is given, or made here');
   const domain = domainOf({
     config,
     db: database,

@@ -1,4 +1,4 @@
-import { type Fault, isFault, type RequestContext } from '@folsom/core';
+import { type Fault, isFault, must, type RequestContext } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { withQuota } from '@folsom/nova/quota-lock';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
@@ -96,7 +96,7 @@ export async function createVolume(
   } catch (error) {
     throw quotaFault(error) ?? error;
   }
-  return (await joinVolumes(knex, [await volumeById(knex, id)]))[0]!;
+  return must((await joinVolumes(knex, [await volumeById(knex, id)]))[0], 'joinVolumes is not empty');
 }
 
 /** @throws Fault `InvalidSnapshot` */

@@ -1,4 +1,5 @@
 import type { RequestContext } from '@folsom/core';
+import { must } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { withQuota } from '@folsom/nova/quota-lock';
 import { volumeContract } from '@folsom/nova/rpc/volume';
@@ -33,7 +34,7 @@ export const volumeTarget = (volume: { project_id: string | null; user_id: strin
  */
 export async function getVolume(deps: Deps, context: RequestContext, id: string): Promise<Volume> {
   const row = await visibleVolume(deps, context, id);
-  return (await joinVolumes(deps.db.knex, [row]))[0]!;
+  return must((await joinVolumes(deps.db.knex, [row]))[0], 'joinVolumes is not empty');
 }
 
 /** The same without what belongs to it. */

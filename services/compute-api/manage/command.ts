@@ -1,5 +1,6 @@
 import type { Config, Flag } from '@folsom/config';
 import type { Clock, Random } from '@folsom/core';
+import { must } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { CreateNetworks } from '@folsom/nova/rpc/network';
 import type { Message } from '@folsom/rpc';
@@ -88,7 +89,7 @@ export function bindArguments(
   }
   const args: Record<string, string> = {};
   positional.slice(0, parameters.length).forEach((value, index) => {
-    args[parameters[index]!] = value;
+    args[must(parameters[index], 'index is in parameters')] = value;
   });
   for (const [name, value] of Object.entries(named)) {
     if (name in args)

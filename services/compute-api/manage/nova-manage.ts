@@ -1,5 +1,5 @@
 import { CommandLineError, formatHelp, parseFlags } from '@folsom/config';
-import { Fault, sqlSeconds } from '@folsom/core';
+import { Fault, must, sqlSeconds } from '@folsom/core';
 import { checkSchema, type Database } from '@folsom/db';
 import { CATEGORIES } from './categories.ts';
 import {
@@ -54,14 +54,16 @@ async function dispatch(context: ManageContext, argv: readonly string[]): Promis
     return 2;
   }
   if (word === 'bash-completion') return complete(context, more[0]);
-  const category =
+  const category = must(
     CATEGORIES[
       choose(
         context,
         word,
         CATEGORIES.map(item => item.name),
       )
-    ]!;
+    ],
+    'CATEGORIES has it',
+  );
   const names = actionNames(category);
   const [actionWord, ...given] = more;
   if (actionWord === undefined && category.alone === undefined) {
@@ -70,16 +72,22 @@ async function dispatch(context: ManageContext, argv: readonly string[]): Promis
     for (const name of names) print(`\t${name}`);
     return 2;
   }
-  const action = actionWord === undefined ? category.alone! : names[choose(context, actionWord, names)]!;
+  const action =
+    actionWord === undefined
+      ? must(category.alone, 'alone is there')
+      : must(names[choose(context, actionWord, names)], 'names has it');
   const usage = `nova-manage ${category.name} ${actionWord === undefined ? '' : action} <args> [options]`;
-  return run(context, action, category.actions[action]!, usage, given);
+  return run(context, action, must(category.actions[action], 'action is in actions'), usage, given);
 }
 
 const actionNames = (category: Category): string[] => Object.keys(category.actions).sort();
 
 function complete(context: ManageContext, word: string | undefined): number {
   const names = CATEGORIES.map(item => item.name);
-  const found = word === undefined ? names : actionNames(CATEGORIES[choose(context, word, names)]!);
+  const found =
+    word === undefined
+      ? names
+      : actionNames(must(CATEGORIES[choose(context, word, names)], 'CATEGORIES has it'));
   context.print(found.join(' '));
   return 0;
 }
@@ -87,7 +95,7 @@ function complete(context: ManageContext, word: string | undefined): number {
 /** The one name that begins with the word, in any case; says what there is when none or several do. */
 function choose(context: ManageContext, word: string, names: readonly string[]): number {
   const found = names.filter(name => name.toLowerCase().startsWith(word.toLowerCase()));
-  if (found.length === 1) return names.indexOf(found[0]!);
+  if (found.length === 1) return names.indexOf(must(found[0], 'found is not empty'));
   context.print(`${word} ${found.length === 0 ? 'does not match any' : 'matched multiple'} options:`);
   for (const name of found.length === 0 ? names : found) context.print(`\t${name}`);
   throw new Exit(2);

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 /** Values as Python 2 prints them: scripts read these tables. */
 
 export const shown = (value: unknown): string => {
@@ -21,7 +22,7 @@ export function unicodeRepr(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   let out = '';
   for (const char of text) {
-    const code = char.codePointAt(0)!;
+    const code = must(char.codePointAt(0), 'a character has a code');
     if (char === '\\' || char === quote) out += `\\${char}`;
     else if (char === '\n') out += '\\n';
     else if (char === '\r') out += '\\r';

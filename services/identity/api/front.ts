@@ -1,4 +1,4 @@
-import { Fault, secretsEqual } from '@folsom/core';
+import { Fault, must, secretsEqual } from '@folsom/core';
 import type { Front, Operation, Problem } from '@folsom/http/operation';
 import { identityBody, identityToXml } from '@folsom/wire/identity-xml';
 import type { FastifyRequest } from 'fastify';
@@ -50,7 +50,8 @@ export function identityFront(options: {
     notation: contentType => {
       const type = contentType ?? '';
       if (type.includes('application/xml')) return 'xml';
-      if (type.split(';', 1)[0]!.trim().toLowerCase() === 'application/json') return 'json';
+      if (must(type.split(';', 1)[0], 'a split has a first part').trim().toLowerCase() === 'application/json')
+        return 'json';
       throw missing('application/json', 'Content-Type header');
     },
     readXml: identityBody,

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import Type from 'typebox';
 import { fault, missing } from '../faults.ts';
 import { findGrant, forgetRole, grantRole, listGrantsOfUser, revokeRole } from '../repositories/grants.ts';
@@ -42,7 +43,7 @@ const roleRef = Type.Decode(
     Type.String({ says: () => missing('tenantId and roleId', 'role reference') }),
     text => partsOf(text) !== null,
   ),
-  text => partsOf(text)!,
+  text => must(partsOf(text), 'partsOf gives something'),
 );
 
 function partsOf(text: string): { tenantId: string; roleId: string } | null {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { must } from '@folsom/core';
 
 /**
  * Keystone's URLs carry tokens (`/v2.0/tokens/TOKEN`). They are taken out before anything else sees the request, so that
@@ -17,7 +18,7 @@ export function tidyPath(path: string, request: IncomingMessage): string {
   if (tidy.length > 1 && tidy.endsWith('/')) tidy = tidy.slice(0, -1);
   const found = PATTERN.exec(tidy);
   if (!found || found[2] === 'revoked') return tidy;
-  taken.set(request, decoded(found[2]!));
+  taken.set(request, decoded(must(found[2], 'the pattern has group 2')));
   return `${found[1]}${TOKEN_PLACE}${found[3]}`;
 }
 

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { isPasswordHash, type Passwords } from '../passwords.ts';
 
 /** More would wait for the processors. */
@@ -20,7 +21,7 @@ export async function hashAll(
         isPasswordHash(password) ? password : passwords.hash(key, password),
       ),
     );
-    part.forEach(([key], index) => void hashes.set(key, hashed[index]!));
+    part.forEach(([key], index) => void hashes.set(key, must(hashed[index], 'index is in hashed')));
   }
   return hashes;
 }

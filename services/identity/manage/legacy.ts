@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { isDuplicate } from '@folsom/db';
 import type { Passwords } from '../passwords.ts';
@@ -30,19 +31,21 @@ export async function importLegacy(
   );
   const hashes = await hashAll(
     passwords,
-    users!.map(row => [text(row.id), row.password ? text(row.password) : null] as const),
+    must(users, 'users is there').map(
+      row => [text(row.id), row.password ? text(row.password) : null] as const,
+    ),
   );
   await db.transaction(async trx => {
     // Rows refer to each other by number, the outside world knows the uid.
     const tenantIds = new Map<string, string>();
-    for (const row of tenants!) {
+    for (const row of must(tenants, 'tenants is there')) {
       const id = text(row.uid ?? row.id);
       tenantIds.set(text(row.id), id);
       const extra = { description: text(row.desc), enabled: flag(row.enabled) };
       await createTenant(trx, { id, name: text(row.name, id), extra });
     }
     const userIds = new Map<string, string>();
-    for (const row of users!) {
+    for (const row of must(users, 'users is there')) {
       const id = text(row.uid ?? row.id);
       userIds.set(text(row.id), id);
       const tenantId = tenantIds.get(text(row.tenant_id));
@@ -55,17 +58,17 @@ export async function importLegacy(
       await createUser(trx, { id, name: text(row.name, id), extra });
       if (tenantId !== undefined) await addMember(trx, id, tenantId);
     }
-    for (const row of roles!) {
+    for (const row of must(roles, 'roles is there')) {
       const id = text(row.id);
       await createRole(trx, { id, name: text(row.name, id) });
     }
-    for (const row of grants!) {
+    for (const row of must(grants, 'grants is there')) {
       const userId = userIds.get(text(row.user_id));
       const tenantId = tenantIds.get(text(row.tenant_id));
       if (userId === undefined || tenantId === undefined || !row.role_id) continue;
       await grantRole(trx, userId, tenantId, text(row.role_id));
     }
-    for (const row of credentials!) {
+    for (const row of must(credentials, 'credentials is there')) {
       const userId = userIds.get(text(row.user_id)) ?? text(row.user_id);
       const tenantId = tenantIds.get(text(row.tenant_id)) ?? text(row.tenant_id);
       try {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { World } from '@folsom/core';
+import { must } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { newId } from '../api/dependencies.ts';
 import type { Passwords } from '../passwords.ts';
@@ -50,12 +51,16 @@ export async function importNovaAuth(
   await db.transaction(async trx => {
     const tenants = new Map(data.tenants.map(tenant => [tenant.id, id()]));
     for (const { id: name, description } of data.tenants) {
-      await createTenant(trx, { id: tenants.get(name)!, name, extra: { description, enabled: true } });
+      await createTenant(trx, {
+        id: must(tenants.get(name), 'tenants has name'),
+        name,
+        extra: { description, enabled: true },
+      });
     }
     const users = new Map(data.users.map(user => [user.id, id()]));
     for (const { id: name } of data.users) {
       const extra = { email: '', password: hashes.get(name), enabled: true };
-      await createUser(trx, { id: users.get(name)!, name, extra });
+      await createUser(trx, { id: must(users.get(name), 'users has name'), name, extra });
     }
     const memberships = new Map<string, Set<string>>();
     for (const item of data.user_tenant_list) {

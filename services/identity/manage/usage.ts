@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { Command } from './commands.ts';
 
 const WIDTH = 80;
@@ -9,7 +10,7 @@ export function listCommands(commands: Readonly<Record<string, Command>>): strin
   const lines = ['', 'Available commands:'];
   for (const name of names) {
     const first = `${name.padStart(column)}: `;
-    lines.push(...wrap(first, ' '.repeat(column + 2), commands[name]!.help));
+    lines.push(...wrap(first, ' '.repeat(column + 2), must(commands[name], 'name is in commands').help));
   }
   return lines.join('\n');
 }

@@ -1,5 +1,6 @@
 import { type KeyObject, sign, type X509Certificate } from 'node:crypto';
 import { promisify } from 'node:util';
+import { must } from '@folsom/core';
 import { elements, explicit, integer, nothing, octets, oid, sequence, set } from './der.ts';
 
 const DATA = '1.2.840.113549.1.7.1';
@@ -47,11 +48,14 @@ export async function cmsSign(
 /** Issuer and serial number of a certificate as they stand in it. */
 function signerOf(certificate: X509Certificate): { issuer: Buffer; serial: Buffer } {
   const [whole] = elements(certificate.raw);
-  const [body] = elements(whole!.content);
-  const fields = elements(body!.content);
+  const [body] = elements(must(whole, 'whole is there').content);
+  const fields = elements(must(body, 'body is there').content);
   // Version 3 certificates begin with their version, version 1 ones with the serial number.
-  const first = fields[0]!.tag === 0xa0 ? 1 : 0;
-  return { serial: fields[first]!.whole, issuer: fields[first + 2]!.whole };
+  const first = must(fields[0], 'fields is not empty').tag === 0xa0 ? 1 : 0;
+  return {
+    serial: must(fields[first], 'first is in fields').whole,
+    issuer: must(fields[first + 2], 'first + 2 is in fields').whole,
+  };
 }
 
 const LINE_CHARS = 64;

@@ -1,3 +1,5 @@
+import { must } from '@folsom/core';
+
 /*
  * The few pieces of DER that a CMS message is made of. They stand here and not in @peculiar/asn1-cms because each login with PKI
  * tokens makes a message on the event loop: a token of 4 KB takes the library a hundred times as long (70 ms against 0.7 ms,
@@ -47,7 +49,7 @@ export interface Element {
 export function elements(data: Buffer): Element[] {
   const out: Element[] = [];
   for (let at = 0; at < data.length; ) {
-    const tag = data[at]!;
+    const tag = must(data[at], 'at is in data');
     let size = data[at + 1] ?? -1;
     let header = 2;
     if (size >= 0x80) {

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { type Database, toSqlTime } from '@folsom/db';
 import { holderOf, ROWS_PER_INSERT } from './tokens.ts';
 
@@ -72,7 +73,7 @@ export async function adoptPage(
       .update(
         done
           ? { marker: '', held_until: 0, finished_at: now }
-          : { marker: rows.at(-1)!.id, held_until: claim.until },
+          : { marker: must(rows.at(-1), 'rows is not empty').id, held_until: claim.until },
       );
     if (kept === 0) throw new LostClaim();
     return { count: owners.length, done };

@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { keyId, readPublicKey, type SigningKey } from '@folsom/auth';
 import type { Clock } from '@folsom/core';
+import { must } from '@folsom/core';
 
 /**
  * Key pairs of signed tokens, in a directory of mode 0700: `KID.pub` for every key whose tokens are still accepted,
@@ -57,7 +58,7 @@ export function openTokenKeys(dir: string): TokenKeys {
   read();
 
   return {
-    signing: () => signing!,
+    signing: () => must(signing, 'signing is there'),
     publicKey: kid => publicKeys.get(kid)?.key,
     list: () => Object.fromEntries([...publicKeys].map(([kid, { pem }]) => [kid, pem])),
     refresh: () => {

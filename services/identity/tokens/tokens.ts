@@ -10,6 +10,7 @@ import {
   tokenSubject,
 } from '@folsom/auth';
 import type { World } from '@folsom/core';
+import { must } from '@folsom/core';
 import type { Database, Knex } from '@folsom/db';
 import { LRUCache } from 'lru-cache';
 import { fault } from '../faults.ts';
@@ -175,12 +176,14 @@ export function createTokens(options: TokensOptions): Tokens {
       }
       const { user, tenant, metadata, issuedAt, expiresAt } = facts;
       const signed = options.format === 'PKI' && options.pkiSign && signedDocument;
-      let id = signed ? await options.pkiSign!(signedDocument()) : world.random.uuid().replaceAll('-', '');
+      let id = signed
+        ? await must(options.pkiSign, 'pkiSign is there')(signedDocument())
+        : world.random.uuid().replaceAll('-', '');
       let key = storedTokenKey(id);
       // The same facts signed in the same second give the same PKI token; one that was revoked must not come back.
       const state = signed ? await storedState(db.knex, key) : 'none';
       if (signed && state === 'revoked') {
-        id = await options.pkiSign!(signedDocument(issuedAt));
+        id = await must(options.pkiSign, 'pkiSign is there')(signedDocument(issuedAt));
         key = storedTokenKey(id);
       }
       if (state !== 'valid') await write({ key, user, tenant, metadata, issuedAt, expiresAt }, id);

@@ -2,6 +2,7 @@ import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { must } from '@folsom/core';
 import { headerText, type ImageMeta, type RemoteGlance, remoteGlance } from './remote-glance.ts';
 
 export interface ReplicatorOptions {
@@ -37,8 +38,8 @@ export const REPLICATOR_COMMANDS: Readonly<Record<string, ReplicatorCommand>> = 
     args: ['fromserver:port', 'toserver:port'],
     help: 'What is missing from the slave glance?',
     run: async ([from, to], options, output) => {
-      const master = remoteGlance(from!, options.masterToken);
-      const slave = remoteGlance(to!, options.slaveToken);
+      const master = remoteGlance(must(from, 'from is there'), options.masterToken);
+      const slave = remoteGlance(must(to, 'to is there'), options.slaveToken);
       for await (const image of master.images()) {
         const copy = await slave.head(image.id);
         if (copy) {
@@ -57,8 +58,8 @@ export const REPLICATOR_COMMANDS: Readonly<Record<string, ReplicatorCommand>> = 
     args: [SERVER, 'path'],
     help: 'Dump the contents of a glance instance to local disk.',
     run: async ([from, path], options, output) => {
-      const master = remoteGlance(from!, options.masterToken);
-      await mkdir(path!, { recursive: true });
+      const master = remoteGlance(must(from, 'from is there'), options.masterToken);
+      await mkdir(must(path, 'path is there'), { recursive: true });
       for await (const image of master.images()) {
         output.info(`Considering: ${image.id}`);
         // The name becomes a file: a server must not choose any other place for it.
@@ -66,7 +67,7 @@ export const REPLICATOR_COMMANDS: Readonly<Record<string, ReplicatorCommand>> = 
           output.warn(`${JSON.stringify(image.id)} is no image id, skipping`);
           continue;
         }
-        const file = join(path!, image.id);
+        const file = join(must(path, 'path is there'), image.id);
         if (existsSync(file)) continue;
         output.info('... storing');
         if (image.status === 'active' && !options.metaOnly) {
@@ -84,8 +85,8 @@ export const REPLICATOR_COMMANDS: Readonly<Record<string, ReplicatorCommand>> = 
     args: ['fromserver:port', 'toserver:port'],
     help: 'Load the contents of one glance instance into another.',
     run: async ([from, to], options, output) => {
-      const master = remoteGlance(from!, options.masterToken);
-      const slave = remoteGlance(to!, options.slaveToken);
+      const master = remoteGlance(must(from, 'from is there'), options.masterToken);
+      const slave = remoteGlance(must(to, 'to is there'), options.slaveToken);
       for await (const image of master.images()) {
         output.info(`Considering ${image.id}`);
         const copy = await slave.head(image.id);
@@ -104,16 +105,20 @@ export const REPLICATOR_COMMANDS: Readonly<Record<string, ReplicatorCommand>> = 
     args: [SERVER, 'path'],
     help: 'Load the contents of a local directory into glance.',
     run: async ([to, path], options, output) => {
-      const slave = remoteGlance(to!, options.slaveToken);
-      for (const name of (await readdir(path!)).filter(entry => UUID.test(entry)).sort()) {
+      const slave = remoteGlance(must(to, 'to is there'), options.slaveToken);
+      for (const name of (await readdir(must(path, 'path is there')))
+        .filter(entry => UUID.test(entry))
+        .sort()) {
         output.info(`Considering: ${name}`);
-        const image = JSON.parse(await readFile(join(path!, name), 'utf8')) as ImageMeta;
+        const image = JSON.parse(
+          await readFile(join(must(path, 'path is there'), name), 'utf8'),
+        ) as ImageMeta;
         const copy = await slave.head(name);
         if (copy) {
           await updateCopy(slave, image, copy, options, output);
           continue;
         }
-        const data = join(path!, `${name}.img`);
+        const data = join(must(path, 'path is there'), `${name}.img`);
         if (!existsSync(data)) {
           output.info('... dump is missing image data, skipping');
           continue;
@@ -130,7 +135,7 @@ export const REPLICATOR_COMMANDS: Readonly<Record<string, ReplicatorCommand>> = 
     run: async ([server], options, output) => {
       let bytes = 0;
       let count = 0;
-      for await (const image of remoteGlance(server!, options.slaveToken).images()) {
+      for await (const image of remoteGlance(must(server, 'server is there'), options.slaveToken).images()) {
         if (image.status !== 'active') continue;
         bytes += Number(image.size);
         count++;

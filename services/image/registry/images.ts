@@ -1,4 +1,4 @@
-import { pythonIso, type World } from '@folsom/core';
+import { must, pythonIso, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { ImageContext } from '../context.ts';
 import { httpFault } from '../faults.ts';
@@ -103,7 +103,9 @@ export async function registryCreate(
     parts.world.clock.now(),
   );
   if (!added) throw httpFault(409, { detail: `Image with identifier ${imageId} already exists!` });
-  return imageMeta((await findImage(parts.db, imageId, { withDeleted: true }))!);
+  return imageMeta(
+    must(await findImage(parts.db, imageId, { withDeleted: true }), 'it was written a moment ago'),
+  );
 }
 
 export async function registryUpdate(
@@ -148,7 +150,7 @@ export async function registryUpdate(
     if (!now) throw httpFault(404, { body: 'Image not found' });
     throw httpFault(409, { detail: `Image ${id} was changed meanwhile: it is ${now.status}.` });
   }
-  return imageMeta((await findImage(parts.db, id, { withDeleted: true }))!);
+  return imageMeta(must(await findImage(parts.db, id, { withDeleted: true }), 'it was written a moment ago'));
 }
 
 const restrict = (

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { readerOf } from '@folsom/http/operation';
 import Type, { type StaticDecode } from 'typebox';
 import type { ImageContext } from '../context.ts';
@@ -71,7 +72,7 @@ export const registryQueryShape = Type.Decode(
           Type.String({ says: () => httpFault(400, { detail: 'Unrecognized changes-since value' }) }),
           value => parseIsoTime(value) !== undefined,
         ),
-        value => parseIsoTime(value)!,
+        value => must(parseIsoTime(value), 'it is a time'),
       ),
     ),
     marker: Type.Optional(

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { type ImageValues, isStatus } from '../image.ts';
 
 /** Values that cannot be stored; the message is shown to the user. */
@@ -52,7 +53,8 @@ function propertyValues(value: unknown): Record<string, string | null> | undefin
     }
     if (typeof item === 'object')
       throw new InvalidValue(`Invalid value for image property '${name.slice(0, 64)}'.`);
-    const text = typeof item === 'boolean' ? (item ? 'True' : 'False') : scalarText(item)!;
+    const text =
+      typeof item === 'boolean' ? (item ? 'True' : 'False') : must(scalarText(item), 'it is a scalar');
     if (Buffer.byteLength(text) > PROPERTY_VALUE_BYTES_MAX) {
       throw new InvalidValue(`Value of image property '${name.slice(0, 64)}' too long.`);
     }
@@ -69,7 +71,8 @@ function textValue(name: string, value: unknown): string | null {
   if (value === null) return null;
   const text = scalarText(value);
   if (text === undefined) throw new InvalidValue(`Invalid value for ${name}.`);
-  if (text.length > TEXT_LIMITS[name]!) throw new InvalidValue(`Image ${name} too long: ${text.length}`);
+  if (text.length > must(TEXT_LIMITS[name], 'name is in TEXT_LIMITS'))
+    throw new InvalidValue(`Image ${name} too long: ${text.length}`);
   return text;
 }
 

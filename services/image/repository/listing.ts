@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { Image } from '../image.ts';
 import { loadProperties } from './properties.ts';
@@ -107,7 +108,12 @@ export async function listImages(db: Database, query: ImageQuery): Promise<Image
       for (let i = 0; i < keys.length; i++) {
         group.orWhere(after => {
           for (const equal of keys.slice(0, i)) after.where(`images.${equal}`, marker[equal] as string);
-          beyond(after, `images.${keys[i]!}`, marker[keys[i]!], query.sortDir);
+          beyond(
+            after,
+            `images.${must(keys[i], 'i is in keys')}`,
+            marker[must(keys[i], 'i is in keys')],
+            query.sortDir,
+          );
         });
       }
     });

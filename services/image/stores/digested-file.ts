@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { must } from '@folsom/core';
 import { directMd5, threadedMd5 } from '@folsom/host/md5-thread';
 import { storeFault } from './store.ts';
 
@@ -128,7 +129,8 @@ function orderedWriter(file: FileHandle, size: number | null): OrderedWriter {
       let { bytesWritten } = await file.writev(batch, position);
       if (bytesWritten === 0) throw storeFault('StorageFull');
       position += bytesWritten;
-      while (batch[0] && bytesWritten >= batch[0].byteLength) bytesWritten -= batch.shift()!.byteLength;
+      while (batch[0] && bytesWritten >= batch[0].byteLength)
+        bytesWritten -= must(batch.shift(), 'batch is not empty').byteLength;
       if (batch[0]) batch = [batch[0].subarray(bytesWritten), ...batch.slice(1)];
     }
     if (position - flushed < FLUSH_EVERY_BYTES) return;

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { discard, textOf } from './fetching.ts';
 import { expectStatus, type SwiftConnection } from './swift-connection.ts';
 import type { SwiftLocation } from './swift-location.ts';
@@ -84,7 +85,7 @@ async function segmentNames(
     const page = text === '' ? [] : (JSON.parse(text) as { name: string }[]).map(item => item.name);
     names.push(...page.filter(name => name === object || /^-\d{5,}$/.test(name.slice(object.length))));
     if (page.length < LISTING_MAX) return names;
-    marker = page.at(-1)!;
+    marker = must(page.at(-1), 'page is not empty');
   }
 }
 

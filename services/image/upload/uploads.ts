@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { Fault, type World } from '@folsom/core';
+import { Fault, must, type World } from '@folsom/core';
 import type { ImageContext } from '../context.ts';
 import { httpFault } from '../faults.ts';
 import { type Store, type StoredImage, storeFault } from '../stores/store.ts';
@@ -52,7 +52,10 @@ export function createUploads(parts: { journal: UploadJournal; world: World; siz
 
   const work = async <T>(transfer: Transfer<T>, signal: AbortSignal): Promise<T> => {
     const { imageId } = transfer;
-    const stored = await transfer.store.add!({
+    const stored = await must(
+      transfer.store.add,
+      'add is there',
+    )({
       imageId,
       data: transfer.data,
       size: transfer.size,

@@ -1,4 +1,4 @@
-import { isoSeconds } from '@folsom/core';
+import { isoSeconds, must } from '@folsom/core';
 import type { ImageContext } from '../context.ts';
 import { httpFault } from '../faults.ts';
 import type { Image, ImageValues } from '../image.ts';
@@ -80,7 +80,10 @@ export async function listV2(
   );
   return {
     images: images.map(image => imageView(parts, schema, image, tags.get(image.id) ?? [])),
-    next: images.length > 0 && images.length === wanted.limit ? images.at(-1)!.id : null,
+    next:
+      images.length > 0 && images.length === wanted.limit
+        ? must(images.at(-1), 'images is not empty').id
+        : null,
   };
 }
 

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { Problem } from '@folsom/http/operation';
 import Type, { type StaticDecode } from 'typebox';
 import type { ImageContext } from '../context.ts';
@@ -62,7 +63,7 @@ function filtersOf(filters: Readonly<Record<string, string>>) {
     if (name === 'is_public' || name === 'deleted') continue;
     const range = /^(.+)_(min|max)$/.exec(name);
     if (range) {
-      const column = range[1]!;
+      const column = must(range[1], 'the pattern has group 1');
       if (!/^\s*[+-]?\d+\s*$/.test(value) || !NUMBER_COLUMNS.includes(column)) {
         throw httpFault(400, { explanation: 'Unable to filter on a range with a non-numeric value.' });
       }

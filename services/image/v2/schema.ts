@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { CONTAINER_FORMATS } from '../image.ts';
 
 /** A property of the image schema, in the few words of JSON Schema that Folsom uses. */
@@ -125,7 +126,9 @@ export function imageSchema(custom: Record<string, unknown> | null, permissive: 
         return `${pythonRepr(object)} is not of type 'object'`;
       }
       for (const [name, value] of Object.entries(object)) {
-        const schema = Object.hasOwn(properties, name) ? properties[name]! : null;
+        const schema = Object.hasOwn(properties, name)
+          ? must(properties[name], 'name is in properties')
+          : null;
         if (schema) {
           const found = problemOf(value, schema);
           if (found) return found;
@@ -201,7 +204,7 @@ function reprText(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   let out = '';
   for (const char of text) {
-    const code = char.codePointAt(0)!;
+    const code = must(char.codePointAt(0), 'a character has a code');
     if (char === '\\' || char === quote) out += `\\${char}`;
     else if (char === '\n') out += '\\n';
     else if (char === '\r') out += '\\r';

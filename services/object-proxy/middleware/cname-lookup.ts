@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { answer } from '@folsom/swift-http';
 import type { Middleware } from './middleware.ts';
 
@@ -8,7 +9,7 @@ export const cnameLookup: Middleware = (app, conf, tools) => {
   const depth = conf.int('lookup_depth', 1);
   return async request => {
     const header = request.headers.get('host') ?? '';
-    const [, host = '', port = ''] = /^(.*?)(:[^:]*)?$/.exec(header)!;
+    const [, host = '', port = ''] = must(/^(.*?)(:[^:]*)?$/.exec(header), 'the pattern matches');
     if (!domain || host === domain.slice(1) || host.endsWith(domain)) return app(request);
     let name = host;
     let looping = false;

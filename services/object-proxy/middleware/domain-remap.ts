@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { answer } from '@folsom/swift-http';
 import type { Middleware } from './middleware.ts';
 
@@ -17,10 +18,12 @@ export const domainRemap: Middleware = (app, conf) => {
       .split('.');
     if (parts.length > 2)
       return answer(400, request, { body: 'Bad domain in host header', contentType: 'text/plain' });
-    const container = parts.length === 2 ? parts[0]! : null;
-    let account = parts[parts.length - 1]!;
+    const container = parts.length === 2 ? must(parts[0], 'parts is not empty') : null;
+    let account = must(parts[parts.length - 1], 'parts is not empty');
     if (!account.includes('_')) account = account.replace('-', '_');
-    const prefix = prefixes.find(one => one.toLowerCase() === account.split('_')[0]!.toLowerCase());
+    const prefix = prefixes.find(
+      one => one.toLowerCase() === must(account.split('_')[0], 'a split has a first part').toLowerCase(),
+    );
     if (prefix === undefined) return app(request);
     account = prefix + account.slice(prefix.length);
     let rest = request.path.replace(/^\/+|\/+$/g, '');

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { BodyStream, Headers } from '@folsom/swift-http';
 
 /** A form that does not hang together; the message is for the user. */
@@ -20,7 +21,10 @@ export function parseAttributes(header: string): { value: string; attributes: Re
   const attributes = Object.create(null) as Record<string, string>;
   if (split < 0) return { value: header, attributes };
   for (const match of header.slice(split + 2).matchAll(/(\w+)=("[^"]*"|[^";]+)(?:; ?|$)/gy)) {
-    attributes[match[1]!] = match[2]!.replace(/^"|"$/g, '');
+    attributes[must(match[1], 'the pattern has group 1')] = must(match[2], 'the pattern has group 2').replace(
+      /^"|"$/g,
+      '',
+    );
   }
   return { value: header.slice(0, split), attributes };
 }

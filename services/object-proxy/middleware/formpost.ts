@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { secretsEqual } from '@folsom/core';
+import { must, secretsEqual } from '@folsom/core';
 import {
   bytesFromUtf8,
   dropBody,
@@ -63,7 +63,9 @@ async function translate(
   now: number,
 ): Promise<ServerResponse> {
   const match = /^\/v1\/([^/]+)\/([^/]+)/.exec(request.path);
-  const key = match ? await tempUrlKey(app, request, match[1]!, 'FormPost') : null;
+  const key = match
+    ? await tempUrlKey(app, request, must(match[1], 'the pattern has group 1'), 'FormPost')
+    : null;
   const fields = new Map<string, string>();
   let outcome: Outcome | null = null;
   let files = 0;
@@ -144,7 +146,7 @@ async function upload(
   }
   let path = request.path;
   if (!path.endsWith('/') && path.split('/').length < 5) path += '/';
-  const name = fields.get('filename')!;
+  const name = must(fields.get('filename'), 'fields has filename');
   path += utf8FromBytes(name) ?? name;
   let size = 0;
   const body: RequestBody = {

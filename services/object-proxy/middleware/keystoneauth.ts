@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { answer, bytesFromUtf8, type ServerResponse, splitPath } from '@folsom/swift-http';
 import { isTrue, type ProxyRequest } from '../request.ts';
 import { cleanAcl, parseAcl, referrerAllowed } from './acl.ts';
@@ -31,7 +32,7 @@ export const keystoneAuth: Middleware = (app, conf) => {
     const parts = splitPath(request.path, 1, 4, true);
     if (!parts) return answer(404, request);
     const [, account, , object] = parts;
-    const { tenantId, tenantName, userName, roles } = request.identity!;
+    const { tenantId, tenantName, userName, roles } = must(request.identity, 'identity is there');
     if (roles.includes(resellerAdmin)) {
       request.swiftOwner = true;
       return null;

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { bodyOf, type ServerResponse, splitPath } from '@folsom/swift-http';
 import { containerKey } from '../info.ts';
 import type { ProxyRequest } from '../request.ts';
@@ -66,7 +67,7 @@ export const rateLimit: Middleware = (app, conf, tools) => {
 
   /** Seconds to wait before the next request under a key; null if that would be too long. */
   const waitFor = async (request: ProxyRequest, key: string, rate: number): Promise<number | null> => {
-    const cache = request.cache!;
+    const cache = must(request.cache, 'cache is there');
     const now = Math.round((clock.now() / 1000) * accuracy);
     const each = Math.round(accuracy / rate);
     const running = await cache.increment(key, each);

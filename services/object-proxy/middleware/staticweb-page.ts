@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { quotePath, utf8FromBytes } from '@folsom/swift-http';
 
 export interface WebListingItem {
@@ -56,9 +57,10 @@ export function listingPage(page: {
       .split('/')
       .map(part => `type-${escapeAttribute(part.toLowerCase())}`)
       .join(' ');
-    const date = escapeHtml(item.last_modified ?? '')
-      .split('.')[0]!
-      .replace('T', ' ');
+    const date = must(escapeHtml(item.last_modified ?? '').split('.')[0], 'a split has a first part').replace(
+      'T',
+      ' ',
+    );
     rows += row(kinds, quotePath(name), escapeHtml(name), humanReadable(item.bytes ?? 0), date);
   }
   return (

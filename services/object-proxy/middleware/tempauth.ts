@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { secretsEqual } from '@folsom/core';
+import { must, secretsEqual } from '@folsom/core';
 import { answer, type ServerResponse, splitPath, unquoteBytes } from '@folsom/swift-http';
 import { isTrue, type ProxyRequest, remoteClient } from '../request.ts';
 import { cleanAcl, parseAcl, referrerAllowed } from './acl.ts';
@@ -31,7 +31,8 @@ export const tempAuth: Middleware = (app, conf, tools) => {
     const [key, ...groups] = value.split(/\s+/).filter(Boolean);
     if (key === undefined) throw new Error(`${option} has no key set`);
     let url: string;
-    if (groups.length && groups[groups.length - 1]!.includes('://')) url = groups.pop()!;
+    if (groups.length && must(groups[groups.length - 1], 'groups is not empty').includes('://'))
+      url = must(groups.pop(), 'groups is not empty');
     else {
       const ip = conf.str('bind_ip', '127.0.0.1');
       const scheme = conf.has('cert_file') ? 'https' : 'http';
@@ -66,7 +67,7 @@ export const tempAuth: Middleware = (app, conf, tools) => {
   };
 
   const groupsOf = (accountUser: string, user: User): string => {
-    const account = accountUser.split(':')[0]!;
+    const account = must(accountUser.split(':')[0], 'a split has a first part');
     const groups = [account, accountUser, ...user.groups.filter(group => group !== '.admin')];
     if (user.groups.includes('.admin')) groups.push(user.url.slice(user.url.lastIndexOf('/') + 1));
     return groups.join(',');

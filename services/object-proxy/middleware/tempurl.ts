@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { secretsEqual } from '@folsom/core';
+import { must, secretsEqual } from '@folsom/core';
 import { answer, type Headers, queryParameter, quotePath, type ServerResponse } from '@folsom/swift-http';
 import type { ProxyRequest } from '../request.ts';
 import type { Middleware } from './middleware.ts';
@@ -17,7 +17,9 @@ function headerMatcher(list: string): (name: string) => boolean {
 function accountOf(request: ProxyRequest): string | null {
   if (!['GET', 'PUT', 'HEAD'].includes(request.method)) return null;
   const match = /^\/v1\/([^/]+)\/([^/]+)\/(.+)$/s.exec(request.path);
-  return match && match[3]!.replaceAll('/', '') !== '' ? match[1]! : null;
+  return match && must(match[3], 'the pattern has group 3').replaceAll('/', '') !== ''
+    ? must(match[1], 'the pattern has group 1')
+    : null;
 }
 
 /** URLs that let anybody who has them read or write one object for a while. */

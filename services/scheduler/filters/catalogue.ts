@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { schedulerFault } from '../faults.ts';
 import { aggregateInstanceExtraSpecsFilter } from './aggregate-instance-extra-specs-filter.ts';
 import { aggregateTypeAffinityFilter } from './aggregate-type-affinity-filter.ts';
@@ -65,5 +66,5 @@ export function chooseFilters(available: readonly string[], wanted: readonly str
   if (unknown.length > 0) {
     throw schedulerFault('SchedulerHostFilterNotFound', { filter_name: unknown.join(', ') });
   }
-  return wanted.map(name => allowed.get(name)!);
+  return wanted.map(name => must(allowed.get(name), 'allowed has name'));
 }

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { HostState } from '../host-state.ts';
 import { everyHost, type Filter, noHost } from './filter.ts';
 
@@ -77,7 +78,7 @@ function evaluate(condition: unknown[], host: HostState): unknown {
       Array.isArray(arg) ? evaluate(arg, host) : typeof arg === 'string' ? lookUp(arg, host) : arg,
     )
     .filter(arg => arg !== null && arg !== undefined);
-  return OPERATORS[condition[0] as string]!(args);
+  return must(OPERATORS[condition[0] as string], 'condition[0] as string is in OPERATORS')(args);
 }
 
 /** Names of host facts that a query may use, as Folsom's HostState has them. */
@@ -101,7 +102,7 @@ function lookUp(text: string, host: HostState): unknown {
   if (!text.startsWith('$')) return text;
   const [name = '', ...path] = text.slice(1).split('.');
   if (!Object.hasOwn(FACTS, name)) return null;
-  let value: unknown = FACTS[name]!(host);
+  let value: unknown = must(FACTS[name], 'name is in FACTS')(host);
   for (const step of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return null;
     value = (value as Record<string, unknown>)[step];

@@ -1,4 +1,5 @@
 import type { Clock } from '@folsom/core';
+import { must } from '@folsom/core';
 import type { Runner } from '@folsom/host/runner';
 import { novaFault } from '@folsom/nova/faults';
 import { type Disk, GIB, type SnapshotDisk, type VolumeDriver } from '../driver.ts';
@@ -125,7 +126,10 @@ export function lvmDriver(options: LvmDriverOptions): VolumeDriver {
 
 const firstLine = (error: unknown): string => {
   const { values, message } = error as { values?: { stderr?: unknown }; message: string };
-  return String(values?.stderr || message)
-    .trim()
-    .split('\n')[0]!;
+  return must(
+    String(values?.stderr || message)
+      .trim()
+      .split('\n')[0],
+    'a split has a first part',
+  );
 };

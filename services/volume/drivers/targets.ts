@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import type { ConnectionInfo } from '@folsom/nova/rpc/volume';
 import type { Disk, Export } from '../driver.ts';
@@ -48,7 +49,7 @@ export function iscsiConnection(disk: Disk): ConnectionInfo {
     data: {
       volume_id: disk.id,
       target_discovered: false,
-      target_portal: portal.split(',')[0]!,
+      target_portal: must(portal.split(',')[0], 'a split has a first part'),
       target_iqn: iqn,
       // Rows of releases before carry none: tgt's first disk is 1.
       target_lun: lun === undefined ? 1 : Number(lun),

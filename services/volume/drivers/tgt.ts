@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isFault } from '@folsom/core';
+import { isFault, must } from '@folsom/core';
 import { HOST_COMMAND_MS, type Runner } from '@folsom/host/runner';
 import { novaFault } from '@folsom/nova/faults';
 import { chapOf, iqnOf, locationOf, type TargetSettings, type Targets } from './targets.ts';
@@ -25,7 +25,9 @@ export function tgtTargets(options: TgtOptions): Targets {
     const { stdout } = await runner(['tgt-admin', '--show'], LIMITS);
     const targets = [...stdout.matchAll(/^Target (\d+): (\S+)$/gm)];
     return new Map(
-      targets.filter(([, , iqn]) => iqn!.startsWith(prefix)).map(([, tid, iqn]) => [iqn!, Number(tid)]),
+      targets
+        .filter(([, , iqn]) => must(iqn, 'iqn is there').startsWith(prefix))
+        .map(([, tid, iqn]) => [must(iqn, 'iqn is there'), Number(tid)]),
     );
   };
   const drop = async (name: string): Promise<void> => {

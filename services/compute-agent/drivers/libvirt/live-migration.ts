@@ -1,6 +1,7 @@
 import { chmod, mkdir, open, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Random } from '@folsom/core';
+import { must } from '@folsom/core';
 import { createDisk, diskFacts } from '@folsom/host/qemu-img';
 import type { NetworkInfo } from '@folsom/nova/network-info';
 import type { Guest, LiveMove, MoveRequest, TargetCheck, VolumeDisk, Volumes } from '../../driver.ts';
@@ -49,7 +50,9 @@ function migrationFlags(names: string): number {
     .split(',')
     .map(name => name.trim())
     .filter(name => name !== '');
-  let flags = FLAGS.VIR_MIGRATE_PERSIST_DEST! | FLAGS.VIR_MIGRATE_UNDEFINE_SOURCE!;
+  let flags =
+    must(FLAGS.VIR_MIGRATE_PERSIST_DEST, 'VIR_MIGRATE_PERSIST_DEST is there') |
+    must(FLAGS.VIR_MIGRATE_UNDEFINE_SOURCE, 'VIR_MIGRATE_UNDEFINE_SOURCE is there');
   for (const name of wanted) {
     const whole = name === 'VIR_MIGRATE_NON_SHARED_INC' ? 'VIR_MIGRATE_NON_SHARED_DISK' : name;
     const flag = FLAGS[whole];
@@ -194,7 +197,9 @@ export function liveMigration(options: {
         // The destination would offer its own idea of its name, which may mean somebody else here.
         dataUri: `tcp://${destination}`,
         // A volume is one and the same wherever it is reached from; libvirt cannot see that.
-        flags: migrationFlags(names) | (volumes.length === 0 ? 0 : FLAGS.VIR_MIGRATE_UNSAFE!),
+        flags:
+          migrationFlags(names) |
+          (volumes.length === 0 ? 0 : must(FLAGS.VIR_MIGRATE_UNSAFE, 'VIR_MIGRATE_UNSAFE is there')),
         megabytesASecond: settings.live_migration_bandwidth,
         ...moved,
       });

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { decodeBase64 } from '../../domain/base64.ts';
 import type { BlockDevice } from '../../domain/block-devices.ts';
 import type { ReservedInstance } from '../../domain/reservations.ts';
@@ -208,7 +209,7 @@ const consoleOutput = action({
   about: 'What an instance has written to its console, in base64.',
   parameters: INSTANCES,
   run: async (call, { InstanceId }) => {
-    const { uuid } = await instanceNamed(call, InstanceId[0]!);
+    const { uuid } = await instanceNamed(call, must(InstanceId[0], 'InstanceId is not empty'));
     const output = await call.domain.servers.consoleOutput(call.context, uuid, null);
     return {
       instanceId: InstanceId[0],

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { IngressRequest } from '../../domain/ingress.ts';
 import type { GroupDetails } from '../../domain/security-groups.ts';
 import { action, type Call } from '../http/action.ts';
@@ -119,8 +120,9 @@ async function groupOf(
   if (GroupName === undefined && GroupId === undefined) {
     throw apiError('Not enough parameters, need group_name or group_id');
   }
-  const [names, ids] = GroupName === undefined ? [[], [GroupId!]] : [[GroupName], []];
-  return (await domain.groups.named(context, names, ids))[0]!;
+  const [names, ids] =
+    GroupName === undefined ? [[], [must(GroupId, 'GroupId is there')]] : [[GroupName], []];
+  return must((await domain.groups.named(context, names, ids))[0], 'named is not empty');
 }
 
 const deleteGroup = action({

@@ -1,4 +1,4 @@
-import { type Fault, isFault } from '@folsom/core';
+import { type Fault, isFault, must } from '@folsom/core';
 import { type App, type AppOptions, createApp } from '@folsom/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { actionNamed } from '../actions.ts';
@@ -46,8 +46,8 @@ async function answered(request: FastifyRequest, parts: CallerParts): Promise<st
   for (const name of SIGNED_WITH) if (!flat.get(name)) throw ec2Fault('MissingParameter', { name });
   if (!flat.get('Timestamp') && !flat.get('Expires'))
     throw ec2Fault('MissingParameter', { name: 'Timestamp' });
-  const written = flat.get('Action')!;
-  const version = flat.get('Version')!;
+  const written = must(flat.get('Action'), 'flat has Action');
+  const version = must(flat.get('Version'), 'flat has Version');
   if (version.length > VERSION_CHARS_MAX) throw ec2Fault('InvalidParameter', { name: 'Version' });
   const action = actionNamed(written);
   if (!action) throw ec2Fault('InvalidRequest');

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { ec2Fault } from './faults.ts';
 
 /** What stands under a name: its text, or what stands below it (`Filter.1.Name`). */
@@ -41,7 +42,7 @@ export function parameterTree(flat: ReadonlyMap<string, string>): GivenTree {
   for (const [name, value] of flat) {
     const path = name.split('.').map(canonicalName);
     if (path.length > PARAMETER_LIMITS.depth) throw ec2Fault('InvalidParameter', { name: shownName(name) });
-    const last = path.pop()!;
+    const last = must(path.pop(), 'path is not empty');
     let at = root;
     for (const part of path) {
       const below = at.get(part);

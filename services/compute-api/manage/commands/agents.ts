@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import {
   agentBuildFor,
   createAgentBuild,
@@ -8,11 +9,15 @@ import {
 import type { Args, Command } from '../command.ts';
 import { left, right } from '../python-text.ts';
 
-const values = (args: Args) => ({ version: args.version!, url: args.url!, md5hash: args.md5hash! });
+const values = (args: Args) => ({
+  version: must(args.version, 'version is there'),
+  url: must(args.url, 'url is there'),
+  md5hash: must(args.md5hash, 'md5hash is there'),
+});
 const triple = (args: Args) => ({
   hypervisor: args.hypervisor ?? 'xen',
-  os: args.os!,
-  architecture: args.architecture!,
+  os: must(args.os, 'os is there'),
+  architecture: must(args.architecture, 'architecture is there'),
 });
 const DETAILS = ['os', 'architecture', 'version', 'url', 'md5hash', 'hypervisor'];
 

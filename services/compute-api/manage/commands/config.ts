@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { must } from '@folsom/core';
 import { novaOptions } from '@folsom/nova/options';
 import type { Command } from '../command.ts';
 import { shown, textList } from '../python-text.ts';
@@ -33,7 +34,7 @@ export const configCommands: Record<string, Command> = {
     parameters: ['infile', 'outfile'],
     required: 1,
     run: (context, args) => {
-      const text = convertFlagFile(args.infile!);
+      const text = convertFlagFile(must(args.infile, 'infile is there'));
       if (args.outfile === undefined) context.out(text);
       else writeFileSync(args.outfile, text, { mode: 0o600 });
     },
@@ -46,7 +47,7 @@ function convertFlagFile(path: string): string {
   const queue = [path];
   for (let count = 0; queue.length > 0; count++) {
     if (count >= FLAG_FILES_MAX) throw new Error(`more than ${FLAG_FILES_MAX} flag files`);
-    const text = readFileSync(queue.shift()!, 'utf8');
+    const text = readFileSync(must(queue.shift(), 'queue is not empty'), 'utf8');
     if (count === 0 && !/^\s*(#.*\s+|\/\/.*\s+)*--/.test(text)) return text;
     for (const raw of text.split('\n')) {
       const line = raw.trim();

@@ -1,4 +1,4 @@
-import { isFault } from '@folsom/core';
+import { isFault, must } from '@folsom/core';
 import { type ListedFixedIp, listFixedIps, setFixedIpReserved } from '@folsom/nova/fixed-ip-listing';
 import { type Command, Exit, type ManageContext } from '../command.ts';
 import { left, shown } from '../python-text.ts';
@@ -38,14 +38,14 @@ export const fixedIpCommands: Record<string, Command> = {
     flags: [ADDRESS],
     parameters: ['address'],
     required: 1,
-    run: (context, { address }) => reserve(context, address!, true),
+    run: (context, { address }) => reserve(context, must(address, 'address is there'), true),
   },
   unreserve: {
     doc: 'Mark fixed ip as free to use\n        arguments: address',
     flags: [ADDRESS],
     parameters: ['address'],
     required: 1,
-    run: (context, { address }) => reserve(context, address!, false),
+    run: (context, { address }) => reserve(context, must(address, 'address is there'), false),
   },
 };
 

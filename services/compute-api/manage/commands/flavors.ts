@@ -1,4 +1,4 @@
-import { isFault, sqlSeconds } from '@folsom/core';
+import { isFault, must, sqlSeconds } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { extraSpecsOfFlavors } from '@folsom/nova/flavor-specs';
 import {
@@ -82,16 +82,16 @@ export const flavorCommands: Record<string, Command> = {
     ],
     required: 5,
     run: async (context, args) => {
-      const name = args.name!;
+      const name = must(args.name, 'name is there');
       if (/[^\w.\- ]/.test(name) || name === '' || name.length > 255) {
         refuse(context, 'names can only contain [a-zA-Z0-9_.- ]');
       }
       const flavor = {
         name,
-        memory_mb: amount(context, args.memory!, 1),
-        vcpus: amount(context, args.vcpus!, 1),
-        root_gb: amount(context, args.root_gb!, 0),
-        ephemeral_gb: amount(context, args.ephemeral_gb!, 0),
+        memory_mb: amount(context, must(args.memory, 'memory is there'), 1),
+        vcpus: amount(context, must(args.vcpus, 'vcpus is there'), 1),
+        root_gb: amount(context, must(args.root_gb, 'root_gb is there'), 0),
+        ephemeral_gb: amount(context, must(args.ephemeral_gb, 'ephemeral_gb is there'), 0),
         swap: amount(context, args.swap ?? '0', 0),
         rxtx_factor: amount(context, args.rxtx_factor ?? '1', 0),
         flavorid: args.flavorid ?? context.random.uuid(),
@@ -118,7 +118,7 @@ export const flavorCommands: Record<string, Command> = {
     parameters: ['name'],
     required: 1,
     run: async (context, args) => {
-      const name = args.name!;
+      const name = must(args.name, 'name is there');
       const db = await context.db();
       try {
         await db.transaction(trx => deleteFlavor(trx, name, context.clock.now()));
@@ -157,9 +157,9 @@ export const flavorCommands: Record<string, Command> = {
     required: 2,
     run: async (context, { name, key, value }) => {
       const db = await context.db();
-      const { id } = await known(context, db, name!);
+      const { id } = await known(context, db, must(name, 'name is there'));
       const now = context.clock.now();
-      await db.transaction(trx => setExtraSpecs(trx, id, { [key!]: value ?? '' }, now));
+      await db.transaction(trx => setExtraSpecs(trx, id, { [must(key, 'key is there')]: value ?? '' }, now));
       context.print(`Key ${key} set to ${value ?? 'None'} on instance type ${name}`);
     },
   },
@@ -170,8 +170,8 @@ export const flavorCommands: Record<string, Command> = {
     required: 2,
     run: async (context, { name, key }) => {
       const db = await context.db();
-      const { id } = await known(context, db, name!);
-      await deleteExtraSpec(db.knex, id, key!, context.clock.now());
+      const { id } = await known(context, db, must(name, 'name is there'));
+      await deleteExtraSpec(db.knex, id, must(key, 'key is there'), context.clock.now());
       context.print(`Key ${key} on instance type ${name} unset`);
     },
   },

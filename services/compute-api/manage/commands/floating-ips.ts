@@ -1,4 +1,4 @@
-import { isFault } from '@folsom/core';
+import { isFault, must } from '@folsom/core';
 import { createFloatingIps, deleteFloatingIps, listFloatingIps } from '@folsom/nova/floating-ip-blocks';
 import { addressAt, parseCidr, parseIpv4 } from '@folsom/nova/ipv4';
 import { novaOptions } from '@folsom/nova/options';
@@ -35,7 +35,7 @@ export const floatingIpCommands: Record<string, Command> = {
     flags: [],
     parameters: ['addresses'],
     required: 1,
-    run: (_context, { addresses }) => void addressesIn(addresses!),
+    run: (_context, { addresses }) => void addressesIn(must(addresses, 'addresses is there')),
   },
   create: {
     doc: 'Creates floating ips for zone by range',
@@ -50,7 +50,7 @@ export const floatingIpCommands: Record<string, Command> = {
       const options = context.config.of(novaOptions);
       const pool = args.pool || options.default_floating_pool;
       const nic = args.interface || options.public_interface;
-      const addresses = addressesIn(args.ip_range!);
+      const addresses = addressesIn(must(args.ip_range, 'ip_range is there'));
       const db = await context.db();
       try {
         await createFloatingIps(db, { addresses, pool, interface: nic }, context.clock.now());
@@ -67,7 +67,7 @@ export const floatingIpCommands: Record<string, Command> = {
     parameters: ['ip_range'],
     required: 1,
     run: async (context, args) => {
-      const addresses = addressesIn(args.ip_range!);
+      const addresses = addressesIn(must(args.ip_range, 'ip_range is there'));
       await deleteFloatingIps(await context.db(), addresses, context.clock.now());
     },
   },

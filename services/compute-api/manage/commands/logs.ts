@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { commonOptions } from '@folsom/config';
+import { must } from '@folsom/core';
 import { type Command, Exit, wholeNumber } from '../command.ts';
 
 /** The last part of a log that is looked through. */
@@ -26,12 +27,12 @@ export const logCommands: Record<string, Command> = {
       const files = dir === null ? [] : readdirSync(dir).filter(name => name.endsWith('.log'));
       let any = false;
       for (const name of files.sort()) {
-        const path = join(dir!, name);
+        const path = join(must(dir, 'dir is there'), name);
         const lines = linesOf(path);
         if (lines.at(-1) === '') lines.pop();
         let named = false;
         for (let at = lines.length - 1; at >= 0; at--) {
-          if (!ERROR_LINE.test(lines[at]!)) continue;
+          if (!ERROR_LINE.test(must(lines[at], 'at is in lines'))) continue;
           if (!named) context.print(`${path}:-`);
           named = true;
           any = true;

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { parseCidr } from '@folsom/nova/ipv4';
 import {
   allNetworks,
@@ -117,7 +118,9 @@ export const networkCommands: Record<string, Command> = {
         throw new Error('Please specify either fixed_range or uuid');
       }
       const db = await context.db();
-      const network = uuid ? await networkByUuid(db, uuid) : await networkByCidr(db, fixed_range!);
+      const network = uuid
+        ? await networkByUuid(db, uuid)
+        : await networkByCidr(db, must(fixed_range, 'fixed_range is there'));
       if (network.project_id !== null) {
         throw new Error(`Network must be disassociated from project ${network.project_id} before delete`);
       }
@@ -147,7 +150,7 @@ export const networkCommands: Record<string, Command> = {
     required: 1,
     run: async (context, { fixed_range, project, host, dis_project, dis_host }) => {
       const db = await context.db();
-      const network = await networkByCidr(db, fixed_range!);
+      const network = await networkByCidr(db, must(fixed_range, 'fixed_range is there'));
       const changes: Partial<NetworkRow> = {};
       if (project) changes.project_id = project;
       else if (dis_project) changes.project_id = null;

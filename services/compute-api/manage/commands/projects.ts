@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { disassociateNetwork } from '@folsom/nova/networks';
 import { novaOptions } from '@folsom/nova/options';
 import { networksOfProject } from '@folsom/nova/project-networks';
@@ -22,8 +23,14 @@ export const projectCommands: Record<string, Command> = {
       const limit = value.toLowerCase() === 'unlimited' ? -1 : wholeNumber(value);
       if (limit < -1 || limit > INT_MAX) throw new Error(`quota limit must be between -1 and ${INT_MAX}`);
       const db = await context.db();
-      await db.transaction(trx => setLimit(trx, project_id!, key, limit, context.clock.now()));
-      const limits = await limitsOf(db.knex, project_id!, defaultLimits(context.config.of(novaOptions)));
+      await db.transaction(trx =>
+        setLimit(trx, must(project_id, 'project_id is there'), key, limit, context.clock.now()),
+      );
+      const limits = await limitsOf(
+        db.knex,
+        must(project_id, 'project_id is there'),
+        defaultLimits(context.config.of(novaOptions)),
+      );
       for (const name of QUOTA_RESOURCES) {
         context.print(`${name}: ${limits[name] < 0 ? 'unlimited' : limits[name]}`);
       }
@@ -37,9 +44,10 @@ export const projectCommands: Record<string, Command> = {
     run: async (context, { project_id }) => {
       const db = await context.db();
       const now = context.clock.now();
-      for (const { id } of await networksOfProject(db, project_id!)) await disassociateNetwork(db, id, now);
+      for (const { id } of await networksOfProject(db, must(project_id, 'project_id is there')))
+        await disassociateNetwork(db, id, now);
       await db.transaction(async trx => {
-        for (const { id } of await listSecurityGroups(trx, project_id!))
+        for (const { id } of await listSecurityGroups(trx, must(project_id, 'project_id is there')))
           await deleteSecurityGroup(trx, id, now);
       });
     },

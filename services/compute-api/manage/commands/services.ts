@@ -1,4 +1,4 @@
-import { sqlSeconds } from '@folsom/core';
+import { must, sqlSeconds } from '@folsom/core';
 import { computeNodeByHost } from '@folsom/nova/compute-nodes';
 import { novaFault } from '@folsom/nova/faults';
 import { instancesOnHost } from '@folsom/nova/instances';
@@ -56,21 +56,23 @@ export const serviceCommands: Record<string, Command> = {
     flags: FLAGS,
     parameters: ['host', 'service'],
     required: 2,
-    run: (context, { host, service }) => switchService(context, host!, service!, false),
+    run: (context, { host, service }) =>
+      switchService(context, must(host, 'host is there'), must(service, 'service is there'), false),
   },
   disable: {
     doc: 'Keep the scheduler from using a service.',
     flags: FLAGS,
     parameters: ['host', 'service'],
     required: 2,
-    run: (context, { host, service }) => switchService(context, host!, service!, true),
+    run: (context, { host, service }) =>
+      switchService(context, must(host, 'host is there'), must(service, 'service is there'), true),
   },
   describe_resource: {
     doc: 'Show what a compute host has and what its servers take.',
     flags: FLAGS.slice(0, 1),
     parameters: ['host'],
     required: 1,
-    run: (context, { host }) => describeResource(context, host!),
+    run: (context, { host }) => describeResource(context, must(host, 'host is there')),
   },
 };
 

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { must } from '@folsom/core';
 import type { Command } from '../command.ts';
 import { unicodeRepr } from '../python-text.ts';
 
@@ -32,7 +33,8 @@ export const shellCommands: Record<string, Command> = {
     parameters: ['path'],
     required: 1,
     run: (_context, { path }) => {
-      if (!existsSync(path!)) throw new Error(`[Errno 2] No such file or directory: ${unicodeRepr(path!)}`);
+      if (!existsSync(must(path, 'path is there')))
+        throw new Error(`[Errno 2] No such file or directory: ${unicodeRepr(must(path, 'path is there'))}`);
       throw new Error(NO_PYTHON);
     },
   },

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import {
   createStorageBackend,
   createStorageFlavor,
@@ -40,7 +41,7 @@ export const storageManagerCommands: Record<string, Command> = {
     run: async (context, { label, desc }) => {
       await createStorageFlavor(
         await context.db(),
-        { label: label!, description: desc! },
+        { label: must(label, 'label is there'), description: must(desc, 'desc is there') },
         context.clock.now(),
       );
     },
@@ -51,7 +52,7 @@ export const storageManagerCommands: Record<string, Command> = {
     parameters: ['label'],
     required: 1,
     run: async (context, { label }) => {
-      await deleteStorageFlavor(await context.db(), label!, context.clock.now());
+      await deleteStorageFlavor(await context.db(), must(label, 'label is there'), context.clock.now());
     },
   },
   backend_list: {
@@ -101,7 +102,12 @@ export const storageManagerCommands: Record<string, Command> = {
       const config = params.map(([name, value]) => `${name}=${value ?? ''} `).join('');
       await createStorageBackend(
         db,
-        { flavor_id: flavor.id, sr_type: sr_type!, sr_uuid: sr ?? null, config_params: config },
+        {
+          flavor_id: flavor.id,
+          sr_type: must(sr_type, 'sr_type is there'),
+          sr_uuid: sr ?? null,
+          config_params: config,
+        },
         context.clock.now(),
       );
     },
@@ -112,7 +118,11 @@ export const storageManagerCommands: Record<string, Command> = {
     parameters: ['backend_conf_id'],
     required: 1,
     run: async (context, { backend_conf_id }) => {
-      await deleteStorageBackend(await context.db(), wholeNumber(backend_conf_id!), context.clock.now());
+      await deleteStorageBackend(
+        await context.db(),
+        wholeNumber(must(backend_conf_id, 'backend_conf_id is there')),
+        context.clock.now(),
+      );
     },
   },
 };

@@ -1,4 +1,4 @@
-import { sqlSeconds } from '@folsom/core';
+import { must, sqlSeconds } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { flavorsByIds } from '@folsom/nova/flavors';
 import { type InstanceRow, instanceFrom, instancesOnHost } from '@folsom/nova/instances';
@@ -60,6 +60,6 @@ async function* pages(db: Database, host: string | undefined): AsyncGenerator<In
     const page = rows.map(instanceFrom);
     if (page.length > 0) yield page;
     if (page.length < PAGE_ROWS) return;
-    after = page.at(-1)!.id;
+    after = must(page.at(-1), 'page is not empty').id;
   }
 }

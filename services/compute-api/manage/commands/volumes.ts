@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { novaOptions } from '@folsom/nova/options';
 import { attachedVolume, forgetVolume, volumeForOperator } from '@folsom/nova/volume-rescue';
 import { type Command, Exit, type ManageContext } from '../command.ts';
@@ -23,7 +24,7 @@ export const volumeCommands: Record<string, Command> = {
       );
       needsNovaVolume(context, 'delete');
       const db = await context.db();
-      const volume = await volumeForOperator(db, volume_id!);
+      const volume = await volumeForOperator(db, must(volume_id, 'volume_id is there'));
       if (!volume.host) {
         context.print('Volume not yet assigned to host.');
         context.print('Deleting volume from database and skipping rpc.');
@@ -49,7 +50,7 @@ export const volumeCommands: Record<string, Command> = {
       needsNovaVolume(context, 'reattach');
       const db = await context.db();
       const options = context.config.of(novaOptions);
-      const volume = await volumeForOperator(db, volume_id!);
+      const volume = await volumeForOperator(db, must(volume_id, 'volume_id is there'));
       const attached = await attachedVolume(db, volume, options.instance_name_template);
       if (!attached) {
         context.print('volume is not attached to an instance');

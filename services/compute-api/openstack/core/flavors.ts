@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { FlavorRow } from '@folsom/nova/flavors';
 import Type from 'typebox';
 import type { FlavorQuery } from '../../domain/flavors.ts';
@@ -16,7 +17,7 @@ const numberFilter = (name: string) =>
         Type.String({ says: ({ value }: { value: unknown }) => `Invalid ${name} filter [${value}]` }),
         value => integer(value) !== undefined,
       ),
-      value => integer(value)!,
+      value => must(integer(value), 'it is an integer'),
     ),
   );
 

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { child, type XmlElement } from '@folsom/wire';
 import { readMetadata } from '@folsom/wire/nova-xml';
 import type { ServerAttributes } from '../http/api.ts';
@@ -37,7 +38,7 @@ function readPersonality(node: XmlElement): Record<string, unknown>[] {
 
 const required = (node: XmlElement, name: string, complaint: string): string => {
   if (!(name in node.attributes)) throw badRequest(complaint);
-  return node.attributes[name]!;
+  return must(node.attributes[name], 'name is in attributes');
 };
 
 /** What an action's element stands for; the others are read by the generic rules. */

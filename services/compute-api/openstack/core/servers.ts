@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { answer } from '@folsom/http/operation';
 import type { BootRequest } from '../../domain/boot-request.ts';
 import { listedFrom } from '../../domain/instance-details.ts';
@@ -131,7 +132,7 @@ function bootOperation(registry: Registry, xml: ReturnType<typeof serverTemplate
         const document = attribute.answerBoot(body.server as never, booted, context);
         if (document !== undefined) return document;
       }
-      const uuid = booted.uuids[0]!;
+      const uuid = must(booted.uuids[0], 'uuids is not empty');
       const server: JsonObject = { id: uuid, links: linksOf(context, 'servers', uuid) };
       for (const add of context.api.registry.serverCreated(context)) add(context.api, server, booted.shown);
       if (context.api.config.enable_instance_password) server.adminPass = booted.adminPassword;

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { type App, type RenderedFault, send } from '@folsom/http';
 import { writeXml, XML_DECLARATION, type XmlNode } from '@folsom/wire';
 import { atomLinks, NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
@@ -136,7 +137,7 @@ function mountChoices(app: App, api: ApiVersion, host: HostOf): void {
       send(reply, renderFault(badRequest(), request));
       return reply;
     }
-    const path = request.url.split('?', 1)[0]!.replace(/^\/+|\/+$/g, '');
+    const path = must(request.url.split('?', 1)[0], 'a split has a first part').replace(/^\/+|\/+$/g, '');
     const view = {
       choices: [
         {
@@ -159,7 +160,10 @@ const nowhere = (request: FastifyRequest): RenderedFault =>
     : plain(request, 404, 'Not Found', 'The resource could not be found.', '');
 
 const wantsAtom = (request: FastifyRequest): boolean =>
-  (request.headers.accept ?? '').split(',')[0]!.split(';')[0]!.trim() === 'application/atom+xml';
+  must(
+    must((request.headers.accept ?? '').split(',')[0], 'a split has a first part').split(';')[0],
+    'a split has a first part',
+  ).trim() === 'application/atom+xml';
 
 function atom(reply: FastifyReply, title: string, id: string, versions: VersionView[]): FastifyReply {
   const text = (tag: string, content: string, attributes: Record<string, string> = {}): XmlNode => ({
@@ -172,7 +176,7 @@ function atom(reply: FastifyReply, title: string, id: string, versions: VersionV
     namespaces: { '': NOVA_NS.atom },
     content: [
       text('title', title, { type: 'text' }),
-      text('updated', versions[0]!.updated),
+      text('updated', must(versions[0], 'versions is not empty').updated),
       text('id', id),
       { tag: 'link', attributes: { rel: 'self', href: id } },
       {
@@ -182,7 +186,7 @@ function atom(reply: FastifyReply, title: string, id: string, versions: VersionV
       ...versions.map(item => ({
         tag: 'entry',
         content: [
-          text('id', item.links[0]!.href),
+          text('id', must(item.links[0], 'links is not empty').href),
           text('title', `Version ${item.id}`, { type: 'text' }),
           text('updated', item.updated),
           ...item.links.map(({ rel, href, type }) => ({

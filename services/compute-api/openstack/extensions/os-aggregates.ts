@@ -1,4 +1,5 @@
 import type { RequestContext } from '@folsom/core';
+import { must } from '@folsom/core';
 import { answer } from '@folsom/http/operation';
 import Type from 'typebox';
 import type { Aggregate } from '../../domain/aggregates.ts';
@@ -87,7 +88,7 @@ const change = readBy((body): Change => {
   const [action, value] = isObject(body) ? (Object.entries(body)[0] ?? []) : [];
   if (action === undefined) throw badRequest('Invalid request body');
   if (!Object.hasOwn(CHANGES, action)) throw badRequest(`Aggregates does not have ${action} action`);
-  return CHANGES[action]!(value);
+  return must(CHANGES[action], 'action is in CHANGES')(value);
 }, '`add_host`, `remove_host` or `set_metadata` with what it takes.');
 
 /** Groups of hosts with metadata; for administrators. */

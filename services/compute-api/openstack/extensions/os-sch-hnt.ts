@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { XmlElement } from '@folsom/wire';
 import Type from 'typebox';
 import type { Extension, JsonObject } from '../http/api.ts';
@@ -26,7 +27,7 @@ function readXml(node: XmlElement): JsonObject {
   const read: Record<string, string[]> = {};
   for (const item of element.children) {
     read[item.name] ??= [];
-    read[item.name]!.push(item.text.trim());
+    must(read[item.name], 'item.name is in read').push(item.text.trim());
   }
   return { [KEY]: read };
 }

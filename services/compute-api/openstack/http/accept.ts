@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 export type Format = 'json' | 'xml';
 
 const SUPPORTED: readonly (readonly [type: string, format: Format])[] = [
@@ -60,5 +61,5 @@ const covers = (range: string, type: string): boolean =>
 /** The form of a request's body by its Content-Type; undefined for none, text/plain and what is not known. */
 export function bodyFormat(contentType: string | undefined): Format | undefined {
   if (contentType === undefined) return undefined;
-  return FORMATS.get(contentType.split(';', 1)[0]!.trim().toLowerCase());
+  return FORMATS.get(must(contentType.split(';', 1)[0], 'a split has a first part').trim().toLowerCase());
 }

@@ -1,4 +1,4 @@
-import { Fault } from '@folsom/core';
+import { Fault, must } from '@folsom/core';
 import type { RenderedFault } from '@folsom/http';
 import { genericXml, NOVA_NS } from '@folsom/wire/nova-xml';
 import { webobAnswer } from '@folsom/wire/webob-page';
@@ -62,7 +62,7 @@ export const rateLimited = (details: string, retryAfter: number) =>
 export function renderFault(thrown: Fault, request: FastifyRequest): RenderedFault {
   const fault = withStatus(thrown);
   if (fault.name === 'RouteNotFound' || fault.name === 'BadUrl') {
-    return plain(request, 404, 'Not Found', TEXTS[404]!, '');
+    return plain(request, 404, 'Not Found', must(TEXTS[404], 'every status that is used has its text'), '');
   }
   if (fault.name === 'RequestTooLarge') return plain(request, 400, 'Bad Request', fault.message, '', true);
   const status = fault.status;
@@ -101,7 +101,7 @@ export function renderFault(thrown: Fault, request: FastifyRequest): RenderedFau
 function shownText(fault: Fault, requestId: string): string {
   // What no handler worded: Folsom shows the text of a bad or forbidden request, and a general one for the rest.
   if (fault.module === 'nova.exception' && fault.status !== 400 && fault.status !== 403) {
-    return TEXTS[fault.status] ?? TEXTS[500]!;
+    return TEXTS[fault.status] ?? must(TEXTS[500], 'every status that is used has its text');
   }
   if (fault.status < 500 || fault.name.startsWith('HTTP')) return fault.message;
   return fault.status === 503 ? fault.message : `${TEXTS[500]} (request ${requestId})`;

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { Front } from '@folsom/http/operation';
 import { genericBody, genericValue, genericXml, renderXml, type XmlTemplate } from '@folsom/wire/nova-xml';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -49,8 +50,8 @@ function paramsOf(request: FastifyRequest): Record<string, string> {
   const { project_id: _tenant, ...params } = request.params as Record<string, string>;
   const last = Object.keys(params).at(-1);
   if (last !== undefined) {
-    const path = request.url.split('?', 1)[0]!;
-    const value = params[last]!;
+    const path = must(request.url.split('?', 1)[0], 'a split has a first part');
+    const value = must(params[last], 'last is in params');
     if (path.endsWith(encodeURIComponent(value)) || path.endsWith(value)) {
       params[last] = value.replace(/\.(json|xml)$/, '');
     }

@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { Caller } from './api.ts';
 
 export interface Link {
@@ -39,7 +40,7 @@ export function nextLink(
 
 /** The last part of a URL's path, which is the id it names. */
 export function idFromHref(href: string): string {
-  const path = href.split(/[?#]/, 1)[0]!;
+  const path = must(href.split(/[?#]/, 1)[0], 'a split has a first part');
   return path.slice(path.lastIndexOf('/') + 1);
 }
 

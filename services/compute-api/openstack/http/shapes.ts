@@ -1,4 +1,5 @@
 import type { Fault } from '@folsom/core';
+import { must } from '@folsom/core';
 import type { Problem, Says, Spoken } from '@folsom/http/operation';
 import Type, { type TSchema } from 'typebox';
 import { boolFromString, integer } from '../../domain/values.ts';
@@ -46,7 +47,7 @@ export const wholeNumber = ({
         return number !== undefined && number >= minimum && number <= maximum;
       },
     ),
-    value => integer(value)!,
+    value => must(integer(value), 'it is an integer'),
   );
 
 /** Anything, read as Folsom reads a boolean: its words for true and numbers but 0. */

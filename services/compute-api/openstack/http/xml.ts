@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import type { XmlElement } from '@folsom/wire';
 
 /** Attributes that say something. */
@@ -6,4 +7,6 @@ export const present = (node: XmlElement, names: readonly string[]): Record<stri
 
 /** Attributes that are there, empty ones too. */
 export const pick = (from: Record<string, string>, names: readonly string[]): Record<string, string> =>
-  Object.fromEntries(names.filter(name => name in from).map(name => [name, from[name]!]));
+  Object.fromEntries(
+    names.filter(name => name in from).map(name => [name, must(from[name], 'name is in from')]),
+  );
