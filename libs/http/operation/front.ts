@@ -28,6 +28,8 @@ export interface Complaints {
   invalid(problem: Problem, operation: Operation): Fault;
   /** 400: no operation with that key; undefined where there was no body to name one. */
   noAction?(key: string | undefined): Fault;
+  /** Operations have keys, and the JSON body is no object with one key. Absent: malformed. */
+  notKeyed?(body: unknown): Fault;
   /** 405. Absent: a method that is not declared is a path that is not there (404), as in most of Folsom's routes. */
   method?(allowed: readonly string[]): Fault;
   /** A domain's fault under the status that the operation declares, with its text; undefined: the status' own. */

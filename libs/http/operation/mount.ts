@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import type { App } from '../app.ts';
 import { partsOf } from './answer.ts';
 import type { Front } from './front.ts';
-import type { FaultAnswer, Method, Operation, Result } from './operation.ts';
+import type { FaultAnswer, Method, Operation } from './operation.ts';
 import { type Choice, queryOf, readRequest } from './reading.ts';
 import { note } from './registry.ts';
 import { type Reader, readerOf } from './shape.ts';
@@ -115,14 +115,30 @@ async function serve(
   await front.authorize(asked, operation);
   if (read.params) asked.params = read.params.read(asked.params) as never;
   if (read.query) asked.query = read.query.read(asked.query) as never;
-  if (read.body && body !== undefined) asked.body = read.body.read(body);
-  const parts = partsOf(await result(operation, asked, front));
+  if (read.body && body !== undefined) asked.body = await bodyFor(operation, read.body, asked, front);
+  const parts = partsOf(await translated(operation, front, () => operation.run(asked as never)));
   return front.write(reply, { ...parts, status: parts.status ?? operation.answers }, operation, request);
 }
 
-async function result(operation: Operation, asked: object, front: AnyFront): Promise<Result> {
+async function bodyFor(
+  operation: Operation,
+  reader: Reader,
+  asked: { body: unknown },
+  front: AnyFront,
+): Promise<unknown> {
   try {
-    return await operation.run(asked as never);
+    return reader.read(asked.body);
+  } catch (error) {
+    if (operation.beforeBody)
+      await translated(operation, front, () => operation.beforeBody?.(asked as never));
+    throw error;
+  }
+}
+
+/** With the domain's faults as the operation declares them. */
+async function translated<T>(operation: Operation, front: AnyFront, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     const { faults } = operation;
     if (!faults || !isFault(error) || !Object.hasOwn(faults, error.name)) throw error;

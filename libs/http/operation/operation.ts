@@ -73,6 +73,11 @@ export interface Declaration<Domain, Context, Path extends string, Params, Query
   types?: readonly string[];
   /** Whether a request without a body is refused; default: where there is a shape for it. */
   bodyRequired?: boolean;
+  /**
+   * What the original looked for before it read the body: asked where a body does not fit, so that its fault comes first. `body` is as it
+   * was sent.
+   */
+  beforeBody?(asked: Asked<Domain, Context, ParamsOf<Path>, unknown, unknown>): unknown;
   /** Reads an XML body that the shape alone does not explain. */
   readXml?: (root: XmlElement) => unknown;
   /** Status of the answer when all went well. */
@@ -96,7 +101,8 @@ export type Result = object | undefined | Answer;
 
 /** An operation whose shapes are known to its front only. */
 export interface Operation<Domain = unknown, Context = unknown>
-  extends Omit<Declaration<Domain, Context, string, TSchema, TSchema, TSchema>, 'run'> {
+  extends Omit<Declaration<Domain, Context, string, TSchema, TSchema, TSchema>, 'run' | 'beforeBody'> {
+  beforeBody?(asked: Asked<Domain, Context, never, never, never>): unknown;
   run(asked: Asked<Domain, Context, never, never, never>): Result | Promise<Result>;
 }
 

@@ -54,7 +54,9 @@ export function readRequest(choice: Choice, request: FastifyRequest, front: AnyF
     const body = json(raw);
     const keys = body !== null && typeof body === 'object' && !Array.isArray(body) ? Object.keys(body) : [];
     const [key] = keys;
-    if (keys.length !== 1 || key === undefined) throw front.complaints.malformed('json', body);
+    if (keys.length !== 1 || key === undefined) {
+      throw front.complaints.notKeyed?.(body) ?? front.complaints.malformed('json', body);
+    }
     const operation = operations.get(key);
     if (!operation) throw noAction(key);
     return { operation, body: checked((body as Record<string, unknown>)[key], operation) };

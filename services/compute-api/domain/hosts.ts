@@ -52,7 +52,7 @@ export async function availabilityZones(deps: Deps, _context: RequestContext): P
 }
 
 /** @throws Fault `HostUnknown` unless some daemon runs there */
-async function mustBeKnown(deps: Deps, host: string): Promise<void> {
+export async function mustBeKnown(deps: Deps, _context: RequestContext, host: string): Promise<void> {
   const services = await listServices(deps.db.knex, { host });
   if (services.length === 0) throw computeFault('HostUnknown', { host });
 }
@@ -110,7 +110,7 @@ export async function setHost(
   host: string,
   settings: HostSettings,
 ): Promise<Partial<Record<keyof HostSettings, string>>> {
-  await mustBeKnown(deps, host);
+  await mustBeKnown(deps, context, host);
   const said: Partial<Record<keyof HostSettings, string>> = {};
   for (const [setting, on] of Object.entries(settings) as [keyof HostSettings, boolean][]) {
     const answer =
@@ -138,7 +138,7 @@ export async function hostPower(
   action: 'startup' | 'shutdown' | 'reboot',
 ): Promise<string | null> {
   // A host that nobody knows would not answer before the time for an answer is up.
-  await mustBeKnown(deps, host);
+  await mustBeKnown(deps, context, host);
   try {
     return (await deps.compute.host_power_action(context, { action }, { host })) ?? null;
   } catch (error) {

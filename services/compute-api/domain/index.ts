@@ -244,6 +244,7 @@ const functions = {
     use: hosts.useOfHost,
     set: hosts.setHost,
     power: hosts.hostPower,
+    mustBeKnown: hosts.mustBeKnown,
   },
   hypervisors: {
     list: hypervisors.allHypervisors,

@@ -9,7 +9,7 @@ import { bare, operation, overLimit, refusedStates } from '../http/operation.ts'
 import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';
 import { isObject } from '../http/values.ts';
 import { serverView } from '../views/servers.ts';
-import { rebuildShape, resizeShape } from './server-body.ts';
+import { rebuildImage, rebuildShape, resizeShape } from './server-body.ts';
 import { rebuildFaults, resizeFaults, settleFaults } from './server-faults.ts';
 import { actionXml } from './server-xml.ts';
 
@@ -130,6 +130,10 @@ function rebuildOperation({ attributes }: Registry, xml: XmlTemplate): ComputeOp
       { says: 'Could not parse imageRef from request.' },
     ),
     readXml: actionXml.rebuild,
+    beforeBody: ({ domain, context, params, body }) => {
+      rebuildImage(isObject(body) ? body.imageRef : undefined);
+      return domain.servers.show(context, params.id);
+    },
     answers: 202,
     view: { xml },
     faults: { ...rebuildFaults, ...refusedStates('rebuild') },

@@ -134,8 +134,9 @@ export const updateShape = {
   ),
 };
 
+export const rebuildImage = imageIdOf('Could not parse imageRef from request.');
 export const rebuildShape = {
-  imageRef: readBy(imageIdOf('Could not parse imageRef from request.')),
+  imageRef: readBy(rebuildImage),
   adminPass,
   accessIPv4: Type.Optional(readBy(accessAddress(4))),
   accessIPv6: Type.Optional(readBy(accessAddress(6))),

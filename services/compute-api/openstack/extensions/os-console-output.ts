@@ -34,6 +34,7 @@ export const extension: Extension = {
       key: 'os-getConsoleOutput',
       policy: 'compute_extension:console_output',
       body: length,
+      beforeBody: ({ domain, context, params }) => domain.servers.show(context, params.id),
       answers: 200,
       faults: {
         InstanceNotFound: [404, 'Instance not found'],

@@ -102,6 +102,7 @@ export const extension: Extension = {
       path: '/os-hosts/:id',
       policy,
       body: settings,
+      beforeBody: ({ domain, context, params }) => domain.hosts.mustBeKnown(context, params.id),
       readXml: root => Object.fromEntries(root.children.map(item => [item.name, item.text])),
       answers: 200,
       view: {

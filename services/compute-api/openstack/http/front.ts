@@ -1,4 +1,4 @@
-import { must } from '@folsom/core';
+import { type Fault, must } from '@folsom/core';
 import type { Front } from '@folsom/http/operation';
 import { genericBody, genericValue, genericXml, renderXml, type XmlTemplate } from '@folsom/wire/nova-xml';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -40,10 +40,19 @@ export const computeFront = (api: Api): Front<Domain, Caller> => ({
     malformed: () => badRequest('Malformed request body'),
     noBody: () => badRequest(),
     noAction: key => badRequest(`There is no such action: ${key?.slice(0, 255) ?? 'None'}`),
+    notKeyed,
     invalid: ({ place, text }) => (place === 'params' ? notFound() : badRequest(text)),
     fault: (status, text) => httpFault(status, text),
   },
 });
+
+/** The original counted the keys of whatever was there: what has one element and no keys, or cannot be counted, was no path of its own. */
+const notKeyed = (body: unknown): Fault => {
+  const countable = typeof body === 'string' || (typeof body === 'object' && body !== null);
+  const count =
+    typeof body === 'string' ? [...body].length : countable ? Object.keys(body as object).length : 1;
+  return count === 1 ? notFound() : badRequest('Malformed request body');
+};
 
 /** Parameters of the path without the answer's suffix. */
 function paramsOf(request: FastifyRequest): Record<string, string> {
