@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
+import { watchMemory } from '@folsom/host/memory';
 import { httpMetrics, serveMetrics } from '@folsom/http';
 import { containsCidr } from '@folsom/nova/ipv4';
 import { openLogFile } from '../log-file.ts';
@@ -295,12 +296,14 @@ function teller(print: Print): Tell {
 }
 
 async function stayUp({ cloud, stopMetrics, closeLog }: Up, layout: Layout, print: Print): Promise<number> {
+  const memory = watchMemory();
   await new Promise<void>(resolve => {
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => resolve());
   });
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(130));
   print('stopping (guests go on running) ...');
   await stopMetrics();
+  memory.stop();
   await cloud.stop();
   await forgetRunning(layout);
   closeLog();

@@ -1,18 +1,51 @@
 import { expect, it } from 'vitest';
-import { giveBackMemory } from './memory.ts';
+import { watchMemory } from './memory.ts';
 
-const MIB = 1024 * 1024;
+const MEGABYTE = 2 ** 20;
 
-it('gives back what lies between pieces still in use', async () => {
-  const kept: Buffer[] = [];
-  let dropped: Buffer[] = [];
-  for (let i = 0; i < 200 * 16; i++) {
-    dropped.push(Buffer.alloc(65_536, 1));
-    if (i % 64 === 0) kept.push(Buffer.alloc(4096, 1));
+it('gives memory back when there is rest, and not again before much has gathered', async () => {
+  let [now, look] = [0, () => {}];
+  const clock = {
+    monotonic: () => now,
+    every: (_ms: number, work: () => void) => {
+      look = work;
+      const cancel = () => {
+        look = () => {};
+      };
+      return { cancel };
+    },
+  };
+  const pass = async (seconds: number) => {
+    for (let left = seconds; left > 0; left -= 5) {
+      now += 5_000;
+      look();
+      await Promise.resolve().then(() => {});
+    }
+  };
+  let [busy, resident, given] = [0, 400 * MEGABYTE, 0];
+  const watch = watchMemory(clock, {
+    busyMs: () => busy,
+    resident: () => resident,
+    giveBack: async () => {
+      given += 1;
+      resident = 250 * MEGABYTE;
+    },
+  });
+  for (let looks = 0; looks < 6; looks++) {
+    busy += 3_000;
+    await pass(5);
   }
-  const full = process.memoryUsage.rss();
-  dropped = [];
-  await giveBackMemory();
-  expect(full - process.memoryUsage.rss()).toBeGreaterThan(150 * MIB);
-  expect(kept.every(piece => piece[0] === 1)).toBe(true);
+  expect(given).toBe(0);
+  await pass(10);
+  expect(given).toBe(1);
+  resident += 40 * MEGABYTE;
+  await pass(60);
+  expect(given).toBe(1);
+  resident += 20 * MEGABYTE;
+  await pass(10);
+  expect(given).toBe(2);
+  watch.stop();
+  resident += 500 * MEGABYTE;
+  await pass(60);
+  expect(given).toBe(2);
 });

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { type Clock, systemClock } from '@folsom/core';
 import koffi from 'koffi';
 
 type Collect = (options: { type: 'major'; execution: 'async' }) => Promise<void>;
@@ -23,4 +24,54 @@ export async function giveBackMemory(): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     mallocTrim.async(0, (error: Error | null) => (error ? reject(error) : resolve()));
   });
+}
+
+const LOOK_MS = 5_000;
+/** Of one processor: with more to do than this the process is not at rest. */
+const REST_SHARE = 0.1;
+const REST_LOOKS = 2;
+/** What may have gathered since the last time, in bytes. */
+const GATHERED_MAX = 48 * 1024 * 1024;
+
+/** What {@link watchMemory} goes by; replaced in tests. */
+interface ProcessFigures {
+  /** Processor time so far, in milliseconds. */
+  busyMs(): number;
+  /** Resident bytes. */
+  resident(): number;
+  giveBack(): Promise<void>;
+}
+
+const ownFigures: ProcessFigures = {
+  busyMs: () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  },
+  resident: () => process.memoryUsage.rss(),
+  giveBack: giveBackMemory,
+};
+
+/** Gives memory back whenever the process has come to rest and holds much more than after the last time. */
+export function watchMemory(
+  clock: Pick<Clock, 'every' | 'monotonic'> = systemClock,
+  figures: ProcessFigures = ownFigures,
+): { stop(): void } {
+  let floor = 0;
+  let quiet = 0;
+  let busy = figures.busyMs();
+  let at = clock.monotonic();
+  const timer = clock.every(LOOK_MS, () => {
+    const [nowBusy, now] = [figures.busyMs(), clock.monotonic()];
+    quiet = nowBusy - busy <= (now - at) * REST_SHARE ? quiet + 1 : 0;
+    busy = nowBusy;
+    at = now;
+    if (quiet < REST_LOOKS || figures.resident() - floor < GATHERED_MAX) return;
+    quiet = 0;
+    // What it fails with (a C library without the call) costs memory and nothing else.
+    const settle = () => {
+      floor = figures.resident();
+    };
+    figures.giveBack().then(settle, settle);
+  });
+  return { stop: () => timer.cancel() };
 }
