@@ -258,6 +258,11 @@ export async function removeBridge(
   await tolerant(ip(runner, 'link', 'del', bridge));
 }
 
+/** Largest packet that a device carries whole. */
+export const setMtu = async (runner: Runner, device: string, mtu: number): Promise<void> => {
+  await ip(runner, 'link', 'set', device, 'mtu', String(mtu));
+};
+
 /** Sets a kernel setting of the network namespace; one that this kernel lacks is reported, not fatal. */
 export async function setSysctl(runner: Runner, name: string, value: string): Promise<boolean> {
   const { code } = await runner(['sysctl', '-qw', `${name}=${value}`], {

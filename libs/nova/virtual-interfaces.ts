@@ -23,9 +23,6 @@ const toInterface = (row: Record<string, unknown>): VirtualInterfaceRow => ({
 
 const live = (db: Database) => db.knex('virtual_interfaces').where('deleted', 0);
 
-/** Folsom's create_unique_mac_address_attempts. */
-const ADDRESS_ATTEMPTS = 5;
-
 /** A locally known prefix and three random bytes, the first below 0x80, as the original draws them. */
 const newMacAddress = (random: Random): string =>
   [0xfa, 0x16, 0x3e, random.int(0x80), random.int(0x100), random.int(0x100)]
@@ -36,9 +33,10 @@ const newMacAddress = (random: Random): string =>
 export async function createVirtualInterface(
   db: Database,
   values: { instanceUuid: string; networkId: number },
-  seam: { random: Random; now: number },
+  /** `attempts`: addresses tried before it is given up (create_unique_mac_address_attempts). */
+  seam: { random: Random; now: number; attempts: number },
 ): Promise<VirtualInterfaceRow> {
-  for (let attempt = 0; attempt < ADDRESS_ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < seam.attempts; attempt++) {
     const address = newMacAddress(seam.random);
     const made = await db.transaction(async trx => {
       if ((await trx('virtual_interfaces').where({ address }).first('id')) !== undefined) return undefined;

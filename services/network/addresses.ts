@@ -47,8 +47,10 @@ export interface AddressSeam {
   networkHost: NetworkHost;
   /** What kind of networks this service looks after. */
   kind: ManagerKind;
-  /** Whether guests of flat networks get their addresses written into their disks (flat_injected). */
+  /** Whether flat networks are noted as ones whose addresses compute hosts write into disks (flat_injected). */
   injects: boolean;
+  /** Addresses tried for a new card. */
+  macAttempts: number;
   leases: LeaseSpool | null;
   quota: AddressQuota;
   floatingQuota: AddressQuota;

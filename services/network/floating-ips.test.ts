@@ -142,6 +142,8 @@ describe.skipIf(!root)('floating addresses on a host', () => {
       fixedRange: '10.0.0.0/24',
       routingSourceIp: '127.0.0.1',
       publicInterface: null,
+      mtu: 1400,
+      announcements: 0,
       lockPath: '/tmp',
       flatInterface: null,
       vlanInterface: null,

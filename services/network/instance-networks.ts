@@ -171,11 +171,15 @@ async function giveAddress(
 }
 
 /** The instance's card in a network; made when it has none. */
-async function cardIn({ db, world }: AddressSeam, uuid: string, network: NetworkRow): Promise<void> {
+async function cardIn(
+  { db, world, macAttempts: attempts }: AddressSeam,
+  uuid: string,
+  network: NetworkRow,
+): Promise<void> {
   const cards = await interfacesOfInstance(db, uuid);
   if (cards.some(card => card.network_id === network.id)) return;
   const card = { instanceUuid: uuid, networkId: network.id };
-  await createVirtualInterface(db, card, { random: world.random, now: world.clock.now() });
+  await createVirtualInterface(db, card, { random: world.random, now: world.clock.now(), attempts });
 }
 
 /** Gives everything back. Whose it was may not give away what another host's guest runs with. */

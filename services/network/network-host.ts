@@ -9,13 +9,14 @@ import {
   removeAddress,
   removeBridge,
   removeVlan,
+  setMtu,
   setSysctl,
   vlanDevice,
 } from '@folsom/host/bridges';
 import { dhcpHost, dnsmasq } from '@folsom/host/dnsmasq';
 import { iptables } from '@folsom/host/iptables';
 import { withProcessLock } from '@folsom/host/process-lock';
-import type { Runner } from '@folsom/host/runner';
+import { HOST_COMMAND_MS, type Runner } from '@folsom/host/runner';
 import type { AssociatedFixedIp } from '@folsom/nova/fixed-ips';
 import { parseCidr } from '@folsom/nova/ipv4';
 import type { NetworkRow } from '@folsom/nova/networks';
@@ -73,6 +74,10 @@ export interface LinuxNetworkOptions {
   routingSourceIp: string;
   publicInterface: string | null;
   /** Interfaces that rank above the one noted with a network: of plain networks, and of those that are VLANs. */
+  /** Largest packet of bridges and VLANs; null for what the system has. */
+  mtu: number | null;
+  /** How often an address that comes to this host is announced to its neighbours; 0: not at all. */
+  announcements: number;
   /** Directory of the locks that daemons of one host share. */
   lockPath: string;
   flatInterface: string | null;
@@ -138,7 +143,21 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
     const card = options.vlanInterface || network.bridge_interface;
     if (!card) throw new Error(`network ${network.label} is a VLAN, and vlan_interface is not set`);
     const { vlan } = network;
-    return withProcessLock(options.lockPath, 'ensure_vlan', () => ensureVlan(runner, vlan, card));
+    const device = await withProcessLock(options.lockPath, 'ensure_vlan', () =>
+      ensureVlan(runner, vlan, card),
+    );
+    if (options.mtu !== null) await setMtu(runner, device, options.mtu);
+    return device;
+  };
+
+  /** Neighbours learn at once where an address is now; nobody waits for it, and a host without arping goes on without. */
+  const announce = (address: string, device: string): void => {
+    if (options.announcements === 0) return;
+    const count = String(options.announcements);
+    const timeoutMs = HOST_COMMAND_MS + options.announcements * 1000;
+    runner(['arping', '-U', address, '-A', '-I', device, '-c', count], { timeoutMs }).catch(error =>
+      log.warn('cannot announce an address', { address, device, error }),
+    );
   };
 
   const writeDhcp = async (network: NetworkRow, address: string): Promise<void> => {
@@ -157,6 +176,7 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       await withProcessLock(options.lockPath, 'ensure_bridge', async () =>
         ensureBridge(runner, bridge, await portOf(network)),
       );
+      if (options.mtu !== null) await setMtu(runner, bridge, options.mtu);
       if (!(await setSysctl(runner, 'net.ipv4.ip_forward', '1'))) {
         log.warn('cannot turn on forwarding; guests will not reach other networks');
       }
@@ -186,6 +206,7 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       }
       await rules.apply();
       await writeDhcp(network, address);
+      if (!current.has(network.id)) announce(address, bridge);
       current.set(network.id, { network, address });
     });
 
@@ -255,6 +276,7 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
     async addFloating(floating, fixed, device) {
       const binding = { floating, fixed, device };
       if (device) await ensureAddress(runner, device, `${floating}/32`);
+      if (device && !bound.has(floating)) announce(floating, device);
       for (const [chain, rule] of floatingRules(binding)) rules.addRule('nat', chain, rule);
       bound.set(floating, binding);
       await rules.apply();
@@ -268,6 +290,7 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       for (const binding of [...bound.values()]) if (!wanted.has(binding.floating)) await unbind(binding);
       for (const binding of served) {
         if (binding.device) await ensureAddress(runner, binding.device, `${binding.floating}/32`);
+        if (binding.device && !bound.has(binding.floating)) announce(binding.floating, binding.device);
         for (const [chain, rule] of floatingRules(binding)) rules.addRule('nat', chain, rule);
         bound.set(binding.floating, binding);
       }

@@ -17,7 +17,16 @@ export const network = {
   auto_assign_floating_ip: bool(false, 'Give every instance a floating address'),
   flat_network_bridge: str(null, 'Bridge of flat modes'),
   flat_network_dns: str('8.8.4.4', 'Name server of flat modes'),
-  flat_injected: bool(false, 'Write addresses into the disks of guests (FlatManager)'),
+  create_unique_mac_address_attempts: int(5, 'Attempts at a MAC address', { min: 1 }),
+  network_device_mtu: int(null, 'Largest packet of bridges and VLANs; none for what the system has', {
+    min: 68,
+  }),
+  send_arp_for_ha: bool(false, 'Announce gateways and floating addresses that come to this host'),
+  send_arp_for_ha_count: int(3, 'Announcements of each', { min: 0 }),
+  flat_injected: bool(
+    false,
+    'Note with flat networks that compute hosts of Folsom write addresses into disks (FlatManager)',
+  ),
   flat_interface: str(null, 'Interface put into the bridge'),
   vlan_interface: str(null, 'Interface that carries the VLANs; none for the one noted with a network'),
   vlan_start: int(100, 'First VLAN'),
