@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { status } from './commands.ts';
 import { examine, oldDefaults } from './doctor.ts';
+import { volumesFindings } from './doctor-volumes.ts';
 import { layoutOf, type Ports, portsWithOffset } from './layout.ts';
 import { writeRunning } from './running.ts';
 
@@ -52,6 +53,21 @@ describe('doctor', () => {
     const file = join(await scratch(), 'keystone.conf');
     await writeFile(file, '[DEFAULT]\nadmin_token = 4f2e9b0c77\n', { mode: 0o600 });
     expect(await oldDefaults(file)).toEqual([]);
+  });
+
+  it('says where volumes on LVM cannot be had', async () => {
+    const file = join(await scratch(), 'nova.conf');
+    const look = (paths: string[]) => volumesFindings([file], async path => paths.includes(path));
+    await writeFile(file, '[DEFAULT]\nvolume_driver=nova.volume.driver.ISCSIDriver\n');
+    expect(await look(['/usr/sbin/lvm'])).toMatchObject([
+      { severity: 'problem', fix: expect.stringContaining('dm_mod') },
+    ]);
+    expect(await look(['/dev/mapper/control'])).toMatchObject([
+      { severity: 'problem', fix: expect.stringContaining('lvm2') },
+    ]);
+    expect(await look(['/dev/mapper/control', '/sbin/lvm'])).toMatchObject([{ severity: 'ok' }]);
+    await writeFile(file, '[DEFAULT]\nvolume_driver=file\n');
+    expect(await look([])).toEqual([]);
   });
 
   it('and status say that the disk is full', async () => {

@@ -4,6 +4,7 @@ import { DISK_FULL_BYTES, freeMib, type LookAtDisk } from '@folsom/core';
 import { run } from '@folsom/host';
 import { confinement } from '@folsom/host/confined';
 import { libvirtdAnswers } from '@folsom/host/libvirtd';
+import { volumesFindings } from './doctor-volumes.ts';
 import { hostOfPort, type Layout, PORTS, type PortName, type Ports } from './layout.ts';
 import { leftoverDhcpServers } from './leftovers.ts';
 import { isOpen } from './preflight.ts';
@@ -50,6 +51,7 @@ export async function examine(options: DoctorOptions): Promise<Finding[]> {
     freeSpace(options.layout, options.lookAtDisk),
     ports(options),
     secretFiles(options.layout),
+    volumesFindings(options.configFiles),
     ...options.configFiles.map(oldDefaults),
   ]);
   return groups.flat();
@@ -62,6 +64,7 @@ const PROGRAMS: Record<string, { needed: string; packages: string }> = {
   dnsmasq: { needed: 'addresses for virtual machines (DHCP)', packages: 'dnsmasq-base' },
   iptables: { needed: 'security groups and NAT', packages: 'iptables' },
   ip: { needed: 'bridges and addresses', packages: 'iproute2' },
+  tgtd: { needed: 'volumes that other hosts reach over iSCSI', packages: 'tgt' },
   rsync: { needed: 'replication between object servers', packages: 'rsync' },
 };
 

@@ -210,16 +210,23 @@ export async function tenantsToRefresh(db: Database, limit: number): Promise<str
     .whereNotNull('project_id')
     .groupBy('project_id')
     .select('project_id', knex.raw('count(*) as floating_ips'))) as Record<string, unknown>[];
+  const volumes = (await knex('volumes')
+    .where({ deleted: 0 })
+    .groupBy('project_id')
+    .select('project_id', knex.raw('count(*) as volumes'), knex.raw('sum(size) as gigabytes'))) as Record<
+    string,
+    unknown
+  >[];
   const promised = (await knex('reservations')
     .where({ deleted: 0 })
     .where('delta', '>', 0)
     .distinct('project_id')) as { project_id: string }[];
   const counts = new Map<string, Record<string, unknown>>();
-  for (const row of [...real, ...floating])
+  for (const row of [...real, ...floating, ...volumes])
     counts.set(String(row.project_id), { ...counts.get(String(row.project_id)), ...row });
   const open = new Set(promised.map(row => row.project_id));
   const rows = (await knex('quota_usages')
-    .whereIn('resource', ['instances', 'cores', 'ram', 'floating_ips'])
+    .whereIn('resource', ['instances', 'cores', 'ram', 'volumes', 'gigabytes', 'floating_ips'])
     .select('project_id', 'resource', 'in_use', 'reserved')) as {
     project_id: string;
     resource: string;

@@ -68,7 +68,7 @@ export function chanceScheduler(options: ChanceSchedulerOptions): SchedulerDrive
     async checkRebuild() {},
 
     async createVolume(context: RequestContext, job) {
-      await castVolume(seam, sources, context, await draw('volume', {}), job);
+      await castVolume(seam, context, await draw('volume', {}), job);
     },
   };
 }

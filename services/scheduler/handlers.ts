@@ -6,6 +6,7 @@ import { passing } from '@folsom/nova/passing';
 import { rollbackReservations } from '@folsom/nova/reservations';
 import type { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { RequestSpec } from '@folsom/nova/rpc/wire';
+import { tryMoveVolume } from '@folsom/nova/volumes';
 import type { Handlers, Notifier } from '@folsom/rpc';
 import { commonCause } from './build-failures.ts';
 import type { SchedulerDriver } from './driver.ts';
@@ -157,9 +158,10 @@ export function schedulerHandlers(seam: HandlerSeam): Handlers<(typeof scheduler
       try {
         await driver.createVolume(context, job);
       } catch (error) {
+        if (passing(error) !== undefined) throw error;
         world.log.warn('cannot schedule create_volume', { volume: job.volume_id, error });
-        await seam.sources.updateVolume(job.volume_id, { status: 'error' });
-        throw error;
+        await unplaced(db, job.volume_id, world.clock.now());
+        if (!isFault(error)) throw error;
       }
     },
 
@@ -174,16 +176,26 @@ export function schedulerHandlers(seam: HandlerSeam): Handlers<(typeof scheduler
   };
 }
 
+/** A volume that no host was found for. */
+const unplaced = (db: Database, id: string, now: number): Promise<boolean> =>
+  tryMoveVolume(db.knex, id, 'createFailed', now, {}, { host: null });
+
 /** Makes the rows say that a message is given up: it failed for a passing cause too often. */
 export const giveUp =
   ({ db, world }: { db: Database; world: World }) =>
   async (
     _context: RequestContext,
     method: string,
-    args: { request_spec?: RequestSpec; instance?: { uuid: string }; reservations?: string[] | null },
+    args: {
+      request_spec?: RequestSpec;
+      instance?: { uuid: string };
+      volume_id?: string;
+      reservations?: string[] | null;
+    },
     error: unknown,
   ): Promise<void> => {
     const now = world.clock.now();
+    if (args.volume_id !== undefined) await unplaced(db, args.volume_id, now);
     const fault = asFault(error, { world });
     const boots = method === 'run_instance';
     const uuids = boots ? (args.request_spec?.instance_uuids ?? []) : [args.instance?.uuid ?? ''];

@@ -526,6 +526,11 @@ describe('drivers', () => {
     await create('three');
     await settled();
     expect(await db.knex('volumes').where({ id: 'three' }).first()).toMatchObject({ status: 'error' });
+    // The same message once more finds that it has been done.
+    const before = received.length;
+    await create('two');
+    await settled();
+    expect(received).toHaveLength(before);
   });
 
   it('that do not exist are named at the start', async () => {

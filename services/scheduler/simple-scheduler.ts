@@ -22,7 +22,7 @@ export function simpleScheduler(options: ChanceSchedulerOptions & { maxGigabytes
         if (!service || !serviceIsUp(service, now, serviceDownTimeMs)) {
           throw schedulerFault('WillNotSchedule', { host: forced });
         }
-        return castVolume(seam, sources, context, forced, job);
+        return castVolume(seam, context, forced, job);
       }
       const tally = newTally(services.length);
       const up = services.filter(service => serviceIsUp(service, now, serviceDownTimeMs));
@@ -37,7 +37,7 @@ export function simpleScheduler(options: ChanceSchedulerOptions & { maxGigabytes
       countRemoved(tally, 'max_gigabytes', inZone.length - roomy.length);
       const [best] = roomy;
       if (best === undefined) throw noValidHost(tallyText(tally));
-      await castVolume(seam, sources, context, best.host, job);
+      await castVolume(seam, context, best.host, job);
     },
   };
 }

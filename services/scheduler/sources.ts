@@ -1,5 +1,5 @@
 import type { RequestContext } from '@folsom/core';
-import { type Database, fromSqlBool, fromSqlTime, inBatches, toSqlTime } from '@folsom/db';
+import { type Database, fromSqlBool, fromSqlTime, inBatches } from '@folsom/db';
 import { listServices, type ServiceRow } from '@folsom/nova/services';
 import type { NodeFacts, VolumeFacts } from './facts.ts';
 
@@ -14,7 +14,6 @@ export interface Sources {
   aggregateMetadata(): Promise<Map<string, Map<string, Set<string>>>>;
   services(topic: string): Promise<ServiceRow[]>;
   volume(id: string): Promise<VolumeFacts | undefined>;
-  updateVolume(id: string, changes: { host?: string; status?: string; scheduledAt?: number }): Promise<void>;
   /** Gigabytes of volumes on each host. */
   volumeGigabytes(): Promise<Map<string, number>>;
 }
@@ -104,15 +103,6 @@ export function sqlSources(db: Database): Sources {
 
     async volume(id) {
       return knex('volumes').where({ deleted: 0, id }).first('id', 'size', 'availability_zone');
-    },
-
-    async updateVolume(id, { scheduledAt, ...changes }) {
-      await knex('volumes')
-        .where({ deleted: 0, id })
-        .update({
-          ...changes,
-          ...(scheduledAt === undefined ? {} : { scheduled_at: toSqlTime(scheduledAt) }),
-        });
     },
 
     async volumeGigabytes() {
