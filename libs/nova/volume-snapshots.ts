@@ -46,6 +46,7 @@ export interface VolumeSnapshotFilter {
   volumeId?: string;
   /** The host of its volume. */
   host?: string;
+  statuses?: readonly VolumeStatus[];
   limit?: number;
   offset?: number;
 }
@@ -58,6 +59,7 @@ export async function listVolumeSnapshots(
   const query = sql('snapshots').where(alive).orderBy('created_at').orderBy('id');
   if (filter.projectId !== undefined) query.where({ project_id: filter.projectId });
   if (filter.volumeId !== undefined) query.where({ volume_id: filter.volumeId });
+  if (filter.statuses !== undefined) query.whereIn('status', [...filter.statuses]);
   if (filter.host !== undefined)
     query.whereIn('volume_id', sql('volumes').where({ host: filter.host }).select('id'));
   if (filter.limit !== undefined) query.limit(filter.limit);

@@ -73,7 +73,7 @@ export interface VolumeFilter {
   projectId?: string;
   host?: string;
   instanceUuid?: string;
-  status?: VolumeStatus;
+  statuses?: readonly VolumeStatus[];
   /** Each must stand in its metadata. */
   metadata?: Readonly<Record<string, string>>;
   limit?: number;
@@ -86,7 +86,7 @@ export async function listVolumes(sql: Sql, filter: VolumeFilter = {}): Promise<
   if (filter.projectId !== undefined) query.where({ project_id: filter.projectId });
   if (filter.host !== undefined) query.where({ host: filter.host });
   if (filter.instanceUuid !== undefined) query.where({ instance_uuid: filter.instanceUuid });
-  if (filter.status !== undefined) query.where({ status: filter.status });
+  if (filter.statuses !== undefined) query.whereIn('status', [...filter.statuses]);
   for (const [key, value] of Object.entries(filter.metadata ?? {})) {
     query.whereIn(
       'id',

@@ -2,6 +2,25 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEMO, IMAGE, startTestApi, type TestApi } from './test-api.ts';
 import { startVolumeApi } from './volume-api.ts';
 
+/** Values put where something else belongs. */
+const BAD: unknown[] = [
+  ...[
+    null,
+    true,
+    -1,
+    1e308,
+    '',
+    'x'.repeat(300),
+    '\u0000',
+    '\ud800',
+    "'; DROP TABLE volumes; --",
+    [],
+    [null],
+    {},
+  ],
+  { toString: 1, valueOf: 2 },
+  JSON.parse('{"__proto__": {"x": 1}}'),
+];
 const xml = { accept: 'application/xml' };
 
 describe('the volume API', () => {
@@ -208,6 +227,40 @@ describe('the volume API', () => {
     expect((await test.call('DELETE', `types/${id}`, admin)).status).toBe(202);
     expect((await test.call('GET', `volumes/${volume}`)).json.volume.volume_type).toBe(String(id));
     expect((await test.call('GET', 'types/99')).status).toBe(404);
+  });
+
+  it('answers any value in any place of a body with a fault of the caller', async () => {
+    const id = await made();
+    const places: [path: string, key: string, good: Record<string, unknown>][] = [
+      [
+        'volumes',
+        'volume',
+        { size: 1, display_name: 'n', snapshot_id: null, volume_type: null, metadata: {}, imageRef: null },
+      ],
+      ['snapshots', 'snapshot', { volume_id: id, display_name: 'n', force: true }],
+      ['types', 'volume_type', { name: 'n', extra_specs: {} }],
+      ['types/1/extra_specs', 'extra_specs', { a: 'b' }],
+      [`volumes/${id}/action`, 'os-reset_status', { status: 'available' }],
+      [
+        `volumes/${id}/action`,
+        'os-volume_upload_image',
+        { image_name: '', disk_format: 'raw', force: false },
+      ],
+      [`volumes/${id}/action`, 'os-force_delete', {}],
+    ];
+    for (const [path, key, good] of places) {
+      const bodies = BAD.flatMap(value => [
+        { [key]: value },
+        ...Object.keys(good).map(field => ({ [key]: { ...good, [field]: value } })),
+      ]);
+      for (const body of bodies) {
+        const { status } = await test.call('POST', path, { body, admin: true });
+        expect([path, body, status < 500]).toEqual([path, body, true]);
+      }
+    }
+    for (const bad of ['%00', '%ff', 'x'.repeat(2_000), '..%2f..', '%F0%9F%90%9F', "' or 1=1"])
+      for (const path of ['volumes', 'snapshots', 'types'])
+        expect((await test.call('GET', `${path}/${bad}`)).status).toBeGreaterThanOrEqual(400);
   });
 
   it('has no place for what the original had none', async () => {

@@ -16,6 +16,14 @@ const EXPORTED: ReadonlySet<string> = new Set([
   volumeStatus.downloading,
 ]);
 
+/** Conditions in which a volume or snapshot is worked on. */
+const UNFINISHED: readonly VolumeStatus[] = [
+  volumeStatus.creating,
+  volumeStatus.downloading,
+  volumeStatus.uploading,
+  volumeStatus.deleting,
+];
+
 /** At start, before anything is served: the host shows what the rows say, and nothing else. */
 export async function takeOver(seam: VolumeSeam): Promise<void> {
   const { db, driver, log } = seam;
@@ -42,17 +50,17 @@ export async function takeOver(seam: VolumeSeam): Promise<void> {
 export async function resume(
   seam: VolumeSeam,
   olderThanMs: number,
-  which: (status: VolumeStatus) => boolean = () => true,
+  statuses: readonly VolumeStatus[] = UNFINISHED,
 ): Promise<void> {
   const { db, host } = seam;
   const before = nowOf(seam) - olderThanMs;
   const left = (row: VolumeRow | VolumeSnapshotRow) =>
-    which(row.status) && !seam.busy.has(row.id) && (row.updated_at ?? row.created_at ?? 0) <= before;
-  for (const row of (await listVolumes(db.knex, { host })).filter(left)) {
+    !seam.busy.has(row.id) && (row.updated_at ?? row.created_at ?? 0) <= before;
+  for (const row of (await listVolumes(db.knex, { host, statuses })).filter(left)) {
     if (await patiently(seam, row.id, () => resumeVolume(seam, row)))
       seam.log.warn('took up what nobody worked on', { volume: row.id, status: row.status });
   }
-  for (const row of (await listVolumeSnapshots(db.knex, { host })).filter(left)) {
+  for (const row of (await listVolumeSnapshots(db.knex, { host, statuses })).filter(left)) {
     if (await patiently(seam, row.id, () => resumeSnapshot(seam, row)))
       seam.log.warn('took up what nobody worked on', { snapshot: row.id, status: row.status });
   }
@@ -93,7 +101,7 @@ async function resumeSnapshot(seam: VolumeSeam, row: VolumeSnapshotRow): Promise
 /** A volume that no host got within this time has lost its message. */
 export async function expireLost(seam: VolumeSeam, olderThanMs: number): Promise<void> {
   const before = nowOf(seam) - olderThanMs;
-  for (const row of await listVolumes(seam.db.knex, { status: volumeStatus.creating })) {
+  for (const row of await listVolumes(seam.db.knex, { statuses: [volumeStatus.creating] })) {
     if (row.host !== null || (row.updated_at ?? row.created_at ?? 0) > before) continue;
     await tryMoveVolume(seam.db.knex, row.id, 'createFailed', nowOf(seam), {}, { host: null });
   }

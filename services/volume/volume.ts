@@ -86,7 +86,7 @@ export async function startVolume(options: VolumeServiceOptions): Promise<Runnin
   await capabilities().catch(error => log.warn('cannot report capabilities', { error }));
 
   // Beside serving: wiping takes its time.
-  let running: Promise<void> = resume(seam, 0, status => status === volumeStatus.deleting).catch(error =>
+  let running: Promise<void> = resume(seam, 0, [volumeStatus.deleting]).catch(error =>
     log.error('recovery failed', { error }),
   );
   const work = async (): Promise<void> => {
