@@ -279,7 +279,8 @@ describe('the volume API', () => {
       [],
     );
     const every = await test.call('GET', 'volumes?all_tenants=1', { admin: true });
-    expect(every.json.volumes).toHaveLength(all.length);
+    const ids = every.json.volumes.map((volume: { id: string }) => volume.id);
+    expect(ids).toEqual(expect.arrayContaining(all.map(({ id }) => id)));
     expect((await test.call('GET', 'volumes?limit=x')).status).toBe(400);
   });
 });
