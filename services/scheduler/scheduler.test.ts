@@ -511,9 +511,9 @@ describe('drivers', () => {
     await volumeHost('v1');
     await start();
     await addVolume('one', 1);
-    await create('one');
+    await Promise.all([create('one'), create('one')]);
     await settled();
-    expect(received.at(-1)).toMatchObject({ host: 'v1', method: 'create_volume' });
+    expect(received.filter(({ method }) => method === 'create_volume')).toMatchObject([{ host: 'v1' }]);
     expect(await db.knex('volumes').where({ id: 'one' }).first()).toMatchObject({ host: 'v1' });
     await service?.stop();
     await start({ scheduler_driver: 'nova.scheduler.simple.SimpleScheduler', max_gigabytes: '100' });
@@ -526,11 +526,6 @@ describe('drivers', () => {
     await create('three');
     await settled();
     expect(await db.knex('volumes').where({ id: 'three' }).first()).toMatchObject({ status: 'error' });
-    // The same message once more finds that it has been done.
-    const before = received.length;
-    await create('two');
-    await settled();
-    expect(received).toHaveLength(before);
   });
 
   it('that do not exist are named at the start', async () => {
