@@ -1,11 +1,16 @@
 import { readFile, stat } from 'node:fs/promises';
-import type { Finding } from './doctor.ts';
 
 const exists = (path: string): Promise<boolean> =>
   stat(path).then(
     () => true,
     () => false,
   );
+
+interface VolumeFinding {
+  severity: 'ok' | 'problem';
+  what: string;
+  fix?: string;
+}
 
 /** What the kernel's device-mapper is spoken to through; LVM is nothing without it. */
 const DEVICE_MAPPER = '/dev/mapper/control';
@@ -15,8 +20,8 @@ const LVM = ['/usr/sbin/lvm', '/sbin/lvm'];
 export async function volumesFindings(
   configFiles: readonly string[],
   has: (path: string) => Promise<boolean> = exists,
-): Promise<Finding[]> {
-  const findings: Finding[] = [];
+): Promise<VolumeFinding[]> {
+  const findings: VolumeFinding[] = [];
   for (const file of configFiles) {
     const text = await readFile(file, 'utf8').catch(() => '');
     const driver = /^\s*volume_driver\s*[=:]\s*(\S+)/m.exec(text)?.[1];
