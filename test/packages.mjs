@@ -13,6 +13,8 @@ const PACKAGES = {
   'libvirt-clients': 'real guests',
   'qemu-system-x86': 'real guests',
   'qemu-utils': 'disks of guests',
+  'qemu-block-extra': 'volumes of guests over iSCSI',
+  tgt: 'volumes of guests over iSCSI',
   'dnsmasq-base': 'addresses of guests',
   iptables: 'security groups',
   ebtables: 'security groups',

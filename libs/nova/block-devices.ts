@@ -48,6 +48,14 @@ export const volumesOf = async (
       : [{ ...row, volume_id: row.volume_id }],
   );
 
+/** Where the flavor's own disks are to be, as image and user say it: `swap` and `ephemeral0` by the names of devices. */
+export const virtualDevicesOf = async (sql: Sql, instanceUuid: string): Promise<Map<string, string>> =>
+  new Map(
+    (await blockDevicesOf(sql, instanceUuid)).flatMap(row =>
+      row.virtual_name === null || row.no_device ? [] : [[row.virtual_name, row.device_name] as const],
+    ),
+  );
+
 export type BlockDeviceChanges = Partial<Omit<BlockDeviceRow, keyof RowBase | 'id' | 'instance_uuid'>>;
 
 /** False when the row is gone. */

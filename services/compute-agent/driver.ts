@@ -56,6 +56,8 @@ export interface SpawnRequest {
   adminPassword: string | null;
   network: NetworkInfo;
   volumes: Volumes;
+  /** Devices of the flavor's own disks (`swap`, `ephemeral0`), where somebody says where they are. */
+  virtualDevices?: ReadonlyMap<string, string>;
   /** Aborted when the work should stop: the instance is being deleted, time is up, the service ends. */
   signal: AbortSignal;
 }

@@ -235,12 +235,13 @@ export async function letSshInto(host: HostUnderTest, uuids: readonly string[]):
   await host.rpc('compute', 'refresh_security_group_rules', { security_group_id: 1 });
 }
 
-/** Runs a command in a guest as its user, from its host. Any exit code is an answer. */
+/** Runs a command in a guest from its host, as its user, or as whom the address says (`root@...`). Any exit code is an answer. */
 export function sshTo(host: HostUnderTest, key: string, address: string, ...command: string[]) {
   const options = ['BatchMode=yes', 'ConnectTimeout=5', 'StrictHostKeyChecking=no'];
   const argv = ['ssh', '-q', '-i', key, '-o', 'UserKnownHostsFile=/dev/null'];
   for (const option of options) argv.push('-o', option);
-  return host.space.exec([...argv, `cirros@${address}`, ...command], { timeoutMs: 20_000 });
+  const login = address.includes('@') ? address : `cirros@${address}`;
+  return host.space.exec([...argv, login, ...command], { timeoutMs: 20_000 });
 }
 
 interface Answer {

@@ -6,7 +6,9 @@ import {
   changeBlockDevice,
   RESERVED,
   removeBlockDevice,
+  volumesOf,
 } from '@folsom/nova/block-devices';
+import { volumeStatus } from '@folsom/nova/volume-state';
 import { type VolumeRow, volumeById } from '@folsom/nova/volumes';
 import type { VolumeAttachment } from '../driver.ts';
 import { addFault, NotOurs, nowOf } from '../seam.ts';
@@ -14,6 +16,7 @@ import type { Step } from '../steps.ts';
 import {
   connectVolume,
   disconnectVolume,
+  isAttachedTo,
   isReservedFor,
   presentVolume,
   unreserveVolume,
@@ -69,6 +72,14 @@ async function deviceFor({ seam, guest, order }: Attachment): Promise<VolumeDevi
   };
 }
 
+/** An operator has a volume that the guest has plugged again (`nova-manage volume reattach`): its host has lost it. */
+async function plugAgain({ seam, context, guest }: Attachment, volume: VolumeRow): Promise<void> {
+  if (!isAttachedTo(volume, guest.uuid)) return;
+  const device = (await volumesOf(seam.db.knex, guest.uuid)).find(row => row.volume_id === volume.id);
+  if (device === undefined) return;
+  await seam.driver.attachVolume(guest, await connectVolume(seam, context, guest, device, volume));
+}
+
 const steps: readonly Step<Attachment>[] = [
   {
     // Begun only while the volume is kept for this instance: a message that comes twice finds it attached, or free.
@@ -76,6 +87,7 @@ const steps: readonly Step<Attachment>[] = [
     restart: 'again',
     run: async work => {
       const volume = await volumeById(work.seam.db.knex, work.order.volume_id);
+      if (volume.status === volumeStatus.inUse) await plugAgain(work, volume);
       if (!isReservedFor(volume, work.guest.uuid))
         throw new NotOurs('the volume is not kept for the instance');
       work.device = await deviceFor(work);
@@ -137,7 +149,8 @@ export const attach = operation<Attachment, AttachOrder>({
     return { ...work, order, volume: undefined, device: undefined, attachment: undefined };
   },
   async done({ seam, guest, order }) {
-    seam.log.info('attached a volume', { instance: guest.uuid, ...order });
+    const { volume_id: volume, mountpoint } = order;
+    seam.log.info('attached a volume', { instance: guest.uuid, volume, mountpoint });
   },
   async ended({ seam, guest, order, device }, error) {
     seam.log.error('cannot attach a volume', { instance: guest.uuid, volume: order.volume_id, error });

@@ -1,4 +1,6 @@
 import { assert, elevated, must, type RequestContext } from '@folsom/core';
+import { blockDevicesOf, virtualDevicesOf } from '@folsom/nova/block-devices';
+import { deviceLetters } from '@folsom/nova/device-names';
 import { novaFault } from '@folsom/nova/faults';
 import { BUILDING, releaseIfMine } from '@folsom/nova/instance-claims';
 import { cachedNetworkInfo } from '@folsom/nova/instance-info-cache';
@@ -126,6 +128,7 @@ const spawn: Step<Boot> = {
         adminPassword: args.admin_password,
         network: boot.network,
         volumes: await attachmentsOf(seam.db, boot.guest.uuid),
+        virtualDevices: await virtualDevicesOf(seam.db.knex, boot.guest.uuid),
         signal,
       },
       async part => {
@@ -152,7 +155,7 @@ const activate: Step<Boot> = {
       vm_state: vmState.active,
       task_state: null,
       launched_at: nowOf(boot.seam),
-      ...deviceNames(boot),
+      ...(await deviceNames(boot)),
       ...accessAddresses(boot),
     }),
 };
@@ -185,16 +188,20 @@ export const boot = operation<Boot, RunInstanceArgs>({
   ended: giveUpBuild,
 });
 
-/** What the guest's disks are called, where the user named none. */
-function deviceNames({ seam, guest }: Boot) {
+/** What the guest's disks are called, where the user named none; a disk whose place a volume has is not there. */
+async function deviceNames({ seam, guest }: Boot) {
   const root = seam.driver.rootDevice;
   if (root === null || guest.root_device_name !== null) return {};
-  const letter = (index: number) => root.replace(/a$/, String.fromCharCode(97 + index));
+  const rows = await blockDevicesOf(seam.db.knex, guest.uuid);
+  const taken = new Set(rows.map(row => deviceLetters(row.device_name)));
+  const virtual = new Set(rows.map(row => row.virtual_name));
+  const place = (wanted: boolean, name: string, letter: string) =>
+    wanted && !virtual.has(name) && !taken.has(letter) ? root.replace(/a$/, letter) : null;
   const ephemeral = guest.flavor.ephemeral_gb > 0;
   return {
     root_device_name: root,
-    ...(ephemeral ? { default_ephemeral_device: letter(1) } : {}),
-    ...(guest.flavor.swap > 0 ? { default_swap_device: letter(ephemeral ? 2 : 1) } : {}),
+    default_ephemeral_device: place(ephemeral, 'ephemeral0', 'b'),
+    default_swap_device: place(guest.flavor.swap > 0, 'swap', ephemeral ? 'c' : 'b'),
   };
 }
 

@@ -1,3 +1,4 @@
+import { virtualDevicesOf } from '@folsom/nova/block-devices';
 import { taskState, vmState } from '@folsom/nova/instance-state';
 import type { NetworkInfo } from '@folsom/nova/network-info';
 import type { RebuildInstanceArgs } from '@folsom/nova/rpc/compute';
@@ -59,7 +60,8 @@ export const rebuild = operation<Rebuild, RebuildInstanceArgs>({
         { seam, context, guest, image, files, password, network, volumes },
         { signal, progress },
       ) => {
-        const request = { context, guest, image, network, volumes, signal };
+        const virtualDevices = await virtualDevicesOf(seam.db.knex, guest.uuid);
+        const request = { context, guest, image, network, volumes, virtualDevices, signal };
         await seam.driver.spawn({ ...request, injectedFiles: files, adminPassword: password }, async () =>
           progress(),
         );

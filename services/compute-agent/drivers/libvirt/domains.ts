@@ -44,7 +44,7 @@ export interface GuestDomains {
   /** Described anew from its files and started. */
   hardReboot(guest: Guest, network: NetworkInfo, volumes: Volumes): Promise<void>;
   /** Whether the guest shut itself down in time and was started again. */
-  softReboot(guest: Guest): Promise<boolean>;
+  softReboot(guest: Guest, volumes: Volumes): Promise<boolean>;
 }
 
 /** libvirt's states as power states. */
@@ -173,7 +173,7 @@ export function guestDomains(options: {
       const files = await existingGuestFiles(domains.folderOf(guest));
       await domains.defineAndStart(guest, files, network, volumes);
     },
-    async softReboot(guest) {
+    async softReboot(guest, volumes) {
       if ((await stateOf(guest)) !== powerState.running) return false;
       await libvirt.shutdown(guest.name);
       const end = clock.monotonic() + settings.libvirt_wait_soft_reboot_seconds * 1000;
@@ -181,7 +181,7 @@ export function guestDomains(options: {
         const { state } = await libvirt.info(guest.name);
         const ended = powerOf(state) === powerState.shutdown || powerOf(state) === powerState.crashed;
         if (ended && state !== SHUTTING_DOWN) {
-          await startDomain(guest.name);
+          await domains.start(guest, volumes);
           return true;
         }
         await clock.sleep(SHUTDOWN_POLL_MS);

@@ -181,7 +181,8 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     destroy: (guest, _network, attached) => remove(guest, attached),
 
     async reboot(guest, network, reboot, attached) {
-      const soft = reboot === 'SOFT' && (await domains.exists(guest)) && (await domains.softReboot(guest));
+      const soft =
+        reboot === 'SOFT' && (await domains.exists(guest)) && (await domains.softReboot(guest, attached));
       if (!soft) await domains.hardReboot(guest, network, attached);
     },
     powerOff: guest => domains.stop(guest),

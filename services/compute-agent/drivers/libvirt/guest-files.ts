@@ -62,6 +62,9 @@ export function diskTarget(guest: Guest, name: string): string {
   return ROOT_TARGET;
 }
 
+/** The flavor's disks by the names that block device mappings have for them. */
+const VIRTUAL: Readonly<Record<string, string>> = { 'disk.local': 'ephemeral0', 'disk.swap': 'swap' };
+
 /** What an ISO image is to its guest: programs on a CD look for it where CDs are. */
 const CDROM = { target: 'hda', device: 'cdrom' } as const;
 
@@ -84,10 +87,14 @@ export async function makeGuestFiles(
   boot.catch(() => {}); // awaited below, after what goes on beside it
   // Where a volume takes a disk's place there is none to make.
   const taken = new Set(request.volumes.map(volume => volumeTarget(volume.mountDevice)));
+  const targetOf = (name: string): string => {
+    const device = request.virtualDevices?.get(VIRTUAL[name] ?? '');
+    return device === undefined ? diskTarget(guest, name) : volumeTarget(device);
+  };
   const disks: DomainDisk[] = [];
   const info: DiskInfo = suffix === '' ? {} : await readDiskInfo(folder);
   const add = (name: string, kind: 'raw' | 'qcow2', cdrom = false) => {
-    const as = cdrom ? CDROM : { target: diskTarget(guest, name) };
+    const as = cdrom ? CDROM : { target: targetOf(name) };
     disks.push({ source: join(folder, name), kind: 'file', format: kind, ...as });
     info[name] = { format: kind, ...as };
   };
@@ -97,7 +104,7 @@ export async function makeGuestFiles(
   }
   if (suffix === '') {
     for (const { name, kind, sizeMb } of flavorDisks(guest)) {
-      if (taken.has(diskTarget(guest, name))) continue;
+      if (taken.has(targetOf(name))) continue;
       const path = join(folder, name);
       await rm(path, { force: true });
       await createOverlay({ path, base: await cache.blank(kind, sizeMb), baseFormat: 'raw' });

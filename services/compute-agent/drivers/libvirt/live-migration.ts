@@ -62,6 +62,8 @@ function migrationFlags(names: string): number {
   return flags;
 }
 
+const TARGET = /^[a-z]{2}[a-z]{1,2}$/;
+
 /** One entry of Folsom's disk list. */
 interface MovedDisk {
   path: string;
@@ -69,6 +71,8 @@ interface MovedDisk {
   virt_disk_size: number;
   backing_file: string;
   disk_size: number;
+  /** What the guest calls it; an original's source says nothing of that. */
+  target?: string;
 }
 
 export function liveMigration(options: {
@@ -87,7 +91,7 @@ export function liveMigration(options: {
   const disksOf = async (guest: Guest): Promise<MovedDisk[]> => {
     const folder = domains.folderOf(guest);
     const disks: MovedDisk[] = [];
-    for (const [name, { format }] of Object.entries(await readDiskInfo(folder))) {
+    for (const [name, { format, target }] of Object.entries(await readDiskInfo(folder))) {
       const path = join(folder, name);
       const facts = await diskFacts(path, format);
       disks.push({
@@ -96,6 +100,7 @@ export function liveMigration(options: {
         virt_disk_size: facts.virtualSize,
         backing_file: facts.backingFile ?? '',
         disk_size: (await stat(path)).blocks * 512,
+        target,
       });
     }
     return disks;
@@ -113,7 +118,8 @@ export function liveMigration(options: {
       const name = basename(disk.path);
       const format = disk.type === 'raw' ? 'raw' : 'qcow2';
       await createDisk(join(folder, name), format, Number(disk.virt_disk_size) || Number(disk.disk_size));
-      info[name] = { format, target: diskTarget(guest, name) };
+      const { target = '' } = disk;
+      info[name] = { format, target: TARGET.test(target) ? target : diskTarget(guest, name) };
     }
     await writeDiskInfo(folder, info);
     await touchConsole(folder);
