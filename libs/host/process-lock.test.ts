@@ -13,7 +13,6 @@ f = open(sys.argv[1], 'w')
 fcntl.lockf(f, fcntl.LOCK_EX)
 print('held', flush=True)
 sys.stdin.readline()
-print('released', flush=True)
 `;
 
 it('waits for a process that holds the lock file as the original does', async () => {
@@ -23,11 +22,13 @@ it('waits for a process that holds the lock file as the original does', async ()
   try {
     await once(holder.stdout, 'data');
     const seen: string[] = [];
-    holder.stdout.on('data', () => seen.push('released'));
     const ours = withProcessLock(dir, 'iptables', async () => void seen.push('ours'));
+    // Time enough for work that waits for nobody.
+    await new Promise(resolve => setImmediate(resolve));
+    seen.push('let go');
     holder.stdin.end('\n');
     await ours;
-    expect(seen).toEqual(['released', 'ours']);
+    expect(seen).toEqual(['let go', 'ours']);
   } finally {
     holder.kill();
     rmSync(dir, { recursive: true });
