@@ -92,8 +92,6 @@ const nova: ServiceConf = {
       force_dhcp_release: true,
       // After a restart of the machine `npm start` brings everything back.
       resume_guests_state_on_host_boot: true,
-      // One machine: heartbeats and clean-ups may be quick.
-      periodic_fuzzy_delay: 0,
       libvirt_type: compute.why.startsWith('KVM') ? 'kvm' : 'qemu',
       // Floating addresses stand where guests and this machine reach them.
       public_interface: BRIDGE,

@@ -86,7 +86,15 @@ async function room(layout: Layout, look?: LookAtDisk): Promise<Finding[]> {
   const free = await freeMib(layout.dir, look);
   if (free === undefined) return [];
   const names = await readdir(join(layout.dir, 'db')).catch(() => []);
-  const sizes = await Promise.all(names.map(async name => (await stat(join(layout.dir, 'db', name))).size));
+  // What SQLite keeps beside a database goes when the last one closes it.
+  const sizes = await Promise.all(
+    names.map(name =>
+      stat(join(layout.dir, 'db', name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
   const needed = Math.ceil(sizes.reduce((sum, size) => sum + size, 0) / MIB);
   if (free > needed) return [{ severity: 'ok', what: `${free} MiB are free, the databases have ${needed}` }];
   return [
