@@ -12,6 +12,7 @@ import { allNetworks } from '@folsom/nova/networks';
 import { novaOptions } from '@folsom/nova/options';
 import { novaOutbox } from '@folsom/nova/outbox';
 import { networkContract } from '@folsom/nova/rpc/network';
+import { startObjectstore } from '@folsom/objectstore';
 import { startScheduler } from '@folsom/scheduler';
 import { chooseVolumeDriver, startVolume } from '@folsom/volume';
 import { configuredPolicy } from '../policy-file.ts';
@@ -49,6 +50,7 @@ export async function startComputePart(
   started(await startConsoleAuth(common));
   started(await startConsole(common));
   started(await startCert(common));
+  started(await startObjectstore({ config, world, metrics }));
   const images = imageClient({ servers: [`${hostIp}:${ports.image}`] });
   if (
     options.compute.driver === 'libvirt' &&

@@ -10,6 +10,7 @@ export const PORTS = {
   image: 9292,
   imageRegistry: 9191,
   ec2: 8773,
+  objectstore: 3333,
   compute: 8774,
   metadata: 8775,
   volume: 8776,
@@ -34,6 +35,7 @@ export const PART_OF_PORT: Partial<Record<PortName, PartName>> = {
   image: 'image',
   imageRegistry: 'image',
   ec2: 'compute',
+  objectstore: 'compute',
   compute: 'compute',
   metadata: 'compute',
   volume: 'compute',
@@ -46,7 +48,13 @@ export const PART_OF_PORT: Partial<Record<PortName, PartName>> = {
   consoleWeb: 'console',
 };
 /** Ports that answer without a login: whatever `--host-ip` says, only this machine reaches them. */
-export const LOOPBACK_PORTS: readonly PortName[] = ['account', 'container', 'object', 'metrics'];
+export const LOOPBACK_PORTS: readonly PortName[] = [
+  'account',
+  'container',
+  'object',
+  'metrics',
+  'objectstore',
+];
 export const LOOPBACK = '127.0.0.1';
 
 /** Where a port of the all-in-one cloud is opened. */

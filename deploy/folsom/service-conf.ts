@@ -6,7 +6,7 @@ import type { ConfFile } from '../conf/conf-file.ts';
 import { glanceConf } from '../conf/glance.ts';
 import { keystoneConf } from '../conf/keystone.ts';
 import { novaConf } from '../conf/nova.ts';
-import { BRIDGE, type Layout } from './layout.ts';
+import { BRIDGE, type Layout, LOOPBACK } from './layout.ts';
 import type { CloudOptions, ServiceName, Setting } from './part.ts';
 import { CannotStart } from './preflight.ts';
 import type { Secrets } from './secrets.ts';
@@ -118,6 +118,11 @@ const nova: ServiceConf = {
         ec2_listen: hostIp,
         ec2_listen_port: ports.ec2,
         ec2_port: ports.ec2,
+        // Whoever reaches it reads and writes: this machine alone.
+        s3_listen: LOOPBACK,
+        s3_listen_port: ports.objectstore,
+        s3_host: LOOPBACK,
+        s3_port: ports.objectstore,
         osapi_compute_listen: hostIp,
         osapi_compute_listen_port: ports.compute,
         osapi_volume_listen: hostIp,

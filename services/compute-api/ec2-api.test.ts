@@ -188,14 +188,36 @@ describe('who may', () => {
     await test.db
       .knex('floating_ips')
       .insert({ address: '172.24.4.9', project_id: DEMO, pool: 'nova', deleted: 0, auto_assigned: 0 });
-    const tables = ['instances', 'security_groups', 'security_group_rules', 'key_pairs', 'floating_ips'];
+    const volume = textOf((await test.act('CreateVolume', { Size: '1' })).xml, 'volumeId')!;
+    const numbered = (await test.db
+      .knex('volume_id_mappings')
+      .where({ id: Number.parseInt(volume.slice(4), 16) })
+      .first('uuid'))!;
+    await test.db.knex('snapshots').insert({
+      id: 'snapshot-of-demo',
+      volume_id: numbered.uuid,
+      project_id: DEMO,
+      status: 'available',
+      volume_size: 1,
+      deleted: 0,
+    });
+    const snapshot = textOf((await test.act('DescribeSnapshots')).xml, 'snapshotId')!;
+    const tables = [
+      'volumes',
+      'snapshots',
+      'instances',
+      'security_groups',
+      'security_group_rules',
+      'key_pairs',
+      'floating_ips',
+    ];
     const state = () => Promise.all(tables.map(table => test.db.knex(table).where('deleted', 0).select()));
     // Whoever looks first makes his own group.
     await test.act('DescribeSecurityGroups', {}, { as: 'other' });
     const before = await state();
     for (const { name, parameters } of EC2_ACTIONS) {
       if (!touches(parameters)) continue;
-      const given = named(parameters, { instance: id, group: String(group!.id) });
+      const given = named(parameters, { instance: id, group: String(group!.id), volume, snapshot });
       const answer = await test.act(name, given, { as: 'other' });
       expect(answer.text, name).not.toContain(DEMO);
       expect(answer.text.includes(uuid), name).toBe(false);
@@ -206,13 +228,20 @@ describe('who may', () => {
 
 /** Whether an action names something that belongs to a tenant. */
 const touches = (shape: Shape): boolean =>
-  ['InstanceId', 'GroupId', 'PublicIp'].some(name => Object.hasOwn(shape, name));
+  ['InstanceId', 'GroupId', 'PublicIp', 'VolumeId', 'SnapshotId'].some(name => Object.hasOwn(shape, name));
 
 /** Everything that the action can name, by what is there. */
-function named(shape: Shape, things: { instance: string; group: string }): Record<string, string> {
+function named(
+  shape: Shape,
+  things: { instance: string; group: string; volume: string; snapshot: string },
+): Record<string, string> {
   const values: Record<string, string> = {
     InstanceId: things.instance,
     GroupId: things.group,
+    VolumeId: things.volume,
+    SnapshotId: things.snapshot,
+    Device: '/dev/vdb',
+    Size: '1',
     PublicIp: '172.24.4.9',
     Attribute: 'userData',
     CidrIp: '10.0.0.0/8',
@@ -265,10 +294,10 @@ describe('bad input', () => {
             ]
           : [name, `${name}.1`, `${name}.1.2.3.4.5.6.7.8.9`];
     // Inner places are read as the outer ones are.
-    const some = (place: string) => (place === name || place === `${name}.1` ? texts : texts.slice(-4));
-    return kind === 'records'
-      ? places.flatMap(place => texts.slice(-5).map(text => ({ [place]: text })))
-      : places.flatMap(place => some(place).map(text => ({ [place]: text })));
+    return places.flatMap((place, at) => {
+      const some = kind === 'records' ? texts.slice(-2) : at === 0 ? texts : texts.slice(-1);
+      return some.map(text => ({ [place]: text }));
+    });
   };
   const good: Record<string, string> = {
     ImageId: 'ami-00ffffff',
@@ -279,6 +308,9 @@ describe('bad input', () => {
     GroupName: 'g',
     GroupDescription: 'd',
     PublicKeyMaterial: 'eA==',
+    VolumeId: 'vol-00ffffff',
+    SnapshotId: 'snap-00ffffff',
+    Device: '/dev/vdb',
   };
 
   it.each(EC2_ACTIONS.map(action => [action.name, action] as const))(

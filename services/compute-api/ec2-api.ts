@@ -3,7 +3,7 @@ import type { App } from '@folsom/http';
 import { novaOptions } from '@folsom/nova/options';
 import { passing } from '@folsom/nova/passing';
 import type { ComputeApiOptions } from './compute-api.ts';
-import { domainService } from './domain/service.ts';
+import { type DomainOptions, domainService } from './domain/service.ts';
 import { ec2App } from './ec2/http/app.ts';
 import type { SignedLogin } from './ec2/http/caller.ts';
 import { type LockoutSettings, lockout } from './ec2/http/lockout.ts';
@@ -15,6 +15,8 @@ export interface Ec2ApiOptions
   > {
   /** Checks signatures; identity's own when it runs in this process. */
   login: SignedLogin;
+  /** How the bytes of images are sent; default: to the image services of `glance_api_servers`. */
+  transfer?: DomainOptions['transfer'];
   /** Default: as nova.conf has it. */
   lockout?: LockoutSettings;
 }

@@ -4,7 +4,7 @@ import { createLogger, seededRandom, systemClock } from '@folsom/core';
 import { novaOptions } from '@folsom/nova/options';
 import { parseXml, type XmlElement } from '@folsom/wire';
 import { novaPolicy } from './default-policy.ts';
-import { type Ec2Api, startEc2Api } from './ec2-api.ts';
+import { type Ec2Api, type Ec2ApiOptions, startEc2Api } from './ec2-api.ts';
 import { startTestApi, type TestApi, TOKENS } from './test-api.ts';
 
 /** The EC2 API above the database and bus of a {@link TestApi}; for tests. Keys are called as their users. */
@@ -33,7 +33,8 @@ export interface Ec2Answer {
 
 export async function startTestEc2(
   options: Parameters<typeof startTestApi>[0] & {
-    lockout?: Parameters<typeof startEc2Api>[0]['lockout'];
+    lockout?: Ec2ApiOptions['lockout'];
+    transfer?: Ec2ApiOptions['transfer'];
   } = {},
 ): Promise<TestEc2> {
   const test = await startTestApi(options);
@@ -55,6 +56,7 @@ export async function startTestEc2(
       const known = TOKENS[access as keyof typeof TOKENS];
       return known && signature === 'good' ? tokenInfo({ id: String(access), ...known }) : null;
     },
+    ...(options.transfer ? { transfer: options.transfer } : {}),
     ...(options.lockout ? { lockout: options.lockout } : {}),
   });
   const ec2Url = `http://${ec2.addresses[0]}`;

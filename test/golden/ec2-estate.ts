@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Database, toSqlTime } from '@folsom/db';
 import { flavorByName } from '@folsom/nova/flavors';
 import type { GoldenScenario } from '@folsom/testing';
@@ -67,7 +68,7 @@ export function recordedEstate(recorded: readonly GoldenScenario[], now: number)
       const created = { created_at: toSqlTime(now), deleted: 0 };
       for (const { number, uuid } of images)
         await db.knex('s3_images').insert({ id: number, uuid, deleted: 0 });
-      await furnishKeys(db, keys, created);
+      await furnishKeys(db, keys, created, importedFingerprint(recorded));
       await furnishGroups(db, groups, created);
       for (const reservation of reservations) {
         for (const one of items(child(reservation, 'instancesSet'))) {
@@ -113,7 +114,26 @@ function readImage(image: XmlElement): RecordedImage {
 
 type Created = Record<string, unknown>;
 
-async function furnishKeys(db: Database, keys: readonly XmlElement[], created: Created): Promise<void> {
+/** The recorder imported the key that it had imported as `mykey` before; later fingerprints than Folsom's stand in the recording. */
+function importedFingerprint(recorded: readonly GoldenScenario[]): string {
+  const { request } = recorded.find(one => one.slug.startsWith('015'))!.exchanges[0]!;
+  const line = Buffer.from(
+    new URLSearchParams(request.body ?? '').get('PublicKeyMaterial')!,
+    'base64',
+  ).toString();
+  return createHash('md5')
+    .update(Buffer.from(line.split(' ')[1]!, 'base64'))
+    .digest('hex')
+    .match(/../g)!
+    .join(':');
+}
+
+async function furnishKeys(
+  db: Database,
+  keys: readonly XmlElement[],
+  created: Created,
+  imported: string,
+): Promise<void> {
   for (const key of keys) {
     const name = text(key, 'keyName')!;
     if (name === 'ek1') continue;
@@ -121,7 +141,7 @@ async function furnishKeys(db: Database, keys: readonly XmlElement[], created: C
       ...created,
       name,
       user_id: RECORDED.admin.user,
-      fingerprint: text(key, 'keyFingerprint'),
+      fingerprint: name === 'mykey' ? imported : text(key, 'keyFingerprint'),
       public_key: '',
     });
   }

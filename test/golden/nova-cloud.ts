@@ -34,6 +34,7 @@ import type { ScheduleRunArgs } from '@folsom/nova/rpc/scheduler';
 import { ensureService } from '@folsom/nova/services';
 import { type Bus, createLocalBus, type LocalBus, type Message } from '@folsom/rpc';
 import { schedulerOptions, startScheduler, trustOptions } from '@folsom/scheduler';
+import { fakeDriver as fakeVolumes, startVolume } from '@folsom/volume';
 
 /** The cloud that nova's recordings were made on: two hosts with the fake driver, one network without a host behind it. */
 export interface NovaCloud {
@@ -193,9 +194,13 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
     // In the order in which the recorder's services first reported.
     started.push(await startCert(parts));
     started.push(await startConsoleAuth(parts));
-    // Its volume service is only a row here: volumes have no part in this cloud.
-    const volume = { host: first, binary: 'nova-volume', topic: 'volume', availability_zone: 'nova' };
-    await ensureService(nova.knex, volume, world.clock.now());
+    const images = imageClient({ servers: [`127.0.0.1:${ports.image}`] });
+    if (options.ec2) started.push(await startVolume({ ...parts, driver: fakeVolumes(), images }));
+    else {
+      // Its volume service is only a row here: volumes have no part in this cloud.
+      const volume = { host: first, binary: 'nova-volume', topic: 'volume', availability_zone: 'nova' };
+      await ensureService(nova.knex, volume, world.clock.now());
+    }
     started.push(await startNetwork(parts));
     for (const host of HOSTS) {
       started.push(
@@ -203,7 +208,7 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
           ...parts,
           config: configOf(host),
           driver: fakeDriver({ host }),
-          images: imageClient({ servers: [`127.0.0.1:${ports.image}`] }),
+          images,
         }),
       );
     }

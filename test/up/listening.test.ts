@@ -22,7 +22,7 @@ const OPEN = [
   PORTS.objectProxy,
   PORTS.consoleWeb,
 ];
-const CLOSED = [PORTS.account, PORTS.container, PORTS.object, PORTS.metrics];
+const CLOSED = [PORTS.account, PORTS.container, PORTS.object, PORTS.metrics, PORTS.objectstore];
 
 /** `address:port` of every socket that a process and its children listen on. */
 async function listening(pid: number): Promise<string[]> {

@@ -10,6 +10,8 @@ import type { computeContract } from '@folsom/nova/rpc/compute';
 import type { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
+import type { Registrar } from './bundles/registrar.ts';
+import type { BundleStore } from './bundles/store.ts';
 
 export type NovaConfig = OptionValues<(typeof novaOptions)['options']>;
 
@@ -28,6 +30,8 @@ export interface Deps {
   scheduler: ReturnType<(typeof schedulerContract)['client']>;
   network: NetworkApi;
   images: ImageClient;
+  /** Images that come as bundles of an S3 store. */
+  bundles: { store: BundleStore; registrar: Registrar };
   /** Quotas of nova.conf. */
   quotaDefaults: Limits;
 }

@@ -38,6 +38,9 @@ export const computeFault = catalogue({
   HostUnknown: { text: "Host '%(host)s' could not be found." },
   UnexpectedHostAnswer: { text: '%(answer)s' },
   PowerActionNotImplemented: { text: '%(reason)s' },
+  BundleNotFound: { text: 'There is no bundle at %(location)s.' },
+  InvalidBundle: { text: 'The bundle is not valid: %(reason)s.' },
+  TooManyRegistrations: { text: 'Too many images are being registered; try again later.' },
   CertificateMissing: { text: 'There is no root certificate' },
   ConsoleNotFound: { text: 'Console %(console_id)s could not be found.' },
 });

@@ -14,6 +14,7 @@ import * as floatingIps from './floating-ips.ts';
 import { consoleOutput, diagnostics, vncConsole } from './guest-output.ts';
 import * as hosts from './hosts.ts';
 import * as hypervisors from './hypervisors.ts';
+import { registerImage } from './image-registration.ts';
 import * as images from './images.ts';
 import { authorizeIngress, revokeIngress } from './ingress.ts';
 import { detailSources } from './instance-details.ts';
@@ -144,6 +145,7 @@ const functions = {
     list: images.listImages,
     get: images.getImage,
     change: images.changeImage,
+    register: registerImage,
     delete: images.deleteImage,
     addMetadata: images.addImageMetadata,
     replaceMetadata: images.replaceImageMetadata,

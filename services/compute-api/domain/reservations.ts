@@ -50,8 +50,8 @@ export interface AttachedDevice {
   snapshot_id: string | null;
   delete_on_termination: boolean;
   status: string | null;
-  /** As the database has it. */
-  attach_time: string | null;
+  /** Milliseconds since the epoch. */
+  attach_time: number | null;
 }
 
 /** An instance as it belongs to the boot that made it. */
@@ -179,7 +179,11 @@ async function devicesOf(knex: Knex, uuids: readonly string[]): Promise<Map<stri
       'v.attach_time as attach_time',
     )) as (AttachedDevice & { instance_uuid: string })[];
   return groupBy(
-    rows.map(row => ({ ...row, delete_on_termination: Boolean(row.delete_on_termination) })),
+    rows.map(row => ({
+      ...row,
+      delete_on_termination: Boolean(row.delete_on_termination),
+      attach_time: fromSqlTime(row.attach_time),
+    })),
     row => row.instance_uuid,
   );
 }

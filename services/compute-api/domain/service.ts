@@ -2,6 +2,7 @@ import type { Config } from '@folsom/config';
 import { must, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { type ImageClient, imageClient } from '@folsom/nova/image-client';
+import { type ImageClient as ImageTransfer, imageClient as imageTransfer } from '@folsom/nova/image-transfer';
 import { networkApi } from '@folsom/nova/network-api';
 import { novaOptions } from '@folsom/nova/options';
 import { novaOutbox, type Outbox } from '@folsom/nova/outbox';
@@ -10,6 +11,8 @@ import { computeContract } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
+import { registrar } from './bundles/registrar.ts';
+import { bundleStore } from './bundles/store.ts';
 import { type Domain, domainOf } from './index.ts';
 
 export interface DomainOptions {
@@ -25,6 +28,8 @@ export interface DomainOptions {
   outbox?: Outbox;
   /** Default: the image services of `glance_api_servers`. */
   images?: ImageClient;
+  /** How the bytes of images are sent; default: to the same. */
+  transfer?: ImageTransfer;
 }
 
 /** A domain and what works behind it; any number of front ends may stand above one. */
@@ -43,6 +48,11 @@ export function domainService(options: DomainOptions): DomainService {
     ? undefined
     : novaOutbox({ db: database, bus, world, owner, takesOrphans: true });
   const outbox = must(options.outbox ?? own, 'one is given, or made here');
+  const images =
+    options.images ?? imageClient({ servers: config.glance_api_servers, clock: world.clock, log: world.log });
+  const store = bundleStore(config, world.clock);
+  const transfer = options.transfer ?? imageTransfer({ servers: config.glance_api_servers });
+  const bundles = { store, registrar: registrar({ store, images, transfer, bus, log: world.log }) };
   const domain = domainOf({
     config,
     db: database,
@@ -53,14 +63,16 @@ export function domainService(options: DomainOptions): DomainService {
     compute: computeContract.client(outbox.bus),
     scheduler: schedulerContract.client(outbox.bus),
     network: networkApi({ bus, db: database, clock: world.clock }),
-    images:
-      options.images ??
-      imageClient({ servers: config.glance_api_servers, clock: world.clock, log: world.log }),
+    images,
+    bundles,
     quotaDefaults: defaultLimits(config),
   });
   return {
     domain,
     start: async () => own?.start(),
-    stop: async () => own?.stop(),
+    stop: async () => {
+      await bundles.registrar.stop();
+      await own?.stop();
+    },
   };
 }

@@ -1,9 +1,12 @@
 import { addressActions } from './actions/addresses.ts';
+import { createImageActions } from './actions/create-image.ts';
 import { imageActions } from './actions/images.ts';
 import { instanceAttributeActions } from './actions/instance-attributes.ts';
 import { instanceActions } from './actions/instances.ts';
 import { keyPairActions } from './actions/key-pairs.ts';
 import { securityGroupActions } from './actions/security-groups.ts';
+import { snapshotActions } from './actions/snapshots.ts';
+import { volumeActions } from './actions/volumes.ts';
 import { zoneActions } from './actions/zones.ts';
 import type { Action } from './http/action.ts';
 import { canonicalName } from './http/parameters.ts';
@@ -12,11 +15,14 @@ import { canonicalName } from './http/parameters.ts';
 export const EC2_ACTIONS: readonly Action[] = [
   ...zoneActions,
   ...imageActions,
+  ...createImageActions,
   ...keyPairActions,
   ...securityGroupActions,
   ...instanceActions,
   ...instanceAttributeActions,
   ...addressActions,
+  ...volumeActions,
+  ...snapshotActions,
 ];
 
 const byName = new Map(EC2_ACTIONS.map(action => [canonicalName(action.name), action]));

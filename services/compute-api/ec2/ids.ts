@@ -1,5 +1,7 @@
 import { isFault } from '@folsom/core';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
+import type { VolumeSnapshotRow } from '@folsom/nova/volume-snapshots';
+import type { Volume } from '@folsom/nova/volumes';
 import { type Ec2Kind, type Ec2Prefix, ec2Id } from '../domain/ec2-ids.ts';
 import type { Call } from './http/action.ts';
 import { ec2Fault } from './http/faults.ts';
@@ -61,4 +63,26 @@ export async function instancesNamed(call: Call, ids: readonly string[]): Promis
   const instances: InstanceRecord[] = [];
   for (const id of ids) instances.push(await instanceNamed(call, id));
   return instances;
+}
+
+/** A volume that the caller can see. @throws Fault `VolumeNotFound`, `InvalidInstanceIDMalformed` */
+export async function volumeNamed({ domain, context }: Call, id: string): Promise<Volume> {
+  const number = numberOf(id);
+  const missing = () => ec2Fault('VolumeNotFound', { volume_id: ec2Id('vol', number) });
+  const uuid = await domain.ec2Ids.uuid(context, 'volume', number);
+  if (uuid === undefined) throw missing();
+  return domain.volumes.get(context, uuid).catch(error => {
+    throw isFault(error, 'VolumeNotFound') ? missing() : error;
+  });
+}
+
+/** A snapshot of a volume that the caller can see. @throws Fault `SnapshotNotFound`, `InvalidInstanceIDMalformed` */
+export async function volumeSnapshotNamed({ domain, context }: Call, id: string): Promise<VolumeSnapshotRow> {
+  const number = numberOf(id);
+  const missing = () => ec2Fault('SnapshotNotFound', { snapshot_id: ec2Id('snap', number) });
+  const uuid = await domain.ec2Ids.uuid(context, 'snapshot', number);
+  if (uuid === undefined) throw missing();
+  return domain.snapshots.get(context, uuid).catch(error => {
+    throw isFault(error, 'SnapshotNotFound') ? missing() : error;
+  });
 }

@@ -1,10 +1,11 @@
 import { rootDeviceName } from '../../domain/block-devices.ts';
 import type { ImageWire } from '../../domain/images.ts';
+import { blockDeviceMapping, devicesOf } from '../block-devices.ts';
 import { action, type Call } from '../http/action.ts';
 import type { ViewElements } from '../http/answer.ts';
 import { apiError } from '../http/faults.ts';
 import { id, listOf, required, text, wholeNumber, yesOrNo } from '../http/shapes.ts';
-import { imageNamed, textProperty } from '../images.ts';
+import { imageNamed, imagePrefix, textProperty } from '../images.ts';
 import { changedImageView, DEFAULT_ROOT_DEVICE, imageIds, imageView, mappingsView } from '../views/images.ts';
 
 const describeImages = action({
@@ -19,6 +20,28 @@ const describeImages = action({
     else for (const given of ImageId) images.push(await imageNamed(call, given));
     const ids = await imageIds(call, images);
     return { imagesSet: images.map(image => imageView(image, ids)) };
+  },
+});
+
+const registerImage = action({
+  name: 'RegisterImage',
+  about: 'An image from a bundle in the S3 store: `ImageLocation` is the bucket and the manifest in it.',
+  parameters: {
+    ImageLocation: text(1_024),
+    Name: text(),
+    RootDeviceName: text(),
+    BlockDeviceMapping: blockDeviceMapping,
+  },
+  run: async (call, given) => {
+    const location = given.ImageLocation ?? given.Name;
+    if (location === undefined) throw apiError('imageLocation is required');
+    const image = await call.domain.images.register(call.context, {
+      location,
+      name: given.Name ?? location,
+      rootDevice: given.RootDeviceName ?? null,
+      blockDevices: await devicesOf(call, given.BlockDeviceMapping ?? []),
+    });
+    return { imageId: (await imageIds(call, [image])).image(imagePrefix(image), image.id) };
   },
 });
 
@@ -121,6 +144,7 @@ const updateImage = action({
 
 export const imageActions = [
   describeImages,
+  registerImage,
   deregisterImage,
   describeImageAttribute,
   modifyImageAttribute,

@@ -1,22 +1,12 @@
 import { must } from '@folsom/core';
 import { decodeBase64 } from '../../domain/base64.ts';
-import type { BlockDevice } from '../../domain/block-devices.ts';
 import type { ReservedInstance } from '../../domain/reservations.ts';
+import { blockDeviceMapping, devicesOf } from '../block-devices.ts';
 import { action, type Call } from '../http/action.ts';
 import { ec2Time } from '../http/answer.ts';
 import { apiError, ec2Fault } from '../http/faults.ts';
-import {
-  id,
-  listOf,
-  recordOf,
-  recordsOf,
-  required,
-  text,
-  type Values,
-  wholeNumber,
-  yesOrNo,
-} from '../http/shapes.ts';
-import { instanceNamed, instancesNamed, numberInList, numberOf } from '../ids.ts';
+import { id, listOf, recordOf, required, text, wholeNumber } from '../http/shapes.ts';
+import { instanceNamed, instancesNamed, numberInList } from '../ids.ts';
 import { imageNamed, imageState } from '../images.ts';
 import { reservationsView, stateView } from '../views/instances.ts';
 
@@ -43,20 +33,6 @@ const describe = (name: string) =>
     },
   });
 
-const DEVICES = recordsOf({
-  DeviceName: text(),
-  VirtualName: text(),
-  NoDevice: text(8),
-  Ebs: recordOf({
-    SnapshotId: id(),
-    VolumeSize: wholeNumber(),
-    DeleteOnTermination: yesOrNo(),
-    NoDevice: text(8),
-  }),
-});
-type Device = NonNullable<Values<{ devices: typeof DEVICES }>['devices']>[number];
-/** Entries of one request. */
-const DEVICES_MAX = 64;
 /** Base64 of the most that the column takes. */
 const USER_DATA_CHARS_MAX = 100_000;
 
@@ -74,7 +50,7 @@ const runInstances = action({
     UserData: text(USER_DATA_CHARS_MAX),
     SecurityGroup: listOf(),
     Placement: recordOf({ AvailabilityZone: text() }),
-    BlockDeviceMapping: DEVICES,
+    BlockDeviceMapping: blockDeviceMapping,
   },
   run: async (call, given) => {
     const { domain, context, config } = call;
@@ -124,39 +100,6 @@ const runInstances = action({
 function countOf(name: string, count: number | undefined): number | undefined {
   if (count !== undefined && count < 0) throw ec2Fault('InvalidParameter', { name });
   return count || undefined;
-}
-
-async function devicesOf(call: Call, given: readonly Device[]): Promise<BlockDevice[]> {
-  if (given.length > DEVICES_MAX) throw ec2Fault('InvalidParameter', { name: 'BlockDeviceMapping' });
-  const devices: BlockDevice[] = [];
-  for (const { DeviceName, VirtualName, NoDevice, Ebs } of given) {
-    if (DeviceName === undefined)
-      throw ec2Fault('MissingParameter', { name: 'BlockDeviceMapping.DeviceName' });
-    const source = await sourceOf(call, Ebs?.SnapshotId);
-    devices.push({
-      device_name: DeviceName,
-      ...source,
-      volume_size: Ebs?.VolumeSize ?? null,
-      virtual_name: VirtualName ?? null,
-      delete_on_termination: Ebs?.DeleteOnTermination ?? (Ebs?.SnapshotId === undefined ? null : true),
-      // It is enough that it is there: EC2's clients write it without a value.
-      no_device: NoDevice === undefined && Ebs?.NoDevice === undefined ? null : true,
-    });
-  }
-  return devices;
-}
-
-/** What a disk is made from: EC2 has one parameter for snapshots and volumes. */
-async function sourceOf({ domain, context }: Call, given: string | undefined) {
-  if (given === undefined) return { snapshot_id: null, volume_id: null };
-  const kind = given.startsWith('vol-') ? 'volume' : 'snapshot';
-  const uuid = await domain.ec2Ids.uuid(context, kind, numberOf(given));
-  if (uuid === undefined) {
-    throw kind === 'volume'
-      ? ec2Fault('VolumeNotFound', { volume_id: given })
-      : ec2Fault('SnapshotNotFound', { snapshot_id: given });
-  }
-  return { snapshot_id: kind === 'snapshot' ? uuid : null, volume_id: kind === 'volume' ? uuid : null };
 }
 
 const terminateInstances = action({

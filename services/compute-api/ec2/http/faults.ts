@@ -16,6 +16,7 @@ export const ec2Fault = catalogue({
   TooManyParameters: { status: 400, text: 'The request has too many parameters.' },
   InvalidParameterValue: { status: 400, text: '%(err)s' },
   InvalidInstanceIDMalformed: { status: 400, text: 'Invalid id: %(val)s (expecting "i-...").' },
+  InstanceNotRunning: { status: 400, text: 'Instance %(instance_id)s is not running.' },
   InstanceNotFound: { status: 400, text: 'Instance %(instance_id)s could not be found.' },
   VolumeNotFound: { status: 400, text: 'Volume %(volume_id)s could not be found.' },
   SnapshotNotFound: { status: 400, text: 'Snapshot %(snapshot_id)s could not be found.' },
@@ -55,6 +56,7 @@ const WORDINGS: Wordings = {
   InvalidCidr: says('Invalid CIDR'),
   InvalidIpProtocol: fault => new Fault('400', 400, fault.message),
   InvalidInput: unknown,
+  BundleNotFound: unknown,
 };
 
 /** A fault of the domain as this front end answers it. */

@@ -107,18 +107,20 @@ function instanceView({ context, config }: Call, one: ReservedInstance, ids: Ids
   };
 }
 
+/** Whether its root disk is a volume. */
+export const standsOnVolume = (one: Pick<ReservedInstance, 'devices' | 'root_device_name'>): boolean =>
+  one.devices.some(device => device.device_name === (one.root_device_name ?? DEFAULT_ROOT_DEVICE));
+
 /** The volumes of an instance, and whether it stands on one. */
 function devicesView(
   one: Pick<ReservedInstance, 'devices' | 'root_device_name'>,
   volume: Ids['volume'],
 ): ViewElements {
-  const root = one.root_device_name ?? DEFAULT_ROOT_DEVICE;
-  const onVolume = one.devices.some(device => device.device_name === root);
   return {
     ...(one.devices.length === 0
       ? {}
       : { blockDeviceMapping: one.devices.map(device => deviceView(device, volume)) }),
-    rootDeviceType: onVolume ? 'ebs' : 'instance-store',
+    rootDeviceType: standsOnVolume(one) ? 'ebs' : 'instance-store',
   };
 }
 
@@ -127,7 +129,7 @@ const deviceView = (device: AttachedDevice, volume: Ids['volume']): View => ({
   ebs: {
     volumeId: volume('vol', device.volume_id),
     deleteOnTermination: device.delete_on_termination,
-    attachTime: device.attach_time,
+    attachTime: ec2Time(device.attach_time),
     status: device.status,
   },
 });

@@ -37,6 +37,9 @@ const STATUS: Readonly<Record<ComputeFaultName, number>> = {
   HostUnknown: 404,
   UnexpectedHostAnswer: 400,
   PowerActionNotImplemented: 400,
+  BundleNotFound: 404,
+  InvalidBundle: 400,
+  TooManyRegistrations: 503,
   CertificateMissing: 404,
   ConsoleNotFound: 404,
 };

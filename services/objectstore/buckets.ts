@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, type ReadStream } from 'node:fs';
+import { lstat, mkdir, open, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Random } from '@folsom/core';
+
+/** Bytes of one object: S3's own limit of the time. */
+const OBJECT_BYTES_MAX = 5 * 1024 ** 3;
+/** Objects that a listing looks at. */
+const LISTED_MAX = 100_000;
+const NAME_BYTES_MAX = 1_024;
+
+/** The folder of uploads that are not whole, which no bucket can be called. */
+const UNFINISHED = '.unfinished';
+
+export interface ObjectFacts {
+  name: string;
+  size: number;
+  /** Milliseconds since the epoch. */
+  modified: number;
+}
+
+export interface BucketFacts {
+  name: string;
+  created: number;
+}
+
+/** Directories as buckets: what Folsom's objectstore keeps, byte for byte. */
+export interface Buckets {
+  list(): Promise<BucketFacts[]>;
+  has(bucket: string): Promise<boolean>;
+  /** False where something is called so already. */
+  create(bucket: string): Promise<boolean>;
+  remove(bucket: string): Promise<'removed' | 'missing' | 'in use'>;
+  /** Names in order. Null without such a bucket. */
+  objects(bucket: string): Promise<string[] | null>;
+  facts(bucket: string, name: string): Promise<ObjectFacts | null>;
+  read(bucket: string, name: string): ReadStream;
+  /** The MD5 of what was written; null where there is no such bucket. @throws ObjectTooLarge */
+  write(bucket: string, name: string, body: AsyncIterable<Buffer>): Promise<string | null>;
+  delete(bucket: string, name: string): Promise<boolean>;
+}
+
+export class ObjectTooLarge extends Error {}
+
+/** A name that is one folder's entry. */
+const isEntry = (name: string): boolean =>
+  name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name) && Buffer.byteLength(name) <= 255;
+
+export const isBucketName = (name: string): boolean => isEntry(name) && !name.startsWith('.');
+
+/** Slashes are folders below the bucket's; no part of the name may lead anywhere else. */
+export const isObjectName = (name: string): boolean =>
+  Buffer.byteLength(name) <= NAME_BYTES_MAX && name.split('/').every(isEntry);
+
+export function bucketsIn(root: string, random: Random): Buckets {
+  const folder = (bucket: string) => join(root, bucket);
+  const file = (bucket: string, name: string) => join(root, bucket, name);
+  const isFolder = async (path: string): Promise<boolean> =>
+    (await lstat(path).catch(() => null))?.isDirectory() ?? false;
+
+  return {
+    list: async () => {
+      const names = (await readdir(root)).filter(isBucketName).sort();
+      const found: BucketFacts[] = [];
+      for (const name of names) {
+        const info = await lstat(folder(name)).catch(() => null);
+        if (info?.isDirectory()) found.push({ name, created: info.ctimeMs });
+      }
+      return found;
+    },
+    has: bucket => isFolder(folder(bucket)),
+    create: async bucket => {
+      try {
+        await mkdir(folder(bucket), { mode: 0o700 });
+        return true;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+        throw error;
+      }
+    },
+    remove: async bucket => {
+      if (!(await isFolder(folder(bucket)))) return 'missing';
+      try {
+        await rmdir(folder(bucket));
+        return 'removed';
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY') return 'in use';
+        throw error;
+      }
+    },
+    objects: async bucket => ((await isFolder(folder(bucket))) ? namesBelow(folder(bucket)) : null),
+    facts: async (bucket, name) => {
+      // Not what a link leads to.
+      const info = await lstat(file(bucket, name)).catch(() => null);
+      return info?.isFile() ? { name, size: info.size, modified: info.mtimeMs } : null;
+    },
+    read: (bucket, name) => createReadStream(file(bucket, name)),
+    write: async (bucket, name, body) => {
+      if (!(await isFolder(folder(bucket)))) return null;
+      await mkdir(join(root, UNFINISHED), { recursive: true, mode: 0o700 });
+      const unfinished = join(root, UNFINISHED, random.uuid());
+      try {
+        const md5 = await written(unfinished, body);
+        await mkdir(dirname(file(bucket, name)), { recursive: true, mode: 0o700 });
+        await rename(unfinished, file(bucket, name));
+        return md5;
+      } catch (error) {
+        await rm(unfinished, { force: true });
+        throw error;
+      }
+    },
+    delete: async (bucket, name) => {
+      const info = await lstat(file(bucket, name)).catch(() => null);
+      if (!info?.isFile()) return false;
+      await unlink(file(bucket, name));
+      await dropEmptyFolders(folder(bucket), dirname(file(bucket, name)));
+      return true;
+    },
+  };
+}
+
+async function written(path: string, body: AsyncIterable<Buffer>): Promise<string> {
+  const digest = createHash('md5');
+  const handle = await open(path, 'wx', 0o600);
+  let size = 0;
+  try {
+    for await (const piece of body) {
+      size += piece.length;
+      if (size > OBJECT_BYTES_MAX) throw new ObjectTooLarge('the object is too large');
+      digest.update(piece);
+      await handle.write(piece);
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return digest.digest('hex');
+}
+
+async function namesBelow(root: string): Promise<string[]> {
+  const names: string[] = [];
+  const walk = async (folder: string, prefix: string): Promise<void> => {
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      if (names.length >= LISTED_MAX) return;
+      if (entry.isDirectory()) await walk(join(folder, entry.name), `${prefix}${entry.name}/`);
+      else if (entry.isFile()) names.push(prefix + entry.name);
+    }
+  };
+  await walk(root, '');
+  return names.sort();
+}
+
+/** Folders that an object's name made go with it: a bucket without objects can be removed. */
+async function dropEmptyFolders(bucket: string, from: string): Promise<void> {
+  for (let at = from; at !== bucket; at = dirname(at)) {
+    const gone = await rmdir(at).then(
+      () => true,
+      () => false,
+    );
+    if (!gone) return;
+  }
+}
