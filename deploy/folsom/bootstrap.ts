@@ -14,6 +14,8 @@ export interface BootstrapOptions {
   ports: Ports;
   /** Parts of the cloud that run, and so stand in the catalog. */
   parts: readonly PartName[];
+  /** Types of services that run nowhere, and so do not stand in it. */
+  without?: readonly string[];
   /** Milliseconds one request may take. */
   timeoutMs: number;
 }
@@ -153,7 +155,8 @@ export async function populate(options: BootstrapOptions): Promise<void> {
     '/endpoints',
     'endpoints',
   );
-  const wanted = catalogServices(hostIp, ports, parts);
+  const { without = [] } = options;
+  const wanted = catalogServices(hostIp, ports, parts).filter(({ type }) => !without.includes(type));
   // What an earlier start ran and this one does not leaves the catalog.
   const idle = catalogServices(hostIp, ports, PARTS).filter(
     ({ name }) => !wanted.some(service => service.name === name),

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { portsOffset } from './command-line.ts';
 import { PARTS, portsWithOffset } from './layout.ts';
 
@@ -10,6 +10,7 @@ interface PopulateCommand {
   adminUrl: string;
   hostIp: string;
   portsOffset: number;
+  without: readonly string[];
 }
 
 /** `folsom populate`. */
@@ -22,6 +23,11 @@ export function addPopulate(program: Command): void {
     .option('--admin-url <url>', "keystone's admin API", 'http://127.0.0.1:35357/v2.0')
     .option('--host-ip <address>', 'the address in the catalog', '127.0.0.1')
     .addOption(portsOffset())
+    .addOption(
+      new Option('--without <types>', 'what the catalog leaves out, e.g. volume,ec2')
+        .argParser((text: string) => text.split(','))
+        .default([], 'nothing'),
+    )
     .addHelpText('after', SECRETS)
     .action(async (options: PopulateCommand) => {
       const { FOLSOM_ADMIN_TOKEN: adminToken, FOLSOM_PASSWORD: password } = process.env;
@@ -33,6 +39,7 @@ export function addPopulate(program: Command): void {
         hostIp: options.hostIp,
         ports: portsWithOffset(options.portsOffset),
         parts: PARTS,
+        without: options.without,
         secrets: { adminToken, adminPassword: password, demoPassword: password, servicePassword: password },
         timeoutMs: POPULATE_TIMEOUT_MS,
       });

@@ -15,7 +15,7 @@ import {
 
 const active = (row: Record<string, unknown>) => row.vm_state === 'active' && row.task_state === null;
 
-describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 240_000 }, () => {
+describe.skipIf(cannotRun() !== undefined)('a real guest', { timeout: 600_000 }, () => {
   let host: HostUnderTest;
   let key: { file: string; text: string };
 

@@ -95,7 +95,14 @@ describe.skipIf(!possible)("folsom up with real guests, used with today's openst
   it('lists what identity has, as an administrator', async () => {
     expect(await openstack('token', 'issue', '-f', 'value', '-c', 'id')).toMatch(/^eyJ/);
     const catalog = await openstack('catalog', 'list', '-f', 'value', '-c', 'Type');
-    expect(catalog.trim().split('\n').sort()).toEqual(['compute', 'identity', 'image', 'object-store']);
+    expect(catalog.trim().split('\n').sort()).toEqual([
+      'compute',
+      'ec2',
+      'identity',
+      'image',
+      'object-store',
+      'volume',
+    ]);
     const names = async (what: string) =>
       (await openstack(what, 'list', '-f', 'value', '-c', 'Name')).trim().split('\n').sort();
     expect(await names('project')).toEqual(['admin', 'demo', 'service']);

@@ -74,9 +74,11 @@ describe('folsom up', () => {
     const access = await token();
     expect(access.serviceCatalog.map(service => service.type).sort()).toEqual([
       'compute',
+      'ec2',
       'identity',
       'image',
       'object-store',
+      'volume',
     ]);
     for (const service of access.serviceCatalog) {
       const response = await fetch(service.endpoints[0]!.publicURL, {

@@ -201,9 +201,9 @@ id   \tIPv4              \tIPv6           \tstart address  \tDNS1           \tDN
       allowedCodes: [0],
     });
     await walk.shell.run(['nova', 'keypair-add', '--pub-key', `${key}.pub`, 'testkey']);
-    // The original asks the host's ssh-keygen, whose digest has changed since: MD5 in 2012, SHA256 today.
-    const shown = (await walk.host.exec(['ssh-keygen', '-l', '-f', `${key}.pub`])).stdout;
-    const fingerprint = shown.split(' ')[1]!;
+    // What ssh-keygen printed in 2012.
+    const shown = (await walk.host.exec(['ssh-keygen', '-l', '-E', 'md5', '-f', `${key}.pub`])).stdout;
+    const fingerprint = shown.split(' ')[1]!.replace('MD5:', '');
     const line = `+---------+${'-'.repeat(fingerprint.length + 2)}+`;
     await walk.shell.prints(
       ['nova', 'keypair-list'],

@@ -7,7 +7,7 @@ import type { FaultAnswer, Method, Operation } from './operation.ts';
 import { type Choice, queryOf, readRequest } from './reading.ts';
 import { note } from './registry.ts';
 import { type Reader, readerOf } from './shape.ts';
-import { isStream } from './shapes.ts';
+import { isStream, readsAbsence } from './shapes.ts';
 
 type AnyFront = Front<unknown, unknown>;
 
@@ -115,10 +115,15 @@ async function serve(
   await front.authorize(asked, operation);
   if (read.params) asked.params = read.params.read(asked.params) as never;
   if (read.query) asked.query = read.query.read(asked.query) as never;
-  if (read.body && body !== undefined) asked.body = await bodyFor(operation, read.body, asked, front);
+  // A shape of the operation's own may have something to say about a body that is not there.
+  if (read.body && (body !== undefined || judgesAbsence(operation)))
+    asked.body = await bodyFor(operation, read.body, asked, front);
   const parts = partsOf(await translated(operation, front, () => operation.run(asked as never)));
   return front.write(reply, { ...parts, status: parts.status ?? operation.answers }, operation, request);
 }
+
+const judgesAbsence = ({ body, bodyRequired }: Operation): boolean =>
+  bodyRequired === false && readsAbsence(body);
 
 async function bodyFor(
   operation: Operation,

@@ -47,6 +47,11 @@ const STREAM = 'x-stream';
 export const isStream = (shape: TSchema | undefined): boolean =>
   shape !== undefined && (shape as Record<string, unknown>)[STREAM] === true;
 
+/** Options of a shape that is asked about a missing body, too, where none is required. */
+export const READS_ABSENCE = { 'x-absence': true } as const;
+export const readsAbsence = (shape: TSchema | undefined): boolean =>
+  shape !== undefined && (shape as Record<string, unknown>)['x-absence'] === true;
+
 /**
  * A body that is described by a shape and handed over as it was sent: the domain first looks whose it is, then reads it with
  * {@link readerOf}.

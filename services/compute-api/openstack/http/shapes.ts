@@ -1,6 +1,6 @@
 import type { Fault } from '@folsom/core';
 import { must } from '@folsom/core';
-import type { Problem, Says, Spoken } from '@folsom/http/operation';
+import { type Problem, READS_ABSENCE, type Says, type Spoken } from '@folsom/http/operation';
 import Type, { type TSchema } from 'typebox';
 import { boolFromString, integer } from '../../domain/values.ts';
 
@@ -80,7 +80,11 @@ export const readBy = <Value>(read: (value: unknown) => Value, description?: str
     }
   };
   const says = ({ value }: Problem) => complaint(value) as Fault;
-  const shape = Type.Unknown({ says, ...(description === undefined ? {} : { description }) });
+  const shape = Type.Unknown({
+    says,
+    ...READS_ABSENCE,
+    ...(description === undefined ? {} : { description }),
+  });
   return Type.Decode(
     Type.Refine(shape, value => complaint(value) === undefined),
     value => read(value),
