@@ -23,6 +23,9 @@ const BODIES: Record<string, unknown> = {
   LiveMigrateServer: { host: 'x', block_migration: false, disk_over_commit: false },
   AddServerMetadata: { metadata: { a: 'mine' } },
   ReplaceServerMetadata: { metadata: { a: 'mine' } },
+  AttachVolume: {
+    volumeAttachment: { volumeId: 'aaaaaaaa-0000-4000-8000-000000000001', device: '/dev/vdb' },
+  },
   SetServerMetadataItem: { meta: { a: 'mine' } },
 };
 

@@ -16,6 +16,7 @@ const OPEN = [
   PORTS.image,
   PORTS.ec2,
   PORTS.compute,
+  PORTS.volume,
   PORTS.metadata,
   PORTS.novncproxy,
   PORTS.xvpvncproxy,

@@ -77,7 +77,6 @@ export const common = {
   s3_listen: str('0.0.0.0', 'Address of nova-objectstore'),
   s3_listen_port: int(3333, 'Port of nova-objectstore'),
   buckets_path: str('$state_path/buckets', 'Directory of nova-objectstore'),
-  image_decryption_dir: str('/tmp', 'Accepted; bundles are unpacked without files in between'),
 
   policy_file: str('policy.json', 'Policy file'),
   policy_default_rule: str('default', 'Rule for an action without an entry'),

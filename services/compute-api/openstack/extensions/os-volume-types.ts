@@ -54,6 +54,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'ShowVolumeType',
+      about: 'With its extra specs.',
       method: 'GET',
       path: `${path}/:id`,
       policy,
@@ -66,6 +67,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'CreateVolumeType',
+      about: 'Names are unique.',
       method: 'POST',
       path,
       policy,
@@ -93,6 +95,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'ListVolumeTypeSpecs',
+      about: 'A type that is not there has none.',
       method: 'GET',
       path: specsPath,
       policy,
@@ -120,6 +123,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'ShowVolumeTypeSpec',
+      about: 'One key.',
       method: 'GET',
       path: `${specsPath}/:id`,
       policy,
@@ -133,6 +137,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'SetVolumeTypeSpec',
+      about: 'The body holds this key alone.',
       method: 'PUT',
       path: `${specsPath}/:id`,
       policy,
@@ -149,6 +154,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'DeleteVolumeTypeSpec',
+      about: 'Others stay.',
       method: 'DELETE',
       path: `${specsPath}/:id`,
       policy,

@@ -69,6 +69,7 @@ const resources: readonly ComputeOperation[] = [
   volumes('ListVolumesInDetail', 'The same.', '/os-volumes/detail'),
   operation({
     name: 'ShowVolume',
+    about: 'With its metadata and where it is attached.',
     method: 'GET',
     path: '/os-volumes/:id',
     policy,
@@ -102,6 +103,7 @@ const resources: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'DeleteVolume',
+    about: 'An attached one, or one with snapshots, is refused.',
     method: 'DELETE',
     path: '/os-volumes/:id',
     policy,
@@ -116,6 +118,7 @@ const resources: readonly ComputeOperation[] = [
   snapshots('ListSnapshotsInDetail', 'The same.', '/os-snapshots/detail'),
   operation({
     name: 'ShowSnapshot',
+    about: 'With its state and size.',
     method: 'GET',
     path: '/os-snapshots/:id',
     policy,
@@ -143,6 +146,7 @@ const resources: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'DeleteSnapshot',
+    about: 'One that is being made is refused.',
     method: 'DELETE',
     path: '/os-snapshots/:id',
     policy,

@@ -30,6 +30,7 @@ export const snapshotOperations: readonly ComputeOperation[] = [
   listing('ListSnapshotsInDetail', 'The same: nothing is left out of the short list.', '/snapshots/detail'),
   operation({
     name: 'ShowSnapshot',
+    about: 'With its state and size.',
     method: 'GET',
     path: '/snapshots/:id',
     policy: null,
@@ -57,6 +58,7 @@ export const snapshotOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'DeleteSnapshot',
+    about: 'One that is being made is refused.',
     method: 'DELETE',
     path: '/snapshots/:id',
     policy: null,

@@ -21,6 +21,7 @@ export const typeOperations: readonly ComputeOperation[] = [
   }),
   operation({
     name: 'ShowType',
+    about: 'With its extra specs.',
     method: 'GET',
     path: '/types/:id',
     policy: null,

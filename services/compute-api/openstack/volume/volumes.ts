@@ -75,6 +75,7 @@ export const volumeOperations: readonly ComputeOperation[] = [
   ),
   operation({
     name: 'ShowVolume',
+    about: 'With its metadata and where it is attached.',
     method: 'GET',
     path: '/volumes/:id',
     policy: null,

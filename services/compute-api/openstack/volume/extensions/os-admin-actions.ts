@@ -29,6 +29,7 @@ export const extension: Extension = {
   operations: [
     operation({
       name: 'ResetVolumeStatus',
+      about: 'Administrators say what state a volume is in.',
       method: 'POST',
       path: '/volumes/:id/action',
       key: 'os-reset_status',
@@ -58,6 +59,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'ResetSnapshotStatus',
+      about: 'Administrators say what state a snapshot is in.',
       method: 'POST',
       path: '/snapshots/:id/action',
       key: 'os-reset_status',

@@ -17,6 +17,7 @@ export const extension: Extension = {
   operations: [
     operation({
       name: 'ListTypeSpecs',
+      about: 'What the scheduler asks of a host.',
       method: 'GET',
       path,
       policy,
@@ -45,6 +46,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'ShowTypeSpec',
+      about: 'One key.',
       method: 'GET',
       path: `${path}/:id`,
       policy,
@@ -59,6 +61,7 @@ export const extension: Extension = {
     }),
     operation({
       name: 'SetTypeSpec',
+      about: 'The body holds this key alone.',
       method: 'PUT',
       path: `${path}/:id`,
       policy,

@@ -15,6 +15,7 @@ export const extension: Extension = {
   operations: [
     operation({
       name: 'CreateType',
+      about: 'Names are unique.',
       method: 'POST',
       path: '/types',
       policy,
