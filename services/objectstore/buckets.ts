@@ -129,7 +129,8 @@ async function written(path: string, body: AsyncIterable<Buffer>): Promise<strin
       size += piece.length;
       if (size > OBJECT_BYTES_MAX) throw new ObjectTooLarge('the object is too large');
       digest.update(piece);
-      await handle.write(piece);
+      // All of it: a plain write may take less than it is given.
+      await handle.appendFile(piece);
     }
     await handle.sync();
   } finally {
