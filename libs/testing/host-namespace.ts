@@ -102,15 +102,19 @@ export async function hostNamespace(name: string, addresses: readonly string[]):
         await exec(['virtlogd', '-d', '-p', join(dir, 'virtlogd.pid')], { allowedCodes: [0] });
       }
       const listen = tcp ? ['--listen'] : [];
-      await exec(['libvirtd', '-d', ...listen, '-p', join(dir, 'libvirtd.pid')], { allowedCodes: [0] });
+      const daemon = () =>
+        exec(['libvirtd', '-d', ...listen, '-p', join(dir, 'libvirtd.pid')], { allowedCodes: 'any' });
+      await daemon();
       // A socket file may be a dead one's: only an answer counts.
-      const deadline = performance.now() + 60_000;
+      const deadline = performance.now() + 120_000;
       while ((await exec(['virsh', '-q', '-c', SYSTEM, 'version'])).code !== 0) {
         if (performance.now() > deadline) {
           const log = await readFile(join(dir, 'log', 'libvirtd.log'), 'utf8').catch(() => '');
           throw new Error(`libvirtd does not answer: ${log.slice(-2_000)}`);
         }
         await new Promise(resolve => setTimeout(resolve, 50));
+        // It ends when a rule of the guests it finds cannot be set in that moment; its unit starts it again.
+        if (!isAlive(await libvirtdPid())) await daemon();
       }
     },
     killLibvirtd: async (signal = 'SIGKILL') => {

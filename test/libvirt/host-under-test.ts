@@ -122,9 +122,11 @@ export async function hostUnderTest(name: string, companion?: Companion): Promis
     });
   const ask = <T>(command: Record<string, unknown>): Promise<T> =>
     new Promise<T>((resolve, reject) => {
+      if (child === undefined || child.exitCode !== null || child.signalCode !== null)
+        return reject(new Error('the host is not running'));
       const id = ++serial;
       waiting.set(id, { resolve: resolve as (value: never) => void, reject });
-      child?.stdin?.write(`${JSON.stringify({ id, ...command })}\n`);
+      child.stdin?.write(`${JSON.stringify({ id, ...command })}\n`);
     });
   const rpc: HostUnderTest['rpc'] = (contract, method, args) => ask({ do: 'rpc', contract, method, args });
   const host: HostUnderTest = {
