@@ -228,6 +228,8 @@ export async function deleteVolumesOf(
     const deleted = await seam.outbox.transaction(async (trx, send) => {
       const volume = await presentVolume(trx, device.volume_id);
       if (volume === undefined || volume.host === null) return false;
+      // A mapping may name any: only those of its own tenant go with an instance.
+      if (volume.project_id !== guest.project_id) return false;
       if (!(await tryMoveVolume(trx, volume.id, 'delete', nowOf(seam), { terminated_at: nowOf(seam) })))
         return false;
       await volumeContract

@@ -175,6 +175,23 @@ describe('compute API', () => {
     expect(await knex('instances').where({ deleted: 0 })).toEqual([]);
   });
 
+  it("an image brings nothing of another tenant's to a boot, whatever the boot says of the same device", async () => {
+    const { knex } = test.db;
+    await knex('volumes').insert({ id: 'vol-theirs', project_id: OTHER, size: 1, deleted: 0 });
+    const id = '55555555-0000-4000-8000-000000000055';
+    for (const named of [{ volume_id: 'vol-theirs' }, { snapshot_id: 'snap-theirs' }]) {
+      const block_device_mapping = [{ device_name: 'vdb', delete_on_termination: true, ...named }];
+      test.images.set(id, { ...test.images.get(IMAGE)!, id, properties: { block_device_mapping } });
+      // The flavor has no such disk: then the image's device stands.
+      for (const own of [[], [{ device_name: 'vdb', virtual_name: 'ephemeral1' }]]) {
+        const body = bootBody({ imageRef: id, block_device_mapping: own });
+        const answer = await test.call('POST', 'servers', { body });
+        expect(answer.status, `${JSON.stringify(own)} ${answer.text}`).toBe(400);
+      }
+    }
+    expect(await knex('instances').where({ deleted: 0 })).toEqual([]);
+  });
+
   it('59: a private flavor cannot be shown, booted or resized to by guessing its id', async () => {
     await createFlavor(
       test.db.knex,

@@ -20,7 +20,7 @@ export const BLOCK_DEVICES_MAX = 64;
 export async function checkVolumes(
   sql: Sql,
   projectId: string,
-  devices: readonly BlockDevice[],
+  devices: readonly Pick<BlockDevice, 'volume_id' | 'snapshot_id'>[],
 ): Promise<void> {
   const known = async (table: string, ids: (string | null)[]) => {
     const wanted = ids.filter(id => id !== null);
@@ -67,22 +67,20 @@ const mappingsOf = (value: unknown): Mapping[] =>
 const imageDevices = (properties: Readonly<Record<string, unknown>>): BlockDevice[] =>
   mappingsOf(properties.block_device_mapping).flatMap(entry => readDevice(entry) ?? []);
 
-/** Devices of a boot that are checked: the image's, as far as the request does not have others in their place, and its own. */
-export function namedDevices(
-  properties: Readonly<Record<string, unknown>>,
-  devices: readonly BlockDevice[],
-): BlockDevice[] {
-  const own = new Set(devices.map(device => device.device_name));
-  return [...imageDevices(properties).filter(device => !own.has(device.device_name)), ...devices];
-}
+/** A row of `block_device_mapping` as a boot writes it. */
+type NewBlockDevice = {
+  [Column in keyof BlockDevice]: BlockDevice[Column] extends boolean | null
+    ? number | null
+    : BlockDevice[Column];
+};
 
 /** Rows of `block_device_mapping`: the image's, then the request's, which win for the same device. */
 export function blockDeviceRows(
   properties: Readonly<Record<string, unknown>>,
   devices: readonly BlockDevice[],
   flavor: FlavorRow,
-): Record<string, unknown>[] {
-  const rows = new Map<string, Record<string, unknown>>();
+): NewBlockDevice[] {
+  const rows = new Map<string, Partial<NewBlockDevice>>();
   for (const mapping of mappingsOf(properties.mappings)) {
     const virtual = typeof mapping.virtual === 'string' ? mapping.virtual : '';
     const size = sizeOf(flavor, virtual);
@@ -95,6 +93,7 @@ export function blockDeviceRows(
     if (row) rows.set(device.device_name, row);
   }
   const template = {
+    device_name: '',
     delete_on_termination: null,
     virtual_name: null,
     snapshot_id: null,
@@ -105,7 +104,7 @@ export function blockDeviceRows(
   return [...rows.values()].map(row => ({ ...template, ...row }));
 }
 
-function rowOf(device: BlockDevice, flavor: FlavorRow): Record<string, unknown> | undefined {
+function rowOf(device: BlockDevice, flavor: FlavorRow): Partial<NewBlockDevice> | undefined {
   if (device.virtual_name === 'NoDevice') return { device_name: device.device_name, no_device: 1 };
   const size = device.virtual_name === null ? undefined : sizeOf(flavor, device.virtual_name);
   if (size === 0) return undefined;

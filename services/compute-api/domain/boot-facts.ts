@@ -6,7 +6,7 @@ import { exceeded, type Limits, limitsOf, usagesOf } from '@folsom/nova/quotas';
 import type { Sql } from '@folsom/nova/rows';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { securityGroupsByNames } from '@folsom/nova/security-groups';
-import { checkVolumes, namedDevices } from './block-devices.ts';
+import { blockDeviceRows, checkVolumes } from './block-devices.ts';
 import type { BootRequest } from './boot-request.ts';
 import { textOrNull } from './boot-rows.ts';
 import type { Deps } from './deps.ts';
@@ -55,7 +55,9 @@ export async function factsOf(
   const userId = context.userId ?? '';
   const key = request.keyName === null ? null : await keyPairByName(knex, userId, request.keyName);
   checkUserData(request.userData);
-  await checkVolumes(knex, projectId, namedDevices(image.properties, request.blockDevices));
+  // What is written is what is looked at, whichever of image and request named it.
+  const devices = blockDeviceRows(image.properties, request.blockDevices, flavor);
+  await checkVolumes(knex, projectId, [...request.blockDevices, ...devices]);
   await checkGroups(knex, projectId, request.securityGroups);
   return { flavor, count, image, ...kernel, configDriveId, key, ...zoneOf(deps, request.availabilityZone) };
 }
