@@ -1,6 +1,6 @@
 import { chooseDriver, imageClient, startCompute } from '@folsom/compute-agent';
 import type { RunningService } from '@folsom/core';
-import { ensureLibvirtd } from '@folsom/host/libvirtd';
+import { ensureLibvirtd, keepLibvirtd } from '@folsom/host/libvirtd';
 import { novaOptions } from '@folsom/nova/options';
 import { hostCommands, type NovaParts, novaDaemon } from '../nova-daemon.ts';
 
@@ -15,8 +15,18 @@ export async function startConfiguredCompute(parts: NovaParts): Promise<RunningS
     retries: settings.glance_num_retries,
   });
   const driver = chooseDriver({ ...parts, images, runner: hostCommands(parts.config) });
-  if (driver.name === 'libvirt' && !settings.libvirt_uri) {
-    await ensureLibvirtd({ clock: parts.world.clock, log: parts.world.log });
-  }
-  return startCompute({ ...parts, driver, images });
+  if (driver.name !== 'libvirt' || settings.libvirt_uri) return startCompute({ ...parts, driver, images });
+  await ensureLibvirtd(parts.world);
+  const watch = keepLibvirtd(parts.world);
+  const compute = await startCompute({ ...parts, driver, images }).catch(async error => {
+    await watch.stop();
+    throw error;
+  });
+  return {
+    ...compute,
+    stop: async () => {
+      await watch.stop();
+      await compute.stop();
+    },
+  };
 }

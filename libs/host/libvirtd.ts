@@ -1,5 +1,6 @@
 import { access, chmod, chown, constants, mkdir, readFile, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import type { Clock, Logger, RunningService } from '@folsom/core';
 import { run } from './run.ts';
 
@@ -9,8 +10,10 @@ const LIBVIRT_SOCKET = '/run/libvirt/libvirt-sock';
 /** Beside the sockets: a host that has sockets of its own has its own daemons. */
 const RUN_DIR = '/run/libvirt';
 
-const START_MS = 15_000;
+/** A busy machine with many guests takes its time; the watch goes on after that. */
+const START_MS = 60_000;
 const POLL_MS = 50;
+const AGAIN_MS = 1_000;
 const WATCH_MS = 5_000;
 
 /** Whether a libvirtd answers at the socket. */
@@ -26,49 +29,93 @@ export const libvirtdAnswers = (socket = LIBVIRT_SOCKET): Promise<boolean> =>
     client.once('error', () => done(false));
   });
 
-/**
- * Makes sure that libvirt runs: where no service manager keeps it, virtlogd and libvirtd are started here, as
- * daemons that outlive us (guests belong to them). Answers whether libvirt answers now.
- */
-export async function ensureLibvirtd(seam: { clock: Clock; log: Logger }): Promise<boolean> {
-  if (await libvirtdAnswers()) return true;
-  const systemd = await access('/run/systemd/system', constants.F_OK).then(
+/** The daemons as this host has them; given where they are others than the host's own. */
+export interface LibvirtDaemons {
+  /** libvirtd's socket. */
+  socket: string;
+  /** Whether a service manager keeps them. */
+  kept(): Promise<boolean>;
+  /** Asks the service manager. */
+  order(): Promise<unknown>;
+  /** Starts one as a daemon that outlives us; one that runs already is fine. */
+  start(daemon: 'virtlogd' | 'libvirtd'): Promise<unknown>;
+}
+
+const there = (path: string): Promise<boolean> =>
+  access(path, constants.F_OK).then(
     () => true,
     () => false,
   );
-  if (systemd) {
-    await run(['systemctl', 'start', 'libvirtd.service'], { timeoutMs: 60_000 }).catch(error =>
-      seam.log.warn('cannot start libvirtd', { error }),
-    );
-  } else {
-    await shareKvm().catch(error => seam.log.debug('cannot share /dev/kvm', { error }));
-    await mkdir(RUN_DIR, { recursive: true });
-    for (const daemon of ['virtlogd', 'libvirtd']) {
-      seam.log.info('starting a daemon that nothing else keeps', { daemon });
-      await run([daemon, '-d', '-p', `${RUN_DIR}/${daemon}.pid`], { timeoutMs: 30_000 }).catch(error =>
-        seam.log.debug('not started; it may run already', { daemon, error }),
-      );
-    }
+
+const ofThisHost: LibvirtDaemons = {
+  socket: LIBVIRT_SOCKET,
+  kept: () => there('/run/systemd/system'),
+  order: () => run(['systemctl', 'start', 'libvirtd.service'], { timeoutMs: 60_000 }),
+  start: daemon => run([daemon, '-d', '-p', `${RUN_DIR}/${daemon}.pid`], { timeoutMs: 30_000 }),
+};
+
+/**
+ * Makes sure that libvirt runs: where no service manager keeps it, virtlogd and libvirtd are started here, as
+ * daemons that outlive us (guests belong to them). libvirtd ends while it starts when it cannot set a rule of a guest that
+ * it finds, since somebody else is changing the packet filter in that moment: it is started again, as its unit would.
+ * Answers whether libvirt answers now.
+ */
+export async function ensureLibvirtd(
+  { clock, log }: { clock: Clock; log: Logger },
+  daemons: LibvirtDaemons = ofThisHost,
+): Promise<boolean> {
+  const { socket, start, order } = daemons;
+  if (await libvirtdAnswers(socket)) return true;
+  const kept = await daemons.kept();
+  if (kept) await order().catch(error => log.warn('cannot start libvirtd', { error }));
+  else {
+    await shareKvm().catch(error => log.debug('cannot share /dev/kvm', { error }));
+    await mkdir(dirname(socket), { recursive: true });
+    log.info('starting libvirt, which nothing else keeps');
   }
-  const end = seam.clock.monotonic() + START_MS;
-  while (seam.clock.monotonic() < end) {
-    if (await libvirtdAnswers()) return true;
-    await seam.clock.sleep(POLL_MS);
+  const end = clock.monotonic() + START_MS;
+  for (let next = 0; clock.monotonic() < end; await clock.sleep(POLL_MS)) {
+    if (await libvirtdAnswers(socket)) return true;
+    if (kept || clock.monotonic() < next) continue;
+    next = clock.monotonic() + AGAIN_MS;
+    for (const daemon of ['virtlogd', 'libvirtd'] as const) {
+      await start(daemon).catch(error => log.debug('not started; it may run already', { daemon, error }));
+    }
   }
   return false;
 }
 
 /** Looks every few seconds whether libvirt answers, and starts it again where it was ours to start. */
-export function keepLibvirtd(seam: { clock: Clock; log: Logger }): RunningService {
+export function keepLibvirtd(
+  seam: { clock: Clock; log: Logger },
+  daemons: LibvirtDaemons = ofThisHost,
+): RunningService {
   let running: Promise<void> = Promise.resolve();
+  let missing = false;
   const look = async () => {
-    if (await libvirtdAnswers()) return;
-    const back = await ensureLibvirtd(seam);
+    if (await libvirtdAnswers(daemons.socket)) {
+      missing = false;
+      return;
+    }
+    // A service manager starts it again by its own rules, and leaves it alone where an operator has stopped it.
+    if (await daemons.kept()) {
+      if (!missing) seam.log.error('libvirtd does not answer');
+      missing = true;
+      return;
+    }
+    const back = await ensureLibvirtd(seam, daemons);
     if (back) seam.log.warn('libvirtd did not answer and was started again');
     else seam.log.error('libvirtd does not answer and cannot be started');
   };
+  let looking = false;
   const timer = seam.clock.every(WATCH_MS, () => {
-    running = running.then(look).catch(error => seam.log.error('cannot look after libvirtd', { error }));
+    if (looking) return;
+    looking = true;
+    running = look()
+      .catch(error => seam.log.error('cannot look after libvirtd', { error }))
+      .finally(() => {
+        looking = false;
+      });
   });
   return {
     name: 'libvirtd-watch',

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemRandom } from '@folsom/core';
+import { isFault, systemRandom } from '@folsom/core';
 import { type RunOptions, type RunResult, run } from '@folsom/host';
 import { type NetworkNamespace, networkNamespace } from './network-namespace.ts';
 
@@ -56,6 +56,14 @@ listen_tcp = 1
 auth_tcp = "none"
 `;
 
+/** What libvirtd finds out about qemu, which takes it many seconds each time; it checks whether that is still true. */
+const KNOWN_OF_QEMU = '/var/cache/folsom/libvirt-capabilities';
+/** Where a host keeps that, below its folder. */
+const CAPABILITIES = 'cache/qemu/capabilities';
+
+/** How long a libvirtd may take to answer. A busy machine is no failure. */
+const ANSWER_MS = 300_000;
+
 /** Makes a host called `name` (at most 9 characters) whose `eth0` has the addresses given. */
 export async function hostNamespace(name: string, addresses: readonly string[]): Promise<HostNamespace> {
   const network = await networkNamespace(name, addresses);
@@ -69,7 +77,9 @@ export async function hostNamespace(name: string, addresses: readonly string[]):
   // Hosts are told apart by this.
   const uuid = `host_uuid = "${systemRandom.uuid()}"\n`;
   await writeFile(join(dir, 'etc', 'libvirtd.conf'), LIBVIRTD_CONF + uuid);
-  for (const folder of ['lib/qemu', 'lib/images']) await mkdir(join(dir, folder), { recursive: true });
+  for (const folder of ['lib/qemu', 'lib/images', CAPABILITIES])
+    await mkdir(join(dir, folder), { recursive: true });
+  await takeFiles(KNOWN_OF_QEMU, join(dir, CAPABILITIES));
 
   // A sleeping process holds the mount namespace; later programs join it.
   const holder = spawn(
@@ -106,8 +116,16 @@ export async function hostNamespace(name: string, addresses: readonly string[]):
         exec(['libvirtd', '-d', ...listen, '-p', join(dir, 'libvirtd.pid')], { allowedCodes: 'any' });
       await daemon();
       // A socket file may be a dead one's: only an answer counts.
-      const deadline = performance.now() + 120_000;
-      while ((await exec(['virsh', '-q', '-c', SYSTEM, 'version'])).code !== 0) {
+      const deadline = performance.now() + ANSWER_MS;
+      const answers = () =>
+        exec(['virsh', '-q', '-c', SYSTEM, 'version'], { timeoutMs: ANSWER_MS }).then(
+          ({ code }) => code === 0,
+          error => {
+            if (isFault(error, 'ProcessExecutionError')) return false;
+            throw error;
+          },
+        );
+      while (!(await answers())) {
         if (performance.now() > deadline) {
           const log = await readFile(join(dir, 'log', 'libvirtd.log'), 'utf8').catch(() => '');
           throw new Error(`libvirtd does not answer: ${log.slice(-2_000)}`);
@@ -134,9 +152,21 @@ export async function hostNamespace(name: string, addresses: readonly string[]):
       await network.remove();
       kill(pid);
       kill(holder.pid ?? 0);
+      await takeFiles(join(dir, CAPABILITIES), KNOWN_OF_QEMU);
       await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     },
   };
+}
+
+/** Copies the files of a folder that may not be there; nobody sees one that is not whole. */
+async function takeFiles(from: string, to: string): Promise<void> {
+  const names = await readdir(from).catch(() => []);
+  await mkdir(to, { recursive: true });
+  for (const name of names.filter(file => file.endsWith('.xml'))) {
+    const aside = join(to, `${name}.${systemRandom.hex(8)}`);
+    await cp(join(from, name), aside);
+    await rename(aside, join(to, name));
+  }
 }
 
 /** `ip netns exec` and `unshare` replace themselves, so the holder is the child itself once it sleeps. */

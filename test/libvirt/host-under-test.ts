@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { silentLogger, systemClock } from '@folsom/core';
+import { isFault, silentLogger, systemClock } from '@folsom/core';
 import { type Database, openDatabase } from '@folsom/db';
 import { buildGuestImage } from '@folsom/deploy/guest-image/build';
 import { run } from '@folsom/host';
@@ -74,7 +74,10 @@ export async function hostUnderTest(name: string, companion?: Companion): Promis
   mkdirSync(guest, { recursive: true });
   await buildGuestImage({ directory: guest, log: silentLogger });
   const space = await hostNamespace(name, [`${address}/24`]);
-  await space.startLibvirtd({ tcp: companion !== undefined });
+  await space.startLibvirtd({ tcp: companion !== undefined }).catch(async error => {
+    await space.remove();
+    throw error;
+  });
   const dir = companion?.state ?? join(space.dir, 'state');
   const own = join(space.dir, 'state');
   for (const folder of ['instances', 'networks']) {
@@ -237,13 +240,28 @@ export async function letSshInto(host: HostUnderTest, uuids: readonly string[]):
   await host.rpc('compute', 'refresh_security_group_rules', { security_group_id: 1 });
 }
 
-/** Runs a command in a guest from its host, as its user, or as whom the address says (`root@...`). Any exit code is an answer. */
-export function sshTo(host: HostUnderTest, key: string, address: string, ...command: string[]) {
-  const options = ['BatchMode=yes', 'ConnectTimeout=5', 'StrictHostKeyChecking=no'];
+const SSH_MS = 30_000;
+
+/**
+ * Runs a command in a guest from its host, as its user, or as whom the address says (`root@...`). Any exit code is an answer;
+ * that none came in time is the code 255, as it is where nobody listens.
+ */
+export async function sshTo(
+  { space }: { space: HostNamespace },
+  key: string,
+  address: string,
+  ...command: string[]
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const options = ['BatchMode=yes', 'ConnectTimeout=10', 'StrictHostKeyChecking=no'];
   const argv = ['ssh', '-q', '-i', key, '-o', 'UserKnownHostsFile=/dev/null'];
   for (const option of options) argv.push('-o', option);
   const login = address.includes('@') ? address : `cirros@${address}`;
-  return host.space.exec([...argv, login, ...command], { timeoutMs: 20_000 });
+  try {
+    return await space.exec([...argv, login, ...command], { timeoutMs: SSH_MS });
+  } catch (error) {
+    if (!isFault(error, 'ProcessExecutionError')) throw error;
+    return { code: 255, stdout: '', stderr: error.message };
+  }
 }
 
 interface Answer {
