@@ -36,6 +36,11 @@ const alreadyThere = (error: unknown): boolean =>
     String((error as Fault).values.stderr),
   );
 
+/** The kernel, or its module directory, has no devices of the kind asked for. */
+const noSuchKind = (error: unknown): boolean =>
+  isFault(error, 'ProcessExecutionError') &&
+  /Unknown device type|Operation not supported/.test(String((error as Fault).values.stderr));
+
 async function tolerant(work: Promise<unknown>): Promise<void> {
   try {
     await work;
@@ -72,9 +77,10 @@ export async function ensureBridge(runner: Runner, bridge: string, port: string 
   await ip(runner, 'link', 'set', bridge, 'up');
   if (port === null || port === '') return;
   const card = await linkInfo(runner, port);
-  if (card === undefined) throw new Error(`flat_interface ${port} does not exist on this host`);
+  if (card === undefined)
+    throw new Error(`interface ${port} for bridge ${bridge} does not exist on this host`);
   if (card.master !== undefined && card.master !== bridge) {
-    throw new Error(`flat_interface ${port} already belongs to the bridge ${card.master}`);
+    throw new Error(`interface ${port} for bridge ${bridge} already belongs to the bridge ${card.master}`);
   }
   if (card.master === bridge && (card.addr_info ?? []).every(info => info.scope !== 'global')) return;
   const routes = (await ipJson<RouteInfo>(runner, 'route', 'show', 'dev', port)).filter(
@@ -110,9 +116,13 @@ export async function ensureVlan(runner: Runner, vlan: number, card: string): Pr
     if ((await linkInfo(runner, card)) === undefined) {
       throw new Error(`vlan_interface ${card} does not exist on this host`);
     }
-    await tolerant(
-      ip(runner, 'link', 'add', 'link', card, 'name', device, 'type', 'vlan', 'id', String(vlan)),
-    );
+    const words = ['link', 'add', 'link', card, 'name', device, 'type', 'vlan', 'id', String(vlan)];
+    await tolerant(ip(runner, ...words)).catch(error => {
+      if (!noSuchKind(error)) throw error;
+      throw new Error(
+        `VLAN ${vlan} cannot be made on ${card}: this kernel has no 8021q (try modprobe 8021q, or use FlatDHCPManager)`,
+      );
+    });
   }
   await ip(runner, 'link', 'set', device, 'up');
   return device;

@@ -2,6 +2,7 @@ export { CONSOLE_CHARS_MAX, consoleOutput } from './console.ts';
 export type { LibvirtConnection } from './drivers/libvirt/connection.ts';
 export type { GuestDomains } from './drivers/libvirt/domains.ts';
 export { filterDuties, filtered, firewall } from './drivers/libvirt/firewall.ts';
+export { guestBridges } from './drivers/libvirt/guest-bridges.ts';
 export { existingGuestFiles, makeGuestFiles } from './drivers/libvirt/guest-files.ts';
 export { imageCache } from './drivers/libvirt/image-cache.ts';
 export { copyGuestFiles, growRootDisk } from './drivers/libvirt/moved-files.ts';

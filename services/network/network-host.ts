@@ -3,20 +3,17 @@ import { dirname } from 'node:path';
 import { type Clock, coalesced, keyedMutex, type Logger, must } from '@folsom/core';
 import {
   ensureAddress,
-  ensureBridge,
   ensureFirstAddress,
-  ensureVlan,
   removeAddress,
   removeBridge,
   removeVlan,
-  setMtu,
   setSysctl,
   vlanDevice,
 } from '@folsom/host/bridges';
 import { dhcpHost, dnsmasq } from '@folsom/host/dnsmasq';
 import { iptables } from '@folsom/host/iptables';
-import { withProcessLock } from '@folsom/host/process-lock';
-import { HOST_COMMAND_MS, type Runner } from '@folsom/host/runner';
+import { type BridgeHost, ensureNetworkBridge } from '@folsom/host/network-bridge';
+import { HOST_COMMAND_MS } from '@folsom/host/runner';
 import type { AssociatedFixedIp } from '@folsom/nova/fixed-ips';
 import { parseCidr } from '@folsom/nova/ipv4';
 import type { NetworkRow } from '@folsom/nova/networks';
@@ -62,8 +59,8 @@ export const fakeNetworkHost: NetworkHost = {
   remove: async () => {},
 };
 
-export interface LinuxNetworkOptions {
-  runner: Runner;
+export interface LinuxNetworkOptions extends BridgeHost {
+  lockPath: string;
   clock: Clock;
   log: Logger;
   /** Folder of hosts files, pid files and leases. */
@@ -73,15 +70,8 @@ export interface LinuxNetworkOptions {
   /** Address guests appear under outside; a loopback address means "whatever the way out has". */
   routingSourceIp: string;
   publicInterface: string | null;
-  /** Interfaces that rank above the one noted with a network: of plain networks, and of those that are VLANs. */
-  /** Largest packet of bridges and VLANs; null for what the system has. */
-  mtu: number | null;
   /** How often an address that comes to this host is announced to its neighbours; 0: not at all. */
   announcements: number;
-  /** Directory of the locks that daemons of one host share. */
-  lockPath: string;
-  flatInterface: string | null;
-  vlanInterface: string | null;
   metadataHost: string;
   metadataPort: number;
   dmzCidr: readonly string[];
@@ -137,19 +127,6 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       asRoot,
     });
 
-  /** The interface that leads out of a network's bridge: for a VLAN its own device, never the bare card that others share. */
-  const portOf = async (network: NetworkRow): Promise<string | null> => {
-    if (!network.vlan) return options.flatInterface || network.bridge_interface;
-    const card = options.vlanInterface || network.bridge_interface;
-    if (!card) throw new Error(`network ${network.label} is a VLAN, and vlan_interface is not set`);
-    const { vlan } = network;
-    const device = await withProcessLock(options.lockPath, 'ensure_vlan', () =>
-      ensureVlan(runner, vlan, card),
-    );
-    if (options.mtu !== null) await setMtu(runner, device, options.mtu);
-    return device;
-  };
-
   /** Neighbours learn at once where an address is now; nobody waits for it, and a host without arping goes on without. */
   const announce = (address: string, device: string): void => {
     if (options.announcements === 0) return;
@@ -173,10 +150,8 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
   const setup = (network: NetworkRow, address: string): Promise<void> =>
     inTurn(String(network.id), async () => {
       const bridge = must(network.bridge, 'bridge is there');
-      await withProcessLock(options.lockPath, 'ensure_bridge', async () =>
-        ensureBridge(runner, bridge, await portOf(network)),
-      );
-      if (options.mtu !== null) await setMtu(runner, bridge, options.mtu);
+      const { label, vlan, bridge_interface: bridgeInterface } = network;
+      await ensureNetworkBridge(options, { label, bridge, vlan, bridgeInterface });
       if (!(await setSysctl(runner, 'net.ipv4.ip_forward', '1'))) {
         log.warn('cannot turn on forwarding; guests will not reach other networks');
       }

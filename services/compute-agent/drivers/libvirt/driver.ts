@@ -15,7 +15,8 @@ import { configDrive } from './config-drive.ts';
 import { LibvirtError, libvirtConnection } from './connection.ts';
 import { NOVA_BASE_FILTER, vncPort } from './domain-xml.ts';
 import { guestDomains, type HostTraits, ifThere, powerOf } from './domains.ts';
-import { filterDuties, filtered, filtersGuests, firewall as makeFirewall, noFirewall } from './firewall.ts';
+import { filterDuties, filtered, filtersGuests } from './firewall.ts';
+import { hostFirewall } from './guest-bridges.ts';
 import { basesInUse, makeGuestFiles, readDiskInfo, tailOf } from './guest-files.ts';
 import { hostFacts } from './host-facts.ts';
 import { imageCache } from './image-cache.ts';
@@ -76,15 +77,8 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     log,
   });
   const filters = filtersGuests(settings.firewall_driver);
-  const firewall = filters
-    ? makeFirewall({
-        db: options.db,
-        runner: options.runner ?? hostRunner,
-        log,
-        allowSameNetTraffic: settings.allow_same_net_traffic,
-        lockPath: settings.lock_path,
-      })
-    : noFirewall;
+  const runner = options.runner ?? hostRunner;
+  const firewall = hostFirewall({ settings, db: options.db, runner, log, filters });
   const traits: HostTraits = { type: 'qemu', filter: null, asRoot: false };
   let prepared = false;
   /** libvirt's filters, as soon as it answers: no guest is started before it is known whether there are any. */
@@ -101,7 +95,6 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     prepared = true;
   };
   const { clock, random } = world;
-  const runner = options.runner ?? hostRunner;
   const volumes = volumesOfHost({ libvirt, settings, runner, clock, log });
   const domains = guestDomains({ libvirt, firewall, settings, traits, volumes, prepare, clock, log });
   const { folderOf } = domains;
@@ -257,7 +250,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
 
     ...volumes.duties,
 
-    repairCards: () => repairCards(libvirt, options.runner ?? hostRunner, log),
+    repairCards: () => repairCards(libvirt, runner, log),
     ...filterDuties(firewall),
 
     resources: facts.resources,

@@ -5,6 +5,7 @@ import type { Runner } from '@folsom/host/runner';
 import { fixedIpsOf, type NetworkInfo, parseNetworkInfo } from '@folsom/nova/network-info';
 import { groupsOfInstances, rulesOfGroups, type SecurityGroupRuleRow } from '@folsom/nova/security-groups';
 import type { ComputeDriver, Guest } from '../../driver.ts';
+import { bridgedHere } from './bridged.ts';
 
 /** The guest as the firewall knows it. */
 export interface FilteredGuest {
@@ -129,7 +130,7 @@ export function firewall(options: FirewallOptions): Firewall {
   const rebuild = async (changed: readonly FilteredGuest[]): Promise<void> => {
     // A guest may have gone, or been described anew, while the rows were read.
     await describe(rules, changed, guest => guests.get(guest.uuid) === guest);
-    passDhcp(rules, [...guests.values()]);
+    passGuests(rules, [...guests.values()]);
     await rules.apply();
   };
 
@@ -149,7 +150,7 @@ export function firewall(options: FirewallOptions): Firewall {
     },
     remove: async guest => {
       forget(guest);
-      passDhcp(rules, [...guests.values()]);
+      passGuests(rules, [...guests.values()]);
       await rules.apply();
     },
     refresh: async uuids => {
@@ -160,11 +161,13 @@ export function firewall(options: FirewallOptions): Firewall {
     compare: async ({ settled, others }) => {
       const said = emptyRules(options);
       await describe(said, settled, () => true);
-      passDhcp(said, settled);
+      passGuests(said, settled);
       const differences = await said.differences();
       if (others.length === 0) return differences;
       // Nothing is said of what may be there or not, and of what is there for its sake.
-      const doubtful = new RegExp(`inst-(${others.map(guest => guest.id).join('|')})(?!\\d)|--sport 68`);
+      const doubtful = new RegExp(
+        `inst-(${others.map(guest => guest.id).join('|')})(?!\\d)|--sport 68|FORWARD .*: -[io] \\S+ -j ACCEPT$`,
+      );
       return differences.filter(text => !doubtful.test(text));
     },
     repair: async ({ settled, others }) => {
@@ -177,13 +180,15 @@ export function firewall(options: FirewallOptions): Firewall {
   };
 }
 
-/** Lets guests ask for an address, where there are servers. */
-function passDhcp(model: Iptables, guests: readonly FilteredGuest[]): void {
-  const wanted = guests.some(guest => dhcpServers(guest.network).length > 0);
-  for (const chain of ['INPUT', 'FORWARD']) {
-    if (wanted) model.addRule('filter', chain, DHCP);
-    else model.removeRule('filter', chain, DHCP);
-  }
+/** Lets guests ask for an address, where there are servers, and lets pass what goes over the bridges that this host made for them. */
+function passGuests(model: Iptables, guests: readonly FilteredGuest[]): void {
+  const dhcp = guests.some(guest => dhcpServers(guest.network).length > 0) ? [DHCP] : [];
+  const bridges = new Set(guests.flatMap(guest => bridgedHere(guest.network).map(network => network.bridge)));
+  model.setRules('filter', 'INPUT', dhcp);
+  model.setRules('filter', 'FORWARD', [
+    ...dhcp,
+    ...[...bridges].toSorted().flatMap(bridge => [`-i ${bridge} -j ACCEPT`, `-o ${bridge} -j ACCEPT`]),
+  ]);
 }
 
 const dhcpServers = (network: NetworkInfo): string[] =>
