@@ -5,6 +5,8 @@ export interface SortKey {
   /** Column, with its table where the query joins. */
   column: string;
   direction: 'asc' | 'desc';
+  /** False where the column always has a value: the page then begins in the index. Default: true. */
+  nullable?: boolean;
 }
 
 /**
@@ -19,6 +21,7 @@ export function paginate<Q extends Knex.QueryBuilder>(
   limit?: number,
 ): Q {
   if (marker) {
+    beginInIndex(query, keys[0], marker[0]);
     query.where(after => {
       keys.forEach((key, at) => {
         const value = marker[at] ?? null;
@@ -32,6 +35,7 @@ export function paginate<Q extends Knex.QueryBuilder>(
           }
           if (value === null) step.whereNotNull(key.column);
           else if (key.direction === 'asc') step.where(key.column, '>', value as Knex.Value);
+          else if (key.nullable === false) step.where(key.column, '<', value as Knex.Value);
           else {
             step.where(lower => {
               lower.where(key.column, '<', value as Knex.Value).orWhereNull(key.column);
@@ -46,4 +50,14 @@ export function paginate<Q extends Knex.QueryBuilder>(
   query.orderBy(keys.map(key => ({ column: key.column, order: key.direction })));
   if (limit !== undefined) query.limit(limit);
   return query;
+}
+
+/**
+ * What follows the marker is written with OR, for which a database reads the index from its beginning. That the first key is not before
+ * the marker's is the same said once more, in a form that finds the place at once.
+ */
+function beginInIndex(query: Knex.QueryBuilder, first: SortKey | undefined, value: unknown): void {
+  if (first === undefined || value === null || value === undefined) return;
+  if (first.direction === 'asc') query.where(first.column, '>=', value as Knex.Value);
+  else if (first.nullable === false) query.where(first.column, '<=', value as Knex.Value);
 }

@@ -43,13 +43,14 @@ export function sqlSources(db: Database): Sources {
           'services.created_at as service_created_at',
           'services.updated_at as service_updated_at',
         )) as Record<string, unknown>[];
+      const timeOf = timeReader();
       return rows.map(row => ({
         service: {
           host: row.host as string,
           disabled: fromSqlBool(row.disabled),
           availability_zone: row.availability_zone as string,
-          created_at: fromSqlTime(row.service_created_at),
-          updated_at: fromSqlTime(row.service_updated_at),
+          created_at: timeOf(row.service_created_at),
+          updated_at: timeOf(row.service_updated_at),
         },
         vcpus: Number(row.vcpus),
         vcpus_used: Number(row.vcpus_used),
@@ -59,7 +60,7 @@ export function sqlSources(db: Database): Sources {
         local_gb_used: Number(row.local_gb_used),
         free_disk_gb: Number(row.free_disk_gb ?? 0),
         disk_available_least: row.disk_available_least as number | null,
-        updated_at: fromSqlTime(row.updated_at),
+        updated_at: timeOf(row.updated_at),
       }));
     },
 
@@ -119,3 +120,15 @@ export function sqlSources(db: Database): Sources {
 
 const hostSet = (rows: { host: string | null }[]): Set<string> =>
   new Set(rows.map(row => row.host).filter(host => host !== null));
+
+/** Reads times of many rows: hosts report every few seconds, so a thousand rows hold a dozen texts. */
+function timeReader(): (value: unknown) => number | null {
+  const known = new Map<unknown, number | null>();
+  return value => {
+    const before = known.get(value);
+    if (before !== undefined) return before;
+    const time = fromSqlTime(value);
+    known.set(value, time);
+    return time;
+  };
+}

@@ -1,5 +1,5 @@
 import { isFault, type RequestContext } from '@folsom/core';
-import { type Knex, toSqlTime } from '@folsom/db';
+import { paginate, type SortKey, toSqlTime } from '@folsom/db';
 import { type FlavorRow, flavorByFlavorId } from '@folsom/nova/flavors';
 import type { Deps } from './deps.ts';
 import { computeFault } from './faults.ts';
@@ -61,6 +61,11 @@ const SEARCHABLE = new Set([
 ]);
 const EXACT = new Set(['project_id', 'user_id', 'image_ref', 'vm_state', 'uuid']);
 const FILTERS_OF_USERS = new Set(['reservation_id', 'name', 'status', 'image', 'flavor', 'changes-since']);
+
+const NEWEST_FIRST: readonly SortKey[] = [
+  { column: 'created_at', direction: 'desc', nullable: false },
+  { column: 'id', direction: 'desc', nullable: false },
+];
 
 export interface Page {
   limit: number;
@@ -173,13 +178,9 @@ export async function listInstances(
     rows.whereIn('uuid', addresses);
   }
 
-  if (page.marker !== undefined) await after(deps, rows, page.marker, context);
+  const after = page.marker === undefined ? undefined : await placeOf(deps, page.marker, context);
   if (page.limit === 0) return [];
-  rows.orderBy([
-    { column: 'created_at', order: 'desc' },
-    { column: 'id', order: 'desc' },
-  ]);
-  return (await rows.limit(page.limit)) as ListedRow[];
+  return (await paginate(rows, NEWEST_FIRST, after, page.limit)) as ListedRow[];
 }
 
 async function findFlavor(
@@ -195,17 +196,13 @@ async function findFlavor(
   }
 }
 
-async function after(deps: Deps, rows: Knex.QueryBuilder, marker: string, context: RequestContext) {
+/** The values of the sort keys of the marker's row. */
+async function placeOf(deps: Deps, marker: string, context: RequestContext): Promise<unknown[]> {
   const found = deps.db.knex('instances').where({ uuid: marker, deleted: 0 });
   if (!context.isAdmin) found.where('project_id', context.projectId ?? '');
   const row = (await found.first('created_at', 'id')) as { created_at: string; id: number } | undefined;
   if (!row) throw computeFault('ListMarkerNotFound', { marker });
-  rows.where(
-    where =>
-      void where
-        .where('created_at', '<', row.created_at)
-        .orWhere(same => void same.where('created_at', row.created_at).where('id', '<', row.id)),
-  );
+  return [row.created_at, row.id];
 }
 
 function changesSince(text: string): number {

@@ -1,5 +1,4 @@
-import { must } from '@folsom/core';
-import type { Database } from '@folsom/db';
+import { type Database, paginate } from '@folsom/db';
 import type { Image } from '../image.ts';
 import { loadProperties } from './properties.ts';
 import { type ImageRow, imageOf } from './rows.ts';
@@ -26,6 +25,8 @@ export const SORTABLE = [
 ] as const;
 
 export type SortKey = (typeof SORTABLE)[number];
+
+const NEVER_NULL: ReadonlySet<SortKey> = new Set(['id', 'created_at', 'status']);
 
 /** Whose eyes a list is made for: an administrator's, or those of an owner (null: nobody's, who sees what is public). */
 export type Viewer = { isAdmin: boolean; owner: string | null };
@@ -100,52 +101,27 @@ export async function listImages(db: Database, query: ImageQuery): Promise<Image
     );
   }
 
-  const keys: SortKey[] = [...new Set<SortKey>([query.sortKey, 'created_at', 'id'])];
+  const keys = [...new Set<SortKey>([query.sortKey, 'created_at', 'id'])];
+  let after: unknown[] | undefined;
   if (query.marker !== undefined) {
     const marker = (await knex('images').where({ id: query.marker }).first()) as ImageRow | undefined;
     if (!marker) return [];
-    select.where(group => {
-      for (let i = 0; i < keys.length; i++) {
-        group.orWhere(after => {
-          for (const equal of keys.slice(0, i)) after.where(`images.${equal}`, marker[equal] as string);
-          beyond(
-            after,
-            `images.${must(keys[i], 'i is in keys')}`,
-            marker[must(keys[i], 'i is in keys')],
-            query.sortDir,
-          );
-        });
-      }
-    });
+    after = keys.map(key => marker[key]);
   }
-  for (const key of keys) select.orderBy(`images.${key}`, query.sortDir);
-  const rows = (await select.limit(query.limit)) as ImageRow[];
+  paginate(
+    select,
+    keys.map(key => ({
+      column: `images.${key}`,
+      direction: query.sortDir,
+      nullable: !NEVER_NULL.has(key),
+    })),
+    after,
+    query.limit,
+  );
+  const rows = (await select) as ImageRow[];
   const properties = await loadProperties(
     knex,
     rows.map(row => row.id),
   );
   return rows.map(row => imageOf(row, properties.get(row.id)));
-}
-
-type Conditions = {
-  where(column: string, operator: string, value: unknown): Conditions;
-  where(group: (inner: Conditions) => void): Conditions;
-  orWhereNull(column: string): Conditions;
-  whereNotNull(column: string): Conditions;
-  whereRaw(text: string): Conditions;
-};
-
-/** What comes after `value` in the order; both databases put NULL first. */
-function beyond(conditions: unknown, column: string, value: unknown, dir: 'asc' | 'desc'): void {
-  const query = conditions as Conditions;
-  if (value === null || value === undefined) {
-    if (dir === 'asc') query.whereNotNull(column);
-    else query.whereRaw('1 = 0');
-  } else if (dir === 'asc') {
-    query.where(column, '>', value);
-  } else {
-    query.where(inner => {
-      inner.where(column, '<', value).orWhereNull(column);
-    });
-  }
 }
