@@ -1,3 +1,4 @@
+export { EC2_ACTIONS } from './ec2/actions.ts';
 export { ec2Reference } from './ec2/reference.ts';
 
 import type { ReferencePart } from '@folsom/http/operation';

@@ -1,9 +1,12 @@
+import { EC2_ACTIONS } from '@folsom/compute-api/reference';
 import { type Random, seededRandom } from '@folsom/core';
 import type { PortName } from '@folsom/deploy/folsom/layout';
 import { operations } from '@folsom/object-proxy/operations';
 import { type Answer, type AttackedCloud, eachOf, type Person, startAttackedCloud } from './cloud.ts';
 import { attackConsole } from './console.ts';
-import { allRows, disturbed, type Estate, makeEstate } from './estate.ts';
+import { attackEc2 } from './ec2.ts';
+import type { Ec2Keys } from './ec2-signing.ts';
+import { allRows, disturbed, type Estate, keysOf, makeEstate } from './estate.ts';
 import type { Part } from './part.ts';
 import { adapted, type Declared, declared, filled, type Sample, samplesOf } from './samples.ts';
 
@@ -66,6 +69,8 @@ interface Scene {
   bob: Estate;
   image: string;
   random: Random;
+  /** The administrator's. */
+  admin: Ec2Keys;
   tokens: ReturnType<typeof tokensOf>;
   tally: Record<string, number>;
 }
@@ -184,19 +189,21 @@ export const part: Part = {
         bob,
         image: JSON.parse(guest.text).images[0].id,
         random,
+        admin: await keysOf(cloud, cloud.admin),
         tokens: tokensOf(cloud, random),
         tally: {},
       };
       const operations = [...declared(cloud), ...swiftOperations()];
       // An administrator may do anything, also end what the others are about to ask for: he comes last.
       const phases = [
-        { callers: ['none', 'garbage', 'expired', 'stranger'], share: 0.5 },
-        { callers: ['member'], share: 0.15 },
-        { callers: ['admin'], share: 0.15 },
+        { callers: ['none', 'garbage', 'expired', 'stranger'], share: 0.45 },
+        { callers: ['member'], share: 0.1 },
+        { callers: ['admin'], share: 0.1 },
       ] as const;
       const through = await attackConsole(scene, operations, Math.ceil(count * 0.2));
-      let sent = through.sent;
-      const problems = [...through.problems];
+      const signed = await attackEc2(scene, 'strangers', Math.ceil(count * 0.1));
+      let sent = through.sent + signed.sent;
+      const problems = [...through.problems, ...signed.problems];
       scene.bob = await makeEstate(cloud, cloud.bob, 'dora');
       for (const { callers, share } of phases) {
         // By then he has done to his own what he liked.
@@ -206,10 +213,13 @@ export const part: Part = {
         sent += cells.length;
         problems.push(...(await phase(scene, cells, victim)));
       }
+      const last = await attackEc2(scene, 'administrator', Math.ceil(count * 0.05));
+      sent += last.sent;
+      problems.push(...last.problems);
       if (problems.length > 0)
         throw new Error(`seed ${seed}, ${problems.length} problems:\n${problems.join('\n')}`);
       report(
-        `authorization: ${sent} requests to ${operations.length} operations, seed ${seed}: ${JSON.stringify(scene.tally)}`,
+        `authorization: ${sent} requests to ${operations.length} operations and ${EC2_ACTIONS.length} actions, seed ${seed}: ${JSON.stringify(scene.tally)}`,
       );
     } finally {
       await cloud.stop();

@@ -66,6 +66,15 @@ export interface AttackedCloud {
 }
 
 const HOST = '127.0.0.1';
+/** Nothing stops an attack because there were too many before it. */
+const SETTINGS = {
+  quota_instances: '-1',
+  quota_cores: '-1',
+  quota_ram: '-1',
+  quota_volumes: '-1',
+  quota_gigabytes: '-1',
+  lockout_attempts: '0',
+};
 const ANSWER_MS = 30_000;
 
 export async function startAttackedCloud(): Promise<AttackedCloud> {
@@ -102,11 +111,11 @@ export async function startAttackedCloud(): Promise<AttackedCloud> {
       parts: PARTS,
       swift: { devices: 1, replicas: 1 },
       floatingRange: 'none',
-      settings: ['quota_instances', 'quota_cores', 'quota_ram'].map(name => ({
+      settings: Object.entries(SETTINGS).map(([name, text]) => ({
         service: 'nova' as const,
         group: 'DEFAULT',
         name,
-        text: '-1',
+        text,
       })),
       tell: (_what, work) => work(),
       print: () => {},

@@ -6,6 +6,7 @@ import { adapted, type Declared, filled, type Sample, samplesOf } from './sample
 /** Where the console passes the requests to a port on to; a catalog's endpoint has the tenant in it, or the account. */
 const SERVICE_OF: Partial<Record<Declared['to'], readonly [service: string, before: RegExp]>> = {
   compute: ['compute', /^\/v2\/:project_id/],
+  volume: ['volume', /^\/v1\/:project_id/],
   image: ['image', /^/],
   identityPublic: ['identity', /^/],
   identityAdmin: ['identity-admin', /^/],

@@ -1,6 +1,7 @@
 import { systemClock } from '@folsom/core';
 import { createFloatingIps } from '@folsom/nova/floating-ip-blocks';
 import { type AttackedCloud, eachOf, type Person } from './cloud.ts';
+import { askEc2, type Ec2Keys } from './ec2-signing.ts';
 
 /** What a person owns, one thing of each kind, each with the person's mark in it. */
 export interface Estate {
@@ -9,6 +10,8 @@ export interface Estate {
   mark: string;
   /** What a path names it by, by the segment that stands before. */
   ids: Readonly<Record<string, string>>;
+  /** To sign requests with. */
+  keys: Ec2Keys;
   /** Whatever tells that a row belongs to it. */
   traces: readonly string[];
 }
@@ -74,15 +77,16 @@ export async function makeEstate(cloud: AttackedCloud, owner: Person, name: stri
   const block = { addresses: free, pool: name, interface: 'eth0' };
   await createFloatingIps(cloud.databases.nova, block, systemClock.now());
   const floating = (await compute('POST', 'os-floating-ips', { pool: name })).floating_ip;
-  const account = `/v1/AUTH_${tenant}`;
-  await call('objectProxy', 'PUT', `${account}/${name}-box`, '', { 'x-container-meta-secret': mark });
-  await call('objectProxy', 'PUT', `${account}/${name}-box/${name}-thing`, mark, {
-    'x-object-meta-secret': mark,
-  });
-  const { credential } = await call('identityPublic', 'POST', `/v2.0/users/${user}/credentials/OS-EC2`, {
-    tenant_id: tenant,
-  });
-  await until(async () => (await compute('GET', `servers/${server.id}`)).server.status === 'ACTIVE');
+  const objects = (path: string, body: string, headers: Record<string, string>) =>
+    call('objectProxy', 'PUT', `/v1/AUTH_${tenant}/${name}-box${path}`, body, headers);
+  await objects('', '', { 'x-container-meta-secret': mark });
+  await objects(`/${name}-thing`, mark, { 'x-object-meta-secret': mark });
+  const keys = await keysOf(cloud, owner);
+  await until(
+    'a marked server',
+    async () => (await compute('GET', `servers/${server.id}`)).server.status === 'ACTIVE',
+  );
+  const disks = await makeVolumes(compute, server.id, mark);
   const ids = {
     v2: tenant,
     servers: server.id,
@@ -99,7 +103,15 @@ export async function makeEstate(cloud: AttackedCloud, owner: Person, name: stri
     'os-simple-tenant-usage': tenant,
     tenants: tenant,
     users: user,
-    'OS-EC2': credential.access,
+    'OS-EC2': keys.access,
+    volumes: disks.free,
+    'os-volumes': disks.free,
+    snapshots: disks.snapshot,
+    'os-snapshots': disks.snapshot,
+    'os-volume_attachments': disks.attached,
+    address: floating.ip,
+    groupName: group.name,
+    ...(await ec2IdsOf(cloud, keys, image.id)),
     account: `AUTH_${tenant}`,
     container: `${name}-box`,
     object: `${name}-thing`,
@@ -113,15 +125,73 @@ export async function makeEstate(cloud: AttackedCloud, owner: Person, name: stri
     image.id,
     keypair.name,
     floating.ip,
-    credential.access,
+    keys.access,
+    ...Object.values(disks),
   ];
-  return { owner, mark, ids, traces };
+  return { owner, mark, ids, keys, traces };
 }
 
-async function until(holds: () => Promise<boolean>): Promise<void> {
+/** A pair of keys for EC2, made by the person. */
+export async function keysOf(cloud: AttackedCloud, { token, tenant, user }: Person): Promise<Ec2Keys> {
+  const path = `/v2.0/users/${user}/credentials/OS-EC2`;
+  const answer = await cloud.ask('identityPublic', 'POST', path, { token, body: { tenant_id: tenant } });
+  if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`);
+  return JSON.parse(answer.text).credential;
+}
+
+/** A volume with a snapshot, and one that the server has. */
+async function makeVolumes(
+  // biome-ignore lint/suspicious/noExplicitAny: documents of every shape
+  compute: (method: string, path: string, body?: unknown) => Promise<any>,
+  server: string,
+  mark: string,
+): Promise<{ free: string; snapshot: string; attached: string }> {
+  const make = async (): Promise<string> => {
+    const volume = { size: 1, display_name: mark, display_description: mark, metadata: { key: mark } };
+    return (await compute('POST', 'os-volumes', { volume })).volume.id;
+  };
+  const [free, attached] = [await make(), await make()];
+  const is = (id: string, status: string) =>
+    until(
+      `a volume that is to be ${status}`,
+      async () => (await compute('GET', `os-volumes/${id}`)).volume.status === status,
+    );
+  await Promise.all([is(free, 'available'), is(attached, 'available')]);
+  const snapshot = { volume_id: free, display_name: mark, display_description: mark };
+  const { id } = (await compute('POST', 'os-snapshots', { snapshot })).snapshot;
+  await compute('POST', `servers/${server}/os-volume_attachments`, {
+    volumeAttachment: { volumeId: attached, device: '/dev/vdb' },
+  });
+  await is(attached, 'in-use');
+  await until(
+    'a snapshot',
+    async () => (await compute('GET', `os-snapshots/${id}`)).snapshot.status === 'available',
+  );
+  return { free, snapshot: id, attached };
+}
+
+/** What EC2 calls what they have, as it shows it; of images it shows others', too. */
+async function ec2IdsOf(cloud: AttackedCloud, keys: Ec2Keys, image: string) {
+  const shown = async (Action: string, element: string) => {
+    const { text } = await askEc2(cloud, keys, { Action });
+    const found = new RegExp(`<${element}>([^<]+)</${element}>`).exec(text)?.[1];
+    if (found === undefined) throw new Error(`${Action} shows no ${element}: ${text.slice(0, 500)}`);
+    return found;
+  };
+  await shown('DescribeImages', 'imageId');
+  const row = await cloud.databases.nova.knex('s3_images').where({ uuid: image }).first('id');
+  return {
+    ec2Instance: await shown('DescribeInstances', 'instanceId'),
+    ec2Volume: await shown('DescribeVolumes', 'volumeId'),
+    ec2Snapshot: await shown('DescribeSnapshots', 'snapshotId'),
+    ec2Image: `ami-${Number(row!.id).toString(16).padStart(8, '0')}`,
+  };
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   const end = performance.now() + 60_000;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error('a marked server does not become active');
+    if (performance.now() > end) throw new Error(`${what} is not as it should be in time`);
     await new Promise(resolve => setTimeout(resolve, 100));
   }
 }

@@ -22,7 +22,7 @@ export function declared(cloud: AttackedCloud): Declared[] {
   const all: Declared[] = [];
   for (const { to, method, path } of cloud.routes) {
     // The same operations under another name.
-    if (to === 'compute' && (/\.(json|xml)$/.test(path) || path.startsWith('/v1.1/'))) continue;
+    if (/^(compute|volume)$/.test(to) && (/\.(json|xml)$/.test(path) || path.startsWith('/v1.1/'))) continue;
     if (method !== 'OPTIONS') all.push({ to, method, pattern: path });
   }
   for (const { method, url, port } of cloud.operations)
@@ -35,7 +35,7 @@ export function declared(cloud: AttackedCloud): Declared[] {
 }
 
 const PORT_OF_SET: Record<string, (port: number) => PortName[]> = {
-  nova: port => (port === 8774 ? ['compute'] : []),
+  nova: port => (port === 8774 ? ['compute'] : port === 8776 ? ['volume'] : []),
   glance: port => (port === 9292 ? ['image'] : port === 9191 ? ['imageRegistry'] : []),
   keystone: () => ['identityPublic', 'identityAdmin'],
 };
@@ -133,6 +133,8 @@ export function adapted(body: string, ids: Readonly<Record<string, string>>, ima
     .replace(/(imageRef=")[^"]*(")/g, `$1${image}$2`)
     .replace(/("(?:tenant|tenantId|tenant_id|project_id|owner)":\s*")[0-9a-f]{32}(")/g, `$1${ids.tenants}$2`)
     .replace('"TENANT"', JSON.stringify(ids.tenants))
+    .replace(/("(?:volume_id|volumeId)":\s*")[^"]*(")/g, `$1${ids.volumes}$2`)
+    .replace(/("snapshot_id":\s*")[^"]*(")/g, `$1${ids.snapshots}$2`)
     .replace(/("parent_group_id":\s*"?)\d+/g, `$1${ids['os-security-groups']}`)
     .replace(/("(?:address|addFloatingIp)":\s*")172\.[\d.]+(")/g, '$1198.51.100.97$2');
 }

@@ -1,8 +1,11 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { EC2_ACTIONS } from '@folsom/compute-api/reference';
 import { type Random, seededRandom } from '@folsom/core';
 import type { PortName } from '@folsom/deploy/folsom/layout';
 import { type AttackedCloud, eachOf, loginOf, startAttackedCloud } from './cloud.ts';
+import { EC2_PATH, type Ec2Keys, signedQuery } from './ec2-signing.ts';
+import { keysOf } from './estate.ts';
 import type { Part } from './part.ts';
 
 /** Forms that secrets have here: tokens of both kinds, passwords, signatures. */
@@ -49,6 +52,9 @@ const TARGETS: Partial<Record<PortName, readonly string[]>> = {
   image: ['/v1/images', '/v2/images', '/nowhere'],
   imageRegistry: ['/images', '/nowhere'],
   compute: ['/v2/x/servers', '/v2/x/servers/x/action', '/nowhere'],
+  volume: ['/v1/x/volumes', '/v1/x/snapshots/x', '/v1/x/types', '/nowhere'],
+  ec2: ['/services/Cloud/', '/services/Cloud', '/services/Admin', '/nowhere'],
+  objectstore: ['/', '/bucket', '/bucket/bundle.manifest.xml'],
   metadata: ['/latest/meta-data', '/openstack/latest/password'],
   novncproxy: ['/vnc_auto.html', '/websockify', '/healthz'],
   xvpvncproxy: ['/console'],
@@ -74,6 +80,25 @@ const TARGETS: Partial<Record<PortName, readonly string[]>> = {
 /** Of a listener that nothing is known of yet. */
 const ANYWHERE = ['/', '/v1/x', '/nowhere'];
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH'];
+
+/** A signed request of EC2 with a secret in one of its parameters, or in the place of its signature. */
+async function plantSigned(
+  cloud: AttackedCloud,
+  random: Random,
+  keys: Ec2Keys,
+  secret: string,
+): Promise<void> {
+  const { name, parameters } = EC2_ACTIONS[random.int(EC2_ACTIONS.length)]!;
+  const names = [...Object.keys(parameters), 'SecurityToken', 'Owner'];
+  const chosen = names[random.int(names.length)]!;
+  const place = [chosen, `${chosen}.1`, `${chosen}.1.Value.1`][random.int(3)]!;
+  const method = ['GET', 'POST'][random.int(2)]!;
+  let query = signedQuery(keys, { Action: name, [place]: secret }, { method });
+  if (random.int(4) === 0) query = query.replace(/(&Signature=).*/, `$1${secret}`);
+  if (method === 'GET') return void (await cloud.ask('ec2', method, `${EC2_PATH}?${query}`));
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  await cloud.ask('ec2', method, EC2_PATH, { headers, body: query });
+}
 
 /** Sends a request with a secret in one place; who gets in must not matter. */
 async function plant(cloud: AttackedCloud, random: Random, n: number, secret: string): Promise<void> {
@@ -152,11 +177,14 @@ export const part: Part = {
       }
     };
     try {
+      const keys = await keysOf(cloud, cloud.alice);
+      secrets.set(keys.secret, -1);
       await eachOf(Array.from({ length: count }).keys(), 8, async n => {
         const secret = FORMS[n % FORMS.length]!(random);
         // Of a signed one any part is enough.
         for (const piece of secret.split('.')) secrets.set(piece.replace(/^eyJ/, ''), n);
-        await plant(cloud, random, n, secret);
+        if (n % 8 === 0) await plantSigned(cloud, random, keys, secret);
+        else await plant(cloud, random, n, secret);
         if (n % 100 === 0) readLog();
       });
       const others = [

@@ -129,7 +129,7 @@ export function fakeDriver(options: FakeDriverOptions): FakeDriver {
     },
     detachVolume: async (guest, volume) => void mountsOf(guest.name).delete(volume.mountDevice),
     disconnectVolumes: async () => {},
-    volumeConnector: async () => ({ ip: '127.0.0.1', initiator: 'fake', host: 'fakehost' }),
+    volumeConnector: async () => ({ ip: '127.0.0.1', initiator: 'fake', host: options.host }),
     mountsOf,
     plug: async () => {},
     repairCards: async () => {},
