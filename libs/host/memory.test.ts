@@ -22,13 +22,13 @@ it('gives memory back when there is rest, and not again before much has gathered
       await Promise.resolve().then(() => {});
     }
   };
-  let [busy, resident, given] = [0, 400 * MEGABYTE, 0];
+  let [busy, resident, given, taken] = [0, 400 * MEGABYTE, 0, 0];
   const watch = watchMemory(clock, {
     busyMs: () => busy,
     resident: () => resident,
     giveBack: async () => {
       given += 1;
-      resident = 250 * MEGABYTE;
+      resident = 250 * MEGABYTE + taken;
     },
   });
   for (let looks = 0; looks < 6; looks++) {
@@ -36,16 +36,27 @@ it('gives memory back when there is rest, and not again before much has gathered
     await pass(5);
   }
   expect(given).toBe(0);
-  await pass(10);
+  await pass(15);
   expect(given).toBe(1);
   resident += 40 * MEGABYTE;
   await pass(60);
   expect(given).toBe(1);
   resident += 20 * MEGABYTE;
-  await pass(10);
+  await pass(15);
   expect(given).toBe(2);
+  // Work that begins meanwhile takes memory, which is to be given back after it.
+  taken = 100 * MEGABYTE;
+  resident += 200 * MEGABYTE;
+  await pass(10);
+  expect(given).toBe(3);
+  taken = 0;
+  busy += 3_000;
+  await pass(15);
+  expect(given).toBe(4);
+  await pass(60);
+  expect(given).toBe(4);
   watch.stop();
   resident += 500 * MEGABYTE;
   await pass(60);
-  expect(given).toBe(2);
+  expect(given).toBe(4);
 });

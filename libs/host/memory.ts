@@ -51,25 +51,36 @@ const ownFigures: ProcessFigures = {
   giveBack: giveBackMemory,
 };
 
-/** Gives memory back whenever the process has come to rest and holds much more than after the last time. */
+/**
+ * Gives memory back whenever the process has come to rest and holds much more than after the last time. How much that was
+ * is seen at the first look afterwards, if the process was at rest until then: what the next work has taken already would
+ * count as what cannot be given back.
+ */
 export function watchMemory(
   clock: Pick<Clock, 'every' | 'monotonic'> = systemClock,
   figures: ProcessFigures = ownFigures,
 ): { stop(): void } {
   let floor = 0;
   let quiet = 0;
+  let given = false;
   let busy = figures.busyMs();
   let at = clock.monotonic();
   const timer = clock.every(LOOK_MS, () => {
     const [nowBusy, now] = [figures.busyMs(), clock.monotonic()];
+    if (now - at < LOOK_MS / 2) return;
     quiet = nowBusy - busy <= (now - at) * REST_SHARE ? quiet + 1 : 0;
     busy = nowBusy;
     at = now;
+    if (given && quiet > 0) floor = figures.resident();
+    given = false;
     if (quiet < REST_LOOKS || figures.resident() - floor < GATHERED_MAX) return;
     quiet = 0;
     // What it fails with (a C library without the call) costs memory and nothing else.
     const settle = () => {
-      floor = figures.resident();
+      given = true;
+      // The work of giving back is none of the process's own.
+      busy = figures.busyMs();
+      at = clock.monotonic();
     };
     figures.giveBack().then(settle, settle);
   });

@@ -73,8 +73,7 @@ export async function makeEstate(cloud: AttackedCloud, owner: Person, name: stri
       },
     })
   ).server;
-  const free = [`198.51.100.${name.charCodeAt(0)}`];
-  const block = { addresses: free, pool: name, interface: 'eth0' };
+  const block = { addresses: [`198.51.100.${name.charCodeAt(0)}`], pool: name, interface: 'eth0' };
   await createFloatingIps(cloud.databases.nova, block, systemClock.now());
   const floating = (await compute('POST', 'os-floating-ips', { pool: name })).floating_ip;
   const objects = (path: string, body: string, headers: Record<string, string>) =>
