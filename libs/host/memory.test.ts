@@ -47,7 +47,7 @@ it('gives memory back when there is rest, and not again before much has gathered
   // Work that begins meanwhile takes memory, which is to be given back after it.
   taken = 100 * MEGABYTE;
   resident += 200 * MEGABYTE;
-  await pass(10);
+  await pass(5);
   expect(given).toBe(3);
   taken = 0;
   busy += 3_000;
