@@ -23,6 +23,8 @@ export const CONSOLE_WEB_LIMITS = {
   keepAliveMs: 10_000,
   /** Screens open at a time. */
   screensMax: 200,
+  /** Of one user. */
+  screensOfUserMax: 20,
   /** One message of a screen. */
   screenMessageBytesMax: 4 * 1024 * 1024,
   /** What is waiting for a slow browser before its screen pauses. */

@@ -17,7 +17,7 @@ const CONNECT_MS = 10_000;
  */
 export function screens(app: App, web: Console): { stop(): void } {
   const open = new Set<WebSocket>();
-  let connecting = 0;
+  const places = screenPlaces();
   const browsers = new WebSocketServer({
     noServer: true,
     maxPayload: LIMITS.screenMessageBytesMax,
@@ -27,11 +27,11 @@ export function screens(app: App, web: Console): { stop(): void } {
 
   const connect = async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
-    const admitted = admit(request, web, open.size + connecting);
+    const admitted = admit(request, web);
     if (typeof admitted === 'number') return refuseUpgrade(socket, admitted);
     const { session, server } = admitted;
+    if (!places.take(session.access.user.id, socket)) return refuseUpgrade(socket, 503);
     const log = web.world.log.child({ instance: server, tenant: session.access.project.id });
-    connecting += 1;
     try {
       const proxy = await toProxy(await addressOf(web, session, server));
       if (socket.destroyed) return proxy.terminate();
@@ -45,8 +45,6 @@ export function screens(app: App, web: Console): { stop(): void } {
     } catch (error) {
       log.info('screen cannot be opened', { why: (error as Error).message });
       refuseUpgrade(socket, 502);
-    } finally {
-      connecting -= 1;
     }
   };
 
@@ -61,11 +59,7 @@ export function screens(app: App, web: Console): { stop(): void } {
 }
 
 /** Who asks, by cookie and origin: any page may open a websocket to any server. */
-function admit(
-  request: IncomingMessage,
-  web: Console,
-  open: number,
-): { session: Session; server: string } | number {
+function admit(request: IncomingMessage, web: Console): { session: Session; server: string } | number {
   const server = PATH.exec(request.url ?? '')?.[1];
   if (server === undefined) return 404;
   const session = web.sessionOf(request);
@@ -76,7 +70,23 @@ function admit(
   } catch {
     return 403;
   }
-  return open >= LIMITS.screensMax ? 503 : { session, server };
+  return { session, server };
+}
+
+/** Room for screens: nobody takes all of it. */
+function screenPlaces(): { take(user: string, connection: Duplex): boolean } {
+  const taken = new Map<Duplex, string>();
+  return {
+    /** A place until the connection closes; false when there is none. */
+    take: (user, connection) => {
+      if (connection.destroyed || taken.size >= LIMITS.screensMax) return false;
+      const own = [...taken.values()].filter(other => other === user);
+      if (own.length >= LIMITS.screensOfUserMax) return false;
+      taken.set(connection, user);
+      connection.once('close', () => taken.delete(connection));
+      return true;
+    },
+  };
 }
 
 async function addressOf(web: Console, { access, ended }: Session, server: string): Promise<URL> {
@@ -108,10 +118,12 @@ function toProxy(page: URL): Promise<WebSocket> {
     maxPayload: LIMITS.screenMessageBytesMax,
     perMessageDeflate: false,
   });
-  // What the guest says before the browser is there waits.
-  socket.pause();
   return new Promise((resolve, reject) => {
-    socket.once('open', () => resolve(socket));
+    socket.once('open', () => {
+      // What the guest says before the browser is there waits. A connection that is not open yet cannot be held.
+      socket.pause();
+      resolve(socket);
+    });
     socket.once('error', reject);
   });
 }

@@ -291,7 +291,6 @@ const novaSettings = (dir: string, imagePort: number, quota: (typeof QUOTA)[Driv
   report_interval: 2,
   service_down_time: 20,
   periodic_interval: 10,
-  periodic_fuzzy_delay: 0,
   rpc_response_timeout: 30,
 });
 
