@@ -1,4 +1,4 @@
-import { insertReturningId, toSqlTime } from '@folsom/db';
+import { inBatches, insertReturningId, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, fromRow, groupBy, type RowBase, type Sql } from './rows.ts';
 import { type ServiceRow, serviceFrom } from './services.ts';
@@ -42,17 +42,19 @@ const nodeFrom = (raw: Raw): ComputeNodeRow => fromRow<ComputeNodeRow>(spec, raw
 async function complete(sql: Sql, rows: readonly ComputeNodeRow[]): Promise<ComputeNode[]> {
   if (rows.length === 0) return [];
   const services = new Map(
-    ((await sql('services').where(alive).where({ topic: 'compute' })) as Raw[])
+    (
+      (await inBatches([...new Set(rows.map(row => row.service_id))], ids =>
+        sql('services').where(alive).where({ topic: 'compute' }).whereIn('id', ids),
+      )) as Raw[]
+    )
       .map(serviceFrom)
       .map(service => [service.id, service]),
   );
   const stats = groupBy(
-    (await sql('compute_node_stats')
-      .where(alive)
-      .whereIn(
-        'compute_node_id',
-        rows.map(row => row.id),
-      )) as { compute_node_id: number; key: string; value: string }[],
+    (await inBatches(
+      rows.map(row => row.id),
+      ids => sql('compute_node_stats').where(alive).whereIn('compute_node_id', ids),
+    )) as { compute_node_id: number; key: string; value: string }[],
     row => row.compute_node_id,
   );
   return rows.map(row => ({

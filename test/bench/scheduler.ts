@@ -7,6 +7,7 @@ import type { RequestSpec } from '@folsom/nova/rpc/wire';
 import { createLocalBus } from '@folsom/rpc';
 import { schedulerOptions, startScheduler, trustOptions } from '@folsom/scheduler';
 import { startMariaDb } from '@folsom/testing';
+import { addHosts, hostName } from './boot/hosts.ts';
 import type { Bench } from './run.ts';
 
 const HOSTS = [100, 1_000, 10_000];
@@ -99,50 +100,6 @@ async function measure(
     await bus.close();
     await db.close();
   }
-}
-
-const hostName = (at: number): string => `node${at}`;
-
-async function addHosts(db: Database, count: number): Promise<void> {
-  const now = toSqlTime(Date.now());
-  const row = { created_at: now, updated_at: now, deleted: 0 };
-  const all = [...Array(count).keys()];
-  await insertRows(
-    db.knex,
-    'services',
-    all.map(at => ({
-      ...row,
-      id: at + 1,
-      host: hostName(at),
-      binary: 'nova-compute',
-      topic: 'compute',
-      report_count: 1,
-      disabled: 0,
-      availability_zone: 'nova',
-    })),
-  );
-  await insertRows(
-    db.knex,
-    'compute_nodes',
-    all.map(at => ({
-      ...row,
-      service_id: at + 1,
-      vcpus: 64,
-      memory_mb: 1_000_000,
-      local_gb: 10_000,
-      vcpus_used: 0,
-      memory_mb_used: 0,
-      local_gb_used: 0,
-      hypervisor_type: 'fake',
-      hypervisor_version: 1,
-      hypervisor_hostname: hostName(at),
-      cpu_info: '{}',
-      free_ram_mb: 1_000_000 - at,
-      free_disk_gb: 10_000,
-      current_workload: 0,
-      running_vms: 0,
-    })),
-  );
 }
 
 let reported = 0;

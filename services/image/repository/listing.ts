@@ -1,4 +1,5 @@
-import { type Database, paginate } from '@folsom/db';
+import { must } from '@folsom/core';
+import { type Database, type Knex, paginate } from '@folsom/db';
 import type { Image } from '../image.ts';
 import { loadProperties } from './properties.ts';
 import { type ImageRow, imageOf } from './rows.ts';
@@ -58,25 +59,66 @@ export interface ImageQuery {
 export async function listImages(db: Database, query: ImageQuery): Promise<Image[]> {
   if (query.limit === 0) return [];
   const { knex } = db;
-  const select = knex('images').select('images.*');
-
-  const { viewer, isPublic } = query;
-  if (!viewer.isAdmin || isPublic === true) {
-    select.where(group => {
-      group.where('images.is_public', 1);
-      if (viewer.owner === null) return;
-      group
-        .orWhere('images.owner', viewer.owner)
-        .orWhereExists(
-          knex('image_members')
-            .select(knex.raw('1'))
-            .whereRaw('image_members.image_id = images.id')
-            .where('member', viewer.owner)
-            .where('image_members.deleted', 0),
-        );
-    });
+  const keys = [...new Set<SortKey>([query.sortKey, 'created_at', 'id'])];
+  let after: unknown[] | undefined;
+  if (query.marker !== undefined) {
+    const marker = (await knex('images').where({ id: query.marker }).first()) as ImageRow | undefined;
+    if (!marker) return [];
+    after = keys.map(key => marker[key]);
   }
-  if (isPublic === false) select.where('images.is_public', 0);
+  const page = (select: Knex.QueryBuilder): Knex.QueryBuilder =>
+    paginate(
+      select,
+      keys.map(key => ({
+        column: `images.${key}`,
+        direction: query.sortDir,
+        nullable: !NEVER_NULL.has(key),
+      })),
+      after,
+      query.limit,
+    );
+  const pages = waysToSee(knex, query).map(seen => page(filtered(db, query, seen.select('images.*'))));
+  const [only] = pages;
+  const rows = (await (pages.length === 1 && only !== undefined
+    ? only
+    : page(knex.from(unionOf(knex, pages).as('images')).select('images.*')))) as ImageRow[];
+  const properties = await loadProperties(
+    knex,
+    rows.map(row => row.id),
+  );
+  return rows.map(row => imageOf(row, properties.get(row.id)));
+}
+
+/**
+ * The images a viewer may see, by each way to see one: public, own, shared; each image in one of them. Apart, since each has an index
+ * that is in the order of the list: one condition for all reads past everybody else's.
+ */
+function waysToSee(knex: Knex, { viewer, isPublic }: ImageQuery): Knex.QueryBuilder[] {
+  const images = () => knex('images');
+  if (viewer.isAdmin && isPublic !== true) return [images()];
+  const { owner } = viewer;
+  if (owner === null) return [images().where('images.is_public', 1)];
+  const shared = knex('image_members').select('image_id').where({ member: owner, deleted: 0 });
+  return [
+    images().where('images.is_public', 1),
+    images().where('images.is_public', 0).where('images.owner', owner),
+    images()
+      .where('images.is_public', 0)
+      .where(other => void other.whereNull('images.owner').orWhereNot('images.owner', owner))
+      .whereIn('images.id', shared),
+  ];
+}
+
+/** The rows of several queries. */
+const unionOf = (knex: Knex, queries: readonly Knex.QueryBuilder[]): Knex.QueryBuilder => {
+  const [first, ...others] = queries.map(query => knex.from(query.as('part')).select('*'));
+  return must(first, 'there is a way to see images').unionAll(others);
+};
+
+/** The query's conditions beside who may see what. */
+function filtered(db: Database, query: ImageQuery, select: Knex.QueryBuilder): Knex.QueryBuilder {
+  const { knex } = db;
+  if (query.isPublic === false) select.where('images.is_public', 0);
   if (query.changesSince !== undefined)
     select.where('images.updated_at', '>', sqlTime(db, query.changesSince));
   if (query.deleted !== undefined) {
@@ -100,28 +142,5 @@ export async function listImages(db: Database, query: ImageQuery): Promise<Image
         .where('image_properties.deleted', 0),
     );
   }
-
-  const keys = [...new Set<SortKey>([query.sortKey, 'created_at', 'id'])];
-  let after: unknown[] | undefined;
-  if (query.marker !== undefined) {
-    const marker = (await knex('images').where({ id: query.marker }).first()) as ImageRow | undefined;
-    if (!marker) return [];
-    after = keys.map(key => marker[key]);
-  }
-  paginate(
-    select,
-    keys.map(key => ({
-      column: `images.${key}`,
-      direction: query.sortDir,
-      nullable: !NEVER_NULL.has(key),
-    })),
-    after,
-    query.limit,
-  );
-  const rows = (await select) as ImageRow[];
-  const properties = await loadProperties(
-    knex,
-    rows.map(row => row.id),
-  );
-  return rows.map(row => imageOf(row, properties.get(row.id)));
+  return select;
 }
