@@ -38,7 +38,7 @@ export function glanceProgram(
 }
 
 export const openGlanceDatabase = ({ config, world }: GlanceProgram): Promise<Database> =>
-  openDatabase({ connection: config.of(imageOptions).sql_connection, log: world.log, clock: world.clock });
+  openDatabase({ connection: config.of(imageOptions).sql_connection, name: 'glance', ...world });
 
 /** The registry the configuration names; null when the program works on the database itself. */
 export function configuredRegistry(

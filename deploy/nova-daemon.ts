@@ -8,6 +8,7 @@ import { novaFaultStatus } from '@folsom/nova/faults';
 import { novaOptions } from '@folsom/nova/options';
 import { type Bus, createLocalBus, createRabbitBus, rpcOptions } from '@folsom/rpc';
 import { novaConf } from './conf/nova.ts';
+import { observe } from './observe.ts';
 import { programLog } from './program-log.ts';
 import { runUntilSignal } from './run.ts';
 
@@ -44,8 +45,11 @@ export async function novaDaemon(argv: string[], daemon: NovaDaemon): Promise<nu
     return 0;
   }
   const log = programLog(config, program);
-  const world: World = { clock: systemClock, random: systemRandom, log };
   log.debug('configuration', config.dump());
+  const disks: Record<string, string> =
+    program === 'nova-compute' ? { instances: config.of(novaOptions).instances_path } : {};
+  const observed = await observe(config, { clock: systemClock, random: systemRandom, log }, disks);
+  const { world } = observed;
   const db = daemon.needsDatabase === false ? undefined : await openNova(config, world);
   const bus = openBus(config, world);
   try {
@@ -58,6 +62,7 @@ export async function novaDaemon(argv: string[], daemon: NovaDaemon): Promise<nu
           await service.stop();
           await bus.close();
           await db?.close();
+          await observed.stop();
         },
       },
       log,
@@ -65,6 +70,7 @@ export async function novaDaemon(argv: string[], daemon: NovaDaemon): Promise<nu
   } catch (error) {
     await bus.close();
     await db?.close();
+    await observed.stop();
     throw error;
   }
 }
@@ -76,6 +82,8 @@ async function openNova(config: Config, world: World): Promise<Database> {
     connection: settings.sql_connection,
     log: world.log,
     clock: world.clock,
+    name: 'nova',
+    ...(world.metrics ? { metrics: world.metrics } : {}),
     waitMs: attempts * settings.sql_retry_interval * 1000,
   });
   try {

@@ -15,6 +15,7 @@ import {
   pathHash,
   readConf,
   reconFilter,
+  reconMetrics,
   type SwiftConf,
 } from '@folsom/swift';
 import { localServers } from '@folsom/swift-http';
@@ -122,13 +123,13 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
   const containerConf = confSection(conf.section('container-server.conf', 'app:container-server'));
   const delayReaping = accountConf.int('delay_reaping', DELAY_REAPING_SECONDS);
   const syncHosts = containerConf.list('allowed_sync_hosts', []);
-  const filters = [
-    healthcheckFilter,
-    reconFilter({ devices: devicesDir, swiftDir, cachePath: join(stateDir, 'cache'), mountCheck: false }),
-  ];
+  const recon = { devices: devicesDir, swiftDir, cachePath: join(stateDir, 'cache'), mountCheck: false };
+  const filters = [healthcheckFilter, reconFilter(recon)];
+  const untold = reconMetrics(world, recon);
   const local = localServers();
   const started: RunningService[] = [];
   const stop = async (): Promise<void> => {
+    untold();
     for (const service of started.reverse()) await service.stop();
   };
   const database = {

@@ -31,6 +31,7 @@ const PACKAGES = {
   openssl: 'certificates',
   'python3-openstackclient': "today's openstack command",
   chromium: 'consoles in a browser',
+  prometheus: 'alerts and the dashboard',
 };
 const POLICY = '/usr/sbin/policy-rc.d';
 

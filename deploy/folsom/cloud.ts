@@ -101,7 +101,7 @@ async function openDatabases({ layout, world }: CloudOptions): Promise<Record<Sc
   const names = ['keystone', 'glance', 'nova'] as const;
   const opened = await Promise.allSettled(
     names.map(async name => {
-      const database = await openDatabase({ connection: `sqlite:///${layout.db(name)}`, ...world });
+      const database = await openDatabase({ connection: `sqlite:///${layout.db(name)}`, name, ...world });
       try {
         await dbSync(database, name);
       } catch (error) {

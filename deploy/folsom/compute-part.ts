@@ -27,7 +27,7 @@ export async function startComputePart(
   { validator, ec2Login }: Pick<RunningIdentity, 'validator' | 'ec2Login'>,
   started: (service: RunningService) => void,
 ): Promise<void> {
-  const { databases, world, hostIp, ports, metrics, tell } = options;
+  const { databases, world, hostIp, ports, tell } = options;
   const config = options.configs.nova;
   const db = databases.nova;
   // The bus is in this process and ends with it: its casts are rows until they are worked off.
@@ -50,7 +50,7 @@ export async function startComputePart(
   started(await startConsoleAuth(common));
   started(await startConsole(common));
   started(await startCert(common));
-  started(await startObjectstore({ config, world, metrics }));
+  started(await startObjectstore({ config, world }));
   const images = imageClient({ servers: [`${hostIp}:${ports.image}`] });
   if (
     options.compute.driver === 'libvirt' &&
@@ -76,7 +76,6 @@ export async function startComputePart(
     validator,
     policy: configuredPolicy(config, config.of(novaOptions), world) ?? novaPolicy(),
     world,
-    metrics,
     authUri: `http://${hostIp}:${ports.identityPublic}`,
   };
   started(await startEc2Api({ ...api, login: ec2Login }));

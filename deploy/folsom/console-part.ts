@@ -6,7 +6,7 @@ import { requestSteps } from './trace.ts';
 
 /** The web console of this cloud; it also draws what `folsom trace` prints. */
 export function startConsolePart(options: PartOptions): Promise<RunningService> {
-  const { layout, ports, hostIp, world, metrics } = options;
+  const { layout, ports, hostIp, world } = options;
   const config = configFrom([consoleWebOptions], {
     DEFAULT: {
       auth_url: `http://${hostIp}:${ports.identityPublic}/v2.0`,
@@ -17,5 +17,5 @@ export function startConsolePart(options: PartOptions): Promise<RunningService> 
   const trace = {
     request: (requestId: string, tenant: string | null) => requestSteps(layout.log, requestId, tenant),
   };
-  return startConsoleWeb({ config, world, metrics, trace });
+  return startConsoleWeb({ config, world, trace });
 }

@@ -6,7 +6,7 @@ import type { PartOptions } from './part.ts';
 
 /** glance-api with its registry in process and the file store. */
 export function startImagePart(options: PartOptions, validator: TokenValidator): Promise<RunningService> {
-  const { world, databases, bus, metrics, configs } = options;
+  const { world, databases, bus, configs } = options;
   const policy = configuredPolicy(configs.glance, configs.glance.of(imageOptions), world);
   return startImageApi({
     config: configs.glance,
@@ -14,7 +14,6 @@ export function startImagePart(options: PartOptions, validator: TokenValidator):
     db: databases.glance,
     validator,
     bus,
-    metrics,
     ...(policy ? { policy } : {}),
   });
 }

@@ -1,7 +1,6 @@
 import type { Config } from '@folsom/config';
 import type { World } from '@folsom/core';
 import type { Database, SchemaName } from '@folsom/db';
-import type { HttpMetrics } from '@folsom/http';
 import type { LocalBus } from '@folsom/rpc';
 import type { Print } from './commands.ts';
 import type { Layout, PartName, Ports } from './layout.ts';
@@ -30,7 +29,6 @@ export interface CloudOptions {
   hostIp: string;
   secrets: Secrets;
   world: World;
-  metrics: HttpMetrics;
   compute: Provisioned;
   /** CIDR of the guests' network. */
   fixedRange: string;

@@ -2,8 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
 import { watchMemory } from '@folsom/host/memory';
-import { httpMetrics, serveMetrics } from '@folsom/http';
+import { createMetrics, serveMetrics } from '@folsom/http';
 import { containsCidr } from '@folsom/nova/ipv4';
+import { watchDisks } from '../disk-metrics.ts';
 import { openLogFile } from '../log-file.ts';
 import { type Cloud, startCloud } from './cloud.ts';
 import type { Print } from './commands.ts';
@@ -106,10 +107,13 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
   ]);
 
   const logFile = openLogFile(layout.log);
+  const metrics = createMetrics();
+  watchDisks(metrics, { state: layout.dir });
   const world: World = {
+    metrics,
     clock: systemClock,
     random: systemRandom,
-    log: createLogger({ level: 'debug', write: logFile.write }),
+    log: createLogger({ level: 'debug', write: logFile.write, metrics }),
   };
   const secrets = await loadSecrets(layout.secrets, world.random, options.passwords);
   const before = await readSettings(layout);
@@ -139,7 +143,6 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
     namespace: compute.driver === 'libvirt' ? await networkNamespace() : before?.namespace,
   };
   await writeFile(layout.settings, JSON.stringify(settings), { mode: 0o600 });
-  const metrics = httpMetrics();
   let cloud: Cloud;
   try {
     cloud = await startCloud({
@@ -147,7 +150,6 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
       ports,
       secrets,
       world,
-      metrics,
       compute,
       hostIp: options.hostIp,
       fixedRange,
@@ -164,7 +166,7 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
     throw error;
   }
   const metricsServer = options.metrics
-    ? await serveMetrics(metrics.registry, {
+    ? await serveMetrics(metrics, {
         host: hostOfPort('metrics', options.hostIp),
         port: ports.metrics,
       })

@@ -1,4 +1,5 @@
-import { imageOptions, startImageApi } from '@folsom/image';
+import type { Config } from '@folsom/config';
+import { imageOptions, startImageApi, storeOptions } from '@folsom/image';
 import {
   configuredRegistry,
   configuredValidator,
@@ -6,13 +7,16 @@ import {
   notificationBus,
   openGlanceDatabase,
 } from '../glance-program.ts';
+import { observe } from '../observe.ts';
 import { configuredPolicy } from '../policy-file.ts';
 import { runUntilSignal } from '../run.ts';
 
 /** glance-api, configured by glance-api.conf. */
 export async function main(argv: string[]): Promise<number> {
-  const program = glanceProgram(argv, 'glance-api', ['/etc/glance/glance-api.conf']);
-  if (!program) return 0;
+  const read = glanceProgram(argv, 'glance-api', ['/etc/glance/glance-api.conf']);
+  if (!read) return 0;
+  const observed = await observe(read.config, read.world, imageDisks(read.config));
+  const program = { config: read.config, world: observed.world };
   const { config, world } = program;
   const registry = configuredRegistry(program);
   const db = await openGlanceDatabase(program);
@@ -24,6 +28,7 @@ export async function main(argv: string[]): Promise<number> {
     await validator?.stop();
     await bus?.close();
     await db.close();
+    await observed.stop();
   };
   try {
     const service = await startImageApi({
@@ -50,4 +55,9 @@ export async function main(argv: string[]): Promise<number> {
     await close();
     throw error;
   }
+}
+
+function imageDisks(config: Config): Record<string, string> {
+  const { filesystem_store_datadir: directory } = config.of(storeOptions);
+  return directory ? { images: directory } : {};
 }

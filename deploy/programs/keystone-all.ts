@@ -5,6 +5,7 @@ import { openDatabase } from '@folsom/db';
 import { keystoneOptions, keystoneSqlOptions, keystoneTokenOptions, startIdentity } from '@folsom/identity';
 import { rpcOptions } from '@folsom/rpc';
 import { keystoneConf } from '../conf/keystone.ts';
+import { observe } from '../observe.ts';
 import { tellReady } from '../on-ready.ts';
 import { programLog } from '../program-log.ts';
 import { runUntilSignal } from '../run.ts';
@@ -25,9 +26,14 @@ export async function main(argv: string[]): Promise<number> {
     return 0;
   }
   const log = programLog(config, 'keystone');
-  const world = { clock: systemClock, random: systemRandom, log };
+  const observed = await observe(config, { clock: systemClock, random: systemRandom, log });
+  const { world } = observed;
   log.debug('configuration', config.dump());
-  const db = await openDatabase({ connection: config.of(keystoneSqlOptions).connection, log });
+  const db = await openDatabase({
+    connection: config.of(keystoneSqlOptions).connection,
+    name: 'keystone',
+    ...world,
+  });
   const bus = config.of(keystoneTokenOptions).revocation_bus
     ? (await import('@folsom/rpc')).createRabbitBus({ options: config.of(rpcOptions), world })
     : null;
@@ -42,6 +48,7 @@ export async function main(argv: string[]): Promise<number> {
   } finally {
     await bus?.close();
     await db.close();
+    await observed.stop();
   }
 }
 

@@ -1,19 +1,24 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { apiPage } from './api.ts';
+import { metricsPage } from './metrics.ts';
 import { optionsPage, withoutReaders } from './options.ts';
 
 const API = new URL('../../docs/api.md', import.meta.url);
+const METRICS = new URL('../../docs/metrics.md', import.meta.url);
 const OPTIONS = new URL('../../docs/options.md', import.meta.url);
 
 // `npm run docs`; with --check it writes nothing and fails where a page is another.
 const api = await apiPage();
+const metrics = metricsPage();
 const options = optionsPage();
 if (!process.argv.includes('--check')) {
   writeFileSync(API, api);
+  writeFileSync(METRICS, metrics);
   writeFileSync(OPTIONS, options);
 } else {
   const stale = [
     ...(readFileSync(API, 'utf8') === api ? [] : ['docs/api.md']),
+    ...(readFileSync(METRICS, 'utf8') === metrics ? [] : ['docs/metrics.md']),
     ...(withoutReaders(readFileSync(OPTIONS, 'utf8')) === withoutReaders(options) ? [] : ['docs/options.md']),
   ];
   if (stale.length > 0) {

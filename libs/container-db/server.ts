@@ -10,7 +10,6 @@ import {
   parseFloatText,
   type ServerFilter,
   splitPath,
-  statsOf,
   storageDirectory,
 } from '@folsom/swift';
 import {
@@ -203,7 +202,6 @@ export async function startDbServer<Db extends AnyDb>(
     return whileBusy(world.clock, () => entry.handler(request));
   };
 
-  const stats = statsOf(world);
   const server = createHttpServer({
     ...listenOptions(options),
     world: fileOptions.world,
@@ -231,7 +229,7 @@ export async function startDbServer<Db extends AnyDb>(
         }
       }
       const ms = world.clock.monotonic() - started;
-      countAnswer(stats, http.method, response.status, ms);
+      countAnswer(world, service.program, http.method, response.status, ms);
       if (options.logRequests === false) return response;
       const level = http.method === 'REPLICATE' ? 'debug' : 'info';
       log[level]('request', {

@@ -19,6 +19,8 @@ export interface RequestContext {
   quotaClass: string | null;
   /** The caller's catalog as keystone v2.0 gives it. */
   serviceCatalog: readonly unknown[];
+  /** The trace that this is part of, as W3C writes it; null where nobody began one. */
+  traceparent: string | null;
 }
 
 export const newRequestId = (random: Random = systemRandom): string => `req-${random.uuid()}`;
@@ -42,6 +44,7 @@ export function requestContext(
     readDeleted: fields.readDeleted ?? 'no',
     quotaClass: fields.quotaClass ?? null,
     serviceCatalog: fields.serviceCatalog ?? [],
+    traceparent: fields.traceparent ?? null,
   };
 }
 

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from './clock.ts';
 import { maskSecrets, maskText } from './masking.ts';
+import { counter, type Metrics, NO_METRICS } from './metrics.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Record<string, unknown>;
@@ -20,19 +21,33 @@ const RANK: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 4
 /** Longest line written: one request must never write more than this at once. */
 export const LOG_LINE_BYTES_MAX = 16 * 1024;
 
+export const logMetrics = {
+  lines: counter('folsom_log_lines_total', 'Lines of the log, by service and level.', ['service', 'level']),
+};
+
 export interface LoggerOptions {
   level?: LogLevel;
   /** Receives whole lines with their newline. Default: standard error. */
   write?: (line: string) => void;
   clock?: Clock;
   fields?: LogFields;
+  /** Where lines are counted. */
+  metrics?: Metrics;
 }
 
 export function createLogger(options: LoggerOptions = {}): Logger {
-  const { level = 'info', write = line => void process.stderr.write(line), clock = systemClock } = options;
+  const {
+    level = 'info',
+    write = line => void process.stderr.write(line),
+    clock = systemClock,
+    metrics = NO_METRICS,
+  } = options;
+  metrics.declare(logMetrics);
   const build = (bound: LogFields): Logger => {
+    const service = typeof bound.service === 'string' ? bound.service : '';
     const emit = (at: LogLevel, message: string, fields?: LogFields) => {
       if (RANK[at] < RANK[level]) return;
+      metrics.add(logMetrics.lines, [service, at]);
       const entry = { time: isoTime(clock.now()), level: at, ...bound, message, ...fields };
       let line = JSON.stringify(maskSecrets(entry), errorAware);
       if (line.length > LOG_LINE_BYTES_MAX) {

@@ -4,6 +4,8 @@ import {
   type Clock,
   isDiskFull,
   type Logger,
+  type Metrics,
+  NO_METRICS,
   requireRoom,
   silentLogger,
   systemClock,
@@ -12,6 +14,7 @@ import {
 import knexFactory, { type Knex } from 'knex';
 import { type ConnectionTarget, parseConnectionString, showTarget } from './connection-string.ts';
 import { DatabaseError, isConnectionLost, isDeadlock } from './errors.ts';
+import { databaseMetrics } from './metrics.ts';
 import { prepareSqliteFile, sqliteClient } from './sqlite-client.ts';
 
 export interface Database {
@@ -36,6 +39,10 @@ export interface OpenOptions {
   connection: string;
   log?: Logger;
   clock?: Clock;
+  /** Where its connections are told of, under `name`. */
+  metrics?: Metrics;
+  /** What is in it: `nova`. */
+  name?: string;
   /** Connections kept to a MySQL server. */
   poolMax?: number;
   /** Wait this long for a server that does not answer yet. */
@@ -85,17 +92,23 @@ export async function openDatabase(options: OpenOptions): Promise<Database> {
       await clock.sleep(RETRY_PAUSE_MS);
     }
   }
+  const { name = 'other', metrics = NO_METRICS } = options;
+  const untold = tellPool(metrics, name, knex);
+  const again = { clock, log, count: (cause: string) => metrics.add(databaseMetrics.retries, [name, cause]) };
   return {
     knex,
     kind: target.kind,
     description,
-    transaction: fn => runTransaction(knex, fn, clock, log),
-    retry: fn => retryDeadlock(fn, clock, log),
+    transaction: fn => runTransaction(knex, fn, again),
+    retry: fn => retryDeadlock(fn, again),
     ping: async () => {
       await knex.raw('SELECT 1');
       if (target.kind === 'sqlite' && target.file) await requireRoom(dirname(target.file));
     },
-    close: () => knex.destroy(),
+    close: () => {
+      untold();
+      return knex.destroy();
+    },
   };
 }
 
@@ -161,11 +174,37 @@ function whyNot(error: unknown): string {
   return `cannot be opened: ${message}`;
 }
 
+/** What those need who try again. */
+interface Again {
+  clock: Clock;
+  log: Logger;
+  count(cause: string): void;
+}
+
+/** The parts of knex's pool that tell how full it is. */
+interface Pool {
+  numUsed(): number;
+  numFree(): number;
+  numPendingAcquires(): number;
+}
+
+function tellPool(metrics: Metrics, name: string, knex: Knex): () => void {
+  metrics.declare(databaseMetrics);
+  return metrics.read(databaseMetrics.pool, () => {
+    const pool = (knex.client as { pool?: Pool }).pool;
+    if (!pool) return [];
+    return [
+      [[name, 'used'], pool.numUsed()],
+      [[name, 'idle'], pool.numFree()],
+      [[name, 'waiting'], pool.numPendingAcquires()],
+    ];
+  });
+}
+
 async function runTransaction<T>(
   knex: Knex,
   fn: (trx: Knex.Transaction) => Promise<T>,
-  clock: Clock,
-  log: Logger,
+  { clock, log, count }: Again,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     let committing = false;
@@ -178,18 +217,20 @@ async function runTransaction<T>(
     } catch (error) {
       const again = isDeadlock(error) || (!committing && isConnectionLost(error));
       if (!again || attempt >= TRANSACTION_ATTEMPTS_MAX) throw error;
+      count(isDeadlock(error) ? 'deadlock' : 'lost');
       log.debug('transaction starts again', { attempt, reason: (error as Error).message });
       await clock.sleep(pauseBefore(attempt));
     }
   }
 }
 
-async function retryDeadlock<T>(fn: () => Promise<T>, clock: Clock, log: Logger): Promise<T> {
+async function retryDeadlock<T>(fn: () => Promise<T>, { clock, log, count }: Again): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await fn();
     } catch (error) {
       if (!isDeadlock(error) || attempt >= TRANSACTION_ATTEMPTS_MAX) throw error;
+      count('deadlock');
       log.debug('statement starts again', { attempt, reason: (error as Error).message });
       await clock.sleep(pauseBefore(attempt));
     }

@@ -3,6 +3,7 @@ export * from './connection-string.ts';
 export * from './copy.ts';
 export * from './database.ts';
 export * from './errors.ts';
+export { databaseMetrics } from './metrics.ts';
 export * from './pagination.ts';
 export type * from './rows.ts';
 export * from './statements.ts';

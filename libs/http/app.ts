@@ -6,6 +6,7 @@ import {
   Fault,
   isDiskFull,
   LIMITS,
+  metricsOf,
   must,
   newRequestId,
   noteListener,
@@ -22,7 +23,7 @@ import { GUARD, guard, guardedSettings } from './guard.ts';
 import { type HealthCheck, healthRoutes } from './health.ts';
 import { refuseBytes, requestsInFlight } from './in-flight.ts';
 import { explainListen } from './listen-error.ts';
-import { type HttpMetrics, httpMetrics } from './metrics.ts';
+import { httpMetrics } from './metrics.ts';
 import { canonicalTarget } from './target.ts';
 import { createTlsServer, type TlsFiles } from './tls.ts';
 
@@ -40,7 +41,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Leaves the body unread: the handler gets it as a stream in `request.body`. */
     stream?: boolean;
-    /** The route's name in logs and metrics; default its pattern. */
+    /** The route's name in logs and metrics. */
     name?: string;
     /** Served to whoever asks. A route that does not say so is served to those {@link AppOptions.authenticate} lets in. */
     public?: boolean;
@@ -80,7 +81,6 @@ export interface AppOptions {
   checks?: Record<string, HealthCheck>;
   /** Whether /healthz and /readyz are served by this app; default true. */
   health?: boolean;
-  metrics?: HttpMetrics;
   /** Milliseconds a client may take to send its headers. */
   headersTimeoutMs?: number;
   /** Milliseconds a client may take to send a whole request; 0 (for uploads) means no limit. */
@@ -118,7 +118,8 @@ const REQUEST_ID = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export function createApp(options: AppOptions): App {
   const { name, world, requestIdHeader } = options;
   const log = world.log.child({ service: name });
-  const metrics = options.metrics ?? httpMetrics();
+  const metrics = metricsOf(world);
+  metrics.declare(httpMetrics);
   const routes: RouteInfo[] = [];
 
   const inFlight = requestsInFlight();
@@ -217,8 +218,9 @@ export function createApp(options: AppOptions): App {
   server.addHook('onResponse', (request, reply, done) => {
     const ms = world.clock.monotonic() - request.startedAt;
     const { operation } = request;
-    const route = operation ?? request.routeOptions.config?.name ?? request.routeOptions.url ?? 'unmatched';
-    metrics.observe(name, request.method, route, reply.statusCode, ms / 1000);
+    const named =
+      operation ?? request.routeOptions.config?.name ?? (request.routeOptions.url ? 'other' : 'unmatched');
+    metrics.observe(httpMetrics.requests, [name, named, String(reply.statusCode)], ms / 1000);
     log.info('request', {
       requestId: request.requestId,
       tenant: request.tenantId,

@@ -4,5 +4,6 @@ export * from './health.ts';
 export { endNow, refuseBrokenRequests, refuseUpgrade } from './in-flight.ts';
 export * from './listen-error.ts';
 export * from './metrics.ts';
+export * from './metrics-registry.ts';
 export * from './target.ts';
 export type { TlsFiles } from './tls.ts';

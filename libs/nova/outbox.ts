@@ -1,4 +1,4 @@
-import type { RequestContext, World } from '@folsom/core';
+import { metricsOf, type RequestContext, type World } from '@folsom/core';
 import { type Database, IN_VALUES_MAX, type Knex } from '@folsom/db';
 import {
   type Bus,
@@ -10,7 +10,9 @@ import {
   type Relay,
   RPC_LIMITS,
   relay,
+  rpcMetrics,
   type Sender,
+  topicLabel,
 } from '@folsom/rpc';
 
 /** Writes messages together with the rows they speak of, and sees to it that they arrive. */
@@ -70,6 +72,7 @@ export function novaOutbox(options: OutboxOptions): Outbox {
       lease_until: now + RPC_LIMITS.outboxLeaseMs,
       created_at: now,
     });
+    metricsOf(world).add(rpcMetrics.sent, ['kept', topicLabel(topic), message.method]);
     carrier.hold(Number(row));
     return { ...kept, row: Number(row) };
   };

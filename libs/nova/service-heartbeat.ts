@@ -1,4 +1,4 @@
-import type { World } from '@folsom/core';
+import { counter, metricsOf, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { ensureService, reportService, type ServiceIdentity } from './services.ts';
 
@@ -8,6 +8,14 @@ export interface HeartbeatOptions extends ServiceIdentity {
   /** nova's report_interval, in seconds; 0 never reports. */
   reportIntervalS: number;
 }
+
+export const heartbeatMetrics = {
+  reports: counter(
+    'folsom_service_reports_total',
+    'Reports of its life that a daemon wrote to the database (ok), or could not (failed).',
+    ['binary', 'outcome'],
+  ),
+};
 
 export interface Heartbeat {
   /** Id of the daemon's row in `services`. */
@@ -22,6 +30,8 @@ export interface Heartbeat {
 export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbeat> {
   const { db, world, reportIntervalS, ...identity } = options;
   const now = () => world.clock.now();
+  const metrics = metricsOf(world);
+  metrics.add(heartbeatMetrics.reports, [identity.binary, 'ok'], 0);
   let serviceId = (await ensureService(db.knex, identity, now())).id;
   await reportService(db.knex, serviceId, identity.availability_zone, now());
   let away = false;
@@ -33,9 +43,11 @@ export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbe
         serviceId = (await ensureService(db.knex, identity, now())).id;
         world.log.warn('the record of this service was gone and has been made again', { serviceId });
       }
+      metrics.add(heartbeatMetrics.reports, [identity.binary, 'ok']);
       if (away) world.log.info('the database answers again');
       away = false;
     } catch (error) {
+      metrics.add(heartbeatMetrics.reports, [identity.binary, 'failed']);
       if (!away) world.log.error('cannot report to the database', { error });
       away = true;
     }

@@ -1,8 +1,9 @@
-import { Fault, type RequestContext, type World } from '@folsom/core';
+import { Fault, metricsOf, type RequestContext, type World } from '@folsom/core';
 import type { ServeOptions } from './bus.ts';
 import { encodeFailure } from './failure.ts';
 import { rpcFault } from './faults.ts';
-import { trace } from './trace.ts';
+import { rpcMetrics } from './metrics.ts';
+import { outcomeOf, trace } from './trace.ts';
 import { versionServed } from './version.ts';
 import { type Body, unpackContext } from './wire.ts';
 
@@ -22,20 +23,33 @@ export async function dispatch(
   body: Body,
   final = false,
 ): Promise<Attempt> {
-  const context = unpackContext(body, world.clock.now());
+  const sender = unpackContext(body, world.clock.now());
   const method = typeof body.method === 'string' ? body.method : '';
   // Folsom answers a message without a method with a result, not a failure.
   if (method === '') return { result: JSON.stringify('No method for message') };
-  const traced = trace(world, context, 'handle', served.topic, method);
+  const traced = trace(world, sender, 'handle', served.topic, method);
+  const { context } = traced;
+  // Whatever somebody puts on the bus, the names of methods stay ours.
+  const known = Object.hasOwn(served.handlers, method) ? method : '(unknown)';
+  const began = world.clock.monotonic();
+  const count = (outcome: 'ok' | 'fault' | 'error' | 'again') =>
+    metricsOf(world).observe(
+      rpcMetrics.handled,
+      [served.topic, known, outcome],
+      (world.clock.monotonic() - began) / 1000,
+    );
   try {
     const result = JSON.stringify((await run(served, context, method, body)) ?? null);
     traced.end();
+    count('ok');
     return { result };
   } catch (error) {
     traced.end(error);
     const fields = { requestId: context.requestId, topic: served.topic, method };
     const passing = served.recovery?.passing(error);
-    if (passing !== undefined && !final) return { passing, error };
+    const again = passing !== undefined && !final;
+    count(again ? 'again' : outcomeOf(error));
+    if (again) return { passing, error };
     if (error instanceof Fault)
       world.log.info(`rpc fault: ${error.message}`, { ...fields, fault: error.name });
     else world.log.error('rpc handler failed', { ...fields, error });

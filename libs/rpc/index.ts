@@ -6,6 +6,7 @@ export { EXCEPTION_MODULES, type FaultStatus } from './failure.ts';
 export { rpcFault } from './faults.ts';
 export { RPC_LIMITS } from './limits.ts';
 export * from './local-bus.ts';
+export { rpcMetrics, topicLabel } from './metrics.ts';
 export * from './notifier.ts';
 export * from './options.ts';
 export * from './outbox.ts';

@@ -1,11 +1,11 @@
-import type { RequestContext, World } from '@folsom/core';
-import { must } from '@folsom/core';
+import { metricsOf, must, type RequestContext, type World } from '@folsom/core';
 import { attempt } from './attempt.ts';
 import type { Bus, CallOptions, Delivered, Message, Served, ServeOptions } from './bus.ts';
 import type { Outcome } from './dispatch.ts';
 import { decodeFailure, type FaultStatus } from './failure.ts';
 import { rpcFault } from './faults.ts';
 import { RPC_LIMITS } from './limits.ts';
+import { rpcMetrics, topicLabel } from './metrics.ts';
 import { trace } from './trace.ts';
 import { type Body, packNotificationContext, requestBody } from './wire.ts';
 
@@ -33,6 +33,8 @@ interface Delivery {
   settled?: (delivered: Delivered) => void;
   /** Attempts so far, this one included; of one that is not tried again, undefined. */
   attempt: number | undefined;
+  /** When it was handed over, in milliseconds since the epoch. */
+  sentAt: number;
   /** Set once the caller no longer waits; such a message is not started. */
   expired: boolean;
 }
@@ -62,6 +64,8 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
   /** Rejects of calls under way. */
   const waiting = new Set<(error: unknown) => void>();
   let closed = false;
+  const now = () => world.clock.now();
+  const untold = tell(world, queues, workers);
 
   const queueOf = (name: string): Queue => {
     let queue = queues.get(name);
@@ -107,7 +111,7 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
   const work = async (worker: Worker, queue: Queue, delivery: Delivery) => {
     if (delivery.expired) return void worker.running.delete(delivery);
     const body = JSON.parse(delivery.text) as Body;
-    const settlement = await attempt(world, worker.options, body, delivery.attempt);
+    const settlement = await attempt(world, worker.options, body, delivery.attempt, delivery.sentAt);
     if (worker.dead) return;
     worker.running.delete(delivery);
     if ('againMs' in settlement) {
@@ -154,13 +158,14 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
 
   const bus: LocalBus = {
     async call(context, topic, message, callOptions: CallOptions = {}) {
-      const text = encode(requestBody(context, message));
       const traced = trace(world, context, 'call', topic, message.method);
       try {
+        const text = encode(requestBody(traced.context, message));
         const outcome = await new Promise<Outcome>((resolve, reject) => {
           const delivery: Delivery = {
             text,
             attempt: undefined,
+            sentAt: now(),
             expired: false,
             reply: result => {
               settled();
@@ -192,9 +197,10 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
     },
 
     async cast(context, topic, message) {
-      const text = encode(requestBody(context, message));
-      enqueue(queueOf(topic), { text, expired: false, reply: undefined, attempt: 1 });
-      trace(world, context, 'cast', topic, message.method).end();
+      const traced = trace(world, context, 'cast', topic, message.method);
+      const text = encode(requestBody(traced.context, message));
+      enqueue(queueOf(topic), { text, sentAt: now(), expired: false, reply: undefined, attempt: 1 });
+      traced.end();
     },
 
     deliver({ topic, text }) {
@@ -205,19 +211,27 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
       }
       // Never settled when the bus closes: the sender still has it, and hands it on at the next start.
       const done = new Promise<Delivered>(settled => {
-        enqueue(queueOf(topic), { text, expired: false, reply: undefined, attempt: 1, settled });
+        enqueue(queueOf(topic), {
+          text,
+          sentAt: now(),
+          expired: false,
+          reply: undefined,
+          attempt: 1,
+          settled,
+        });
       });
       return { taken: Promise.resolve(), done };
     },
 
     async fanout(context: RequestContext, topic: string, message: Message) {
-      const text = encode(requestBody(context, message));
+      const traced = trace(world, context, 'cast', `${topic}_fanout`, message.method);
+      const text = encode(requestBody(traced.context, message));
       for (const worker of fanouts.get(topic) ?? []) {
         // Of nobody's queue: what is left of it when its worker dies goes nowhere.
         const own: Queue = { name: `${topic}_fanout`, workers: [], turn: 0, pending: [] };
-        start(worker, own, { text, expired: false, reply: undefined, attempt: undefined });
+        start(worker, own, { text, sentAt: now(), expired: false, reply: undefined, attempt: undefined });
       }
-      trace(world, context, 'cast', `${topic}_fanout`, message.method).end();
+      traced.end();
     },
 
     async serve(serveOptions) {
@@ -265,6 +279,7 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
     async close() {
       await Promise.all([...workers.keys()].map(served => served.stop()));
       closed = true;
+      untold();
       for (const giveUp of [...waiting]) giveUp(rpcFault('RpcClosed'));
     },
 
@@ -284,4 +299,26 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
     },
   };
   return bus;
+}
+
+/** What waits and what is worked on, for whoever looks. */
+function tell(
+  world: World,
+  queues: ReadonlyMap<string, Queue>,
+  workers: ReadonlyMap<Served, Worker>,
+): () => void {
+  const metrics = metricsOf(world);
+  metrics.declare(rpcMetrics);
+  const ended = [
+    metrics.read(rpcMetrics.waiting, () =>
+      [...queues.values()].map(({ name, pending }) => [[topicLabel(name)], pending.length]),
+    ),
+    metrics.read(rpcMetrics.working, () =>
+      [...workers.values()].map(({ options, running }) => [[options.topic], running.size]),
+    ),
+    metrics.read(rpcMetrics.connected, () => [[[], 1]]),
+  ];
+  return () => {
+    for (const end of ended) end();
+  };
 }

@@ -1,6 +1,7 @@
-import type { Timer, World } from '@folsom/core';
+import { metricsOf, type Timer, type World } from '@folsom/core';
 import type { Bus, KeptMessage } from './bus.ts';
 import { RPC_LIMITS } from './limits.ts';
+import { rpcMetrics, topicLabel } from './metrics.ts';
 
 /**
  * Messages that are rows first. A sender writes them in the same transaction as what they speak of; the relay hands
@@ -72,8 +73,9 @@ const STOP_MS = 5000;
 export function relay(options: RelayOptions): Relay {
   const { store, bus, world, owner, takesOrphans } = options;
   const lanes = new Map<string, Lane>();
-  /** Rows of this process that are not done with, by number. */
-  const held = new Set<number>();
+  /** Rows of this process that are not done with, by number, with when they came (monotonic milliseconds); oldest first. */
+  const held = new Map<number, number>();
+  const untold = tell(world, lanes, held);
   const finished: number[] = [];
   const giving = new Set<Promise<unknown>>();
   let removing: Promise<void> | undefined;
@@ -169,7 +171,7 @@ export function relay(options: RelayOptions): Relay {
 
   const handOver = (rows: readonly OutboxRow[]): void => {
     for (const kept of rows) {
-      held.add(kept.row);
+      held.set(kept.row, held.get(kept.row) ?? world.clock.monotonic());
       if (stopped) continue;
       const lane = laneOf(kept.topic);
       lane.waiting.push(kept);
@@ -192,7 +194,7 @@ export function relay(options: RelayOptions): Relay {
           now,
           leaseUntil,
           limit: CLAIM_MAX,
-          except: held,
+          except: new Set(held.keys()),
           fullTopics,
         });
         if (rows.length === 0 || stopped) break;
@@ -211,7 +213,7 @@ export function relay(options: RelayOptions): Relay {
 
   return {
     handOver,
-    hold: row => void held.add(row),
+    hold: row => void held.set(row, world.clock.monotonic()),
     release: rows => {
       for (const row of rows) held.delete(row);
     },
@@ -224,6 +226,7 @@ export function relay(options: RelayOptions): Relay {
     async stop() {
       timer?.cancel();
       stopped = true;
+      untold();
       await scanning;
       const patience = new AbortController();
       await Promise.race([
@@ -234,5 +237,23 @@ export function relay(options: RelayOptions): Relay {
       remove();
       await removing;
     },
+  };
+}
+
+/** How many messages are on their way, and for how long, for whoever looks. */
+function tell(world: World, lanes: ReadonlyMap<string, Lane>, held: ReadonlyMap<number, number>): () => void {
+  const metrics = metricsOf(world);
+  metrics.declare(rpcMetrics);
+  const ended = [
+    metrics.read(rpcMetrics.outbox, () =>
+      [...lanes].map(([topic, { waiting, inFlight }]) => [[topicLabel(topic)], waiting.length + inFlight]),
+    ),
+    metrics.read(rpcMetrics.outboxAge, () => {
+      const [oldest] = held.values();
+      return [[[], oldest === undefined ? 0 : (world.clock.monotonic() - oldest) / 1000]];
+    }),
+  ];
+  return () => {
+    for (const end of ended) end();
   };
 }

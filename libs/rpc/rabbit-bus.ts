@@ -1,7 +1,8 @@
-import type { RequestContext, World } from '@folsom/core';
+import { metricsOf, type RequestContext, type World } from '@folsom/core';
 import type { Bus, Message, Served } from './bus.ts';
 import { decodeFailure, type FaultStatus } from './failure.ts';
 import { rpcFault } from './faults.ts';
+import { rpcMetrics } from './metrics.ts';
 import type { RabbitOptions } from './options.ts';
 import { rabbitConnection } from './rabbit-connection.ts';
 import { rabbitPublisher } from './rabbit-publisher.ts';
@@ -22,7 +23,10 @@ const READY_MS = 2000;
 
 /** The bus over RabbitMQ in Folsom's wire format. Connects in the background and for ever; `serve` waits for it. */
 export function createRabbitBus({ options, world, faultStatus }: RabbitBusOptions): Bus {
+  const metrics = metricsOf(world);
+  metrics.declare(rpcMetrics);
   const connection = rabbitConnection(options, world);
+  metrics.read(rpcMetrics.connected, () => [[[], connection.connected() ? 1 : 0]]);
   const publisher = rabbitPublisher(connection, options, world);
   const slots = replySlots(connection, world);
   const servers = new Set<Served>();
@@ -91,7 +95,7 @@ export function createRabbitBus({ options, world, faultStatus }: RabbitBusOption
       const traced = trace(world, context, 'call', topic, message.method);
       try {
         const timeoutMs = callOptions.timeoutMs ?? options.rpc_response_timeout * 1000;
-        const result = await request(context, topic, message, timeoutMs);
+        const result = await request(traced.context, topic, message, timeoutMs);
         traced.end();
         return result;
       } catch (error) {
@@ -102,7 +106,7 @@ export function createRabbitBus({ options, world, faultStatus }: RabbitBusOption
 
     async cast(context, topic, message) {
       const traced = trace(world, context, 'cast', topic, message.method);
-      const text = JSON.stringify(requestBody(context, message));
+      const text = JSON.stringify(requestBody(traced.context, message));
       await publisher.publish({ kind: 'topic', name: topic }, text, { messageId: world.random.hex(32) });
       traced.end();
     },
@@ -116,7 +120,7 @@ export function createRabbitBus({ options, world, faultStatus }: RabbitBusOption
 
     async fanout(context, topic, message) {
       const traced = trace(world, context, 'cast', `${topic}_fanout`, message.method);
-      const text = JSON.stringify(requestBody(context, message));
+      const text = JSON.stringify(requestBody(traced.context, message));
       await publisher.publish({ kind: 'fanout', topic }, text, { messageId: world.random.hex(32) });
       traced.end();
     },

@@ -19,6 +19,8 @@ export type SessionSetup = (session: Session) => Promise<void>;
 export interface RabbitConnection {
   /** The current session; waits for one up to `timeoutMs`, then throws RpcUnavailable. */
   session(timeoutMs: number): Promise<Session>;
+  /** Whether there is one. */
+  connected(): boolean;
   onSession(setup: SessionSetup): () => void;
   close(): Promise<void>;
 }
@@ -152,6 +154,7 @@ export function rabbitConnection(options: RabbitOptions, world: World): RabbitCo
         waiters.add(waiter);
       });
     },
+    connected: () => current !== undefined,
     onSession(setup) {
       setups.add(setup);
       return () => setups.delete(setup);

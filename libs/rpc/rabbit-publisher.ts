@@ -25,6 +25,8 @@ export type Destination =
   /** What was given up, for an operator to look at. */
   | { kind: 'dead' };
 
+/** Header that says when a message was first sent, in milliseconds since the epoch. */
+export const SENT = 'x-folsom-sent';
 /** Queue of what was given up. */
 const DEAD_LETTERS = 'folsom.dead_letters';
 /** How much longer than its pause a queue of waiting messages is kept. */
@@ -145,7 +147,7 @@ export function rabbitPublisher(
           contentType: 'application/json',
           contentEncoding: 'utf-8',
           persistent: true,
-          ...(properties.headers === undefined ? {} : { headers: properties.headers }),
+          headers: { [SENT]: world.clock.now(), ...properties.headers },
           ...(properties.messageId === undefined ? {} : { messageId: properties.messageId }),
           ...(properties.correlationId === undefined ? {} : { correlationId: properties.correlationId }),
           ...(properties.expirationMs === undefined ? {} : { expiration: String(properties.expirationMs) }),

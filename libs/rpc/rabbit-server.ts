@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
-import type { World } from '@folsom/core';
-import { must } from '@folsom/core';
+import { metricsOf, must, type World } from '@folsom/core';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { attempt } from './attempt.ts';
 import type { Served, ServeOptions } from './bus.ts';
 import { deadText } from './dead-letter.ts';
 import type { Outcome } from './dispatch.ts';
 import { RPC_LIMITS } from './limits.ts';
+import { rpcMetrics } from './metrics.ts';
 import type { RabbitOptions } from './options.ts';
 import { openChannel, type RabbitConnection, type Session } from './rabbit-connection.ts';
-import type { RabbitPublisher } from './rabbit-publisher.ts';
+import { type RabbitPublisher, SENT } from './rabbit-publisher.ts';
 import { recentIds } from './recent-ids.ts';
 import type { Body } from './wire.ts';
 
@@ -45,6 +45,8 @@ export async function rabbitServer(
   let tags: string[] = [];
   let stopped = false;
   let repeated = 0;
+  const metrics = metricsOf(world);
+  const untold = metrics.read(rpcMetrics.working, () => [[[topic], running.size]]);
 
   const setUp = async (session: Session) => {
     if (stopped) return;
@@ -108,7 +110,14 @@ export async function rabbitServer(
     if (finished.has(id)) return ack(delivery);
     const again = running.has(id);
     running.set(id, delivery);
-    const own = { id, named, number: msgId === undefined && queue !== null ? number : undefined };
+    if (message.fields.redelivered) metrics.add(rpcMetrics.redelivered, [topic, 'broker']);
+    const sentAt = Number(message.properties.headers?.[SENT] ?? Number.NaN);
+    const own = {
+      id,
+      named,
+      number: msgId === undefined && queue !== null ? number : undefined,
+      sentAt: Number.isFinite(sentAt) ? sentAt : undefined,
+    };
     if (!again) void work(own, body, msgId, ownId);
   };
 
@@ -126,13 +135,13 @@ export async function rabbitServer(
   };
 
   const work = async (
-    own: { id: string; named: string; number: number | undefined },
+    own: { id: string; named: string; number: number | undefined; sentAt: number | undefined },
     body: Body,
     msgId: string | undefined,
     ownId: string | undefined,
   ) => {
     const { id } = own;
-    const settlement = await attempt(world, serve, body, own.number);
+    const settlement = await attempt(world, serve, body, own.number, own.sentAt);
     if ('outcome' in settlement) {
       if (msgId !== undefined) {
         await reply(msgId, ownId, settlement.outcome).catch(error =>
@@ -225,6 +234,7 @@ export async function rabbitServer(
     async stop() {
       if (stopped) return;
       stopped = true;
+      untold();
       removeSetup();
       const own = channel;
       for (const tag of tags) await own?.cancel(tag).catch(() => {});

@@ -1,4 +1,4 @@
-import { pythonIso, type RequestContext, requestContext } from '@folsom/core';
+import { pythonIso, type RequestContext, requestContext, traceparentOf } from '@folsom/core';
 import type { Message } from './bus.ts';
 import { rpcFault } from './faults.ts';
 import { RPC_LIMITS } from './limits.ts';
@@ -63,13 +63,18 @@ export function unpackContext(body: Body, now: number): RequestContext {
     readDeleted: readDeleted === 'yes' || readDeleted === 'only' ? readDeleted : 'no',
     quotaClass: text('quota_class'),
     serviceCatalog: list('service_catalog'),
+    traceparent: traceparentOf(body[TRACEPARENT]),
   });
 }
+
+/** The trace of a message. No field of the context: an original's daemons complain of those they do not know. */
+const TRACEPARENT = '_traceparent';
 
 /** A request body as Folsom's callers publish it; `msgId` only for calls. */
 export function requestBody(context: RequestContext, message: Message, msgId?: string): Body {
   return {
     ...packContext(context),
+    ...(context.traceparent === null ? {} : { [TRACEPARENT]: context.traceparent }),
     ...(msgId === undefined ? {} : { _msg_id: msgId }),
     method: message.method,
     args: message.args,

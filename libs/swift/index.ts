@@ -2,11 +2,13 @@ export { type RangeAnswer, readRange } from './byte-range.ts';
 export { type Pass, startDaemon } from './daemon.ts';
 export { type PathHash, pathHash } from './hash-path.ts';
 export { maskedTarget } from './masked-target.ts';
+export { swiftMetrics } from './metrics.ts';
 export { rateLimit } from './rate-limit.ts';
 export { healthcheckFilter, reconFilter, reconOptions, type ServerFilter } from './recon.ts';
 export { writeReconCache } from './recon-cache.ts';
+export { reconMetrics } from './recon-metrics.ts';
 export { stamps } from './stamps.ts';
-export { countAnswer, type MeteredWorld, NO_STATS, statsFrom, statsOf } from './statsd.ts';
+export { countAnswer, type MeteredWorld, methodLabel, NO_STATS, statsFrom, statsOf } from './statsd.ts';
 export { invalidDeviceOrPartition, isMounted, splitPath, storageDirectory } from './storage-paths.ts';
 export {
   ConfError,

@@ -37,8 +37,8 @@ const AUDITOR_KEYS = (kind: string): string[] =>
 export const healthcheckFilter: ServerFilter = (path, request) =>
   path === '/healthcheck' ? answer(200, request, { body: 'OK', contentType: 'text/plain' }) : null;
 
-/** /recon/...: what swift-recon asks the storage servers about their machine and daemons. */
-export function reconFilter(options: ReconOptions): ServerFilter {
+/** What is known of a storage node by the words of /recon/...; undefined for what is not asked for there. */
+export function reconContents(options: ReconOptions): (check: string, kind: string | null) => unknown {
   const { devices, cachePath } = options;
   const cached = (kind: string, keys: string[]) => readReconCache(join(cachePath, `${kind}.recon`), keys);
   const deviceNames = (): string[] => readdirSync(devices);
@@ -128,7 +128,12 @@ export function reconFilter(options: ReconOptions): ServerFilter {
     }
   };
   const mounted = (device: string): boolean => /^[0-9A-Za-z]+$/.test(device) && isMounted(devices, device);
+  return contents;
+}
 
+/** /recon/...: what swift-recon asks the storage servers about their machine and daemons. */
+export function reconFilter(options: ReconOptions): ServerFilter {
+  const contents = reconContents(options);
   return (path, request) => {
     if (!path.startsWith('/recon/')) return null;
     const [, check, kind] = splitPath(path, 1, 3, true) ?? [];

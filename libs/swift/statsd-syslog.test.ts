@@ -31,10 +31,11 @@ it('statsd gets counters and times under the names of the original', async () =>
   });
   const stats = statsFrom(conf, 'object-server', world);
   stats.count('async_pendings');
-  countAnswer(stats, 'PUT', 201, 12.5);
-  countAnswer(stats, 'PUT', 507, 1);
-  countAnswer(stats, 'PUT', 408, 1);
-  countAnswer(stats, 'GET', 404, 3);
+  const metered = { ...world, stats };
+  countAnswer(metered, 'object-server', 'PUT', 201, 12.5);
+  countAnswer(metered, 'object-server', 'PUT', 507, 1);
+  countAnswer(metered, 'object-server', 'PUT', 408, 1);
+  countAnswer(metered, 'object-server', 'GET', 404, 3);
   expect((await statsd.all).sort()).toEqual([
     'east.n1.object-server.GET.timing:3|ms',
     'east.n1.object-server.PUT.errors:1|c',

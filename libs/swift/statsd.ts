@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram';
-import type { World } from '@folsom/core';
+import { metricsOf, type World } from '@folsom/core';
+import { swiftMetrics } from './metrics.ts';
 import type { ConfSection } from './swift-conf.ts';
 
 /** Counters and times of a server, for a statsd daemon. Nothing here ever fails or waits. */
@@ -51,8 +52,15 @@ export function statsFrom(conf: ConfSection, name: string, world: World, prefix 
   };
 }
 
+const METHODS = new Set(['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'COPY', 'OPTIONS', 'REPLICATE']);
+
+/** A request's method as a label: what nobody knows is one of them. */
+export const methodLabel = (method: string): string => (METHODS.has(method) ? method : '(unknown)');
+
 /** Counts a storage server's answer: its time, or an error when the request was wrong or the device is away. */
-export function countAnswer(stats: Stats, method: string, status: number, ms: number): void {
+export function countAnswer(world: World, server: string, method: string, status: number, ms: number): void {
+  metricsOf(world).observe(swiftMetrics.requests, [server, methodLabel(method), String(status)], ms / 1000);
+  const stats = statsOf(world);
   if (stats === NO_STATS) return;
   if (status === 400 || status >= 500) stats.count(`${method}.errors`);
   else if (status === 408) stats.count(`${method}.timeouts`);

@@ -12,6 +12,7 @@ export * from './packet-filter.ts';
 export * from './places.ts';
 export * from './processor-time.ts';
 export * from './programs.ts';
+export * from './prometheus.ts';
 export * from './rabbit.ts';
 export * from './redis.ts';
 export { type ServerKind, serverMissing, type ThrowAwayServer } from './servers.ts';

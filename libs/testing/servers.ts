@@ -21,6 +21,7 @@ const PROGRAMS = {
   rabbit: '/usr/lib/rabbitmq/bin/rabbitmq-server',
   redis: '/usr/bin/redis-server',
   memcached: '/usr/bin/memcached',
+  prometheus: '/usr/bin/prometheus',
 } as const;
 
 export type ServerKind = keyof typeof PROGRAMS;

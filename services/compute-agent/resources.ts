@@ -1,9 +1,10 @@
-import { coalesced, type Logger, mutex, type World } from '@folsom/core';
+import { coalesced, type Logger, type Metrics, metricsOf, mutex, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { reportComputeNode } from '@folsom/nova/compute-node-report';
 import { claimForHost } from '@folsom/nova/instance-claims';
 import type { ComputeDriver, Guest } from './driver.ts';
 import { computeFault } from './faults.ts';
+import { computeMetrics } from './metrics.ts';
 import type { ComputeSettings } from './settings.ts';
 
 /** Most a host may promise; a missing one is not limited. */
@@ -47,6 +48,13 @@ export function resources(options: {
 }): Resources {
   const { db, driver, settings, host, world, log } = options;
   const oneByOne = mutex();
+  const metrics = metricsOf(world);
+  metrics.declare(computeMetrics);
+  let known: Reported | undefined;
+  const tell = (total: Reported['total'], used: Taken): void => {
+    if (known === undefined) readHost(metrics, host, () => known);
+    known = { total, used };
+  };
 
   const taken = async (): Promise<Taken> => {
     const row = (await db
@@ -69,6 +77,7 @@ export function resources(options: {
   const report = coalesced(async () => {
     const total = await driver.resources();
     const used = await taken();
+    tell(total, used);
     await reportComputeNode(
       db,
       {
@@ -113,4 +122,35 @@ export function resources(options: {
     changed: () => void report().catch(error => log.warn('cannot report resources', { error })),
     report,
   };
+}
+
+interface Reported {
+  total: { memory_mb: number; local_gb: number; vcpus: number };
+  used: Taken;
+}
+
+/** Tells whoever looks what was last reported: nothing is asked of database or hypervisor for it. */
+function readHost(metrics: Metrics, host: string, last: () => Reported | undefined): void {
+  const both = (of: (reported: Reported) => [total: number, used: number]) => () => {
+    const reported = last();
+    if (reported === undefined) return [];
+    const [total, used] = of(reported);
+    return [
+      [[host, 'total'], total],
+      [[host, 'used'], used],
+    ] as const;
+  };
+  metrics.read(computeMetrics.instances, () => [[[host], last()?.used.instances ?? 0]]);
+  metrics.read(
+    computeMetrics.memory,
+    both(({ total, used }) => [total.memory_mb * 2 ** 20, used.memory_mb * 2 ** 20]),
+  );
+  metrics.read(
+    computeMetrics.disk,
+    both(({ total, used }) => [total.local_gb * 2 ** 30, used.disk_gb * 2 ** 30]),
+  );
+  metrics.read(
+    computeMetrics.cpus,
+    both(({ total, used }) => [total.vcpus, used.vcpus]),
+  );
 }

@@ -1,5 +1,6 @@
-import type { Clock, Logger } from '@folsom/core';
+import { type Clock, type Logger, type Metrics, NO_METRICS } from '@folsom/core';
 import { computeFault } from './faults.ts';
+import { computeMetrics } from './metrics.ts';
 
 /** What a restart does with work that was cut short in a step. */
 export type AfterRestart =
@@ -48,6 +49,7 @@ export interface ChainOptions<State> {
   instanceUuid: string;
   clock: Clock;
   log: Logger;
+  metrics?: Metrics | undefined;
   observe?: StepObserver | undefined;
   /** Ends the operation early, e.g. because the instance is being deleted. */
   signal?: AbortSignal;
@@ -66,25 +68,41 @@ export async function runSteps<State>(
   state: State,
   options: ChainOptions<State>,
 ): Promise<void> {
+  const { operation, clock, metrics = NO_METRICS } = options;
   const begun: Step<State>[] = [];
+  const whole = clock.monotonic();
+  let at = { step: '(before)', since: whole };
+  const count = (outcome: string) =>
+    metrics.observe(
+      computeMetrics.steps,
+      [operation, at.step, outcome],
+      (clock.monotonic() - at.since) / 1000,
+    );
+  const countAll = (outcome: string) =>
+    metrics.observe(computeMetrics.operations, [operation, outcome], (clock.monotonic() - whole) / 1000);
   try {
     for (const step of steps) {
+      at = { step: step.name, since: clock.monotonic() };
       options.signal?.throwIfAborted();
       await options.observe?.(options.operation, step.name, options.instanceUuid);
       if (step.task !== undefined) await options.enter?.(state, step.task);
       begun.push(step);
-      const started = options.clock.monotonic();
       await limited(step, state, options);
+      count('ok');
       if (step.commits) begun.length = 0;
       options.log.debug('step done', {
         operation: options.operation,
         step: step.name,
         instance: options.instanceUuid,
-        ms: Math.round(options.clock.monotonic() - started),
+        ms: Math.round(clock.monotonic() - at.since),
       });
     }
+    countAll('ok');
   } catch (error) {
-    if (!options.keep?.(error)) await undoSteps(begun, state, options);
+    const outcome = options.keep?.(error) ? 'again' : 'failed';
+    count(outcome);
+    countAll(outcome);
+    if (outcome !== 'again') await undoSteps(begun, state, options);
     throw error;
   }
 }

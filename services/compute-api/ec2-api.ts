@@ -9,10 +9,7 @@ import type { SignedLogin } from './ec2/http/caller.ts';
 import { type LockoutSettings, lockout } from './ec2/http/lockout.ts';
 
 export interface Ec2ApiOptions
-  extends Pick<
-    ComputeApiOptions,
-    'config' | 'database' | 'bus' | 'policy' | 'world' | 'outbox' | 'images' | 'metrics'
-  > {
+  extends Pick<ComputeApiOptions, 'config' | 'database' | 'bus' | 'policy' | 'world' | 'outbox' | 'images'> {
   /** Checks signatures; identity's own when it runs in this process. */
   login: SignedLogin;
   /** How the bytes of images are sent; default: to the image services of `glance_api_servers`. */
@@ -42,7 +39,6 @@ export async function startEc2Api(options: Ec2ApiOptions): Promise<Ec2Api> {
       world,
       unavailable: error => passing(error) === 'outage',
       checks: { database: () => database.ping(), bus: () => bus.ready() },
-      ...(options.metrics ? { metrics: options.metrics } : {}),
     },
   );
   await service.start();

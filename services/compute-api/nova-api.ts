@@ -2,7 +2,7 @@ import { authTokenHook, type TokenValidator } from '@folsom/auth';
 import type { Config } from '@folsom/config';
 import type { RunningService, World } from '@folsom/core';
 import type { Database } from '@folsom/db';
-import { type App, createApp, type HttpMetrics } from '@folsom/http';
+import { type App, createApp } from '@folsom/http';
 import { mountOperations } from '@folsom/http/operation';
 import type { ImageClient } from '@folsom/nova/image-client';
 import { novaOptions } from '@folsom/nova/options';
@@ -35,7 +35,6 @@ export interface ApiOptions {
   rateLimits?: readonly RateLimit[];
   /** What a 401 names as the place to log in. */
   authUri?: string;
-  metrics?: HttpMetrics;
   /** Folders whose files are extensions; default the one of this service. */
   extensions?: readonly URL[];
 }
@@ -114,7 +113,6 @@ function appOf(
     renderFault,
     bodyLimit: config.osapi_max_request_body_size,
     checks: { database: () => database.ping(), bus: () => bus.ready() },
-    ...(options.metrics ? { metrics: options.metrics } : {}),
     authenticate: authTokenHook({
       validator: options.validator,
       ...(options.authUri === undefined ? {} : { authUri: options.authUri }),

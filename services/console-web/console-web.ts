@@ -1,6 +1,6 @@
 import type { Config } from '@folsom/config';
 import type { RunningService, World } from '@folsom/core';
-import { type App, createApp, type HttpMetrics } from '@folsom/http';
+import { type App, createApp } from '@folsom/http';
 import { operatorDoor } from '@folsom/outbound';
 import { failures } from './failures.ts';
 import { fault, renderFault } from './faults.ts';
@@ -20,7 +20,6 @@ import { traceRoutes } from './trace-routes.ts';
 export interface ConsoleWebOptions {
   config: Config;
   world: World;
-  metrics?: HttpMetrics;
   /** Where the console runs beside the log of its cloud: what a request did. */
   trace?: Trace | null;
 }
@@ -63,7 +62,6 @@ export async function startConsoleWeb(options: ConsoleWebOptions): Promise<Runni
     name: 'console-web',
     world,
     renderFault,
-    ...(options.metrics ? { metrics: options.metrics } : {}),
     authenticate: async request => {
       const session = web.sessionOf(request);
       if (session === undefined) throw fault('NotLoggedIn');

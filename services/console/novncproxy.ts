@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '@folsom/config';
-import { adminContext, type RunningService, type World } from '@folsom/core';
+import { adminContext, metricsOf, type RunningService, type World } from '@folsom/core';
 import {
   canonicalTarget,
   type Guard,
@@ -20,6 +20,7 @@ import type { Bus } from '@folsom/rpc';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { CONSOLE_GUARD, CONSOLE_LIMITS } from './limits.ts';
 import { listen } from './listening.ts';
+import { consoleMetrics } from './metrics.ts';
 import { consoleOptions } from './options.ts';
 import { originAllowed } from './origin.ts';
 import { type StaticRoot, serveFile } from './static-files.ts';
@@ -50,6 +51,10 @@ export async function startNovncProxy(options: NovncProxyOptions): Promise<Runni
     handleProtocols: offered => (offered.has('binary') ? 'binary' : offered.has('base64') ? 'base64' : false),
   });
   const clients = new Set<WebSocket>();
+  const metrics = metricsOf(options.world);
+  metrics.declare(consoleMetrics);
+  const count = (outcome: string) => metrics.add(consoleMetrics.asked, ['novnc', outcome]);
+  const untold = metrics.read(consoleMetrics.open, () => [[['novnc'], clients.size]]);
 
   const admit = async (request: IncomingMessage): Promise<ConsoleAccess | number> => {
     if (!originAllowed(request.headers.origin, request.headers.host, allowed)) return 403;
@@ -66,6 +71,7 @@ export async function startNovncProxy(options: NovncProxyOptions): Promise<Runni
     try {
       const access = await admit(request);
       if (typeof access === 'number') {
+        count('refused');
         log.warn('console refused', { ...fields, status: access, origin: request.headers.origin });
         return refuseUpgrade(socket, access);
       }
@@ -74,6 +80,7 @@ export async function startNovncProxy(options: NovncProxyOptions): Promise<Runni
       vnc.pause();
       websockets.handleUpgrade(request, socket, head, client => {
         clients.add(client);
+        count('open');
         log.info('console opened', fields);
         void relay(client, vnc).then(() => {
           clients.delete(client);
@@ -83,6 +90,7 @@ export async function startNovncProxy(options: NovncProxyOptions): Promise<Runni
       // A handshake that fails closes the client's side alone.
       socket.once('close', () => vnc.destroy());
     } catch (error) {
+      count('failed');
       log.error('console cannot be opened', { ...fields, why: (error as Error).message });
       refuseUpgrade(socket, 502);
     }
@@ -118,6 +126,7 @@ export async function startNovncProxy(options: NovncProxyOptions): Promise<Runni
 
   let stopped: Promise<void> | undefined;
   const stop = async () => {
+    untold();
     for (const client of clients) client.close(1001);
     await listening.stop();
   };

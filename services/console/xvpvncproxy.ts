@@ -1,12 +1,13 @@
 import { createServer, type Socket } from 'node:net';
 import type { Config } from '@folsom/config';
-import { adminContext, type RunningService, type World } from '@folsom/core';
+import { adminContext, metricsOf, type RunningService, type World } from '@folsom/core';
 import { endNow, type Guard, guard } from '@folsom/http';
 import { novaOptions } from '@folsom/nova/options';
 import { consoleauthContract } from '@folsom/nova/rpc/consoleauth';
 import type { Bus } from '@folsom/rpc';
 import { CONSOLE_GUARD, CONSOLE_LIMITS } from './limits.ts';
 import { listen } from './listening.ts';
+import { consoleMetrics } from './metrics.ts';
 import { connectVnc } from './vnc-connection.ts';
 
 export interface XvpVncProxyOptions {
@@ -25,16 +26,24 @@ export async function startXvpVncProxy(options: XvpVncProxyOptions): Promise<Run
   const settings = options.config.of(novaOptions);
   const log = options.world.log.child({ service: 'nova-xvpvncproxy' });
   const consoleauth = consoleauthContract.client(options.bus);
+  const metrics = metricsOf(options.world);
+  metrics.declare(consoleMetrics);
+  const count = (outcome: string) => metrics.add(consoleMetrics.asked, ['xvpvnc', outcome]);
+  let open = 0;
+  const untold = metrics.read(consoleMetrics.open, () => [[['xvpvnc'], open]]);
 
   const answer = async (socket: Socket, head: string, rest: Buffer) => {
     const token = tokenOf(head);
     if (token === undefined) return refuse(socket, '400 Invalid Request', 'Invalid Request');
     const access = await consoleauth.check_token(adminContext(), { token });
     if (access === null || access.console_type !== 'xvpvnc') {
+      count('refused');
       log.warn('console refused', { client: socket.remoteAddress });
       return refuse(socket, '401 Not Authorized', 'Not Authorized');
     }
     const vnc = await connectVnc(access);
+    open++;
+    count('open');
     log.info('console opened', { instance: access.instance_uuid, client: socket.remoteAddress });
     socket.write('HTTP/1.1 200 OK\r\n\r\n');
     if (rest.length > 0) vnc.write(rest);
@@ -43,6 +52,7 @@ export async function startXvpVncProxy(options: XvpVncProxyOptions): Promise<Run
     vnc.on('error', () => socket.destroy());
     vnc.once('close', () => socket.destroy());
     socket.once('close', () => {
+      open--;
       vnc.destroy();
       log.info('console closed', { instance: access.instance_uuid });
     });
@@ -64,6 +74,7 @@ export async function startXvpVncProxy(options: XvpVncProxyOptions): Promise<Run
       socket.pause();
       const head = received.toString('latin1', 0, end);
       answer(socket, head, received.subarray(end + 4)).catch(error => {
+        count('failed');
         log.error('console cannot be opened', { why: (error as Error).message });
         refuse(socket, '502 Bad Gateway', 'Bad Gateway');
       });
@@ -75,7 +86,14 @@ export async function startXvpVncProxy(options: XvpVncProxyOptions): Promise<Run
   server.maxConnections = CONSOLE_LIMITS.connectionsMax;
   const listening = await listen(server, settings.xvpvncproxy_host, settings.xvpvncproxy_port);
   log.info('xvpvncproxy started', { address: listening.address });
-  return { name: 'nova-xvpvncproxy', addresses: [listening.address], stop: () => listening.stop() };
+  return {
+    name: 'nova-xvpvncproxy',
+    addresses: [listening.address],
+    stop: () => {
+      untold();
+      return listening.stop();
+    },
+  };
 }
 
 function refuse(socket: Socket, status: string, text: string): void {

@@ -10,7 +10,7 @@ import {
 import { type Config, findConfigFile } from '@folsom/config';
 import { Fault, type RunningService, sqlSeconds, type Timer, type World } from '@folsom/core';
 import { checkWithOwnTables, type Database } from '@folsom/db';
-import type { HttpMetrics, TlsFiles } from '@folsom/http';
+import type { TlsFiles } from '@folsom/http';
 import { type MountedOperation, operationsOf } from '@folsom/http/operation';
 import { loadPolicy, type Policy, policyFile } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
@@ -55,7 +55,6 @@ export interface IdentityOptions {
   ports?: { public: number; admin: number };
   /** Instead of bind_host. */
   bindHost?: string;
-  metrics?: HttpMetrics;
 }
 
 export interface RunningIdentity extends RunningService {
@@ -154,7 +153,6 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
       dependencies,
       adminToken: keystone.admin_token,
       checks: { database: db.ping },
-      ...(options.metrics ? { metrics: options.metrics } : {}),
       ...(tls ? { tls } : {}),
     });
   const apps = [appFor('public'), appFor('admin')] as const;

@@ -4,7 +4,7 @@ import type { TokenValidator } from '@folsom/auth';
 import type { Config } from '@folsom/config';
 import { type RunningService, requireRoom, type World } from '@folsom/core';
 import { checkSchema, type Database, isDatabaseAway } from '@folsom/db';
-import { createApp, type HttpMetrics, type RouteInfo } from '@folsom/http';
+import { createApp, type RouteInfo } from '@folsom/http';
 import { type MountedOperation, mountOperations, operationsOf } from '@folsom/http/operation';
 import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
@@ -46,7 +46,6 @@ export interface ImageApiOptions {
   policy?: Policy;
   /** Carries notifications when notifier_strategy is rabbit. */
   bus?: Bus;
-  metrics?: HttpMetrics;
   /** Where to listen; default bind_host and bind_port (9292). */
   listen?: { host: string; port: number };
 }
@@ -114,7 +113,6 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
       ...(fileDirectory ? { images: () => requireRoom(fileDirectory) } : {}),
     },
     ...(tls ? { tls } : {}),
-    ...(options.metrics ? { metrics: options.metrics } : {}),
   });
   const { server } = app;
   server.decorateRequest('token', null);

@@ -8,7 +8,6 @@ import {
   maskedTarget,
   type PathHash,
   splitPath,
-  statsOf,
 } from '@folsom/swift';
 import {
   answer,
@@ -99,7 +98,6 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
     return handler(context, { http, account, container, object, deviceName, place });
   };
 
-  const stats = statsOf(world);
   const server = createHttpServer({
     ...listenOptions(settings),
     ...(settings.local ? { local: settings.local } : {}),
@@ -131,7 +129,7 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
       if (options.slowMs > took && (http.method === 'PUT' || http.method === 'DELETE')) {
         await world.clock.sleep(options.slowMs - took);
       }
-      countAnswer(stats, http.method, response.status, took);
+      countAnswer(world, 'object-server', http.method, response.status, took);
       if (options.logRequests) {
         log[http.method === 'REPLICATE' ? 'debug' : 'info']('request', {
           method: http.method,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Config } from '@folsom/config';
 import { catalogue, type Fault, type RunningService, type World } from '@folsom/core';
-import { type App, createApp, type HttpMetrics, type RenderedFault } from '@folsom/http';
+import { type App, createApp, type RenderedFault } from '@folsom/http';
 import { novaOptions } from '@folsom/nova/options';
 import { escapeAll } from '@folsom/wire';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -14,7 +14,6 @@ export interface ObjectstoreOptions {
   /** Must know nova's options. */
   config: Config;
   world: World;
-  metrics?: HttpMetrics;
 }
 
 /** S3's words for what is refused; the statuses are Folsom's. */
@@ -35,7 +34,6 @@ const XML = 'application/xml; charset=UTF-8';
 export async function startObjectstore({
   config,
   world,
-  metrics,
 }: ObjectstoreOptions): Promise<RunningService & { app: App }> {
   const settings = config.of(novaOptions);
   await mkdir(settings.buckets_path, { recursive: true, mode: 0o700 });
@@ -47,7 +45,6 @@ export async function startObjectstore({
     renderFault,
     // As in Folsom: it is for the hosts of a cloud, and where it listens is for the operator to say.
     authenticate: null,
-    ...(metrics ? { metrics } : {}),
   });
   routesOf(app, bucketsIn(settings.buckets_path, world.random));
   const address = await app.listen({ host: settings.s3_listen, port: settings.s3_listen_port });

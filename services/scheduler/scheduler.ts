@@ -1,5 +1,5 @@
 import type { Config } from '@folsom/config';
-import type { RunningService, World } from '@folsom/core';
+import { metricsOf, type RunningService, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { novaOptions } from '@folsom/nova/options';
 import { novaOutbox, type Outbox } from '@folsom/nova/outbox';
@@ -17,6 +17,7 @@ import { filterScheduler } from './filter-scheduler.ts';
 import { chooseFilters } from './filters/catalogue.ts';
 import { giveUp, schedulerHandlers } from './handlers.ts';
 import { hostStates } from './host-state.ts';
+import { schedulerMetrics } from './metrics.ts';
 import { schedulerOptions, trustOptions } from './options.ts';
 import { simpleScheduler } from './simple-scheduler.ts';
 import { sqlSources } from './sources.ts';
@@ -41,6 +42,7 @@ export async function startScheduler(options: SchedulerServiceOptions): Promise<
   const settings = config.of(novaOptions);
   const own = config.of(schedulerOptions);
   const world: World = { ...options.world, log: options.world.log.child({ service: 'nova-scheduler' }) };
+  metricsOf(world).declare(schedulerMetrics);
   const { host } = settings;
   const serviceDownTimeMs = settings.service_down_time * 1000;
 
@@ -66,6 +68,7 @@ export async function startScheduler(options: SchedulerServiceOptions): Promise<
         maxAttempts,
         configOptions: configOptions(settings.scheduler_json_config_location, world),
         selector: {
+          metrics: world.metrics,
           hosts,
           filters: chooseFilters(settings.scheduler_available_filters, settings.scheduler_default_filters),
           costs: chooseCosts(settings.least_cost_functions, {

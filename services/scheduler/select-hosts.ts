@@ -1,5 +1,7 @@
+import { metricsOf, type World } from '@folsom/core';
 import type { Filter, FilterSeam, HostTest } from './filters/filter.ts';
 import { consume, type HostState, type HostStates } from './host-state.ts';
+import { schedulerMetrics } from './metrics.ts';
 import { countRemoved, newTally, type Tally } from './no-valid-host.ts';
 import type { ScheduleRequest } from './request.ts';
 import { cheapest, type WeighedHost, type Weighted } from './weights/weight.ts';
@@ -8,6 +10,7 @@ export interface Selector {
   hosts: HostStates;
   filters: readonly Filter[];
   costs: readonly Weighted[];
+  metrics?: World['metrics'];
   seam: FilterSeam;
 }
 
@@ -27,6 +30,7 @@ export async function selectHosts(
   count: number,
 ): Promise<Selection> {
   const { seam } = selector;
+  const began = seam.clock.monotonic();
   const all = await selector.hosts.load();
   const steps = await prepareSteps(selector, request, all);
   const tally = newTally(all.length);
@@ -44,7 +48,20 @@ export async function selectHosts(
     consume(best.host, request.spec.instance_properties, seam.clock.now());
   }
   chosen.sort((a, b) => a.weight - b.weight);
+  countDecision(selector, tally, chosen.length === count, seam.clock.monotonic() - began);
   return { chosen, tally };
+}
+
+function countDecision(selector: Selector, tally: Tally, placed: boolean, ms: number): void {
+  const metrics = metricsOf(selector);
+  metrics.observe(schedulerMetrics.decisions, [placed ? 'placed' : 'refused'], ms / 1000);
+  let last = '(no hosts)';
+  for (const [filter, hosts] of tally.removed) {
+    if (hosts === 0) continue;
+    metrics.add(schedulerMetrics.removed, [filter], hosts);
+    last = filter;
+  }
+  if (!placed) metrics.add(schedulerMetrics.refused, [last]);
 }
 
 /** Asks the filters that go by the image about one host; what they removed when it may not run the image. */

@@ -1,9 +1,10 @@
-import { isFault, type keyedMutex, type Logger, type World } from '@folsom/core';
+import { isFault, type keyedMutex, type Logger, metricsOf, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { ImageClient } from '@folsom/nova/image-transfer';
 import { type VolumeSnapshotRow, volumeSnapshotById } from '@folsom/nova/volume-snapshots';
 import { type VolumeRow, volumeById } from '@folsom/nova/volumes';
 import type { Disk, SnapshotDisk, VolumeDriver } from './driver.ts';
+import { volumeMetrics } from './metrics.ts';
 import type { UsageNotifier } from './notifications.ts';
 import type { VolumeSettings } from './settings.ts';
 
@@ -38,7 +39,22 @@ export async function step<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   await seam.observe?.(operation, name, id);
-  return work();
+  const { clock } = seam.world;
+  const began = clock.monotonic();
+  const count = (outcome: string) =>
+    metricsOf(seam.world).observe(
+      volumeMetrics.steps,
+      [operation, name, outcome],
+      (clock.monotonic() - began) / 1000,
+    );
+  try {
+    const result = await work();
+    count('ok');
+    return result;
+  } catch (error) {
+    count('failed');
+    throw error;
+  }
 }
 
 const named = (template: string, id: string): string => template.replace('%s', id);

@@ -1,5 +1,5 @@
 import type { Config } from '@folsom/config';
-import { adminContext, keyedMutex, type RunningService, type World } from '@folsom/core';
+import { adminContext, keyedMutex, metricsOf, type RunningService, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { ImageClient } from '@folsom/nova/image-transfer';
 import { passing } from '@folsom/nova/passing';
@@ -10,6 +10,7 @@ import { volumeStatus } from '@folsom/nova/volume-state';
 import type { Bus, Served } from '@folsom/rpc';
 import type { VolumeDriver } from './driver.ts';
 import { abandoned, volumeHandlers } from './handlers.ts';
+import { volumeMetrics } from './metrics.ts';
 import { usageNotifier } from './notifications.ts';
 import { expireLost, resume, takeOver } from './recovery.ts';
 import type { StepObserver, VolumeSeam } from './seam.ts';
@@ -60,8 +61,18 @@ export async function startVolume(options: VolumeServiceOptions): Promise<Runnin
   await takeOver(seam);
 
   let reported = '';
+  let last: Readonly<Record<string, string | number>> | undefined;
+  const metrics = metricsOf(world);
+  metrics.declare(volumeMetrics);
+  const untold = metrics.read(volumeMetrics.capacity, () =>
+    (['total', 'free'] as const).flatMap(state => {
+      const gigabytes = last?.[`${state}_capacity_gb`];
+      return typeof gigabytes === 'number' ? [[[host, state], gigabytes * 2 ** 30] as const] : [];
+    }),
+  );
   const capabilities = async (always = true): Promise<void> => {
     const stats = await driver.stats();
+    last = stats;
     const text = JSON.stringify(stats);
     if (stats === undefined || (!always && text === reported && !settings.volume_force_update_capabilities))
       return;
@@ -104,6 +115,7 @@ export async function startVolume(options: VolumeServiceOptions): Promise<Runnin
   let stopped: Promise<void> | undefined;
   const stop = async () => {
     timer.cancel();
+    untold();
     await served.stop();
     await beat.stop();
     await running;

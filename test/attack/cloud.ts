@@ -8,7 +8,7 @@ import { type Database, openDatabase } from '@folsom/db';
 import { startCloud } from '@folsom/deploy/folsom/cloud';
 import { layoutOf, PARTS, PORTS, type PortName, type Ports } from '@folsom/deploy/folsom/layout';
 import { loadSecrets } from '@folsom/deploy/folsom/secrets';
-import { httpMetrics, type RouteInfo, serveMetrics } from '@folsom/http';
+import { createMetrics, type RouteInfo, serveMetrics } from '@folsom/http';
 import type { RunningIdentity } from '@folsom/identity';
 import { openTokenKeys } from '@folsom/identity/tokens/jwt-keys';
 import { imageDeclarations, startRegistry } from '@folsom/image';
@@ -85,11 +85,11 @@ export async function startAttackedCloud(): Promise<AttackedCloud> {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   let lines: string[] = [];
   const log = createLogger({ level: 'debug', write: line => void lines.push(line) });
-  const world: World = { clock: systemClock, random: systemRandom, log };
+  const metrics = createMetrics();
+  const world: World = { clock: systemClock, random: systemRandom, log, metrics };
   const names = Object.keys(PORTS) as PortName[];
   const free = await freePorts(names.length);
   const ports = Object.fromEntries(names.map((name, at) => [name, free[at]!])) as Ports;
-  const metrics = httpMetrics();
   const secrets = await loadSecrets(layout.secrets, world.random);
   const stopping: (() => Promise<unknown>)[] = [];
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
@@ -104,7 +104,6 @@ export async function startAttackedCloud(): Promise<AttackedCloud> {
       ports,
       secrets,
       world,
-      metrics,
       compute: { driver: 'fake', why: 'nothing boots' },
       hostIp: HOST,
       fixedRange: '10.0.0.0/22',
@@ -121,7 +120,7 @@ export async function startAttackedCloud(): Promise<AttackedCloud> {
       print: () => {},
     });
     stopping.push(() => cloud.stop());
-    const served = await serveMetrics(metrics.registry, { host: HOST, port: ports.metrics });
+    const served = await serveMetrics(metrics, { host: HOST, port: ports.metrics });
     stopping.push(() => served.stop());
     const databases = {} as AttackedCloud['databases'];
     for (const name of ['keystone', 'glance', 'nova'] as const) {

@@ -4,8 +4,19 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HOST_ENV, run } from '@folsom/host';
-import { eventually, programArgv, type RunningProgram, runProgram, startProgram } from '@folsom/testing';
+import {
+  eventually,
+  programArgv,
+  type RunningProgram,
+  runProgram,
+  serverMissing,
+  startProgram,
+  startPrometheus,
+} from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PORTS } from '../../deploy/folsom/layout.ts';
+import { dashboardExpressions } from '../../deploy/monitoring/dashboard.ts';
+import { METRICS } from '../../deploy/reference/metrics.ts';
 
 // The whole cloud as `npm start` runs it, with the fake hypervisor and ports out of everybody's way: below those that the
 // kernel gives to outgoing connections.
@@ -196,6 +207,54 @@ describe('folsom up', () => {
     expect(
       (await folsom('trace', 'req-00000000-0000-0000-0000-000000000000', '--state-dir', state())).code,
     ).toBe(1);
+  });
+
+  it('tells Prometheus what docs/metrics.md says, and nothing by path or tenant', async () => {
+    const { token: given, serviceCatalog } = await token();
+    const headers = { 'x-auth-token': given.id, 'content-type': 'application/json' };
+    const at = (type: string) =>
+      serviceCatalog.find(service => service.type === type)!.endpoints[0]!.publicURL;
+    const ask = async (method: string, url: string, body?: unknown) => {
+      const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+      const response = await fetch(url, { method, headers, ...sent });
+      const text = await response.text();
+      return text.startsWith('{') ? (JSON.parse(text) as Record<string, never>) : {};
+    };
+    // Something of everything: a server, a volume, an object, and what does not exist.
+    const { images } = (await ask('GET', `${at('image')}/v1/images`)) as { images: { id: string }[] };
+    const server = { name: 'counted', imageRef: images[0]!.id, flavorRef: '1' };
+    const booted = (await ask('POST', `${at('compute')}/servers`, { server })) as { server: { id: string } };
+    await ask('POST', `${at('volume')}/volumes`, { volume: { size: 1 } });
+    await ask('PUT', `${at('object-store')}/counted`);
+    await ask('GET', `${at('compute')}/no/such/path`);
+    const scrape = async () => (await fetch(`http://127.0.0.1:${PORTS.metrics + OFFSET}/metrics`)).text();
+    await eventually(scrape, { timeoutMs: 60_000 }).toMatch(
+      /folsom_compute_operation_seconds_count\{operation="boot",outcome="ok"\} [1-9]/,
+    );
+    await eventually(scrape, { timeoutMs: 60_000 }).toContain('folsom_volume_step_seconds_count');
+    const text = await scrape();
+    const told = [...text.matchAll(/^# TYPE (folsom_\w+) (\w+)$/gm)].map(([, name, kind]) => `${name} ${kind}`);
+    const declared = METRICS.flatMap(([, metrics]) =>
+      Object.values(metrics).map(({ name, kind }) => `${name} ${kind}`),
+    );
+    expect(told.sort()).toEqual(declared.sort());
+    expect(text).toContain('service="nova-api",operation="unmatched",status="404"');
+    for (const id of [given.tenant.id, images[0]!.id, booted.server.id, '/v2/', 'AUTH_'])
+      expect(text.split('\n').filter(line => line.includes(id))).toEqual([]);
+    expect(text.length).toBeLessThan(400_000);
+  });
+
+  it.skipIf(serverMissing('prometheus'))('has answers to everything that the dashboard asks', async () => {
+    const prometheus = await startPrometheus(`127.0.0.1:${PORTS.metrics + OFFSET}`);
+    try {
+      const silent: string[] = [];
+      for (const { title, expr } of dashboardExpressions())
+        if ((await prometheus.query(expr)).length === 0) silent.push(`${title}: ${expr}`);
+      // What has not happened in a cloud that is well.
+      expect(silent.filter(line => !/abandoned|redelivered|retries|status=~"5|opened_total|refused|hosts_removed|pass_seconds/.test(line))).toEqual([]);
+    } finally {
+      await prometheus.stop();
+    }
   });
 
   it('stops cleanly and keeps everything for the next start', async () => {

@@ -161,6 +161,7 @@ export async function terminateInstance(
         operation: deletion.name,
         instanceUuid: uuid,
         clock: seam.world.clock,
+        metrics: seam.world.metrics,
         log: seam.log.child({ requestId: context.requestId }),
         observe: seam.observe,
       });

@@ -158,6 +158,7 @@ const chainOptions = (op: AnyOperation, state: Work): ChainOptions<Work> => ({
   operation: op.name,
   instanceUuid: state.guest.uuid,
   clock: state.seam.world.clock,
+  metrics: state.seam.world.metrics,
   log: state.seam.log.child({ requestId: state.context.requestId }),
   observe: state.seam.observe,
   signal: state.signal,

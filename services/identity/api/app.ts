@@ -1,13 +1,6 @@
 import type { Fault } from '@folsom/core';
 import { isDatabaseAway } from '@folsom/db';
-import {
-  type App,
-  createApp,
-  type HealthCheck,
-  type HttpMetrics,
-  type RenderedFault,
-  type TlsFiles,
-} from '@folsom/http';
+import { type App, createApp, type HealthCheck, type RenderedFault, type TlsFiles } from '@folsom/http';
 import { mountOperations } from '@folsom/http/operation';
 import { identityToXml } from '@folsom/wire/identity-xml';
 import type { FastifyRequest } from 'fastify';
@@ -27,7 +20,6 @@ export interface IdentityAppOptions {
   /** Empty: no such token. */
   adminToken: string;
   checks: Record<string, HealthCheck>;
-  metrics?: HttpMetrics;
   /** Absent: plain HTTP. */
   tls?: TlsFiles;
 }
@@ -42,7 +34,6 @@ export function identityApp(options: IdentityAppOptions): App {
     world: { ...world, log: sampleFailures(world.log, world.clock) },
     bodyLimit: IDENTITY_LIMITS.bodyBytesMax,
     checks: options.checks,
-    ...(options.metrics ? { metrics: options.metrics } : {}),
     ...(options.tls ? { tls: options.tls } : {}),
     renderFault,
     rewritePath: tidyPath,

@@ -2,7 +2,7 @@ import type { TokenValidator } from '@folsom/auth';
 import type { Config } from '@folsom/config';
 import type { RunningService, World } from '@folsom/core';
 import { checkSchema, type Database, isDatabaseAway } from '@folsom/db';
-import { createApp, type HttpMetrics, type RouteInfo } from '@folsom/http';
+import { createApp, type RouteInfo } from '@folsom/http';
 import { type MountedOperation, mountOperations, operationsOf } from '@folsom/http/operation';
 import { renderImageFault } from '../faults.ts';
 import { loginOf } from '../login.ts';
@@ -20,7 +20,6 @@ export interface RegistryOptions {
   validator?: TokenValidator;
   /** What a 401 names as the place to log in. */
   authUri?: string;
-  metrics?: HttpMetrics;
   /** Where to listen; default bind_host and bind_port (9191). */
   listen?: { host: string; port: number };
 }
@@ -45,7 +44,6 @@ export async function startRegistry(
     authenticate: loginOf(options.validator, settings, world, { authUri: options.authUri }),
     checks: { database: () => db.ping() },
     ...(tls ? { tls } : {}),
-    ...(options.metrics ? { metrics: options.metrics } : {}),
   });
   const { server } = app;
   server.decorateRequest('token', null);

@@ -1,4 +1,5 @@
-import { maskedTarget, statsFrom, syslogFrom } from '@folsom/swift';
+import { metricsOf } from '@folsom/core';
+import { maskedTarget, methodLabel, statsFrom, swiftMetrics, syslogFrom } from '@folsom/swift';
 import { type BodyStream, ClientDisconnected, quotePath, type RequestBody } from '@folsom/swift-http';
 import { isTrue, remoteClient } from '../request.ts';
 import type { Middleware } from './middleware.ts';
@@ -32,6 +33,8 @@ export const proxyLogging: Middleware = (app, conf, tools) => {
   const { clock } = tools.world;
   const withHeaders = isTrue(conf.values.access_log_headers ?? conf.values.log_headers);
   const stats = statsFrom(conf, 'proxy-server', tools.world, 'access_');
+  const metrics = metricsOf(tools.world);
+  metrics.declare(swiftMetrics);
   const syslog = ACCESS_SYSLOG.some(option => conf.has(option))
     ? syslogFrom(conf, conf.str('access_log_name', 'proxy-server'), 'access_')
     : null;
@@ -80,6 +83,10 @@ export const proxyLogging: Middleware = (app, conf, tools) => {
       const kind = path.startsWith('/v1/')
         ? KINDS[Math.min(3, path.replace(/^\/+|\/+$/g, '').split('/').length - 1)]
         : request.source;
+      const operation = `${methodLabel(request.originalMethod)} ${KINDS.includes(kind ?? null) ? (kind ?? 'other') : 'middleware'}`;
+      metrics.observe(swiftMetrics.requests, ['proxy-server', operation, String(final)], duration);
+      metrics.add(swiftMetrics.bytes, ['in'], received.count());
+      metrics.add(swiftMetrics.bytes, ['out'], sent);
       if (kind) {
         const method = counted.has(request.originalMethod) ? request.originalMethod : 'BAD_METHOD';
         const metric = `${kind}.${method}.${final}`;

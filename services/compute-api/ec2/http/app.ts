@@ -19,7 +19,7 @@ const VERSION_CHARS_MAX = 64;
 /** The EC2 query API as an application. */
 export function ec2App(
   parts: CallerParts,
-  options: Pick<AppOptions, 'world' | 'metrics' | 'checks' | 'unavailable'>,
+  options: Pick<AppOptions, 'world' | 'checks' | 'unavailable'>,
 ): App {
   const app = createApp({
     ...options,
