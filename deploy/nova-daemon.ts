@@ -48,7 +48,7 @@ export async function novaDaemon(argv: string[], daemon: NovaDaemon): Promise<nu
   log.debug('configuration', config.dump());
   const disks: Record<string, string> =
     program === 'nova-compute' ? { instances: config.of(novaOptions).instances_path } : {};
-  const observed = await observe(config, { clock: systemClock, random: systemRandom, log }, disks);
+  const observed = await observe(config, program, { clock: systemClock, random: systemRandom, log }, disks);
   const { world } = observed;
   const db = daemon.needsDatabase === false ? undefined : await openNova(config, world);
   const bus = openBus(config, world);

@@ -49,3 +49,29 @@ it('begins a new file when the old one is moved away, deleted or full', () => {
   log.close();
   expect(text('x.log')).toBe('four\n');
 });
+
+it('has levels of single services, as default_log_levels names them', async () => {
+  const log = programLog(
+    configFrom([commonOptions], {
+      DEFAULT: {
+        log_file: path('levels.log'),
+        debug: 'true',
+        default_log_levels: 'sqlalchemy=WARN,nova=WARNING,nova.compute=DEBUG',
+      },
+    }),
+    'keystone',
+  );
+  log.debug('all else is as debug says');
+  log.child({ service: 'nova-scheduler' }).info('too light for nova');
+  log.child({ service: 'nova-compute' }).debug('nova-compute is asked for');
+  log.child({ service: 'nova-computer' }).warn('graver');
+  await vi.waitFor(() => expect(text('levels.log')).toContain('graver'));
+  const messages = text('levels.log')
+    .trim()
+    .split('\n')
+    .map(line => (JSON.parse(line) as { message: string }).message);
+  expect(messages).toEqual(['all else is as debug says', 'nova-compute is asked for', 'graver']);
+  expect(() => logOf({ default_log_levels: 'nova=LOUD' })).toThrow(
+    'default_log_levels: "nova=LOUD" names no level; there are debug, info, warn, error',
+  );
+});

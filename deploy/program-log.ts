@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { type Config, commonOptions } from '@folsom/config';
-import { createLogger, type Logger } from '@folsom/core';
+import { createLogger, type Logger, type ModuleLevels, parseLogLevels } from '@folsom/core';
 import { openSyslog } from '@folsom/swift';
 import { type LogOutput, openLogFile, standardError } from './log-file.ts';
 
@@ -20,12 +20,21 @@ export function programLog(config: Config, program: string, syslogSocket = '/dev
     : null;
   return createLogger({
     level: settings.debug ? 'debug' : 'info',
+    modules: levelsOf(settings.default_log_levels),
     write: line => {
       const taken = syslog?.write(line) ?? false;
       if (!taken || path !== null) output.write(line);
     },
     fields: { service: program },
   });
+}
+
+function levelsOf(words: readonly string[]): ModuleLevels {
+  try {
+    return parseLogLevels(words).modules;
+  } catch (error) {
+    throw new Error(`default_log_levels: ${(error as Error).message}`);
+  }
 }
 
 function logPath(program: string, file: string | null, dir: string | null): string | null {

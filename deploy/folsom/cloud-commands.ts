@@ -5,6 +5,7 @@ import {
   type Done,
   hostIp,
   layoutAt,
+  logLevels,
   parts,
   portsOffset,
   print,
@@ -73,7 +74,13 @@ export function addUp(program: Command, done: Done): void {
     )
     .option('--swift-devices <n>', 'object storage: devices', whole(1), 1)
     .option('--swift-replicas <n>', 'object storage: replicas', whole(1), 1)
+    .addOption(
+      new Option('--log-level <levels>', 'of all services, and of some: info, or warn,nova-compute=debug')
+        .argParser(logLevels)
+        .default({ level: 'debug', modules: {} }, 'debug'),
+    )
     .option('--no-metrics', 'do not serve Prometheus metrics')
+    .option('--otlp-endpoint <url>', 'collector that spans of requests and messages are sent to')
     .addHelpText('after', PASSWORDS)
     .action(async (options: UpCommand) => {
       print(`Folsom: starting the cloud in ${resolve(options.stateDir)} ...`);

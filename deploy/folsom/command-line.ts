@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { type LogLevel, type ModuleLevels, parseLogLevels } from '@folsom/core';
 import { InvalidArgumentError, Option } from 'commander';
 import { parseSetting } from './config-command.ts';
 import { type Layout, layoutOf, PARTS, type PartName } from './layout.ts';
@@ -49,3 +50,13 @@ export const layoutAt = ({ stateDir: dir }: Where): Layout => layoutOf(resolve(d
 
 /** Takes the exit code of the command that ran. */
 export type Done = (code: number) => void;
+
+/** `warn,nova-compute=debug` */
+export const logLevels = (text: string): { level: LogLevel; modules: ModuleLevels } => {
+  try {
+    const { level, modules } = parseLogLevels(text.split(','));
+    return { level: level ?? 'debug', modules };
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+};

@@ -1,10 +1,8 @@
 import { createReadStream, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
+import { LOG_LEVELS, type LogLevel } from '@folsom/core';
 import type { Layout } from './layout.ts';
-
-export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-export type Level = (typeof LEVELS)[number];
 
 export interface LogsOptions {
   /** Goes on as the log grows, until interrupted. */
@@ -14,7 +12,7 @@ export interface LogsOptions {
   /** Only what was done for this tenant (its id). */
   tenant?: string;
   /** Only this level and what is graver. */
-  level?: Level;
+  level?: LogLevel;
   /** Only this service, as the log names it. */
   service?: string;
 }
@@ -75,7 +73,7 @@ function filterOf(options: LogsOptions): ((line: string) => boolean) | undefined
   const { request, tenant, level, service } = options;
   if (request === undefined && tenant === undefined && level === undefined && service === undefined)
     return undefined;
-  const least = level === undefined ? 0 : LEVELS.indexOf(level);
+  const least = level === undefined ? 0 : LOG_LEVELS.indexOf(level);
   return line => {
     // Cheap first: most lines are somebody else's.
     if (request !== undefined && !line.includes(request)) return false;
@@ -90,7 +88,7 @@ function filterOf(options: LogsOptions): ((line: string) => boolean) | undefined
       (request === undefined || entry.requestId === request) &&
       (tenant === undefined || entry.tenant === tenant) &&
       (service === undefined || entry.service === service) &&
-      LEVELS.indexOf(entry.level as Level) >= least
+      LOG_LEVELS.indexOf(entry.level as LogLevel) >= least
     );
   };
 }

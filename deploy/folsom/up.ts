@@ -1,6 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
+import {
+  createLogger,
+  type LogLevel,
+  type ModuleLevels,
+  systemClock,
+  systemRandom,
+  type World,
+} from '@folsom/core';
 import { watchMemory } from '@folsom/host/memory';
 import { createMetrics, serveMetrics } from '@folsom/http';
 import { containsCidr } from '@folsom/nova/ipv4';
@@ -52,6 +59,9 @@ export interface UpOptions {
   swiftDevices: number;
   swiftReplicas: number;
   metrics: boolean;
+  /** Collector of spans; default: none are made. */
+  otlpEndpoint?: string;
+  logLevel: { level: LogLevel; modules: ModuleLevels };
   passwords: Partial<Secrets>;
 }
 
@@ -109,11 +119,16 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
   const logFile = openLogFile(layout.log);
   const metrics = createMetrics();
   watchDisks(metrics, { state: layout.dir });
+  const exporter =
+    options.otlpEndpoint === undefined
+      ? undefined
+      : await (await import('../tracing.ts')).startExporter(options.otlpEndpoint, 'folsom');
   const world: World = {
     metrics,
+    ...(exporter ? { tracer: exporter.tracer } : {}),
     clock: systemClock,
     random: systemRandom,
-    log: createLogger({ level: 'debug', write: logFile.write, metrics }),
+    log: createLogger({ ...options.logLevel, write: logFile.write, metrics }),
   };
   const secrets = await loadSecrets(layout.secrets, world.random, options.passwords);
   const before = await readSettings(layout);
@@ -205,7 +220,14 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
   summary(cloud, options, layout, compute, print);
   // Counted from the start of the process, loading the program included.
   print(`ready in ${(performance.now() / 1000).toFixed(1)} s`);
-  return { cloud, stopMetrics: async () => metricsServer?.stop(), closeLog: logFile.close };
+  return {
+    cloud,
+    stopMetrics: async () => {
+      await metricsServer?.stop();
+      await exporter?.stop();
+    },
+    closeLog: logFile.close,
+  };
 }
 
 /** The pool of floating addresses: that of the first start, else what is asked for, else the default where it is free. */

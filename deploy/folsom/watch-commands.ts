@@ -1,7 +1,8 @@
+import { LOG_LEVELS } from '@folsom/core';
 import { type Command, Option } from 'commander';
 import { type Done, layoutAt, print, stateDir, type Where } from './command-line.ts';
 import * as commands from './commands.ts';
-import { LEVELS, type LogsOptions, logs } from './logs.ts';
+import { type LogsOptions, logs } from './logs.ts';
 
 /** `folsom logs`, `folsom env` and `folsom trace`. */
 export function addWatching(program: Command, done: Done): void {
@@ -13,7 +14,7 @@ export function addWatching(program: Command, done: Done): void {
     .option('--request <id>', 'only what carries this request id')
     .option('--tenant <id>', 'only what was done for this tenant')
     .option('--service <name>', 'only this service')
-    .addOption(new Option('--level <level>', 'only this level and what is graver').choices(LEVELS))
+    .addOption(new Option('--level <level>', 'only this level and what is graver').choices(LOG_LEVELS))
     .action(async (options: Where & LogsOptions) => {
       done(await logs(layoutAt(options), options));
     });

@@ -15,7 +15,7 @@ import { runUntilSignal } from '../run.ts';
 export async function main(argv: string[]): Promise<number> {
   const read = glanceProgram(argv, 'glance-api', ['/etc/glance/glance-api.conf']);
   if (!read) return 0;
-  const observed = await observe(read.config, read.world, imageDisks(read.config));
+  const observed = await observe(read.config, 'glance-api', read.world, imageDisks(read.config));
   const program = { config: read.config, world: observed.world };
   const { config, world } = program;
   const registry = configuredRegistry(program);

@@ -8,7 +8,7 @@ import { runUntilSignal } from '../run.ts';
 export async function main(argv: string[]): Promise<number> {
   const read = glanceProgram(argv, 'glance-registry', ['/etc/glance/glance-registry.conf']);
   if (!read) return 0;
-  const observed = await observe(read.config, read.world);
+  const observed = await observe(read.config, 'glance-registry', read.world);
   const program = { config: read.config, world: observed.world };
   const { config, world } = program;
   const db = await openGlanceDatabase(program);

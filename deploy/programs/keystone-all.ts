@@ -26,7 +26,7 @@ export async function main(argv: string[]): Promise<number> {
     return 0;
   }
   const log = programLog(config, 'keystone');
-  const observed = await observe(config, { clock: systemClock, random: systemRandom, log });
+  const observed = await observe(config, 'keystone', { clock: systemClock, random: systemRandom, log });
   const { world } = observed;
   log.debug('configuration', config.dump());
   const db = await openDatabase({

@@ -136,6 +136,21 @@ export const commonOptions = options('DEFAULT', {
   log_dir: str(null, 'Directory of the log file; alone: of PROGRAM.log', { aliases: ['logdir'] }),
   use_syslog: bool(false, 'Log to syslog, and to the log file if one is named'),
   syslog_log_facility: str('LOG_USER', 'Facility of those lines'),
+  default_log_levels: list(
+    [
+      'amqplib=WARN',
+      'sqlalchemy=WARN',
+      'boto=WARN',
+      'suds=INFO',
+      'keystone=INFO',
+      'eventlet.wsgi.server=WARN',
+    ],
+    'Levels of single services, as nova.compute=DEBUG; names of what we do not have do nothing',
+  ),
+  otlp_endpoint: str(
+    null,
+    'Collector that spans of requests and messages are sent to, as http://127.0.0.1:4318',
+  ),
   metrics_port: port(0, 'Port on which the program tells Prometheus of itself, path /metrics; 0 for none'),
   metrics_listen: str('127.0.0.1', 'Address of that port: whoever reaches it is told without a login'),
 });

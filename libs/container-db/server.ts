@@ -236,7 +236,7 @@ export async function startDbServer<Db extends AnyDb>(
         method: http.method,
         path: maskedTarget(http.target),
         status: response.status,
-        request_id: http.headers.get('x-trans-id') ?? '-',
+        requestId: http.headers.get('x-trans-id') ?? '-',
         remote: http.remoteAddress,
         ms: Math.round(ms * 100) / 100,
       });

@@ -5,6 +5,7 @@ export * from './disk.ts';
 export * from './faults.ts';
 export * from './limits.ts';
 export * from './listeners.ts';
+export * from './log-levels.ts';
 export * from './logger.ts';
 export * from './masking.ts';
 export * from './metrics.ts';

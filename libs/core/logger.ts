@@ -1,11 +1,14 @@
 import { type Clock, systemClock } from './clock.ts';
+import { type LogLevel, levelOf, type ModuleLevels } from './log-levels.ts';
 import { maskSecrets, maskText } from './masking.ts';
 import { counter, type Metrics, NO_METRICS } from './metrics.ts';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Record<string, unknown>;
 
-/** One JSON object a line. Fields named like secrets are masked; an Error is written with its stack. */
+/**
+ * One JSON object a line: `time` (ISO 8601), `level`, `service`, `requestId`, `tenant`, `message`, and what belongs to it. Fields
+ * named like secrets are masked; an Error is written with its stack.
+ */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
@@ -27,6 +30,8 @@ export const logMetrics = {
 
 export interface LoggerOptions {
   level?: LogLevel;
+  /** Levels of services that differ. */
+  modules?: ModuleLevels;
   /** Receives whole lines with their newline. Default: standard error. */
   write?: (line: string) => void;
   clock?: Clock;
@@ -37,7 +42,8 @@ export interface LoggerOptions {
 
 export function createLogger(options: LoggerOptions = {}): Logger {
   const {
-    level = 'info',
+    level: common = 'info',
+    modules = {},
     write = line => void process.stderr.write(line),
     clock = systemClock,
     metrics = NO_METRICS,
@@ -45,15 +51,22 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   metrics.declare(logMetrics);
   const build = (bound: LogFields): Logger => {
     const service = typeof bound.service === 'string' ? bound.service : '';
+    const level = levelOf(service, common, modules);
     const emit = (at: LogLevel, message: string, fields?: LogFields) => {
       if (RANK[at] < RANK[level]) return;
       metrics.add(logMetrics.lines, [service, at]);
       const entry = { time: isoTime(clock.now()), level: at, ...bound, message, ...fields };
       let line = JSON.stringify(maskSecrets(entry), errorAware);
       if (line.length > LOG_LINE_BYTES_MAX) {
+        const { service: by, requestId, tenant } = { ...bound, ...fields };
         line = JSON.stringify({
           time: entry.time,
           level: at,
+          ...Object.fromEntries(
+            Object.entries({ service: by, requestId, tenant }).filter(
+              ([, value]) => typeof value === 'string' && value.length < 200,
+            ),
+          ),
           message: message.slice(0, 1000),
           truncated: line.length,
         });

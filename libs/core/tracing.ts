@@ -2,7 +2,7 @@
 export interface Span {
   /** Names the span, for what is asked of others within it. */
   traceparent: string;
-  /** Pass the error where the work failed. */
+  /** Pass the error where the work failed. An attribute `name` renames the span: an operation is known late. */
   end(error?: unknown, attributes?: Readonly<Record<string, string | number>>): void;
 }
 

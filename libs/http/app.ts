@@ -10,7 +10,9 @@ import {
   must,
   newRequestId,
   noteListener,
+  type Span,
   systemClock,
+  traceparentOf,
   type World,
 } from '@folsom/core';
 import Fastify, {
@@ -35,6 +37,10 @@ declare module 'fastify' {
     tenantId: string | null;
     /** The declared operation that answers, once it is known; its name in logs and metrics. */
     operation: string | null;
+    /** The trace that the request is part of, as W3C writes it; null where nobody began one. */
+    traceparent: string | null;
+    /** Its part of that trace, where somebody collects them. */
+    span: Span | null;
     /** Monotonic milliseconds at arrival. */
     startedAt: number;
   }
@@ -166,6 +172,8 @@ export function createApp(options: AppOptions): App {
   server.decorateRequest('tenantId', null);
   server.decorateRequest('operation', null);
   server.decorateRequest('startedAt', 0);
+  server.decorateRequest('traceparent', null);
+  server.decorateRequest('span', null);
 
   const begin = (request: FastifyRequest, reply: FastifyReply) => {
     // Empty; or absent, for a request the router could not read.
@@ -176,6 +184,14 @@ export function createApp(options: AppOptions): App {
     request.requestId =
       typeof carried === 'string' && REQUEST_ID.test(carried) ? carried : newRequestId(world.random);
     request.startedAt = world.clock.monotonic();
+    request.traceparent = traceparentOf(request.headers.traceparent);
+    if (!world.tracer) return;
+    request.span = world.tracer.start(request.method, 'server', request.traceparent, {
+      'folsom.service': name,
+      'folsom.request_id': request.requestId,
+      'http.request.method': request.method,
+    });
+    request.traceparent = request.span.traceparent;
   };
 
   server.removeAllContentTypeParsers();
@@ -220,6 +236,10 @@ export function createApp(options: AppOptions): App {
     const { operation } = request;
     const named =
       operation ?? request.routeOptions.config?.name ?? (request.routeOptions.url ? 'other' : 'unmatched');
+    request.span?.end(reply.statusCode >= 500 ? FAILED : undefined, {
+      name: `${name} ${named}`,
+      'http.response.status_code': reply.statusCode,
+    });
     metrics.observe(httpMetrics.requests, [name, named, String(reply.statusCode)], ms / 1000);
     log.info('request', {
       requestId: request.requestId,
@@ -340,6 +360,9 @@ export function createApp(options: AppOptions): App {
     },
   };
 }
+
+/** What a span says of an answer that is the service's own failure; the log has the reason. */
+const FAILED = new Error('the service failed');
 
 /** What fastify finds wrong with a request. */
 const REQUEST_ERRORS: ReadonlySet<string> = new Set([

@@ -84,6 +84,7 @@ export function imageClient(options: ImageClientOptions): ImageClient {
             ...(context.authToken === null ? {} : { 'x-auth-token': context.authToken }),
             // The image service logs the request under the id of the work it belongs to.
             'x-openstack-request-id': context.requestId,
+            ...(context.traceparent === null ? {} : { traceparent: context.traceparent }),
             ...headers,
           },
         });

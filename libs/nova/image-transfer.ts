@@ -159,6 +159,7 @@ function identity(context: RequestContext): Record<string, string> {
   headers['x-identity-status'] = 'Confirmed';
   // The image service logs the request under the id of the work it belongs to.
   headers['x-openstack-request-id'] = context.requestId;
+  if (context.traceparent !== null) headers.traceparent = context.traceparent;
   return headers;
 }
 

@@ -48,6 +48,15 @@ describe('the request body', () => {
     expect(requestBody(context, { method: 'x', args: {} })).not.toHaveProperty('version');
   });
 
+  it('carries the trace beside the context: an original knows all fields of its context, and no other', () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    const body = requestBody({ ...context, traceparent }, { method: 'x', args: {} });
+    expect(Object.keys(body).filter(name => name.includes('trace'))).toEqual(['_traceparent']);
+    expect(unpackContext(body, 0).traceparent).toBe(traceparent);
+    expect(unpackContext({ ...body, _traceparent: 'somebody’s text' }, 0).traceparent).toBeNull();
+    expect(packNotificationContext({ ...context, traceparent })).not.toHaveProperty('_traceparent');
+  });
+
   it('gives the same context back', () => {
     const body = requestBody(context, { method: 'x', args: {} });
     expect(unpackContext(JSON.parse(JSON.stringify(body)), 0)).toEqual(context);

@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startBackground } from '@folsom/host/background';
-import { eventually } from './eventually.ts';
 import { freePort } from './places.ts';
 import { requireProgram, untilUp } from './servers.ts';
 
@@ -51,10 +50,12 @@ export async function startPrometheus(target: string): Promise<Prometheus> {
     const ready = async () => {
       if (!(await fetch(`${url}/-/ready`)).ok) throw new Error('not ready');
     };
+    const seen = async () => {
+      const [looks] = await query('sum(sum_over_time(up[1m]))');
+      if (Number(looks?.value[1] ?? 0) < 3) throw new Error('has not seen its target yet');
+    };
     await untilUp(server, ready, { timeoutMs: 60_000, log: () => '' });
-    await eventually(async () => Number((await query('count_over_time(up[1m])'))[0]?.value[1] ?? 0), {
-      timeoutMs: 60_000,
-    }).toBeGreaterThan(2);
+    await untilUp(server, seen, { timeoutMs: 60_000, log: () => '' });
   } catch (error) {
     await stop();
     throw error;

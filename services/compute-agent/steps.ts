@@ -1,4 +1,4 @@
-import { type Clock, type Logger, type Metrics, NO_METRICS } from '@folsom/core';
+import { type Clock, type Logger, type Metrics, NO_METRICS, type Span, type Tracer } from '@folsom/core';
 import { computeFault } from './faults.ts';
 import { computeMetrics } from './metrics.ts';
 
@@ -50,6 +50,9 @@ export interface ChainOptions<State> {
   clock: Clock;
   log: Logger;
   metrics?: Metrics | undefined;
+  /** Where spans of the steps go, and what they are within. */
+  tracer?: Tracer | undefined;
+  traceparent?: string | null;
   observe?: StepObserver | undefined;
   /** Ends the operation early, e.g. because the instance is being deleted. */
   signal?: AbortSignal;
@@ -72,6 +75,7 @@ export async function runSteps<State>(
   const begun: Step<State>[] = [];
   const whole = clock.monotonic();
   let at = { step: '(before)', since: whole };
+  let span: Span | undefined;
   const count = (outcome: string) =>
     metrics.observe(
       computeMetrics.steps,
@@ -87,7 +91,12 @@ export async function runSteps<State>(
       await options.observe?.(options.operation, step.name, options.instanceUuid);
       if (step.task !== undefined) await options.enter?.(state, step.task);
       begun.push(step);
+      span = options.tracer?.start(`${operation}: ${step.name}`, 'internal', options.traceparent ?? null, {
+        'folsom.instance': options.instanceUuid,
+      });
       await limited(step, state, options);
+      span?.end();
+      span = undefined;
       count('ok');
       if (step.commits) begun.length = 0;
       options.log.debug('step done', {
@@ -99,6 +108,7 @@ export async function runSteps<State>(
     }
     countAll('ok');
   } catch (error) {
+    span?.end(error);
     const outcome = options.keep?.(error) ? 'again' : 'failed';
     count(outcome);
     countAll(outcome);

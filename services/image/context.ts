@@ -21,7 +21,11 @@ export function contextOf(
   world: World,
 ): ImageContext | null {
   const token = request.token;
-  const common = { requestId: request.requestId, remoteAddress: request.ip };
+  const common = {
+    requestId: request.requestId,
+    traceparent: request.traceparent,
+    remoteAddress: request.ip,
+  };
   if (!token) {
     if (!options.allow_anonymous_access) return null;
     return { ...requestContext(common, world), owner: null, readOnly: true };
@@ -49,7 +53,15 @@ export function contextOf(
 
 /** Without an identity service in front everybody is an administrator, as in Folsom's stock pipeline. */
 export const unauthenticatedContext = (request: FastifyRequest, world: World): ImageContext => ({
-  ...requestContext({ requestId: request.requestId, remoteAddress: request.ip, isAdmin: true }, world),
+  ...requestContext(
+    {
+      requestId: request.requestId,
+      traceparent: request.traceparent,
+      remoteAddress: request.ip,
+      isAdmin: true,
+    },
+    world,
+  ),
   owner: null,
   readOnly: false,
 });

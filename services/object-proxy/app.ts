@@ -47,7 +47,7 @@ export function proxyApp(core: ProxyCore): ProxyApp {
     const names = { account, container: container ?? '', object: object ?? '' };
     const response = await operation.run(core, request, names).catch(error => {
       if (!(error instanceof Unknown)) throw error;
-      core.log.error('storage nodes do not answer', { why: error.message, request_id: request.transId });
+      core.log.error('storage nodes do not answer', { why: error.message, requestId: request.transId });
       return answer(503, request);
     });
     return kind === 'object' ? response : rangeOfListing(request, response);

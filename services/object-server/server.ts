@@ -135,7 +135,7 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
           method: http.method,
           path: maskedTarget(http.target),
           status: response.status,
-          request_id: http.headers.get('x-trans-id') ?? '-',
+          requestId: http.headers.get('x-trans-id') ?? '-',
           remote: http.remoteAddress,
           ms: Math.round(took * 100) / 100,
         });

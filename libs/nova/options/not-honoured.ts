@@ -195,8 +195,6 @@ export const novaNotHonoured = [
     'DEFAULT',
     'a log line is one JSON object; see debug, log_file, log_dir and use_syslog',
     {
-      default_log_levels:
-        'amqplib=WARN,sqlalchemy=WARN,boto=WARN,suds=INFO,keystone=INFO,eventlet.wsgi.server=WARN',
       instance_format: '"[instance: %(uuid)s] "',
       instance_uuid_format: '"[instance: %(uuid)s] "',
       log_date_format: '%Y-%m-%d %H:%M:%S',

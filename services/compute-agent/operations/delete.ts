@@ -162,6 +162,8 @@ export async function terminateInstance(
         instanceUuid: uuid,
         clock: seam.world.clock,
         metrics: seam.world.metrics,
+        tracer: seam.world.tracer,
+        traceparent: context.traceparent,
         log: seam.log.child({ requestId: context.requestId }),
         observe: seam.observe,
       });

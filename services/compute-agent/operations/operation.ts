@@ -159,6 +159,8 @@ const chainOptions = (op: AnyOperation, state: Work): ChainOptions<Work> => ({
   instanceUuid: state.guest.uuid,
   clock: state.seam.world.clock,
   metrics: state.seam.world.metrics,
+  tracer: state.seam.world.tracer,
+  traceparent: state.context.traceparent,
   log: state.seam.log.child({ requestId: state.context.requestId }),
   observe: state.seam.observe,
   signal: state.signal,

@@ -17,7 +17,7 @@ export const catchErrors: Middleware = (app, _conf, tools) => async request => {
       return broken;
     }
     const known = error instanceof Fault && error.status < 500;
-    if (!known) tools.log.error('unhandled error', { request_id: request.transId, error });
+    if (!known) tools.log.error('unhandled error', { requestId: request.transId, error });
     return answer(known ? error.status : 500, request, {
       body: known ? error.message : `An error occurred (transaction ${request.transId})`,
       contentType: 'text/plain',

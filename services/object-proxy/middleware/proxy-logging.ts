@@ -95,7 +95,7 @@ export const proxyLogging: Middleware = (app, conf, tools) => {
       }
       if (syslog?.write(line)) return;
       tools.log.info('access', {
-        request_id: request.transId,
+        requestId: request.transId,
         tenant: request.identity?.tenantId ?? path.split('/')[2] ?? null,
         method: request.originalMethod,
         path: target,

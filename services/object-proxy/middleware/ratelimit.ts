@@ -93,7 +93,7 @@ export const rateLimit: Middleware = (app, conf, tools) => {
       return app(request);
     }
     if (account && blacklist.includes(account)) {
-      tools.log.error('refused a blacklisted account', { account, request_id: request.transId });
+      tools.log.error('refused a blacklisted account', { account, requestId: request.transId });
       await clock.sleep(BLACKLIST_PAUSE_MS);
       request.body = bodyOf(Buffer.alloc(0));
       return plainText(497, 'Your account has been blacklisted');
@@ -102,7 +102,7 @@ export const rateLimit: Middleware = (app, conf, tools) => {
     for (const [key, rate] of await limitsOf(request, account, container, object)) {
       const wait = await waitFor(request, key, rate);
       if (wait === null) {
-        tools.log.error('refused a request that came too fast', { key, request_id: request.transId });
+        tools.log.error('refused a request that came too fast', { key, requestId: request.transId });
         return plainText(498, 'Slow down');
       }
       if (logSleep && wait > logSleep) tools.log.warn('slowed a request down', { key, seconds: wait });

@@ -33,6 +33,7 @@ export async function callerOf(
   const context = requestContext(
     {
       requestId: request.requestId,
+      traceparent: request.traceparent,
       userId: token.userId,
       userName: token.userName,
       projectId: token.tenantId,

@@ -15,6 +15,7 @@ export function callerOf(request: FastifyRequest, api: Api): Caller {
   if (!token || Object.values(params).includes('')) throw new Fault('RouteNotFound', 404, '');
   const fields = {
     requestId: request.requestId,
+    traceparent: request.traceparent,
     userId: token.userId,
     userName: token.userName,
     projectId: token.tenantId,
