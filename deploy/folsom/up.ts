@@ -117,19 +117,7 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
   ]);
 
   const logFile = openLogFile(layout.log);
-  const metrics = createMetrics();
-  watchDisks(metrics, { state: layout.dir });
-  const exporter =
-    options.otlpEndpoint === undefined
-      ? undefined
-      : await (await import('../tracing.ts')).startExporter(options.otlpEndpoint, 'folsom');
-  const world: World = {
-    metrics,
-    ...(exporter ? { tracer: exporter.tracer } : {}),
-    clock: systemClock,
-    random: systemRandom,
-    log: createLogger({ ...options.logLevel, write: logFile.write, metrics }),
-  };
+  const { world, metrics, exporter } = await watchedWorld(options, layout, logFile.write);
   const secrets = await loadSecrets(layout.secrets, world.random, options.passwords);
   const before = await readSettings(layout);
   const fixedRange = options.fixedRange ?? before?.fixedRange ?? DEFAULT_FIXED_RANGE;
@@ -228,6 +216,25 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
     },
     closeLog: logFile.close,
   };
+}
+
+/** The world that every service is handed: its log, where it counts, and where spans go. */
+async function watchedWorld(options: UpOptions, layout: Layout, write: (line: string) => void) {
+  const metrics = createMetrics();
+  watchDisks(metrics, { state: layout.dir });
+  // Loaded for those alone who want it.
+  const exporter =
+    options.otlpEndpoint === undefined
+      ? undefined
+      : await (await import('../tracing.ts')).startExporter(options.otlpEndpoint, 'folsom');
+  const world: World = {
+    metrics,
+    ...(exporter ? { tracer: exporter.tracer } : {}),
+    clock: systemClock,
+    random: systemRandom,
+    log: createLogger({ ...options.logLevel, write, metrics }),
+  };
+  return { world, metrics, exporter };
 }
 
 /** The pool of floating addresses: that of the first start, else what is asked for, else the default where it is free. */
