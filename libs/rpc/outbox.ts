@@ -244,10 +244,17 @@ export function relay(options: RelayOptions): Relay {
 function tell(world: World, lanes: ReadonlyMap<string, Lane>, held: ReadonlyMap<number, number>): () => void {
   const metrics = metricsOf(world);
   metrics.declare(rpcMetrics);
+  // A topic that was there once is told of for good: nothing waiting is something to know.
+  const seen = new Map<string, number>([['compute', 0]]);
   const ended = [
-    metrics.read(rpcMetrics.outbox, () =>
-      [...lanes].map(([topic, { waiting, inFlight }]) => [[topicLabel(topic)], waiting.length + inFlight]),
-    ),
+    metrics.read(rpcMetrics.outbox, () => {
+      for (const topic of seen.keys()) seen.set(topic, 0);
+      for (const [topic, { waiting, inFlight }] of lanes) {
+        const label = topicLabel(topic);
+        seen.set(label, (seen.get(label) ?? 0) + waiting.length + inFlight);
+      }
+      return [...seen].map(([topic, count]) => [[topic], count]);
+    }),
     metrics.read(rpcMetrics.outboxAge, () => {
       const [oldest] = held.values();
       return [[[], oldest === undefined ? 0 : (world.clock.monotonic() - oldest) / 1000]];

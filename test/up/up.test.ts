@@ -240,7 +240,7 @@ describe('folsom up', () => {
       Object.values(metrics).map(({ name, kind }) => `${name} ${kind}`),
     );
     expect(told.sort()).toEqual(declared.sort());
-    expect(text).toContain('service="nova-api",operation="unmatched",status="404"');
+    expect(text).toContain('service="nova-api-os-compute",operation="unmatched",status="404"');
     for (const id of [given.tenant.id, images[0]!.id, booted.server.id, '/v2/', 'AUTH_'])
       expect(text.split('\n').filter(line => line.includes(id))).toEqual([]);
     expect(text.length).toBeLessThan(400_000);
