@@ -7,7 +7,9 @@ import { type Done, layoutAt, print, stateDir, type Where } from './command-line
 export function addBackupCommands(program: Command, done: Done): void {
   program
     .command('backup')
-    .description('copies databases, images, objects, keys and configuration; the cloud may go on running')
+    .description(
+      'copies databases, images, volumes, objects, keys and configuration; the cloud may go on running',
+    )
     .argument('<directory>', 'where to; made, or empty')
     .addOption(stateDir())
     .option('--disks', 'the disks of guests, too, each paused meanwhile', false)

@@ -32,8 +32,8 @@ const besideDatabase = (name: string): boolean => /\.(sqlite|db)-(wal|shm|journa
 
 /**
  * Copies databases, images, objects, keys and configuration of a cloud, which may go on running: files first, then the databases
- * as they stand at one moment, then the files that have come meanwhile, so that every row finds its file. With `disks` the disks
- * of guests, each paused for as long as its copy takes.
+ * as they stand at one moment, then the files that have come meanwhile, so that every row finds its file. Guests are paused for as
+ * long as volumes are copied, and with `disks` their own disks: what one was writing is there whole, or not at all.
  */
 export async function backup(
   layout: Layout,
@@ -48,15 +48,16 @@ export async function backup(
   if (!relative(layout.dir, target).startsWith('..'))
     throw new Error(`${target} lies in the state directory itself`);
   await mkdir(target, { recursive: true, mode: 0o700 });
-  const instances = relative(layout.dir, layout.instances);
-  const chosen = (path: string) => !LEFT_OUT.has(path) && path !== instances;
+  const [instances, volumes] = [relative(layout.dir, layout.instances), relative(layout.dir, layout.volumes)];
+  const chosen = (path: string) => !LEFT_OUT.has(path) && path !== instances && path !== volumes;
+  const ofGuests = (below: string) => copyMissing(layout.dir, target, path => !LEFT_OUT.has(path), below);
   await copyMissing(layout.dir, target, path => chosen(path) && !path.endsWith('.new'));
-  if (options.disks && (await exists(layout.instances))) {
-    const guests = await guestsOf(layout);
-    await withGuestsPaused(guests, () =>
-      copyMissing(layout.dir, target, path => !LEFT_OUT.has(path), instances),
-    );
-  }
+  const guests = (await hasFiles(layout.volumes)) || options.disks ? await guestsOf(layout) : [];
+  // One moment for both: a guest's own disk and its volumes know of each other.
+  await withGuestsPaused(guests, async () => {
+    if (options.disks) await ofGuests(instances);
+    await ofGuests(volumes);
+  });
   const databases = await filesBelow(layout.dir, path => chosen(path), isDatabase);
   for (const path of databases) {
     await mkdir(dirname(join(target, path)), { recursive: true, mode: 0o700 });
@@ -65,6 +66,8 @@ export async function backup(
     await copySqliteFile(join(layout.dir, path), join(target, path));
   }
   await copyMissing(layout.dir, target, path => chosen(path) && !path.endsWith('.new'));
+  // Volumes that were made meanwhile.
+  await ofGuests(volumes);
   const manifest: Manifest = {
     version: 1,
     madeAt: new Date(options.now).toISOString(),
@@ -73,7 +76,7 @@ export async function backup(
   };
   await writeFile(join(target, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600 });
   print(
-    `${target} has the cloud as it stood at ${manifest.madeAt}: ${databases.length} databases, images, objects, keys`,
+    `${target} has the cloud as it stood at ${manifest.madeAt}: ${databases.length} databases, images, volumes, objects, keys`,
   );
   if (!options.disks) print('the disks of guests are not in it; --disks takes them, too');
   return 0;
@@ -114,6 +117,7 @@ async function copyMissing(
     chosen,
     name => !besideDatabase(name) && (databases || !isDatabase(name)),
     below,
+    true,
   ))
     if (!(await exists(join(to, path)))) missing.push(path);
   for (let at = 0; at < missing.length; at += BATCH) {
@@ -137,26 +141,37 @@ async function copyPending(from: string, to: string): Promise<void> {
   });
 }
 
-/** Paths below a directory, relative to it, of files whose name is wanted; `chosen` also decides about directories. */
+/**
+ * Paths below a directory, relative to it, of files whose name is wanted; `chosen` also decides about directories. With `empty` also
+ * those of directories that hold nothing: an empty bucket is one.
+ */
 async function filesBelow(
   root: string,
   chosen: (path: string) => boolean,
   wanted: (name: string) => boolean,
   below = '',
+  empty = false,
 ): Promise<string[]> {
   const found: string[] = [];
   const entries = await readdir(join(root, below), { withFileTypes: true }).catch(error => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   });
+  if (empty && entries.length === 0 && below !== '') found.push(below);
   for (const entry of entries) {
     const path = join(below, entry.name);
     if (!chosen(path)) continue;
-    if (entry.isDirectory()) found.push(...(await filesBelow(root, chosen, wanted, path)));
+    if (entry.isDirectory()) found.push(...(await filesBelow(root, chosen, wanted, path, empty)));
     else if ((entry.isFile() || entry.isSymbolicLink()) && wanted(entry.name)) found.push(path);
   }
   return found;
 }
+
+const hasFiles = (directory: string): Promise<boolean> =>
+  readdir(directory).then(
+    names => names.length > 0,
+    () => false,
+  );
 
 const exists = (path: string): Promise<boolean> =>
   stat(path).then(

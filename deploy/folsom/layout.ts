@@ -100,6 +100,8 @@ export interface Layout {
   nova: string;
   instances: string;
   networks: string;
+  /** Of the volumes of this host, one file each. */
+  volumes: string;
   objects: string;
   guestImage: string;
   /** Which guest image the image service has. */
@@ -126,6 +128,7 @@ export function layoutOf(dir: string): Layout {
     nova: at('nova'),
     instances: at('nova', 'instances'),
     networks: at('nova', 'networks'),
+    volumes: at('nova', 'volume-files'),
     objects: at('swift'),
     guestImage: at('guest-image'),
     guestImageMarker: at('guest-image.json'),

@@ -390,6 +390,45 @@ describe('folsom up', () => {
     expect((await stat(join(foreign, 'db'))).isDirectory()).toBe(true);
   });
 
+  /** A volume with bytes, a bucket of EC2's object store, and the EC2 keys of a user: what a restore has to bring back. */
+  const storedVolume = async (
+    catalog: Awaited<ReturnType<typeof token>>['serviceCatalog'],
+    headers: Record<string, string>,
+  ) => {
+    const volumes = `${catalog.find(({ type }) => type === 'volume')!.endpoints[0]!.publicURL}/volumes`;
+    const made = await fetch(volumes, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify({ volume: { size: 1, display_name: 'kept' } }),
+    });
+    const { volume } = (await made.json()) as { volume: { id: string } };
+    const seen = async () => {
+      const shown = (await (await fetch(`${volumes}/${volume.id}`, { headers })).json()) as {
+        volume: { status: string; display_name: string };
+      };
+      return [shown.volume.status, shown.volume.display_name];
+    };
+    await eventually(seen).toEqual(['available', 'kept']);
+    const file = join(state(), 'nova', 'volume-files', `volume-${volume.id}`);
+    await writeFile(file, 'written by a guest', { flag: 'r+' });
+    const bucket = `http://127.0.0.1:${PORTS.objectstore + OFFSET}/kept`;
+    expect((await fetch(bucket, { method: 'PUT' })).status).toBe(200);
+    expect((await fetch(`${bucket}-empty`, { method: 'PUT' })).status).toBe(200);
+    expect((await fetch(`${bucket}/part`, { method: 'PUT', body: 'of a bundle' })).status).toBe(200);
+    return {
+      isBack: async () => {
+        expect(await seen()).toEqual(['available', 'kept']);
+        const { size, blocks } = await stat(file);
+        const begins = await run(['head', '-c', '18', file], { timeoutMs: 30_000 });
+        expect([size, begins.stdout]).toEqual([2 ** 30, 'written by a guest']);
+        // A sparse file stays one.
+        expect(blocks * 512).toBeLessThan(2 ** 24);
+        expect(await (await fetch(`${bucket}/part`)).text()).toBe('of a bundle');
+        expect((await fetch(`${bucket}-empty`)).status).toBe(200);
+      },
+    };
+  };
+
   it('is whole again after backup, down --purge and restore', async () => {
     await start();
     const saved = join(dir, 'saved');
@@ -407,6 +446,7 @@ describe('folsom up', () => {
         })
       ).status;
     for (let n = 0; n < 5; n++) expect(await put(n)).toBe(201);
+    const volume = await storedVolume(serviceCatalog, headers);
     // Somebody goes on writing meanwhile.
     let writing = true;
     const busy = (async () => {
@@ -444,6 +484,7 @@ describe('folsom up', () => {
     expect(kept.map(({ name }) => name)).toEqual(['guest']);
     const bytes = await (await fetch(`${images}/v1/images/${kept[0]!.id}`, { headers })).arrayBuffer();
     expect(bytes.byteLength).toBe(kept[0]!.size);
+    await volume.isBack();
   });
 
   it('down --purge removes every trace', async () => {
