@@ -88,7 +88,7 @@ module.exports = {
       name: 'front-has-no-database',
       comment: "A front end parses, calls the domain and shows: rows and messages are the domain's.",
       severity: 'error',
-      from: { path: '^services/compute-api/(openstack|ec2)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^services/compute-api/(openstack|ec2|manage)/', pathNot: '\\.test\\.ts$' },
       to: {
         path: '^libs/(db|rpc|nova)/|^services/compute-api/domain/(deps|service)\\.ts$|node_modules/knex/',
         dependencyTypesNot: ['type-only'],
@@ -97,15 +97,18 @@ module.exports = {
     {
       name: 'front-knows-rows-by-type-only',
       severity: 'error',
-      from: { path: '^services/compute-api/(openstack|ec2)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^services/compute-api/(openstack|ec2|manage)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^libs/(db|rpc)/|node_modules/knex/' },
     },
     {
       name: 'fronts-do-not-know-each-other',
       comment: 'What two of them need is the domain’s.',
       severity: 'error',
-      from: { path: '^services/compute-api/(openstack|ec2)/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^services/compute-api/(openstack|ec2)/', pathNot: '^services/compute-api/$1/' },
+      from: { path: '^services/compute-api/(openstack|ec2|manage)/', pathNot: '\\.test\\.ts$' },
+      to: {
+        path: '^services/compute-api/(openstack|ec2|manage)/',
+        pathNot: '^services/compute-api/$1/',
+      },
     },
     {
       name: 'http-below-swift',
@@ -130,7 +133,7 @@ module.exports = {
       'sql-behind-repositories',
       'Only libs/db and the repositories know knex.',
       'node_modules/(knex|mysql2|better-sqlite3)/',
-      '^libs/(db|nova|container-db)/|^services/(identity|image|object-account|object-container|scheduler|compute-agent)/|^services/compute-api/manage/',
+      '^libs/(db|nova|container-db)/|^services/(identity|image|object-account|object-container|scheduler|compute-agent)/',
     ),
     outside(
       'programs-through-host',

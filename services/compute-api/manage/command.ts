@@ -1,37 +1,26 @@
-import type { Config, Flag } from '@folsom/config';
-import type { Clock, Random } from '@folsom/core';
+import type { Flag } from '@folsom/config';
+import type { Random } from '@folsom/core';
 import { must } from '@folsom/core';
-import type { Database } from '@folsom/db';
-import type { CreateNetworks } from '@folsom/nova/rpc/network';
-import type { Message } from '@folsom/rpc';
+import type { OperatorDoor, OperatorSeam } from '../domain/operator/index.ts';
 
-/** What nova-manage is given; every command sees only this. */
-export interface ManageSeam {
+/** What nova-manage is given. */
+export interface ManageSeam extends OperatorSeam {
   /** How the program was called, e.g. `/usr/bin/nova-manage`. */
   script: string;
-  config: Config;
-  clock: Clock;
   random: Random;
   /** Standard output and error, whole texts. */
   out(text: string): void;
   err(text: string): void;
   /** Prints the prompt and reads one line from the operator. */
   ask(prompt: string): string;
-  /** Opens the database of the configuration; the caller closes it when the command ends. */
-  openDatabase(): Promise<Database>;
-  /** Makes networks as the network service does. */
-  createNetworks(db: Database, request: CreateNetworks): Promise<unknown>;
-  /** Sends one message without waiting for an answer. */
-  cast(topic: string, message: Message): Promise<void>;
   /** Where the system's log may be; the first that exists is read. */
   systemLogs: readonly string[];
 }
 
-export interface ManageContext extends Omit<ManageSeam, 'openDatabase'> {
-  /** The database, its schema checked. */
-  db(): Promise<Database>;
-  /** The database as it is, for `db sync`. */
-  rawDb(): Promise<Database>;
+/** What every command sees: the operator's domain and a terminal, no database. */
+export interface ManageContext
+  extends Omit<ManageSeam, 'openDatabase' | 'createNetworks' | 'cast'>,
+    Omit<OperatorDoor, 'close'> {
   print(line?: string): void;
 }
 

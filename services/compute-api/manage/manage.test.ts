@@ -7,7 +7,7 @@ import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { novaOptions } from '@folsom/nova/options';
 import type { Message } from '@folsom/rpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addressesIn } from './commands/floating-ips.ts';
+import { addressesIn } from '../domain/operator/index.ts';
 import { runNovaManage } from './nova-manage.ts';
 import { floating, textList, unicodeDict, unicodeRepr } from './python-text.ts';
 

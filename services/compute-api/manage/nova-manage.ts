@@ -1,6 +1,6 @@
 import { CommandLineError, formatHelp, parseFlags } from '@folsom/config';
 import { Fault, must, sqlSeconds } from '@folsom/core';
-import { checkSchema, type Database } from '@folsom/db';
+import { openOperator } from '../domain/operator/index.ts';
 import { CATEGORIES } from './categories.ts';
 import {
   bindArguments,
@@ -15,31 +15,16 @@ import { VERSION_TEXT } from './commands/version.ts';
 
 /** Runs one nova-manage command line (without the program's own options) and gives the exit code. */
 export async function runNovaManage(seam: ManageSeam, argv: readonly string[]): Promise<number> {
-  let database: Promise<Database> | undefined;
-  let checked: Promise<Database> | undefined;
-  const { openDatabase, ...rest } = seam;
-  const context: ManageContext = {
-    ...rest,
-    print: (line = '') => seam.out(`${line}\n`),
-    rawDb: () => {
-      database ??= openDatabase();
-      return database;
-    },
-    db: () => {
-      checked ??= context.rawDb().then(async db => {
-        await checkSchema(db, 'nova');
-        return db;
-      });
-      return checked;
-    },
-  };
+  const { openDatabase: _open, createNetworks: _create, cast: _cast, ...terminal } = seam;
+  const { close, ...door } = openOperator(seam);
+  const context: ManageContext = { ...terminal, ...door, print: (line = '') => seam.out(`${line}\n`) };
   try {
     return await dispatch(context, argv);
   } catch (error) {
     if (error instanceof Exit) return error.code;
     throw error;
   } finally {
-    await (await database?.catch(() => undefined))?.close();
+    await close();
   }
 }
 

@@ -1,11 +1,4 @@
 import { must } from '@folsom/core';
-import {
-  agentBuildFor,
-  createAgentBuild,
-  deleteAgentBuild,
-  listAgentBuilds,
-  updateAgentBuild,
-} from '@folsom/nova/agent-builds';
 import type { Args, Command } from '../command.ts';
 import { left, right } from '../python-text.ts';
 
@@ -28,7 +21,8 @@ export const agentCommands: Record<string, Command> = {
     parameters: DETAILS,
     required: 5,
     run: async (context, args) => {
-      await createAgentBuild(await context.db(), { ...triple(args), ...values(args) }, context.clock.now());
+      const { agents } = await context.operator();
+      await agents.create({ ...triple(args), ...values(args) });
     },
   },
   delete: {
@@ -37,9 +31,8 @@ export const agentCommands: Record<string, Command> = {
     parameters: ['os', 'architecture', 'hypervisor'],
     required: 2,
     run: async (context, args) => {
-      const db = await context.db();
-      const { id } = await agentBuildFor(db, triple(args));
-      await deleteAgentBuild(db, id, context.clock.now());
+      const { agents } = await context.operator();
+      await agents.remove(triple(args));
     },
   },
   list: {
@@ -48,7 +41,7 @@ export const agentCommands: Record<string, Command> = {
     parameters: ['hypervisor'],
     required: 0,
     run: async (context, { hypervisor }) => {
-      const builds = await listAgentBuilds(await context.db());
+      const builds = await (await context.operator()).agents.list();
       const line = (cells: readonly unknown[]) =>
         context.print(
           `${left(cells[0], 10)}  ${left(cells[1], 8)}  ${right(cells[2], 12)}  ${String(cells[3] ?? 'None')}`,
@@ -71,9 +64,8 @@ export const agentCommands: Record<string, Command> = {
     parameters: DETAILS,
     required: 5,
     run: async (context, args) => {
-      const db = await context.db();
-      const { id } = await agentBuildFor(db, triple(args));
-      await updateAgentBuild(db, id, values(args), context.clock.now());
+      const { agents } = await context.operator();
+      await agents.change(triple(args), values(args));
     },
   },
 };

@@ -1,6 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { must } from '@folsom/core';
-import { novaOptions } from '@folsom/nova/options';
 import type { Command } from '../command.ts';
 import { shown, textList } from '../python-text.ts';
 
@@ -13,7 +12,7 @@ export const configCommands: Record<string, Command> = {
     parameters: [],
     required: 0,
     run: context => {
-      const values = context.config.of(novaOptions) as Readonly<Record<string, unknown>>;
+      const values = context.settings as Readonly<Record<string, unknown>>;
       for (const name of Object.keys(values).sort()) {
         const value = values[name];
         if (value === null) continue;

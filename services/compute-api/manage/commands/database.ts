@@ -1,4 +1,3 @@
-import { dbSync, dbVersion } from '@folsom/db';
 import type { Command } from '../command.ts';
 
 export const databaseCommands: Record<string, Command> = {
@@ -11,7 +10,7 @@ export const databaseCommands: Record<string, Command> = {
       const version = args.version === undefined ? undefined : Number(args.version);
       if (version !== undefined && !Number.isInteger(version))
         throw new Error('version should be an integer');
-      await dbSync(await context.rawDb(), 'nova', version);
+      await context.syncSchema(version);
     },
   },
   version: {
@@ -19,6 +18,6 @@ export const databaseCommands: Record<string, Command> = {
     flags: [],
     parameters: [],
     required: 0,
-    run: async context => context.print(String((await dbVersion(await context.rawDb(), 'nova')) ?? 0)),
+    run: async context => context.print(String(await context.schemaVersion())),
   },
 };

@@ -1,14 +1,14 @@
 import { isFault, must } from '@folsom/core';
-import { type ListedFixedIp, listFixedIps, setFixedIpReserved } from '@folsom/nova/fixed-ip-listing';
+import type { ListedFixedIp } from '@folsom/nova/fixed-ip-listing';
 import { type Command, Exit, type ManageContext } from '../command.ts';
 import { left, shown } from '../python-text.ts';
 
 const ADDRESS = { name: '--address', metavar: '<ip address>', help: 'IP address' };
 
 async function reserve(context: ManageContext, address: string, reserved: boolean): Promise<void> {
-  const db = await context.db();
+  const { fixedIps } = await context.operator();
   try {
-    await setFixedIpReserved(db, address, reserved, context.clock.now());
+    await fixedIps.setReserved(address, reserved);
   } catch (error) {
     if (!isFault(error, 'FixedIpNotFoundForAddress')) throw error;
     context.print(`error: ${error.message}`);
@@ -23,10 +23,10 @@ export const fixedIpCommands: Record<string, Command> = {
     parameters: ['host'],
     required: 0,
     run: async (context, { host }) => {
-      const db = await context.db();
+      const { fixedIps } = await context.operator();
       context.print(`${left('network', 18)}\t${left('IP address', 15)}\t${left('hostname', 15)}\thost`);
       let any = false;
-      for await (const page of listFixedIps(db, host)) {
+      for await (const page of fixedIps.pages(host)) {
         for (const item of page) printAddress(context, item);
         any ||= page.length > 0;
       }

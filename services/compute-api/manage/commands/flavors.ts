@@ -1,41 +1,26 @@
 import { isFault, must, sqlSeconds } from '@folsom/core';
-import type { Database } from '@folsom/db';
-import { extraSpecsOfFlavors } from '@folsom/nova/flavor-specs';
-import {
-  createFlavor,
-  deleteExtraSpec,
-  deleteFlavor,
-  extraSpecs,
-  type FlavorRow,
-  flavorByName,
-  listFlavors,
-  setExtraSpecs,
-} from '@folsom/nova/flavors';
+import type { FlavorWithSpecs } from '../../domain/operator/flavors.ts';
 import { type Command, Exit, type ManageContext } from '../command.ts';
 import { floating, unicodeDict } from '../python-text.ts';
 
 const NAME = { name: '--name', metavar: '<name>', help: 'Name of instance type/flavor' };
 const INT_MAX = 2 ** 31 - 1;
 
-const line = (flavor: FlavorRow, specs: Record<string, string>): string =>
+const line = ({ flavor, specs }: FlavorWithSpecs): string =>
   `${flavor.name}: Memory: ${flavor.memory_mb}MB, VCPUS: ${flavor.vcpus}, Root: ${flavor.root_gb}GB, ` +
   `Ephemeral: ${flavor.ephemeral_gb}Gb, FlavorID: ${flavor.flavorid}, Swap: ${flavor.swap}MB, ` +
   `RXTX Factor: ${floating(flavor.rxtx_factor)}, ${flavor.is_public ? 'public' : 'private'}, ` +
   `ExtraSpecs ${unicodeDict(specs)}`;
 
-async function printAll(context: ManageContext, { knex }: Database): Promise<void> {
-  const flavors = await listFlavors(knex);
-  const specs = await extraSpecsOfFlavors(
-    knex,
-    flavors.map(flavor => flavor.id),
-  );
-  for (const flavor of flavors) context.print(line(flavor, specs.get(flavor.id) ?? {}));
+async function printAll(context: ManageContext): Promise<void> {
+  const { flavors } = await context.operator();
+  for (const flavor of await flavors.list()) context.print(line(flavor));
 }
 
-/** A flavor that must exist for the command to go on. */
-async function known(context: ManageContext, { knex }: Database, name: string): Promise<FlavorRow> {
+/** Work on a flavor that must exist for the command to go on. */
+async function onKnown(context: ManageContext, work: () => Promise<void>): Promise<void> {
   try {
-    return await flavorByName(knex, name);
+    await work();
   } catch (error) {
     if (!isFault(error, 'InstanceTypeNotFoundByName')) throw error;
     context.print(error.message);
@@ -97,16 +82,16 @@ export const flavorCommands: Record<string, Command> = {
         flavorid: args.flavorid ?? context.random.uuid(),
         is_public: /^(1|t|true|on|y|yes)$/i.test((args.is_public ?? 'true').trim()),
       };
-      const db = await context.db();
+      const { flavors } = await context.operator();
       try {
-        await db.transaction(trx => createFlavor(trx, flavor, context.clock.now()));
+        await flavors.create(flavor);
       } catch (error) {
         if (!isFault(error, 'InstanceTypeExists')) throw error;
         context.print('Instance Type exists.');
         context.print('Please ensure instance_type name and flavorid are unique.');
         context.print('Currently defined instance_type names and flavorids:');
         context.print();
-        await printAll(context, db);
+        await printAll(context);
         throw new Exit(2);
       }
       context.print(`${name} created`);
@@ -119,9 +104,9 @@ export const flavorCommands: Record<string, Command> = {
     required: 1,
     run: async (context, args) => {
       const name = must(args.name, 'name is there');
-      const db = await context.db();
+      const { flavors } = await context.operator();
       try {
-        await db.transaction(trx => deleteFlavor(trx, name, context.clock.now()));
+        await flavors.remove(name);
       } catch (error) {
         if (!isFault(error, 'InstanceTypeNotFoundByName')) throw error;
         const time = sqlSeconds(context.clock.now());
@@ -140,10 +125,9 @@ export const flavorCommands: Record<string, Command> = {
     parameters: ['name'],
     required: 0,
     run: async (context, { name }) => {
-      const db = await context.db();
-      if (name === undefined) return printAll(context, db);
-      const flavor = await flavorByName(db.knex, name);
-      context.print(line(flavor, await extraSpecs(db.knex, flavor.id)));
+      if (name === undefined) return printAll(context);
+      const { flavors } = await context.operator();
+      context.print(line(await flavors.get(name)));
     },
   },
   set_key: {
@@ -156,10 +140,9 @@ export const flavorCommands: Record<string, Command> = {
     parameters: ['name', 'key', 'value'],
     required: 2,
     run: async (context, { name, key, value }) => {
-      const db = await context.db();
-      const { id } = await known(context, db, must(name, 'name is there'));
-      const now = context.clock.now();
-      await db.transaction(trx => setExtraSpecs(trx, id, { [must(key, 'key is there')]: value ?? '' }, now));
+      const { flavors } = await context.operator();
+      const specs = { [must(key, 'key is there')]: value ?? '' };
+      await onKnown(context, () => flavors.setSpecs(must(name, 'name is there'), specs));
       context.print(`Key ${key} set to ${value ?? 'None'} on instance type ${name}`);
     },
   },
@@ -169,9 +152,10 @@ export const flavorCommands: Record<string, Command> = {
     parameters: ['name', 'key'],
     required: 2,
     run: async (context, { name, key }) => {
-      const db = await context.db();
-      const { id } = await known(context, db, must(name, 'name is there'));
-      await deleteExtraSpec(db.knex, id, must(key, 'key is there'), context.clock.now());
+      const { flavors } = await context.operator();
+      await onKnown(context, () =>
+        flavors.deleteSpec(must(name, 'name is there'), must(key, 'key is there')),
+      );
       context.print(`Key ${key} on instance type ${name} unset`);
     },
   },

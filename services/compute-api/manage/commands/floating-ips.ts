@@ -1,33 +1,9 @@
 import { isFault, must } from '@folsom/core';
-import { createFloatingIps, deleteFloatingIps, listFloatingIps } from '@folsom/nova/floating-ip-blocks';
-import { addressAt, parseCidr, parseIpv4 } from '@folsom/nova/ipv4';
-import { novaOptions } from '@folsom/nova/options';
+import { addressesIn } from '../../domain/operator/index.ts';
 import { type Command, Exit } from '../command.ts';
 import { shown } from '../python-text.ts';
 
 const RANGE = { name: '--ip_range', metavar: '<range>', help: 'IP range' };
-/** Largest block taken at once: every address becomes a row. */
-const ADDRESSES_MAX = 65_536;
-
-/** One address, or the hosts of a block: all but its first and last address. */
-export function addressesIn(range: string): string[] {
-  if (parseIpv4(range) !== undefined) return [range];
-  let block: ReturnType<typeof parseCidr>;
-  try {
-    block = parseCidr(range);
-  } catch {
-    throw new Error(`invalid IPNetwork ${range}`);
-  }
-  if (block.size < 4) {
-    throw new Error(
-      `Invalid input received: /${block.prefix} should be specified as single address(es) not in cidr format`,
-    );
-  }
-  if (block.size > ADDRESSES_MAX) {
-    throw new Error(`Invalid input received: more than ${ADDRESSES_MAX} addresses at once`);
-  }
-  return Array.from({ length: block.size - 2 }, (_none, index) => addressAt(block, index + 1));
-}
 
 export const floatingIpCommands: Record<string, Command> = {
   address_to_hosts: {
@@ -47,13 +23,10 @@ export const floatingIpCommands: Record<string, Command> = {
     parameters: ['ip_range', 'pool', 'interface'],
     required: 1,
     run: async (context, args) => {
-      const options = context.config.of(novaOptions);
-      const pool = args.pool || options.default_floating_pool;
-      const nic = args.interface || options.public_interface;
       const addresses = addressesIn(must(args.ip_range, 'ip_range is there'));
-      const db = await context.db();
+      const { floatingIps } = await context.operator();
       try {
-        await createFloatingIps(db, { addresses, pool, interface: nic }, context.clock.now());
+        await floatingIps.create(addresses, { pool: args.pool, nic: args.interface });
       } catch (error) {
         if (!isFault(error, 'FloatingIpExists')) throw error;
         context.print(`error: ${error.message}`);
@@ -68,7 +41,8 @@ export const floatingIpCommands: Record<string, Command> = {
     required: 1,
     run: async (context, args) => {
       const addresses = addressesIn(must(args.ip_range, 'ip_range is there'));
-      await deleteFloatingIps(await context.db(), addresses, context.clock.now());
+      const { floatingIps } = await context.operator();
+      await floatingIps.remove(addresses);
     },
   },
   list: {
@@ -77,7 +51,8 @@ export const floatingIpCommands: Record<string, Command> = {
     parameters: ['host'],
     required: 0,
     run: async (context, { host }) => {
-      const found = await listFloatingIps(await context.db(), host);
+      const { floatingIps } = await context.operator();
+      const found = await floatingIps.list(host);
       if (found.length === 0) {
         if (host !== undefined) throw new Error(`Floating ip not found for host ${host}.`);
         context.print('No floating IP addresses have been defined.');

@@ -1,28 +1,9 @@
 import { must } from '@folsom/core';
-import { parseCidr } from '@folsom/nova/ipv4';
-import {
-  allNetworks,
-  deleteNetwork,
-  type NetworkRow,
-  networkByCidr,
-  networkByUuid,
-  updateNetwork,
-} from '@folsom/nova/networks';
-import type { CreateNetworks } from '@folsom/nova/rpc/network';
+import type { NewNetworks } from '../../domain/operator/networks.ts';
 import type { Command } from '../command.ts';
 import { left } from '../python-text.ts';
 
 const LIST_WIDTHS = [5, 18, 15, 15, 15, 15, 15, 15, 15];
-
-/** Refuses what is no block of addresses before anything is looked up. */
-function checkBlock(text: string | undefined): void {
-  if (text === undefined) return;
-  try {
-    parseCidr(text);
-  } catch {
-    throw new Error(`invalid IPNetwork ${text}`);
-  }
-}
 
 export const networkCommands: Record<string, Command> = {
   create: {
@@ -78,14 +59,13 @@ export const networkCommands: Record<string, Command> = {
     ],
     required: 0,
     run: async (context, args) => {
-      checkBlock(args.cidr || undefined);
-      checkBlock(args.fixed_cidr || undefined);
       const { multi_host, ...rest } = args;
       const request = {
         ...rest,
         ...(multi_host === undefined ? {} : { multi_host: multi_host === 'T' }),
-      } as unknown as CreateNetworks;
-      await context.createNetworks(await context.db(), request);
+      } as NewNetworks;
+      const { networks } = await context.operator();
+      await networks.create(request);
     },
   },
   list: {
@@ -97,9 +77,10 @@ export const networkCommands: Record<string, Command> = {
       const line = (cells: readonly unknown[]) =>
         context.print(LIST_WIDTHS.map((width, at) => left(cells[at], width)).join('\t'));
       line(['id', 'IPv4', 'IPv6', 'start address', 'DNS1', 'DNS2', 'VlanID', 'project', 'uuid']);
-      const networks = await allNetworks(await context.db());
-      if (networks.length === 0) context.print('No networks found');
-      for (const network of networks) {
+      const { networks } = await context.operator();
+      const found = await networks.list();
+      if (found.length === 0) context.print('No networks found');
+      for (const network of found) {
         const { id, cidr, cidr_v6, dhcp_start, dns1, dns2, vlan, project_id, uuid } = network;
         line([id, cidr, cidr_v6, dhcp_start, dns1, dns2, vlan, project_id, uuid]);
       }
@@ -117,14 +98,8 @@ export const networkCommands: Record<string, Command> = {
       if (fixed_range === undefined && uuid === undefined) {
         throw new Error('Please specify either fixed_range or uuid');
       }
-      const db = await context.db();
-      const network = uuid
-        ? await networkByUuid(db, uuid)
-        : await networkByCidr(db, must(fixed_range, 'fixed_range is there'));
-      if (network.project_id !== null) {
-        throw new Error(`Network must be disassociated from project ${network.project_id} before delete`);
-      }
-      await deleteNetwork(db, network.id, context.clock.now());
+      const { networks } = await context.operator();
+      await networks.remove(uuid ? { uuid } : { cidr: must(fixed_range, 'fixed_range is there') });
     },
   },
   modify: {
@@ -149,14 +124,13 @@ export const networkCommands: Record<string, Command> = {
     parameters: ['fixed_range', 'project', 'host', 'dis_project', 'dis_host'],
     required: 1,
     run: async (context, { fixed_range, project, host, dis_project, dis_host }) => {
-      const db = await context.db();
-      const network = await networkByCidr(db, must(fixed_range, 'fixed_range is there'));
-      const changes: Partial<NetworkRow> = {};
+      const changes: { project_id?: string | null; host?: string | null } = {};
       if (project) changes.project_id = project;
       else if (dis_project) changes.project_id = null;
       if (host) changes.host = host;
       else if (dis_host) changes.host = null;
-      await updateNetwork(db, network.id, changes, context.clock.now());
+      const { networks } = await context.operator();
+      await networks.associate(must(fixed_range, 'fixed_range is there'), changes);
     },
   },
 };

@@ -1,14 +1,4 @@
 import { must, sqlSeconds } from '@folsom/core';
-import { computeNodeByHost } from '@folsom/nova/compute-nodes';
-import { novaFault } from '@folsom/nova/faults';
-import { instancesOnHost } from '@folsom/nova/instances';
-import { novaOptions } from '@folsom/nova/options';
-import {
-  listServices,
-  serviceByHostAndBinary,
-  serviceIsUp,
-  setServicesDisabled,
-} from '@folsom/nova/services';
 import type { Command, ManageContext } from '../command.ts';
 import { left, right } from '../python-text.ts';
 
@@ -18,9 +8,8 @@ const FLAGS = [
 ];
 
 async function switchService(context: ManageContext, host: string, binary: string, disabled: boolean) {
-  const { knex } = await context.db();
-  await serviceByHostAndBinary(knex, host, binary);
-  await setServicesDisabled(knex, { host, binary }, disabled);
+  const { services } = await context.operator();
+  await services.setDisabled(host, binary, disabled);
 }
 
 export const serviceCommands: Record<string, Command> = {
@@ -30,22 +19,18 @@ export const serviceCommands: Record<string, Command> = {
     parameters: ['host', 'service'],
     required: 0,
     run: async (context, { host, service }) => {
-      const services = await listServices((await context.db()).knex, {
-        ...(host ? { host } : {}),
-        ...(service ? { binary: service } : {}),
-      });
-      const now = context.clock.now();
-      const downMs = context.config.of(novaOptions).service_down_time * 1000;
+      const { services } = await context.operator();
+      const found = await services.list({ host, binary: service });
       const line = (cells: readonly unknown[]) =>
         context.print([16, 36, 16, 10, 5, 10].map((width, at) => left(cells[at], width)).join(' '));
       line(['Binary', 'Host', 'Zone', 'Status', 'State', 'Updated_At']);
-      for (const item of services) {
+      for (const item of found) {
         line([
           item.binary,
           item.host,
           item.availability_zone,
           item.disabled ? 'disabled' : 'enabled',
-          serviceIsUp(item, now, downMs) ? ':-)' : 'XXX',
+          item.up ? ':-)' : 'XXX',
           item.updated_at === null ? null : sqlSeconds(item.updated_at),
         ]);
       }
@@ -77,21 +62,8 @@ export const serviceCommands: Record<string, Command> = {
 };
 
 async function describeResource(context: ManageContext, host: string): Promise<void> {
-  const { knex } = await context.db();
-  const [service] = await listServices(knex, { host, topic: context.config.of(novaOptions).compute_topic });
-  if (!service) throw novaFault('ComputeHostNotFound', { host });
-  const node = await computeNodeByHost(knex, host);
-  const usage = new Map<string | null, { vcpus: number; memory: number; disk: number }>();
-  const sum = { vcpus: 0, memory: 0, disk: 0 };
-  for (const instance of await instancesOnHost(knex, host)) {
-    const of = usage.get(instance.project_id) ?? { vcpus: 0, memory: 0, disk: 0 };
-    usage.set(instance.project_id, of);
-    for (const total of [of, sum]) {
-      total.vcpus += instance.vcpus ?? 0;
-      total.memory += instance.memory_mb ?? 0;
-      total.disk += (instance.root_gb ?? 0) + (instance.ephemeral_gb ?? 0);
-    }
-  }
+  const { services } = await context.operator();
+  const { node, promised, byProject } = await services.useOfHost(host);
   const row = (name: string, kind: string, width: number, cells: readonly unknown[]) =>
     context.print(
       `${name}${kind}${right(cells[0], width)}${cells
@@ -102,6 +74,6 @@ async function describeResource(context: ManageContext, host: string): Promise<v
   row(left('HOST', 25), '', 16, ['PROJECT', 'cpu', 'mem(mb)', 'hdd']);
   row(left(host, 16), '(total)', 26, [node.vcpus, node.memory_mb, node.local_gb]);
   row(left(host, 16), '(used_now)', 23, [node.vcpus_used, node.memory_mb_used, node.local_gb_used]);
-  row(left(host, 16), '(used_max)', 23, [sum.vcpus, sum.memory, sum.disk]);
-  for (const [project, of] of usage) row(left(host, 25), '', 16, [project, of.vcpus, of.memory, of.disk]);
+  row(left(host, 16), '(used_max)', 23, [promised.vcpus, promised.memory, promised.disk]);
+  for (const [project, of] of byProject) row(left(host, 25), '', 16, [project, of.vcpus, of.memory, of.disk]);
 }

@@ -1,12 +1,4 @@
 import { must } from '@folsom/core';
-import {
-  createStorageBackend,
-  createStorageFlavor,
-  deleteStorageBackend,
-  deleteStorageFlavor,
-  listStorageBackends,
-  listStorageFlavors,
-} from '@folsom/nova/storage-manager';
 import { type Command, Exit, type ManageContext, wholeNumber } from '../command.ts';
 import { left, shown } from '../python-text.ts';
 
@@ -24,8 +16,8 @@ export const storageManagerCommands: Record<string, Command> = {
     parameters: ['flavor'],
     required: 0,
     run: async (context, { flavor }) => {
-      const all = await listStorageFlavors(await context.db());
-      const found = flavor === undefined ? all : all.filter(item => String(item.id) === flavor);
+      const { storage } = await context.operator();
+      const found = await storage.flavors(flavor);
       if (flavor !== undefined && found.length === 0) notFound(context, `no flavor with id ${flavor}`);
       context.print(`${left('id', 18)}\t${left('Label', 20)}\tDescription`);
       for (const item of found) {
@@ -39,11 +31,11 @@ export const storageManagerCommands: Record<string, Command> = {
     parameters: ['label', 'desc'],
     required: 2,
     run: async (context, { label, desc }) => {
-      await createStorageFlavor(
-        await context.db(),
-        { label: must(label, 'label is there'), description: must(desc, 'desc is there') },
-        context.clock.now(),
-      );
+      const { storage } = await context.operator();
+      await storage.createFlavor({
+        label: must(label, 'label is there'),
+        description: must(desc, 'desc is there'),
+      });
     },
   },
   flavor_delete: {
@@ -52,7 +44,8 @@ export const storageManagerCommands: Record<string, Command> = {
     parameters: ['label'],
     required: 1,
     run: async (context, { label }) => {
-      await deleteStorageFlavor(await context.db(), must(label, 'label is there'), context.clock.now());
+      const { storage } = await context.operator();
+      await storage.deleteFlavor(must(label, 'label is there'));
     },
   },
   backend_list: {
@@ -61,9 +54,8 @@ export const storageManagerCommands: Record<string, Command> = {
     parameters: ['backend_conf_id'],
     required: 0,
     run: async (context, { backend_conf_id }) => {
-      const all = await listStorageBackends(await context.db());
-      const found =
-        backend_conf_id === undefined ? all : all.filter(item => String(item.id) === backend_conf_id);
+      const { storage } = await context.operator();
+      const found = await storage.backends(backend_conf_id);
       if (backend_conf_id !== undefined && found.length === 0) {
         notFound(context, `no backend with id ${backend_conf_id}`);
       }
@@ -84,14 +76,13 @@ export const storageManagerCommands: Record<string, Command> = {
     required: 2,
     variadic: true,
     run: async (context, { flavor_label, sr_type }, further) => {
-      const db = await context.db();
-      const flavor = (await listStorageFlavors(db)).find(item => item.label === flavor_label);
+      const { storage } = await context.operator();
+      const flavor = await storage.flavorLabelled(must(flavor_label, 'flavor_label is there'));
       if (!flavor) notFound(context, `no flavor with label ${flavor_label}`);
       const params = further.map(item => item.split('=').slice(0, 2));
       const sr = params.find(([name]) => name === 'sr_uuid')?.[1];
       if (sr !== undefined) {
-        const known = (await listStorageBackends(db)).some(item => item.sr_uuid === sr);
-        if (known) {
+        if (await storage.hasRepository(sr)) {
           context.print('Backend config found; it is left as it is.');
           return;
         }
@@ -100,16 +91,12 @@ export const storageManagerCommands: Record<string, Command> = {
       context.print('(WARNING: Creating will destroy all data on backend!!!)');
       if (!agreed(context)) return;
       const config = params.map(([name, value]) => `${name}=${value ?? ''} `).join('');
-      await createStorageBackend(
-        db,
-        {
-          flavor_id: flavor.id,
-          sr_type: must(sr_type, 'sr_type is there'),
-          sr_uuid: sr ?? null,
-          config_params: config,
-        },
-        context.clock.now(),
-      );
+      await storage.createBackend({
+        flavor_id: flavor.id,
+        sr_type: must(sr_type, 'sr_type is there'),
+        sr_uuid: sr ?? null,
+        config_params: config,
+      });
     },
   },
   backend_remove: {
@@ -118,11 +105,8 @@ export const storageManagerCommands: Record<string, Command> = {
     parameters: ['backend_conf_id'],
     required: 1,
     run: async (context, { backend_conf_id }) => {
-      await deleteStorageBackend(
-        await context.db(),
-        wholeNumber(must(backend_conf_id, 'backend_conf_id is there')),
-        context.clock.now(),
-      );
+      const { storage } = await context.operator();
+      await storage.deleteBackend(wholeNumber(must(backend_conf_id, 'backend_conf_id is there')));
     },
   },
 };

@@ -1,12 +1,6 @@
-import { must, sqlSeconds } from '@folsom/core';
-import type { Database } from '@folsom/db';
-import { flavorsByIds } from '@folsom/nova/flavors';
-import { type InstanceRow, instanceFrom, instancesOnHost } from '@folsom/nova/instances';
+import { sqlSeconds } from '@folsom/core';
 import type { Command } from '../command.ts';
 import { left } from '../python-text.ts';
-
-/** Rows read at a time: a cloud of any size is listed in little memory. */
-const PAGE_ROWS = 1000;
 
 export const serverCommands: Record<string, Command> = {
   list: {
@@ -15,7 +9,7 @@ export const serverCommands: Record<string, Command> = {
     parameters: ['host'],
     required: 0,
     run: async (context, { host }) => {
-      const db = await context.db();
+      const { servers } = await context.operator();
       const widths = [10, 15, 10, 10, 26, 9, 9, 9];
       const head = ['instance', 'node', 'type', 'state', 'launched', 'image', 'kernel', 'ramdisk'];
       const tail = (cells: readonly unknown[]) =>
@@ -23,13 +17,12 @@ export const serverCommands: Record<string, Command> = {
       const front = (cells: readonly unknown[]) =>
         widths.map((width, at) => left(cells[at], width)).join(' ');
       context.print(`${front(head)}  ${tail(['project', 'user', 'zone', 'index'])}`);
-      for await (const page of pages(db, host)) {
-        const flavors = await flavorsByIds(db.knex, [...new Set(page.map(row => row.instance_type_id))]);
-        for (const row of page) {
+      for await (const page of servers.pages(host)) {
+        for (const { row, flavor } of page) {
           const cells = [
             row.display_name,
             row.host,
-            flavors.get(row.instance_type_id)?.name,
+            flavor,
             row.vm_state,
             row.launched_at === null ? null : sqlSeconds(row.launched_at),
             row.image_ref,
@@ -44,22 +37,3 @@ export const serverCommands: Record<string, Command> = {
     },
   },
 };
-
-async function* pages(db: Database, host: string | undefined): AsyncGenerator<InstanceRow[]> {
-  if (host !== undefined) {
-    yield await instancesOnHost(db.knex, host);
-    return;
-  }
-  for (let after = 0; ; ) {
-    const rows = (await db
-      .knex('instances')
-      .where('deleted', 0)
-      .where('id', '>', after)
-      .orderBy('id')
-      .limit(PAGE_ROWS)) as Record<string, unknown>[];
-    const page = rows.map(instanceFrom);
-    if (page.length > 0) yield page;
-    if (page.length < PAGE_ROWS) return;
-    after = must(page.at(-1), 'page is not empty').id;
-  }
-}
