@@ -2,8 +2,8 @@ import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync } fro
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import type { Clock } from '@folsom/core';
-import { must } from '@folsom/core';
 import type { Knex } from 'knex';
+import { LRUCache } from 'lru-cache';
 import { DatabaseError, isBusy } from './errors.ts';
 
 /** How long a writer waits for another process's transaction. */
@@ -93,7 +93,7 @@ const READS = /^\s*(select|with)\b/i;
  */
 export function sqliteClient(clock: Clock): typeof Knex.Client {
   // Not a field: knex makes the clients of transactions without calling the constructor.
-  const statements = new WeakMap<Connection, Map<string, Statement>>();
+  const statements = new WeakMap<Connection, LRUCache<string, Statement>>();
   let reader: Connection | null = null;
 
   class SqliteClient extends KnexSqlite {
@@ -184,14 +184,12 @@ export function sqliteClient(clock: Clock): typeof Knex.Client {
     prepared(connection: Connection, sql: string): Statement {
       let cache = statements.get(connection);
       if (!cache) {
-        cache = new Map();
+        cache = new LRUCache({ max: STATEMENTS_CACHED_MAX });
         statements.set(connection, cache);
       }
       const found = cache.get(sql);
       if (found) return found;
       const statement = connection.prepare(sql);
-      if (cache.size >= STATEMENTS_CACHED_MAX)
-        cache.delete(must(cache.keys().next().value, 'value is there'));
       cache.set(sql, statement);
       return statement;
     }

@@ -1,6 +1,11 @@
-import { Fault } from '@folsom/core';
+import { novaFault } from './faults.ts';
 
-/** IPv4 arithmetic on unsigned 32 bit numbers. */
+/*
+ * IPv4 arithmetic on unsigned 32 bit numbers: pools of 65,536 addresses are counted through, which ipaddr.js does with an object of four
+ * octets each. It reads both families where a text may be either (`network-size.ts`, the scheduler's affinity to a network).
+ */
+
+/** A block of addresses. */
 export interface Cidr {
   /** First address. */
   base: number;
@@ -30,10 +35,7 @@ export function parseCidr(text: string): Cidr {
   const value = parseIpv4(address);
   const prefix = /^\d{1,2}$/.test(length) ? Number(length) : 33;
   if (value === undefined || prefix > 32 || rest.length > 0) {
-    throw new Fault('InvalidCidr', 400, `Invalid cidr ${text}.`, {
-      module: 'nova.exception',
-      values: { cidr: text },
-    });
+    throw novaFault('InvalidCidr', { cidr: text });
   }
   const size = 2 ** (32 - prefix);
   return { base: value - (value % size), prefix, size };

@@ -60,151 +60,179 @@ class Reader {
     }
   }
 
+  /** By the kinds of operations, those that most pickles are made of first. */
   #step(code: number): void {
+    if (this.#text(code) || this.#number(code) || this.#gather(code) || this.#memory(code)) return;
+    if (this.#stackWork(code) || this.#object(code)) return;
+    throw new PickleError(`unsupported pickle operation 0x${code.toString(16)} at ${this.#at - 1}`);
+  }
+
+  #text(code: number): boolean {
     const stack = this.#stack;
     switch (code) {
-      case 0x80: // PROTO
-        if (this.#byte() > 2) throw new PickleError('unsupported pickle protocol');
-        return;
-      case 0x28: // MARK
-        stack.push(MARK);
-        return;
-      case 0x30: // POP
-        this.#pop();
-        return;
-      case 0x31: // POP_MARK
-        this.#popToMark();
-        return;
-      case 0x32: // DUP
-        stack.push(this.#top());
-        return;
-      case 0x4e: // NONE
-        stack.push(null);
-        return;
-      case 0x88: // NEWTRUE
-        stack.push(true);
-        return;
-      case 0x89: // NEWFALSE
-        stack.push(false);
-        return;
-      case 0x49: // INT
-        stack.push(this.#intText(this.#line()));
-        return;
-      case 0x4c: // LONG
-        stack.push(integer(this.#line().replace(/L$/, '')));
-        return;
-      case 0x4a: // BININT
-        stack.push(this.#bytes.readInt32LE(this.#take(4)));
-        return;
-      case 0x4b: // BININT1
-        stack.push(this.#byte());
-        return;
-      case 0x4d: // BININT2
-        stack.push(this.#bytes.readUInt16LE(this.#take(2)));
-        return;
-      case 0x8a: // LONG1
-        stack.push(this.#long(this.#byte()));
-        return;
-      case 0x8b: // LONG4
-        stack.push(this.#long(this.#bytes.readUInt32LE(this.#take(4))));
-        return;
-      case 0x46: // FLOAT
-        stack.push(floatText(this.#line()));
-        return;
-      case 0x47: // BINFLOAT
-        stack.push(this.#bytes.readDoubleBE(this.#take(8)));
-        return;
       case 0x53: // STRING
         stack.push(this.#quoted(this.#line()));
-        return;
+        return true;
       case 0x54: // BINSTRING
-        stack.push(this.#text(this.#bytes.readUInt32LE(this.#take(4)), this.#encoding));
-        return;
+        stack.push(this.#characters(this.#bytes.readUInt32LE(this.#take(4)), this.#encoding));
+        return true;
       case 0x55: // SHORT_BINSTRING
-        stack.push(this.#text(this.#byte(), this.#encoding));
-        return;
+        stack.push(this.#characters(this.#byte(), this.#encoding));
+        return true;
       case 0x56: // UNICODE
         stack.push(this.#unicode(rawUnicodeEscape(this.#line())));
-        return;
+        return true;
       case 0x58: // BINUNICODE
-        stack.push(this.#text(this.#bytes.readUInt32LE(this.#take(4)), this.#encoding));
-        return;
+        stack.push(this.#characters(this.#bytes.readUInt32LE(this.#take(4)), this.#encoding));
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Numbers and what else has no parts. */
+  #number(code: number): boolean {
+    const stack = this.#stack;
+    switch (code) {
+      case 0x4e: // NONE
+        stack.push(null);
+        return true;
+      case 0x88: // NEWTRUE
+        stack.push(true);
+        return true;
+      case 0x89: // NEWFALSE
+        stack.push(false);
+        return true;
+      case 0x49: // INT
+        stack.push(this.#intText(this.#line()));
+        return true;
+      case 0x4c: // LONG
+        stack.push(integer(this.#line().replace(/L$/, '')));
+        return true;
+      case 0x4a: // BININT
+        stack.push(this.#bytes.readInt32LE(this.#take(4)));
+        return true;
+      case 0x4b: // BININT1
+        stack.push(this.#byte());
+        return true;
+      case 0x4d: // BININT2
+        stack.push(this.#bytes.readUInt16LE(this.#take(2)));
+        return true;
+      case 0x8a: // LONG1
+        stack.push(this.#long(this.#byte()));
+        return true;
+      case 0x8b: // LONG4
+        stack.push(this.#long(this.#bytes.readUInt32LE(this.#take(4))));
+        return true;
+      case 0x46: // FLOAT
+        stack.push(floatText(this.#line()));
+        return true;
+      case 0x47: // BINFLOAT
+        stack.push(this.#bytes.readDoubleBE(this.#take(8)));
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Lists, tuples and dicts. What is taken off the stack comes before what it goes to. */
+  #gather(code: number): boolean {
+    const stack = this.#stack;
+    switch (code) {
       case 0x5d: // EMPTY_LIST
-        stack.push([]);
-        return;
-      case 0x6c: // LIST
-        stack.push(this.#popToMark());
-        return;
-      case 0x61: {
-        // APPEND
-        const item = this.#popValue();
-        this.#list().push(item);
-        return;
-      }
-      case 0x65: {
-        // APPENDS
-        const items = this.#popToMark();
-        const list = this.#list();
-        for (const item of items) list.push(item);
-        return;
-      }
       case 0x29: // EMPTY_TUPLE
         stack.push([]);
-        return;
+        return true;
+      case 0x6c: // LIST
       case 0x74: // TUPLE
         stack.push(this.#popToMark());
-        return;
+        return true;
       case 0x85:
       case 0x86:
       case 0x87: // TUPLE1..3
         stack.push(this.#popCount(code - 0x84));
-        return;
+        return true;
+      case 0x61: // APPEND
+        this.#append(this.#popCount(1));
+        return true;
+      case 0x65: // APPENDS
+        this.#append(this.#popToMark());
+        return true;
       case 0x7d: // EMPTY_DICT
-        stack.push(Object.create(null) as Record<string, Pickled>);
-        return;
-      case 0x64: {
-        // DICT
-        const items = this.#popToMark();
-        const made = Object.create(null) as Record<string, Pickled>;
-        setItems(made, items);
-        stack.push(made);
-        return;
-      }
-      case 0x73: {
-        // SETITEM
-        const pair = this.#popCount(2);
-        setItems(this.#dict(), pair);
-        return;
-      }
-      case 0x75: {
-        // SETITEMS
-        const items = this.#popToMark();
-        setItems(this.#dict(), items);
-        return;
-      }
+        stack.push(dictOf([]));
+        return true;
+      case 0x64: // DICT
+        stack.push(dictOf(this.#popToMark()));
+        return true;
+      case 0x73: // SETITEM
+        this.#setItems(this.#popCount(2));
+        return true;
+      case 0x75: // SETITEMS
+        this.#setItems(this.#popToMark());
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #memory(code: number): boolean {
+    const stack = this.#stack;
+    switch (code) {
       case 0x70: // PUT
         this.#memo[this.#index(this.#line())] = this.#top();
-        return;
+        return true;
       case 0x71: // BINPUT
         this.#memo[this.#byte()] = this.#top();
-        return;
+        return true;
       case 0x72: // LONG_BINPUT
         this.#memo[this.#bytes.readUInt32LE(this.#take(4))] = this.#top();
-        return;
+        return true;
       case 0x67: // GET
         stack.push(this.#remembered(this.#index(this.#line())));
-        return;
+        return true;
       case 0x68: // BINGET
         stack.push(this.#remembered(this.#byte()));
-        return;
+        return true;
       case 0x6a: // LONG_BINGET
         stack.push(this.#remembered(this.#bytes.readUInt32LE(this.#take(4))));
-        return;
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #stackWork(code: number): boolean {
+    const stack = this.#stack;
+    switch (code) {
+      case 0x80: // PROTO
+        if (this.#byte() > 2) throw new PickleError('unsupported pickle protocol');
+        return true;
+      case 0x28: // MARK
+        stack.push(MARK);
+        return true;
+      case 0x30: // POP
+        this.#pop();
+        return true;
+      case 0x31: // POP_MARK
+        this.#popToMark();
+        return true;
+      case 0x32: // DUP
+        stack.push(this.#top());
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Objects of the classes that may stand in this pickle. */
+  #object(code: number): boolean {
+    const stack = this.#stack;
+    switch (code) {
       case 0x63: {
         // GLOBAL
         const name = `${this.#line()}.${this.#line()}`;
         stack.push(new Global(name, this.#allowed(name)));
-        return;
+        return true;
       }
       case 0x52: // REDUCE
       case 0x81: {
@@ -214,17 +242,17 @@ class Reader {
         if (!(callee instanceof Global) || !Array.isArray(args))
           throw new PickleError('a call of no known type');
         stack.push(callee.make(args));
-        return;
+        return true;
       }
       case 0x62: {
         // BUILD: the state of an allowed object is its attributes
         const state = this.#popValue();
         if (!isDict(state)) throw new PickleError('an object with a state of its own kind');
         Object.assign(this.#dict(), state);
-        return;
+        return true;
       }
       default:
-        throw new PickleError(`unsupported pickle operation 0x${code.toString(16)} at ${this.#at - 1}`);
+        return false;
     }
   }
 
@@ -246,7 +274,7 @@ class Reader {
     return at;
   }
 
-  #text(length: number, encoding: PickleStrings): string {
+  #characters(length: number, encoding: PickleStrings): string {
     const at = this.#take(length);
     return encoding === 'latin1'
       ? this.#bytes.toString('latin1', at, at + length)
@@ -331,10 +359,14 @@ class Reader {
     return items;
   }
 
-  #list(): Pickled[] {
-    const value = this.#top();
-    if (!Array.isArray(value)) throw new PickleError('a list was expected');
-    return value as Pickled[];
+  #append(items: readonly Pickled[]): void {
+    const list = this.#top();
+    if (!Array.isArray(list)) throw new PickleError('a list was expected');
+    for (const item of items) list.push(item);
+  }
+
+  #setItems(items: readonly Pickled[]): void {
+    setItems(this.#dict(), items);
   }
 
   #dict(): Record<string, Pickled> {
@@ -348,6 +380,12 @@ class Reader {
     if (value === undefined) throw new PickleError('an empty memo');
     return value;
   }
+}
+
+function dictOf(items: readonly Pickled[]): Record<string, Pickled> {
+  const made = Object.create(null) as Record<string, Pickled>;
+  setItems(made, items);
+  return made;
 }
 
 function setItems(target: Record<string, Pickled>, items: readonly Pickled[]): void {

@@ -1,3 +1,4 @@
+import { assert } from '@folsom/core';
 import { type Pickled, PickleError, type PickleStrings, PyFloat, PyTuple } from './pickle.ts';
 
 export interface PickleOptions {
@@ -58,8 +59,10 @@ class Output {
     this.#buffer.writeDoubleBE(value, at);
   }
   text(text: string, encoding: PickleStrings): void {
-    const at = this.room(Buffer.byteLength(text, encoding));
-    this.#buffer.write(text, at, encoding);
+    const length = Buffer.byteLength(text, encoding);
+    const written = this.#buffer.write(text, this.room(length), encoding);
+    // A text that was cut would shift everything behind it.
+    assert(written === length, 'a text takes the room that was made for it');
   }
   finish(): Buffer {
     return Buffer.from(this.#buffer.subarray(0, this.#at));

@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { must } from '@folsom/core';
+import { elements } from '@folsom/der';
 import { type CertificateFields, pem } from './certificate.ts';
-import { elements } from './der.ts';
 import { decodeName, nameText } from './names.ts';
 
 /** A certificate as `openssl ca` writes it: what it says in words, then the PEM. */

@@ -12,7 +12,7 @@ import {
   oid,
   sequence,
   time,
-} from './der.ts';
+} from '@folsom/der';
 
 /** sha256WithRSAEncryption */
 const SIGNATURE = sequence(oid('1.2.840.113549.1.1.11'), nothing());

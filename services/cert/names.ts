@@ -1,5 +1,5 @@
 import { must } from '@folsom/core';
-import { dottedOid, elements, oid, printableString, sequence, set, utf8String } from './der.ts';
+import { dottedOid, elements, oid, printableString, sequence, set, utf8String } from '@folsom/der';
 
 /** A distinguished name: `[['C', 'US'], ['O', 'OpenStack']]`. */
 export type Name = readonly (readonly [key: string, value: string])[];

@@ -28,7 +28,8 @@ const PLAIN_PATH = /^(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/;
 const PATH_CHARS_MAX = 512;
 
 /**
- * Answers with a file. Never redirects: paths with `//`, `..`, encoded slashes or anything else unusual are 400, and
+ * Answers with a file, on the bare server that takes websockets, too: @fastify/static and its send would want fastify, decode the path and
+ * redirect to a folder's slash, which is how the originals' proxies could be made to lead to other hosts. Never redirects: paths with `//`, `..`, encoded slashes or anything else unusual are 400, and
  * directories are 404.
  */
 export async function serveFile(

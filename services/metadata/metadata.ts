@@ -13,6 +13,7 @@ import {
 import { parseIpv4 } from '@folsom/nova/ipv4';
 import { find, print, type Tree } from '@folsom/nova/metadata-tree';
 import { novaOptions } from '@folsom/nova/options';
+import { LRUCache } from 'lru-cache';
 
 export interface MetadataServiceOptions {
   config: Config;
@@ -28,7 +29,7 @@ const KEPT_MAX = 10_000;
 export async function startMetadata(options: MetadataServiceOptions): Promise<RunningService> {
   const { db, world } = options;
   const settings = options.config.of(novaOptions);
-  const kept = new Map<string, { until: number; metadata: InstanceMetadata }>();
+  const kept = new LRUCache<string, { until: number; metadata: InstanceMetadata }>({ max: KEPT_MAX });
 
   const metadataOf = async (address: string): Promise<InstanceMetadata | undefined> => {
     if (parseIpv4(address) === undefined) return undefined;
@@ -47,7 +48,6 @@ export async function startMetadata(options: MetadataServiceOptions): Promise<Ru
       world.clock.now(),
     ).catch(absent);
     if (metadata === undefined) return undefined;
-    if (kept.size >= KEPT_MAX) kept.clear();
     kept.set(key, { until: now + KEPT_MS, metadata });
     return metadata;
   };

@@ -1,11 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { elements, oid } from '@folsom/der';
 import { run } from '@folsom/host';
 import { tempDir } from '@folsom/testing';
 import { expect, it } from 'vitest';
 import { cmsSign, toPem, toToken } from './cms.ts';
-import { elements, oid } from './der.ts';
 import { setUpPki } from './setup.ts';
 
 it('makes messages that openssl verifies, as the original’s middleware does', async () => {

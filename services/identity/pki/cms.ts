@@ -1,7 +1,7 @@
 import { type KeyObject, sign, type X509Certificate } from 'node:crypto';
 import { promisify } from 'node:util';
 import { must } from '@folsom/core';
-import { elements, explicit, integer, nothing, octets, oid, sequence, set } from './der.ts';
+import { elements, explicit, integer, nothing, octetString, oid, sequence, set } from '@folsom/der';
 
 const DATA = '1.2.840.113549.1.7.1';
 const SIGNED_DATA = '1.2.840.113549.1.7.2';
@@ -30,14 +30,14 @@ export async function cmsSign(
       sequence(
         integer(1),
         set(digest),
-        sequence(oid(DATA), explicit(0, octets(content))),
+        sequence(oid(DATA), explicit(0, octetString(content))),
         set(
           sequence(
             integer(1),
             sequence(issuer, serial),
             digest,
             sequence(oid(RSA_ENCRYPTION), nothing()),
-            octets(signature),
+            octetString(signature),
           ),
         ),
       ),

@@ -30,7 +30,9 @@ export function parseAttributes(header: string): { value: string; attributes: Re
 }
 
 /**
- * The parts of a multipart body, streamed: never more than a boundary's length and one chunk is held.
+ * The parts of a multipart body, streamed: never more than a boundary's length and one chunk is held. Whoever reads a part sets the pace:
+ * each file is the body of a PUT of its own, which must have ended, or been refused, before the next part is looked at. busboy pushes
+ * every part of the form as it comes, so that the form would have to be stopped between events, and takes forms that swift refuses.
  * @throws FormInvalid
  */
 export async function* formParts(body: BodyStream, boundary: string): AsyncGenerator<FormPart> {

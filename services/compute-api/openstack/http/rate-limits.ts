@@ -1,4 +1,5 @@
 import type { Clock } from '@folsom/core';
+import { LRUCache } from 'lru-cache';
 
 const UNITS = { SECOND: 1, MINUTE: 60, HOUR: 3600, DAY: 86_400 } as const;
 export type RateUnit = keyof typeof UNITS;
@@ -60,14 +61,12 @@ export interface RateLimiter {
 
 /** Leaky buckets by user, in memory. */
 export function rateLimiter(limits: readonly RateLimit[], clock: Clock): RateLimiter {
-  const users = new Map<string | null, Bucket[]>();
+  // A key of its own for requests without a user.
+  const users = new LRUCache<string, Bucket[]>({ max: USERS_MAX });
   const bucketsOf = (userId: string | null): Bucket[] => {
-    const found = users.get(userId);
-    if (found) {
-      users.delete(userId);
-      users.set(userId, found);
-      return found;
-    }
+    const key = userId === null ? 'nobody' : `user ${userId}`;
+    const found = users.get(key);
+    if (found) return found;
     const fresh = limits.map(limit => ({
       limit,
       expression: new RegExp(`^(?:${limit.regex})`),
@@ -76,8 +75,7 @@ export function rateLimiter(limits: readonly RateLimit[], clock: Clock): RateLim
       next: undefined,
       remaining: limit.value,
     }));
-    users.set(userId, fresh);
-    if (users.size > USERS_MAX) users.delete(users.keys().next().value as string | null);
+    users.set(key, fresh);
     return fresh;
   };
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isoSeconds } from '@folsom/core';
 import { atomLinks, metadataElement, NOVA_NS, pairs, type XmlTemplate } from '@folsom/wire/nova-xml';
+import { LRUCache } from 'lru-cache';
 import type { ListedInstance } from '../../domain/instance-details.ts';
 import { vmState } from '../../domain/instances.ts';
 import type { Caller, JsonObject, Registry, ServerAddition } from '../http/api.ts';
@@ -39,8 +40,7 @@ function statusOf(vm: string, task: string | null): string {
 
 const WITH_PROGRESS = new Set(['ACTIVE', 'BUILD', 'REBUILD', 'RESIZE', 'VERIFY_RESIZE']);
 
-const hostIds = new Map<string, string>();
-const HOST_IDS_MAX = 10_000;
+const hostIds = new LRUCache<string, string>({ max: 10_000 });
 
 /** Tells a tenant's hosts apart without naming them. */
 function hostIdOf(projectId: string | null, host: string | null): string {
@@ -49,7 +49,6 @@ function hostIdOf(projectId: string | null, host: string | null): string {
   let id = hostIds.get(key);
   if (id === undefined) {
     id = createHash('sha224').update(key).digest('hex');
-    if (hostIds.size >= HOST_IDS_MAX) hostIds.clear();
     hostIds.set(key, id);
   }
   return id;
