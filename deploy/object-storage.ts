@@ -109,9 +109,9 @@ function readdress(path: string, ip: string, port: number): void {
   renameSync(`${path}.new`, path);
 }
 
-/** Starts a whole object store in this process: account, container and object servers, and the proxy before them. */
-export async function startObjectStorage(options: ObjectStorageOptions): Promise<ObjectStorage> {
-  const { world, host, ports, stateDir } = options;
+/** What is known of a store before its servers start. */
+function planOf(options: ObjectStorageOptions) {
+  const { world, stateDir } = options;
   const swiftDir = join(stateDir, 'etc');
   const devicesDir = join(stateDir, 'node');
   const hash = pathHash(hashPathSuffix(prepare(options, swiftDir, devicesDir)));
@@ -121,61 +121,36 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
       : openObjectConf(options.confDir, swiftDir);
   const accountConf = confSection(conf.section('account-server.conf', 'account-reaper'));
   const containerConf = confSection(conf.section('container-server.conf', 'app:container-server'));
-  const delayReaping = accountConf.int('delay_reaping', DELAY_REAPING_SECONDS);
-  const syncHosts = containerConf.list('allowed_sync_hosts', []);
   const recon = { devices: devicesDir, swiftDir, cachePath: join(stateDir, 'cache'), mountCheck: false };
-  const filters = [healthcheckFilter, reconFilter(recon)];
-  const untold = reconMetrics(world, recon);
-  const local = localServers();
+  return {
+    swiftDir,
+    devicesDir,
+    hash,
+    conf,
+    delayReaping: accountConf.int('delay_reaping', DELAY_REAPING_SECONDS),
+    syncHosts: containerConf.list('allowed_sync_hosts', []),
+    recon,
+    filters: [healthcheckFilter, reconFilter(recon)],
+    local: localServers(),
+    world,
+  };
+}
+
+type Plan = ReturnType<typeof planOf>;
+
+/** Starts a whole object store in this process: account, container and object servers, and the proxy before them. */
+export async function startObjectStorage(options: ObjectStorageOptions): Promise<ObjectStorage> {
+  const { world, host, ports, stateDir } = options;
+  const plan = planOf(options);
+  const { swiftDir, devicesDir, hash, conf, delayReaping, syncHosts, local } = plan;
+  const untold = reconMetrics(world, plan.recon);
   const started: RunningService[] = [];
   const stop = async (): Promise<void> => {
     untold();
     for (const service of started.reverse()) await service.stop();
   };
-  const database = {
-    root: devicesDir,
-    mountCheck: false,
-    preallocate: false,
-    pathHash: hash,
-    world,
-    host: STORAGE_HOST,
-    filters,
-    local,
-  };
   try {
-    started.push(
-      await startAccountServer({
-        ...database,
-        port: ports.account,
-        autoCreateAccountPrefix: '.',
-        delayReaping,
-      }),
-      await startContainerServer({
-        ...database,
-        port: ports.container,
-        autoCreateAccountPrefix: '.',
-        allowVersions: true,
-        allowedSyncHosts: syncHosts,
-        storagePorts: [ports.account, ports.container, ports.object],
-        connectTimeoutMs: 500,
-        nodeTimeoutMs: 3000,
-      }),
-      await startObjectServer({
-        options: objectServerOptions(
-          confSection({
-            ...conf.section('object-server.conf', 'app:object-server'),
-            devices: devicesDir,
-            mount_check: 'false',
-          }),
-        ),
-        pathHash: hash,
-        host: STORAGE_HOST,
-        port: ports.object,
-        world,
-        filters,
-        local,
-      }),
-    );
+    await startStorageServers(plan, ports, started);
     const rings = Object.fromEntries(
       KINDS.map(kind => [kind, openRing({ path: join(swiftDir, `${kind}.ring.gz`), clock: world.clock })]),
     ) as Record<(typeof KINDS)[number], ReturnType<typeof openRing>>;
@@ -215,4 +190,51 @@ export async function startObjectStorage(options: ObjectStorageOptions): Promise
     await stop();
     throw error;
   }
+}
+
+/** Account, container and object server; what is up when one cannot start stands in `started`. */
+async function startStorageServers(
+  { devicesDir, hash, conf, delayReaping, syncHosts, filters, local, world }: Plan,
+  ports: ObjectStorageOptions['ports'],
+  started: RunningService[],
+): Promise<void> {
+  const database = {
+    root: devicesDir,
+    mountCheck: false,
+    preallocate: false,
+    pathHash: hash,
+    world,
+    host: STORAGE_HOST,
+    filters,
+    local,
+    autoCreateAccountPrefix: '.',
+  };
+  started.push(await startAccountServer({ ...database, port: ports.account, delayReaping }));
+  started.push(
+    await startContainerServer({
+      ...database,
+      port: ports.container,
+      allowVersions: true,
+      allowedSyncHosts: syncHosts,
+      storagePorts: [ports.account, ports.container, ports.object],
+      connectTimeoutMs: 500,
+      nodeTimeoutMs: 3000,
+    }),
+  );
+  const section = {
+    ...conf.section('object-server.conf', 'app:object-server'),
+    devices: devicesDir,
+    mount_check: 'false',
+  };
+  started.push(
+    await startObjectServer({
+      options: objectServerOptions(confSection(section)),
+      pathHash: hash,
+      host: STORAGE_HOST,
+      port: ports.object,
+      world,
+      filters,
+      local,
+    }),
+  );
 }

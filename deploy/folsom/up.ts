@@ -32,6 +32,7 @@ import {
   PART_OF_PORT,
   type PartName,
   type PortName,
+  type Ports,
   portsWithOffset,
 } from './layout.ts';
 import { clearLeftovers, leftoverDhcpServers } from './leftovers.ts';
@@ -91,21 +92,7 @@ interface Up {
 }
 
 async function start(options: UpOptions, layout: Layout, print: Print): Promise<Up> {
-  const ports = portsWithOffset(options.portsOffset);
-  checkHostAddress(options.hostIp);
-  if (options.swiftReplicas > options.swiftDevices) {
-    throw new CannotStart(
-      `${options.swiftReplicas} replicas need as many devices; give --swift-devices, too`,
-    );
-  }
-  const running = await readRunning(layout);
-  if (running)
-    throw new CannotStart(`this cloud is running already (process ${running.pid}); see "folsom status"`);
-  const names = (Object.keys(ports) as PortName[]).filter(
-    name =>
-      (options.metrics || name !== 'metrics') && options.services.includes(PART_OF_PORT[name] ?? 'identity'),
-  );
-  await checkPorts(options.hostIp, ports, names);
+  const ports = await checkedPorts(options, layout);
   await prepareStateDir(layout.dir, [
     layout.dir,
     dirname(layout.log),
@@ -115,37 +102,10 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
     layout.nova,
     layout.objects,
   ]);
-
   const logFile = openLogFile(layout.log);
   const { world, metrics, exporter } = await watchedWorld(options, layout, logFile.write);
   const secrets = await loadSecrets(layout.secrets, world.random, options.passwords);
-  const before = await readSettings(layout);
-  const fixedRange = options.fixedRange ?? before?.fixedRange ?? DEFAULT_FIXED_RANGE;
-  if (before && fixedRange !== before.fixedRange) {
-    throw new CannotStart(
-      `the guests' network is ${before.fixedRange} since the first start; ` +
-        'start another state directory for another one, or remove this cloud with "folsom down --purge"',
-    );
-  }
-  parseFixedRange(fixedRange);
-  const floating = await floatingRangeOf(options, before, fixedRange, print);
-  const compute: Provisioned = options.services.includes('compute')
-    ? await provision(options.computeDriver, print)
-    : { driver: 'fake', why: 'compute is not among --services' };
-  if (compute.driver === 'libvirt') {
-    await checkFixedRange(fixedRange, BRIDGE);
-    await takeHostNetwork(layout, print);
-  }
-  const settings: PurgeSettings = {
-    // Once real guests were possible, a later purge has to look for them.
-    driver: before?.driver === 'libvirt' ? 'libvirt' : compute.driver,
-    hostIp: options.hostIp,
-    fixedRange,
-    floatingRange: floating,
-    portsOffset: options.portsOffset,
-    namespace: compute.driver === 'libvirt' ? await networkNamespace() : before?.namespace,
-  };
-  await writeFile(layout.settings, JSON.stringify(settings), { mode: 0o600 });
+  const { fixedRange, floatingRange, compute } = await decide(options, layout, print);
   let cloud: Cloud;
   try {
     cloud = await startCloud({
@@ -156,7 +116,7 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
       compute,
       hostIp: options.hostIp,
       fixedRange,
-      floatingRange: floating,
+      floatingRange,
       settings: options.settings,
       parts: options.services,
       swift: { devices: options.swiftDevices, replicas: options.swiftReplicas },
@@ -174,31 +134,7 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
         port: ports.metrics,
       })
     : undefined;
-  const authUrl = `http://${options.hostIp}:${ports.identityPublic}/v2.0`;
-  await writeOpenrc(layout.openrc, {
-    user: 'admin',
-    password: secrets.adminPassword,
-    tenant: 'admin',
-    authUrl,
-    admin: true,
-  });
-  await writeOpenrc(layout.openrcDemo, {
-    user: 'demo',
-    password: secrets.demoPassword,
-    tenant: 'demo',
-    authUrl,
-    admin: false,
-  });
-  if (options.allowPingAndSsh && options.services.includes('compute')) {
-    await allowPingAndSsh({
-      authUrl,
-      computeUrl: `http://${options.hostIp}:${ports.compute}/v2`,
-      users: [
-        { name: 'admin', password: secrets.adminPassword },
-        { name: 'demo', password: secrets.demoPassword },
-      ],
-    });
-  }
+  await letIn(options, layout, ports, secrets);
   await writeRunning(layout, {
     since: new Date(world.clock.now()).toISOString(),
     hostIp: options.hostIp,
@@ -235,6 +171,76 @@ async function watchedWorld(options: UpOptions, layout: Layout, write: (line: st
     log: createLogger({ ...options.logLevel, write, metrics }),
   };
   return { world, metrics, exporter };
+}
+
+/** The ports of this start, all of them free. Looks at what was asked before anything is written. @throws CannotStart */
+async function checkedPorts(options: UpOptions, layout: Layout): Promise<Ports> {
+  const ports = portsWithOffset(options.portsOffset);
+  checkHostAddress(options.hostIp);
+  if (options.swiftReplicas > options.swiftDevices) {
+    throw new CannotStart(
+      `${options.swiftReplicas} replicas need as many devices; give --swift-devices, too`,
+    );
+  }
+  const running = await readRunning(layout);
+  if (running)
+    throw new CannotStart(`this cloud is running already (process ${running.pid}); see "folsom status"`);
+  const names = (Object.keys(ports) as PortName[]).filter(
+    name =>
+      (options.metrics || name !== 'metrics') && options.services.includes(PART_OF_PORT[name] ?? 'identity'),
+  );
+  await checkPorts(options.hostIp, ports, names);
+  return ports;
+}
+
+/** The guests' network, the floating addresses and the hypervisor; noted for the next start and for `down --purge`. */
+async function decide(options: UpOptions, layout: Layout, print: Print) {
+  const before = await readSettings(layout);
+  const fixedRange = options.fixedRange ?? before?.fixedRange ?? DEFAULT_FIXED_RANGE;
+  if (before && fixedRange !== before.fixedRange) {
+    throw new CannotStart(
+      `the guests' network is ${before.fixedRange} since the first start; ` +
+        'start another state directory for another one, or remove this cloud with "folsom down --purge"',
+    );
+  }
+  parseFixedRange(fixedRange);
+  const floatingRange = await floatingRangeOf(options, before, fixedRange, print);
+  const compute: Provisioned = options.services.includes('compute')
+    ? await provision(options.computeDriver, print)
+    : { driver: 'fake', why: 'compute is not among --services' };
+  if (compute.driver === 'libvirt') {
+    await checkFixedRange(fixedRange, BRIDGE);
+    await takeHostNetwork(layout, print);
+  }
+  const settings: PurgeSettings = {
+    // Once real guests were possible, a later purge has to look for them.
+    driver: before?.driver === 'libvirt' ? 'libvirt' : compute.driver,
+    hostIp: options.hostIp,
+    fixedRange,
+    floatingRange,
+    portsOffset: options.portsOffset,
+    namespace: compute.driver === 'libvirt' ? await networkNamespace() : before?.namespace,
+  };
+  await writeFile(layout.settings, JSON.stringify(settings), { mode: 0o600 });
+  return { fixedRange, floatingRange, compute };
+}
+
+/** Writes what a shell needs to log in and, where it is wanted, opens the default groups. */
+async function letIn(options: UpOptions, layout: Layout, ports: Ports, secrets: Secrets): Promise<void> {
+  const authUrl = `http://${options.hostIp}:${ports.identityPublic}/v2.0`;
+  const users = [
+    { file: layout.openrc, name: 'admin', password: secrets.adminPassword, admin: true },
+    { file: layout.openrcDemo, name: 'demo', password: secrets.demoPassword, admin: false },
+  ];
+  for (const { file, name, password, admin } of users)
+    await writeOpenrc(file, { user: name, password, tenant: name, authUrl, admin });
+  if (options.allowPingAndSsh && options.services.includes('compute')) {
+    await allowPingAndSsh({
+      authUrl,
+      computeUrl: `http://${options.hostIp}:${ports.compute}/v2`,
+      users: users.map(({ name, password }) => ({ name, password })),
+    });
+  }
 }
 
 /** The pool of floating addresses: that of the first start, else what is asked for, else the default where it is free. */

@@ -10,6 +10,7 @@ import { createLocalBus, type LocalBus } from '@folsom/rpc';
 import { type FakeClock, fakeClock } from '@folsom/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { schedulerOptions, startScheduler, trustOptions } from './index.ts';
+import { flavor, instanceRow, spec } from './test-requests.ts';
 
 const context = requestContext({ userId: 'u', projectId: 'p', roles: ['Member'] });
 const log: Logger = silentLogger;
@@ -103,56 +104,11 @@ async function addHost(
   return id;
 }
 
-const flavor = {
-  id: 2,
-  name: 'm1.tiny',
-  memory_mb: 512,
-  vcpus: 1,
-  root_gb: 0,
-  ephemeral_gb: 0,
-  extra_specs: {},
-};
-
 async function addInstance(n: number, changes: Record<string, unknown> = {}): Promise<string> {
-  const uuid = `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
-  await db.knex('instances').insert({
-    uuid,
-    project_id: 'p',
-    user_id: 'u',
-    instance_type_id: flavor.id,
-    image_ref: 'image',
-    vm_state: 'building',
-    task_state: 'scheduling',
-    power_state: 0,
-    memory_mb: 512,
-    vcpus: 1,
-    root_gb: 0,
-    ephemeral_gb: 0,
-    deleted: 0,
-    created_at: toSqlTime(clock.now()),
-    ...changes,
-  });
-  return uuid;
+  const row = instanceRow(n, clock.now(), changes);
+  await db.knex('instances').insert(row);
+  return row.uuid;
 }
-
-const spec = (
-  uuids: string[],
-  properties: Record<string, unknown> = {},
-  type: object = flavor,
-): RequestSpec =>
-  ({
-    image: { id: 'image', properties: {} },
-    instance_type: type as FlavorWire,
-    instance_uuids: uuids,
-    instance_properties: {
-      image_ref: 'image',
-      memory_mb: 512,
-      vcpus: 1,
-      root_gb: 0,
-      ephemeral_gb: 0,
-      ...properties,
-    },
-  }) as unknown as RequestSpec;
 
 async function run(request: RequestSpec, filter_properties: FilterProperties = {}): Promise<void> {
   await schedulerContract.client(bus).run_instance(context, {

@@ -13,6 +13,7 @@ import {
 import { type Database, dbSync, openDatabase, toSqlTime } from '@folsom/db';
 import { createFlavor } from '@folsom/nova/flavors';
 import { instanceRecord, instanceWire } from '@folsom/nova/instance-records';
+import type { NetworkInfo } from '@folsom/nova/network-info';
 import { novaOptions } from '@folsom/nova/options';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import { type ConnectionInfo, volumeContract } from '@folsom/nova/rpc/volume';
@@ -280,3 +281,29 @@ export async function volumeStand(bus: Bus, db: Database, host = 'node1') {
   });
   return { served, connections, stop: () => served.stop() };
 }
+
+/** The network of a guest with one card and one address. */
+export const networkOf = (address: string, cidr: string, dhcp_server: string): NetworkInfo => [
+  {
+    id: 'vif',
+    address: 'fa:16:3e:00:00:01',
+    meta: {},
+    network: {
+      id: 'n',
+      bridge: 'br100',
+      label: 'l',
+      meta: { tenant_id: null },
+      subnets: [
+        {
+          cidr,
+          version: 4,
+          dns: [],
+          gateway: null,
+          routes: [],
+          meta: { dhcp_server },
+          ips: [{ address, type: 'fixed', version: 4, meta: {}, floating_ips: [] }],
+        },
+      ],
+    },
+  },
+];

@@ -22,13 +22,19 @@ import type { Database } from '@folsom/db';
 import { run } from '@folsom/host';
 import { namespaceRunner } from '@folsom/host/runner';
 import { instanceRecord } from '@folsom/nova/instance-records';
-import type { NetworkInfo } from '@folsom/nova/network-info';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { refreshMembersOfInstance } from '@folsom/nova/security-group-members';
 import { createLocalBus } from '@folsom/rpc';
 import { canMakeNamespaces, networkNamespace, tempDir } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addFlavor, addInstance, memoryImages, PROJECT, testDatabase } from '../faults/compute-cloud.ts';
+import {
+  addFlavor,
+  addInstance,
+  memoryImages,
+  networkOf,
+  PROJECT,
+  testDatabase,
+} from '../faults/compute-cloud.ts';
 
 const context = adminContext();
 const signal = new AbortController().signal;
@@ -286,32 +292,6 @@ describe('what guests can do to the service', () => {
     await db.close();
   });
 });
-
-/** The network of a guest with one card and one address. */
-const networkOf = (address: string, cidr: string, dhcp_server: string): NetworkInfo => [
-  {
-    id: 'vif',
-    address: 'fa:16:3e:00:00:01',
-    meta: {},
-    network: {
-      id: 'n',
-      bridge: 'br100',
-      label: 'l',
-      meta: { tenant_id: null },
-      subnets: [
-        {
-          cidr,
-          version: 4,
-          dns: [],
-          gateway: null,
-          routes: [],
-          meta: { dhcp_server },
-          ips: [{ address, type: 'fixed', version: 4, meta: {}, floating_ips: [] }],
-        },
-      ],
-    },
-  },
-];
 
 describe.skipIf(!canMakeNamespaces())('security groups on the host', () => {
   const name = `sec${process.pid % 100000}`;

@@ -55,10 +55,9 @@ async function othersMayEnter(path: string): Promise<boolean> {
   }
 }
 
-export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
-  const { settings, world, images } = options;
+/** What the driver stands on: libvirt, the image cache, the packet filter. */
+function groundOf({ settings, db, images, world, runner = hostRunner }: LibvirtDriverOptions) {
   const log = world.log.child({ service: 'nova-compute', driver: 'libvirt' });
-  const instancesPath = settings.instances_path;
   const libvirt = libvirtConnection({
     uri: settings.libvirt_uri || 'qemu:///system',
     host: settings.host,
@@ -66,7 +65,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     log,
   });
   const cache = imageCache({
-    directory: join(instancesPath, settings.base_dir_name),
+    directory: join(settings.instances_path, settings.base_dir_name),
     sizeless: {
       virtualGigabytes: settings.max_image_virtual_size_gb,
       expansion: settings.max_image_expansion,
@@ -77,8 +76,14 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     log,
   });
   const filters = filtersGuests(settings.firewall_driver);
-  const runner = options.runner ?? hostRunner;
-  const firewall = hostFirewall({ settings, db: options.db, runner, log, filters });
+  const firewall = hostFirewall({ settings, db, runner, log, filters });
+  return { log, libvirt, cache, filters, firewall, runner };
+}
+
+export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
+  const { settings, world } = options;
+  const instancesPath = settings.instances_path;
+  const { log, libvirt, cache, filters, firewall, runner } = groundOf(options);
   const traits: HostTraits = { type: 'qemu', filter: null, asRoot: false };
   let prepared = false;
   /** libvirt's filters, as soon as it answers: no guest is started before it is known whether there are any. */
