@@ -1,5 +1,5 @@
-import { Fault } from '@folsom/core';
 import { type Database, insertReturningId, softDeleteWhere, toSqlTime, updateWhere } from '@folsom/db';
+import { novaFault } from './faults.ts';
 
 /** Which guest agent of a hypervisor, system and architecture is current, and where it is. */
 export interface AgentBuild {
@@ -25,8 +25,7 @@ export async function agentBuildFor(db: Database, triple: AgentTriple): Promise<
     .where({ ...triple, deleted: 0 })
     .first();
   if (row === undefined) {
-    const text = `No agent-build of hypervisor ${triple.hypervisor}, os ${triple.os}, architecture ${triple.architecture}.`;
-    throw new Fault('AgentBuildNotFound', 404, text, { module: 'nova.exception' });
+    throw novaFault('AgentBuildNotFound', triple);
   }
   return row;
 }

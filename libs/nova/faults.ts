@@ -33,6 +33,11 @@ export const novaFault = catalogue(
       text: "Cannot perform action '%(action)s' on aggregate %(aggregate_id)s. Reason: %(reason)s.",
     },
     InvalidHypervisorType: { status: 400, text: 'The supplied hypervisor type of is invalid.' },
+    InstanceIsLocked: { status: 400, text: 'Instance %(instance_uuid)s is locked' },
+    InstanceInvalidState: {
+      status: 400,
+      text: 'Instance %(instance_uuid)s in %(attr)s %(state)s. Cannot %(method)s while the instance is in this state.',
+    },
     InstanceNotReady: { status: 400, text: 'Instance %(instance_id)s is not ready' },
     InstanceNotRunning: { status: 400, text: 'Instance %(instance_id)s is not running.' },
     UnableToMigrateToSelf: {
@@ -102,6 +107,10 @@ export const novaFault = catalogue(
     FixedIpAlreadyInUse: {
       status: 500,
       text: 'Fixed IP address %(address)s is already in use on instance %(instance_uuid)s.',
+    },
+    AgentBuildNotFound: {
+      status: 404,
+      text: 'No agent-build of hypervisor %(hypervisor)s, os %(os)s, architecture %(architecture)s.',
     },
     AggregateNotFound: { status: 404, text: 'Aggregate %(aggregate_id)s could not be found.' },
     AggregateNameExists: { status: 409, text: 'Aggregate %(aggregate_name)s already exists.' },

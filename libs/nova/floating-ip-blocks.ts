@@ -1,5 +1,5 @@
-import { Fault } from '@folsom/core';
 import { type Database, inBatches, insertRows, toSqlTime } from '@folsom/db';
+import { networkFault } from './network-faults.ts';
 
 /** A floating address with the server it leads to, for operators. */
 export interface ListedFloatingIp {
@@ -26,10 +26,7 @@ export async function createFloatingIps(
     );
     const taken = block.addresses.find(address => existing.has(address));
     if (taken !== undefined) {
-      throw new Fault('FloatingIpExists', 409, `Floating ip ${taken} already exists.`, {
-        module: 'nova.exception',
-        values: { address: taken },
-      });
+      throw networkFault('FloatingIpExists', { address: taken });
     }
     await insertRows(
       trx,

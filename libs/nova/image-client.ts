@@ -185,13 +185,12 @@ function checkPlain(response: Answer): void {
   if (response.status === 401 || response.status === 403) throw novaFault('NotAuthorized');
   if (response.status === 404) throw novaFault('NotFound');
   if (response.status >= 400 && response.status < 500) {
+    // A limit of glance stays one for who asked us.
     throw new Fault(
       'Invalid',
       response.status === 413 ? 413 : 400,
       response.text.slice(0, 1000) || 'Unacceptable parameters.',
-      {
-        module: 'nova.exception',
-      },
+      { module: 'nova.exception' },
     );
   }
   throw novaFault(
@@ -314,9 +313,7 @@ const pythonText = (value: unknown): string =>
 /** Names travel as header names. @throws Fault `Invalid` for one that cannot. */
 function headerName(name: string): string {
   if (!/^[!#$%&'*+.^_`|~\w-]{1,255}$/.test(name)) {
-    throw new Fault('Invalid', 400, `Invalid image property name: ${name.slice(0, 255)}`, {
-      module: 'nova.exception',
-    });
+    throw novaFault('Invalid', {}, { message: `Invalid image property name: ${name.slice(0, 255)}` });
   }
   return name.toLowerCase();
 }

@@ -1,4 +1,5 @@
-import { Fault } from '@folsom/core';
+import type { Fault } from '@folsom/core';
+import { novaFault } from './faults.ts';
 
 /** Stable condition of an instance, as `instances.vm_state` holds it. */
 export const vmState = {
@@ -141,10 +142,7 @@ export interface StateOf {
 export function checkAction(name: ActionName, instance: StateOf, by: { isAdmin: boolean }): void {
   const rule: ActionRule = actions[name];
   if (rule.locked && instance.locked && !by.isAdmin) {
-    throw new Fault('InstanceIsLocked', 400, `Instance ${instance.uuid} is locked`, {
-      module: 'nova.exception',
-      values: { instance_uuid: instance.uuid },
-    });
+    throw novaFault('InstanceIsLocked', { instance_uuid: instance.uuid });
   }
   const refuse = (attr: string, state: string | null): never => {
     throw invalidState(instance.uuid, attr, state, name);
@@ -159,9 +157,10 @@ export function checkAction(name: ActionName, instance: StateOf, by: { isAdmin: 
 
 /** `InstanceInvalidState` as nova words it; null prints as Python's None. */
 export const invalidState = (uuid: string, attr: string, state: string | null, method: string): Fault =>
-  new Fault(
+  novaFault(
     'InstanceInvalidState',
-    400,
-    `Instance ${uuid} in ${attr} ${state ?? 'None'}. Cannot ${method} while the instance is in this state.`,
-    { module: 'nova.exception', values: { instance_uuid: uuid, attr, state, method } },
+    { instance_uuid: uuid, attr, state, method },
+    {
+      message: `Instance ${uuid} in ${attr} ${state ?? 'None'}. Cannot ${method} while the instance is in this state.`,
+    },
   );

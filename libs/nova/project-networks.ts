@@ -1,5 +1,5 @@
-import { Fault } from '@folsom/core';
 import { type Database, toSqlTime, updateWhere } from '@folsom/db';
+import { networkFault } from './network-faults.ts';
 
 export interface ProjectNetwork {
   id: number;
@@ -32,5 +32,5 @@ export async function takeNetworkForProject(
     );
     if (mine === 1) return network;
   }
-  throw new Fault('NoMoreNetworks', 400, 'No more available networks.', { module: 'nova.exception' });
+  throw networkFault('NoMoreNetworks');
 }

@@ -13,7 +13,10 @@ beforeEach(async () => {
   await makeActive(test, server);
   test.messages.length = 0;
 });
-afterEach(() => test.stop());
+afterEach(async () => {
+  await test.stop();
+  expect([...test.undeclared]).toEqual([]);
+});
 
 let serial = 0;
 async function addVolume(project_id = DEMO): Promise<string> {

@@ -20,7 +20,10 @@ describe('flavors, security groups and networks', () => {
       },
     });
   });
-  afterAll(() => test.stop());
+  afterAll(async () => {
+    await test.stop();
+    expect([...test.undeclared]).toEqual([]);
+  });
 
   const flavorXml = (attributes: string) =>
     `<flavor xmlns="http://docs.openstack.org/compute/api/v1.1" xmlns:OS-FLV-EXT-DATA="urn:data" ` +

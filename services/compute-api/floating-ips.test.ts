@@ -61,7 +61,10 @@ describe('floating addresses', () => {
     await test.db.knex('instance_info_caches').update({ network_info: network });
     await test.db.knex('fixed_ips').insert({ address: FIXED, instance_uuid: server, deleted: 0 });
   });
-  afterAll(() => test.stop());
+  afterAll(async () => {
+    await test.stop();
+    expect([...test.undeclared]).toEqual([]);
+  });
 
   const act = (body: unknown, options = {}) =>
     test.call('POST', `servers/${server}/action`, { body, ...options });

@@ -1,6 +1,6 @@
 import { authTokenHook, type TokenValidator } from '@folsom/auth';
 import type { Config } from '@folsom/config';
-import type { RunningService, World } from '@folsom/core';
+import type { Fault, RunningService, World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { type App, createApp } from '@folsom/http';
 import { mountOperations } from '@folsom/http/operation';
@@ -37,6 +37,8 @@ export interface ApiOptions {
   authUri?: string;
   /** Folders whose files are extensions; default the one of this service. */
   extensions?: readonly URL[];
+  /** Is told of faults that came out of an operation which does not declare them; for tests. */
+  undeclared?: (fault: Fault, operation: { name: string }) => void;
 }
 
 export interface RunningApi extends RunningService {
@@ -120,6 +122,9 @@ function appOf(
   });
   app.server.decorateRequest('token', null);
   mountVersions(app, kind.version, linkPrefix);
-  mountOperations(app, kind.operations(registry), computeFront(api));
+  mountOperations(app, kind.operations(registry), {
+    ...computeFront(api),
+    ...(options.undeclared ? { undeclared: options.undeclared } : {}),
+  });
   return app;
 }

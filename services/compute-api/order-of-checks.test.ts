@@ -9,7 +9,10 @@ beforeAll(async () => {
   api = await startTestApi();
   server = (await api.call('POST', 'servers', { body: bootBody() })).json.server.id;
 });
-afterAll(() => api.stop());
+afterAll(async () => {
+  await api.stop();
+  expect([...api.undeclared]).toEqual([]);
+});
 
 const action = async (id: string, body: unknown, admin = false) =>
   (await api.call('POST', `servers/${id}/action`, { body: body as object, admin })).status;

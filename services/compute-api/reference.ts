@@ -5,6 +5,7 @@ import type { ReferencePart } from '@folsom/http/operation';
 import { EXTENSIONS } from './compute-api.ts';
 import type { ComputeOperation, Extension } from './openstack/http/api.ts';
 import { readExtensions, registryOf } from './openstack/http/extension.ts';
+import { statusOf } from './openstack/http/statuses.ts';
 import { addedOperations, coreOperations } from './openstack/operations.ts';
 import { coreVolumeOperations } from './openstack/volume/operations.ts';
 import { VOLUME_EXTENSIONS } from './volume-api.ts';
@@ -23,6 +24,7 @@ export async function volumeReference(): Promise<readonly ReferencePart[]> {
         'asks its own (`volume:get`, `volume:delete`, …) for the very volume.',
       prefix: VOLUME_PREFIX,
       operations: coreVolumeOperations,
+      statusOf,
     },
     ...registry.extensions.flatMap(extension =>
       partOf('Volumes', VOLUME_PREFIX, extension, addedOperations(extension, registry)),
@@ -42,6 +44,7 @@ export async function computeReference(): Promise<readonly ReferencePart[]> {
         '`compute:reboot`, …) for the very server. The body of a boot has the attributes of the extensions, too.',
       prefix: PREFIX,
       operations: coreOperations(registry),
+      statusOf,
     },
     ...registry.extensions.flatMap(extension =>
       partOf('Compute', PREFIX, extension, addedOperations(extension, registry)),
@@ -57,5 +60,5 @@ function partOf(
 ): ReferencePart[] {
   if (operations.length === 0) return [];
   const about = description.replaceAll(/\s+/g, ' ').trim();
-  return [{ title: `${api}, extension ${alias}`, about, prefix, operations }];
+  return [{ title: `${api}, extension ${alias}`, about, prefix, operations, statusOf }];
 }

@@ -33,7 +33,10 @@ describe('servers', () => {
       },
     });
   });
-  afterAll(() => test.stop());
+  afterAll(async () => {
+    await test.stop();
+    expect([...test.undeclared]).toEqual([]);
+  });
   beforeEach(async () => {
     test.messages.length = 0;
     await test.db.knex('instances').update({ deleted: 1 });

@@ -56,6 +56,8 @@ export interface TestApi {
   log: string[];
   /** Requests as a user of `demo`; `admin: true` as the administrator. */
   call(method: string, path: string, options?: CallOptions): Promise<TestAnswer>;
+  /** `operation: fault` for every fault that an operation threw without declaring it. */
+  undeclared: ReadonlySet<string>;
   stop(): Promise<void>;
 }
 
@@ -175,6 +177,7 @@ export async function startTestApi(
     await bus.serve({ topic, host: 'node1', handlers });
   }
   const images = new Map([[IMAGE, testImage(IMAGE)]]);
+  const undeclared = new Set<string>();
   const { start = startComputeApi } = options;
   const mount = start === startComputeApi ? 'v2' : 'v1';
   const imageClient = imagesIn(images);
@@ -197,6 +200,10 @@ export async function startTestApi(
     images: imageClient,
     ...(options.rateLimits ? { rateLimits: options.rateLimits } : {}),
     ...(options.extensions ? { extensions: options.extensions } : {}),
+    // The HTTP layer's own refusals have no name in a catalogue.
+    undeclared: ({ name }, operation) => {
+      if (!name.startsWith('HTTP')) undeclared.add(`${operation.name}: ${name}`);
+    },
   });
   const url = `http://${api.addresses[0]}`;
   return {
@@ -208,6 +215,7 @@ export async function startTestApi(
     imageClient,
     messages,
     log,
+    undeclared,
     async call(method, path, { body, raw, headers, admin, token, timeoutMs = 60_000 } = {}) {
       const who = token ?? (admin ? 'admin' : 'demo');
       const tenant = TOKENS[who as keyof typeof TOKENS]?.tenantId ?? DEMO;

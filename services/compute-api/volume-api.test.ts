@@ -28,7 +28,10 @@ describe('the volume API', () => {
   beforeAll(async () => {
     test = await startTestApi({ start: startVolumeApi, nova: { quota_volumes: 50 } });
   });
-  afterAll(() => test.stop());
+  afterAll(async () => {
+    await test.stop();
+    expect([...test.undeclared]).toEqual([]);
+  });
 
   const create = (volume: object) => test.call('POST', 'volumes', { body: { volume } });
   const made = async (status = 'available', more: object = {}): Promise<string> => {
@@ -290,7 +293,10 @@ describe("the compute API's volumes", () => {
   beforeAll(async () => {
     test = await startTestApi();
   });
-  afterAll(() => test.stop());
+  afterAll(async () => {
+    await test.stop();
+    expect([...test.undeclared]).toEqual([]);
+  });
 
   it('are the same under other names', async () => {
     const { status, json } = await test.call('POST', 'os-volumes', {

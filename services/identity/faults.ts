@@ -1,4 +1,4 @@
-import { catalogue, type Fault } from '@folsom/core';
+import { catalogue, type Fault, type FaultEntry } from '@folsom/core';
 
 const MALFORMED =
   'The server could not comply with the request since it is either malformed or otherwise incorrect. ' +
@@ -42,6 +42,12 @@ export const fault = catalogue(
   },
   { module: 'keystone.exception' },
 );
+
+export type FaultName = keyof typeof fault.entries;
+
+/** What its catalogue says of a fault's status. */
+export const statusOf = (name: string): number | undefined =>
+  (fault.entries as Readonly<Record<string, FaultEntry | undefined>>)[name]?.status;
 
 export const invalid = (message: string): Fault => fault('ValidationError', {}, { message });
 

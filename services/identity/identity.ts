@@ -55,6 +55,8 @@ export interface IdentityOptions {
   ports?: { public: number; admin: number };
   /** Instead of bind_host. */
   bindHost?: string;
+  /** Is told of faults that came out of an operation which does not declare them; for tests. */
+  undeclared?: (fault: Fault, operation: { name: string }) => void;
 }
 
 export interface RunningIdentity extends RunningService {
@@ -75,122 +77,15 @@ const DEFAULT_POLICY = '{"admin_required": [["role:admin"], ["is_admin:1"]]}';
 
 /** Starts keystone: the public and the admin API. */
 export async function startIdentity(options: IdentityOptions): Promise<RunningIdentity> {
-  const { config, db, bus, world } = options;
+  const { config, db, world } = options;
   const keystone = config.of(keystoneOptions);
-  const signing = config.of(keystoneSigningOptions);
-  const ec2 = config.of(keystoneEc2Options);
-  const format = signing.token_format as TokenFormat;
-  const lifetimeMs = config.of(keystoneTokenOptions).expiration * 1000;
   refuseUnsupported(config);
   refuseDefaultSecret(keystone.admin_token, options.bindHost ?? keystone.bind_host, world.log);
   await checkWithOwnTables(db, 'keystone');
-
-  const revocations = revocationList(world.clock);
-  const log = revocationLog({ db, bus, world, host: options.host ?? 'localhost', list: revocations });
-  // Signed tokens stay good when the format is changed: whoever has keys accepts them.
-  const keys =
-    format === 'JWT' || existsSync(`${signing.jwt_key_dir}/current`)
-      ? openTokenKeys(signing.jwt_key_dir)
-      : null;
-  const reader = keys ? signedTokenReader({ publicKey: keys.publicKey }) : null;
-  const roles = fresh(() => listRoles(db.knex), IDENTITY_LIMITS.freshMs, world.clock);
-  const signer = pki({
-    certfile: signing.certfile,
-    keyfile: signing.keyfile,
-    caCerts: signing.ca_certs,
-    clock: world.clock,
-    log: world.log,
-  });
-  const tokens = createTokens({
-    db,
-    world,
-    format,
-    lifetimeMs,
-    log,
-    keys,
-    reader,
-    roles,
-    pkiSign: format === 'PKI' ? signer.signToken : null,
-  });
-  const ports = options.ports ?? { public: keystone.public_port, admin: keystone.admin_port };
-  const catalog = catalogState(
-    configuredCatalog(config, db),
-    {
-      public_port: String(ports.public),
-      admin_port: String(ports.admin),
-      compute_port: String(keystone.compute_port),
-    },
-    world,
-  );
-  const stats = statistics();
-  const ec2Settings = {
-    requireServiceCaller: ec2.require_service_caller,
-    signatureMaxAgeMs: ec2.signature_max_age * 1000,
-    repeatWindowMs: ec2.signature_repeat_window * 1000,
-  };
-  const signed = signedLogin({ db, tokens, world, roles, ec2: ec2Settings });
-  const dependencies: Dependencies = {
-    db,
-    world,
-    tokens,
-    authorize: authorization(tokens, configuredPolicy(config, world)),
-    passwords: passwords({ world, rounds: keystone.crypt_strength }),
-    catalog,
-    roles,
-    revocations,
-    statistics: stats,
-    pki: signer,
-    publicKeys: () => keys?.list() ?? {},
-    limits: { paramCharsMax: keystone.max_param_size, tokenCharsMax: keystone.max_token_size },
-    signed,
-    ec2: ec2Settings,
-  };
-
-  const tls = configuredTls(config);
-  const appFor = (port: 'public' | 'admin') =>
-    identityApp({
-      port,
-      dependencies,
-      adminToken: keystone.admin_token,
-      checks: { database: db.ping },
-      ...(tls ? { tls } : {}),
-    });
-  const apps = [appFor('public'), appFor('admin')] as const;
-  await log.start();
-  const host = options.bindHost ?? keystone.bind_host;
-  let addresses: [string, string];
-  try {
-    addresses = [
-      await apps[0].listen({ host, port: ports.public }),
-      await apps[1].listen({ host, port: ports.admin }),
-    ];
-  } catch (error) {
-    await log.stop();
-    await Promise.all(apps.map(app => app.stop()));
-    throw error;
-  }
-
-  const timers: Timer[] = [
-    world.clock.every(IDENTITY_LIMITS.flushEveryMs, () => {
-      tidy().catch(error => world.log.warn('old tokens could not be deleted', { error }));
-    }),
-  ];
-  if (keys) timers.push(world.clock.every(IDENTITY_LIMITS.freshMs, () => refreshKeys()));
-  const refreshKeys = () => {
-    try {
-      keys?.refresh();
-    } catch (error) {
-      world.log.error('token keys cannot be read', { error });
-    }
-  };
-  const tidy = async () => {
-    const before = world.clock.now() - IDENTITY_LIMITS.expiredKeptMs;
-    const count = await flushTokens(db, before, IDENTITY_LIMITS.flushRowsMax);
-    if (count > 0) world.log.info('expired tokens deleted', { count, before: sqlSeconds(before) });
-    await db.knex('folsom_revocation').where('expires', '<', world.clock.now()).delete();
-    if (keys) forgetRetiredKeys(signing.jwt_key_dir, lifetimeMs, world.clock);
-  };
-
+  const parts = partsOf(options);
+  const { tokens, catalog, signed, log, revocations } = parts;
+  const { apps, addresses } = await serve(options, parts);
+  const timers = upkeep(options, parts);
   const infoOf = async (token: Token): Promise<TokenInfo> => ({
     id: token.id,
     expiresAt: token.expiresAt,
@@ -236,6 +131,141 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
       return stopping;
     },
   };
+}
+
+const portsOf = ({ config, ports }: IdentityOptions): { public: number; admin: number } => {
+  const { public_port, admin_port } = config.of(keystoneOptions);
+  return ports ?? { public: public_port, admin: admin_port };
+};
+
+const lifetimeOf = (config: Config): number => config.of(keystoneTokenOptions).expiration * 1000;
+
+/** Tokens, what signs and revokes them, and the catalog that goes with them. */
+function partsOf(options: IdentityOptions) {
+  const { config, db, bus, world } = options;
+  const signing = config.of(keystoneSigningOptions);
+  const format = signing.token_format as TokenFormat;
+  const revocations = revocationList(world.clock);
+  const log = revocationLog({ db, bus, world, host: options.host ?? 'localhost', list: revocations });
+  // Signed tokens stay good when the format is changed: whoever has keys accepts them.
+  const keys =
+    format === 'JWT' || existsSync(`${signing.jwt_key_dir}/current`)
+      ? openTokenKeys(signing.jwt_key_dir)
+      : null;
+  const roles = fresh(() => listRoles(db.knex), IDENTITY_LIMITS.freshMs, world.clock);
+  const signer = pki({
+    certfile: signing.certfile,
+    keyfile: signing.keyfile,
+    caCerts: signing.ca_certs,
+    clock: world.clock,
+    log: world.log,
+  });
+  const tokens = createTokens({
+    db,
+    world,
+    format,
+    lifetimeMs: lifetimeOf(config),
+    log,
+    keys,
+    reader: keys ? signedTokenReader({ publicKey: keys.publicKey }) : null,
+    roles,
+    pkiSign: format === 'PKI' ? signer.signToken : null,
+  });
+  const ports = portsOf(options);
+  const catalog = catalogState(
+    configuredCatalog(config, db),
+    {
+      public_port: String(ports.public),
+      admin_port: String(ports.admin),
+      compute_port: String(config.of(keystoneOptions).compute_port),
+    },
+    world,
+  );
+  const { require_service_caller, signature_max_age, signature_repeat_window } =
+    config.of(keystoneEc2Options);
+  const ec2 = {
+    requireServiceCaller: require_service_caller,
+    signatureMaxAgeMs: signature_max_age * 1000,
+    repeatWindowMs: signature_repeat_window * 1000,
+  };
+  const signed = signedLogin({ db, tokens, world, roles, ec2 });
+  return { revocations, log, keys, roles, signer, tokens, catalog, ec2, signed };
+}
+
+type Parts = ReturnType<typeof partsOf>;
+
+/** Opens both ports. */
+async function serve(options: IdentityOptions, parts: Parts) {
+  const { config, db, world } = options;
+  const { revocations, log, keys, roles, signer, tokens, catalog, ec2, signed } = parts;
+  const keystone = config.of(keystoneOptions);
+  const dependencies: Dependencies = {
+    db,
+    world,
+    tokens,
+    authorize: authorization(tokens, configuredPolicy(config, world)),
+    passwords: passwords({ world, rounds: keystone.crypt_strength }),
+    catalog,
+    roles,
+    revocations,
+    statistics: statistics(),
+    pki: signer,
+    publicKeys: () => keys?.list() ?? {},
+    limits: { paramCharsMax: keystone.max_param_size, tokenCharsMax: keystone.max_token_size },
+    signed,
+    ec2,
+  };
+  const tls = configuredTls(config);
+  const appFor = (port: 'public' | 'admin') =>
+    identityApp({
+      port,
+      dependencies,
+      adminToken: keystone.admin_token,
+      checks: { database: db.ping },
+      ...(tls ? { tls } : {}),
+      ...(options.undeclared ? { undeclared: options.undeclared } : {}),
+    });
+  const apps = [appFor('public'), appFor('admin')] as const;
+  await log.start();
+  const host = options.bindHost ?? keystone.bind_host;
+  const ports = portsOf(options);
+  try {
+    const addresses: [string, string] = [
+      await apps[0].listen({ host, port: ports.public }),
+      await apps[1].listen({ host, port: ports.admin }),
+    ];
+    return { apps, addresses };
+  } catch (error) {
+    await log.stop();
+    await Promise.all(apps.map(app => app.stop()));
+    throw error;
+  }
+}
+
+/** Deletes what has expired, and takes up keys that were changed. */
+function upkeep({ config, db, world }: IdentityOptions, { keys }: Parts): Timer[] {
+  const refreshKeys = () => {
+    try {
+      keys?.refresh();
+    } catch (error) {
+      world.log.error('token keys cannot be read', { error });
+    }
+  };
+  const tidy = async () => {
+    const before = world.clock.now() - IDENTITY_LIMITS.expiredKeptMs;
+    const count = await flushTokens(db, before, IDENTITY_LIMITS.flushRowsMax);
+    if (count > 0) world.log.info('expired tokens deleted', { count, before: sqlSeconds(before) });
+    await db.knex('folsom_revocation').where('expires', '<', world.clock.now()).delete();
+    const { jwt_key_dir } = config.of(keystoneSigningOptions);
+    if (keys) forgetRetiredKeys(jwt_key_dir, lifetimeOf(config), world.clock);
+  };
+  const timers = [
+    world.clock.every(IDENTITY_LIMITS.flushEveryMs, () => {
+      tidy().catch(error => world.log.warn('old tokens could not be deleted', { error }));
+    }),
+  ];
+  if (keys) timers.push(world.clock.every(IDENTITY_LIMITS.freshMs, refreshKeys));
+  return timers;
 }
 
 /** Where keystone.conf's files are looked for when they do not stand beside it. */

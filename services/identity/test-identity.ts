@@ -30,6 +30,8 @@ export interface TestIdentity {
   person(name: string, options?: { role?: string; tenant?: string; password?: string }): Promise<Person>;
   /** Logs in and gives the token's id. */
   login(name: string, options?: { tenant?: string; password?: string }): Promise<string>;
+  /** `operation: fault` for every fault that an operation threw without declaring it. */
+  undeclared: ReadonlySet<string>;
   stop(): Promise<void>;
 }
 
@@ -96,12 +98,14 @@ export async function startTestIdentity(options: TestIdentityOptions = {}): Prom
     await db.close();
     rmSync(dir, { recursive: true, force: true });
   };
+  const undeclared = new Set<string>();
   const running = await startIdentity({
     config,
     db,
     bus: options.bus ?? null,
     world,
     ports: { public: 0, admin: 0 },
+    undeclared: (fault, operation) => undeclared.add(`${operation.name}: ${fault.name}`),
   }).catch(async error => {
     await removeState();
     throw error;
@@ -141,6 +145,7 @@ export async function startTestIdentity(options: TestIdentityOptions = {}): Prom
 
   return {
     running,
+    undeclared,
     db,
     publicUrl,
     adminUrl,

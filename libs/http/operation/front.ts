@@ -74,4 +74,8 @@ export interface Front<Domain, Context> {
     request: FastifyRequest,
   ): FastifyReply | Promise<FastifyReply>;
   complaints: Complaints;
+  /** Faults that any operation may throw without saying so. */
+  throws?: readonly string[];
+  /** Is told of a fault that came out of an operation which does not declare it. */
+  undeclared?(fault: Fault, operation: Operation): void;
 }

@@ -1,4 +1,4 @@
-import { type Fault, isFault, must } from '@folsom/core';
+import { Fault, isFault, must } from '@folsom/core';
 import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import type { App } from '../app.ts';
 import { partsOf } from './answer.ts';
@@ -145,17 +145,23 @@ async function translated<T>(operation: Operation, front: AnyFront, work: () => 
   try {
     return await work();
   } catch (error) {
-    const { faults } = operation;
-    if (!faults || !isFault(error) || !Object.hasOwn(faults, error.name)) throw error;
-    throw answerOf(must(faults[error.name], 'error.name is in faults'), error, front);
+    if (!isFault(error)) throw error;
+    const { faults = {}, throws = [] } = operation;
+    const how = Object.hasOwn(faults, error.name) ? faults[error.name] : undefined;
+    if (how !== undefined) throw answerOf(how, error, front);
+    if (!throws.includes(error.name) && !front.throws?.includes(error.name))
+      front.undeclared?.(error, operation);
+    throw error;
   }
 }
 
 function answerOf(how: FaultAnswer, fault: Fault, { complaints }: AnyFront): Fault {
-  if (typeof how === 'function') return how(fault);
   if (typeof how === 'number') return complaints.fault(how, undefined, fault);
-  const [status, text] = how;
-  return complaints.fault(status, typeof text === 'function' ? text(fault) : text, fault);
+  const [status, text, headers] = how;
+  const answer = complaints.fault(status, typeof text === 'function' ? text(fault) : text, fault);
+  if (headers === undefined) return answer;
+  const { name, message, values, cause } = answer;
+  return new Fault(name, status, message, { values, headers: { ...answer.headers, ...headers }, cause });
 }
 
 /** Where the service tells 405 from 404, every other method of a declared path is refused by name. */

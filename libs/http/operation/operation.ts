@@ -6,13 +6,16 @@ import type { Answer } from './answer.ts';
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'ANY';
 
 /**
- * What a fault of the domain becomes in this operation's answer: a status with the service's own text for it, a status with a
- * text, or another fault.
+ * What a fault of the domain becomes in this operation's answer: a status with the service's own text for it, or a status with a
+ * text and headers.
  */
 export type FaultAnswer =
   | number
-  | readonly [status: number, text: string | ((fault: Fault) => string)]
-  | ((fault: Fault) => Fault);
+  | readonly [
+      status: number,
+      text: string | ((fault: Fault) => string),
+      headers?: Readonly<Record<string, string>>,
+    ];
 
 /** Keeps a fault's own text under another status: `{ KeyPairExists: [409, ownText] }`. */
 export const ownText = (fault: Fault): string => fault.message;
@@ -47,7 +50,15 @@ export type ParamsOf<Path extends string> = { readonly [Name in ParamNames<Path>
 type Read<Shape, Else> = Shape extends TSchema ? StaticDecode<Shape> : Else;
 
 /** One operation of an API. Everything a front does for it, the reference page and the generated tests follow from it. */
-export interface Declaration<Domain, Context, Path extends string, Params, Query, Body> {
+export interface Declaration<
+  Domain,
+  Context,
+  Path extends string,
+  Params,
+  Query,
+  Body,
+  Faults extends string,
+> {
   /** In logs, metrics and the reference; unique in its API. */
   name: string;
   /** One sentence for the reference page. */
@@ -83,8 +94,10 @@ export interface Declaration<Domain, Context, Path extends string, Params, Query
   /** Status of the answer when all went well. */
   answers: number;
   view?: View;
-  /** Faults of the domain by name. Others keep their own status and text. */
-  faults?: Readonly<Record<string, FaultAnswer>>;
+  /** Faults of the domain by name, where this operation has a status or words of its own for them. */
+  faults?: Readonly<Partial<Record<Faults, FaultAnswer>>>;
+  /** Faults of the domain that keep the status that the service has for them. */
+  throws?: readonly Faults[];
   run(
     asked: Asked<
       Domain,
@@ -101,23 +114,26 @@ export type Result = object | undefined | Answer;
 
 /** An operation whose shapes are known to its front only. */
 export interface Operation<Domain = unknown, Context = unknown>
-  extends Omit<Declaration<Domain, Context, string, TSchema, TSchema, TSchema>, 'run' | 'beforeBody'> {
+  extends Omit<
+    Declaration<Domain, Context, string, TSchema, TSchema, TSchema, string>,
+    'run' | 'beforeBody'
+  > {
   beforeBody?(asked: Asked<Domain, Context, never, never, never>): unknown;
   run(asked: Asked<Domain, Context, never, never, never>): Result | Promise<Result>;
 }
 
 /**
- * A service's way to declare operations: `export const operation = operationFor<Dependencies, Caller>()`, and then
+ * A service's way to declare operations: `export const operation = operationFor<Dependencies, Caller, FaultName>()`, and then
  * `operation({ name, method, path, policy, body, answers, run: ({ domain, body }) => … })` with typed values in `run`.
  */
 export const operationFor =
-  <Domain, Context>() =>
+  <Domain, Context, Faults extends string = string>() =>
   <
     const Path extends string,
     Params extends TSchema | undefined = undefined,
     Query extends TSchema | undefined = undefined,
     Body extends TSchema | undefined = undefined,
   >(
-    declared: Declaration<Domain, Context, Path, Params, Query, Body>,
+    declared: Declaration<Domain, Context, Path, Params, Query, Body, Faults>,
   ): Operation<Domain, Context> =>
     declared as unknown as Operation<Domain, Context>;

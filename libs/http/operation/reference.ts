@@ -1,6 +1,6 @@
 import { must } from '@folsom/core';
 import type { TSchema } from 'typebox';
-import type { FaultAnswer, Operation } from './operation.ts';
+import type { Operation } from './operation.ts';
 import { describedBy, isStream } from './shapes.ts';
 
 /** A part of the reference page: what one port or version of a service offers. */
@@ -9,14 +9,18 @@ export interface ReferencePart {
   about: string;
   prefix: string;
   operations: readonly Operation<never, never>[];
+  /** The status of a fault that an operation throws as it is. */
+  statusOf?: (fault: string) => number | undefined;
 }
 
 /** The reference of a whole API in Markdown, made from its declarations. */
 export const referencePage = (parts: readonly ReferencePart[]): string => parts.map(partText).join('\n');
 
-function partText({ title, about, prefix, operations }: ReferencePart): string {
+function partText({ title, about, prefix, operations, statusOf = () => undefined }: ReferencePart): string {
   const rows = operations.flatMap(operation =>
-    [operation.path, ...(operation.aliases ?? [])].map(path => row(operation, prefix + path || '/')),
+    [operation.path, ...(operation.aliases ?? [])].map(path =>
+      row(operation, prefix + path || '/', statusOf),
+    ),
   );
   return [
     `## ${title}`,
@@ -30,11 +34,11 @@ function partText({ title, about, prefix, operations }: ReferencePart): string {
   ].join('\n');
 }
 
-function row(operation: Operation<never, never>, url: string): string {
+function row(operation: Operation<never, never>, url: string, statusOf: StatusOf): string {
   const { name, about, method, key, ports, types } = operation;
   const request = `\`${method} ${url}\`${key === undefined ? '' : ` \`${key}\``}`;
   const where = ports && ports.length < 2 ? ` (${ports.join(', ')} port)` : '';
-  return `| ${[request, `\`${name}\`${where}: ${about ?? ''}`, who(operation), sent(operation, types), answers(operation)].join(' | ')} |`;
+  return `| ${[request, `\`${name}\`${where}: ${about ?? ''}`, who(operation), sent(operation, types), answers(operation, statusOf)].join(' | ')} |`;
 }
 
 const who = ({ public: open, policy }: Operation<never, never>): string => {
@@ -51,13 +55,26 @@ function sent({ query, body }: Operation<never, never>, types: readonly string[]
   return texts.join(', ');
 }
 
-function answers({ answers: status, faults }: Operation<never, never>): string {
-  const others = [...new Set(Object.values(faults ?? {}).map(statusOf))].filter(code => code !== undefined);
-  return [status, ...others.sort()].join(', ');
-}
+type StatusOf = NonNullable<ReferencePart['statusOf']>;
 
-const statusOf = (answer: FaultAnswer): number | undefined =>
-  typeof answer === 'number' ? answer : typeof answer === 'function' ? undefined : answer[0];
+/** `202; 404: `FloatingIpNotFound`, `NotAuthorized``: the status when all went well, then the faults by theirs. */
+function answers(
+  { answers: status, faults = {}, throws = [] }: Operation<never, never>,
+  statusOf: StatusOf,
+): string {
+  const statuses = new Map<number, string[]>();
+  const add = (fault: string, answered: number) =>
+    statuses.set(answered, [...(statuses.get(answered) ?? []), code(fault)]);
+  for (const [fault, answer] of Object.entries(faults)) {
+    if (answer !== undefined) add(fault, typeof answer === 'number' ? answer : answer[0]);
+  }
+  for (const fault of throws)
+    add(fault, must(statusOf(fault), 'a fault that is thrown as it is has a status'));
+  const refused = [...statuses].sort(([a], [b]) => a - b);
+  return [status, ...refused.map(([answered, names]) => `${answered}: ${names.sort().join(', ')}`)].join(
+    '; ',
+  );
+}
 
 const code = (text: string): string => `\`${text.replaceAll('|', '\\|')}\``;
 

@@ -1,4 +1,7 @@
-import { catalogue } from '@folsom/core';
+import { catalogue, type FaultEntry } from '@folsom/core';
+import { novaFault } from '@folsom/nova/faults';
+import { networkFault } from '@folsom/nova/network-faults';
+import { rpcFault } from '@folsom/rpc';
 
 /**
  * What a domain function refuses beyond the exceptions that Folsom's daemons share (`@folsom/nova/faults`). No status
@@ -46,3 +49,11 @@ export const computeFault = catalogue({
 });
 
 export type ComputeFaultName = Parameters<typeof computeFault>[0];
+
+/** What reaches the domain from the daemons that it calls, and over the bus. */
+const SHARED = { ...novaFault.entries, ...networkFault.entries, ...rpcFault.entries };
+export type SharedFaultName = keyof typeof SHARED;
+
+/** The status that a fault of the daemons brings along. */
+export const sharedStatus = (name: string): number | undefined =>
+  (SHARED as Readonly<Record<string, FaultEntry | undefined>>)[name]?.status;

@@ -22,6 +22,8 @@ export interface IdentityAppOptions {
   checks: Record<string, HealthCheck>;
   /** Absent: plain HTTP. */
   tls?: TlsFiles;
+  /** Is told of faults that came out of an operation which does not declare them; for tests. */
+  undeclared?: (fault: Fault, operation: { name: string }) => void;
 }
 
 /** The HTTP application of one port, made from the declared operations. */
@@ -48,8 +50,9 @@ export function identityApp(options: IdentityAppOptions): App {
   });
 
   const front = { port, domain: options.dependencies, adminToken: options.adminToken };
-  mountOperations(app, rootOperations, identityFront({ ...front, prefix: '' }));
-  mountOperations(app, identityOperations, identityFront({ ...front, prefix: '/v2.0' }));
+  const told = options.undeclared ? { undeclared: options.undeclared } : {};
+  mountOperations(app, rootOperations, { ...identityFront({ ...front, prefix: '' }), ...told });
+  mountOperations(app, identityOperations, { ...identityFront({ ...front, prefix: '/v2.0' }), ...told });
   return app;
 }
 

@@ -66,6 +66,7 @@ export const catalogOperations = [
     path: '/OS-KSADM/services/:service_id',
     ...forAdmins,
     answers: 200,
+    throws: ['ServiceNotFound'],
     run: async ({ domain: { db }, params }) => ({
       'OS-KSADM:service': serviceView(await getService(db.knex, params.service_id)),
     }),
@@ -97,6 +98,7 @@ export const catalogOperations = [
     path: '/OS-KSADM/services/:service_id',
     ...forAdmins,
     answers: 204,
+    throws: ['ServiceNotFound'],
     run: async ({ domain: { db, catalog }, params }) => {
       await db.transaction(trx => deleteService(trx, params.service_id));
       catalog.invalidate();
@@ -110,6 +112,7 @@ export const catalogOperations = [
     path: '/endpoints',
     ...forAdmins,
     answers: 200,
+    throws: ['NotImplemented'],
     run: async ({ domain }) => {
       assertInDatabase(domain);
       return { endpoints: (await listEndpoints(domain.db.knex)).map(endpointView) };
@@ -129,6 +132,7 @@ export const catalogOperations = [
       region: optionalText(COLUMN_CHARS_MAX),
     }),
     answers: 200,
+    throws: ['NotImplemented', 'ServiceNotFound'],
     run: async ({ domain, body: { endpoint: given } }) => {
       assertInDatabase(domain);
       const endpoint: Endpoint = {
@@ -149,6 +153,7 @@ export const catalogOperations = [
     path: '/endpoints/:endpoint_id',
     ...forAdmins,
     answers: 204,
+    throws: ['NotImplemented', 'EndpointNotFound'],
     run: async ({ domain, params }) => {
       assertInDatabase(domain);
       await deleteEndpoint(domain.db.knex, params.endpoint_id);

@@ -40,6 +40,7 @@ export const ec2CredentialOperations = [
       { additionalProperties: false },
     ),
     answers: 200,
+    throws: ['UserNotFound', 'TenantNotFound'],
     run: async ({ domain: { db, world }, params, body }) => {
       const user = await getUser(db.knex, params.user_id);
       const tenant = await getTenant(db.knex, body.tenant_id);
@@ -60,6 +61,7 @@ export const ec2CredentialOperations = [
     path,
     ...own,
     answers: 200,
+    throws: ['UserNotFound'],
     run: async ({ domain: { db }, params }) => {
       const user = await getUser(db.knex, params.user_id);
       return { credentials: await listCredentialsOfUser(db.knex, user.id) };
@@ -72,6 +74,7 @@ export const ec2CredentialOperations = [
     path: pairPath,
     ...own,
     answers: 200,
+    throws: ['UserNotFound', 'Unauthorized'],
     run: async ({ domain, params }) => ({ credential: await ownPair(domain, params) }),
   }),
   operation({
@@ -81,6 +84,7 @@ export const ec2CredentialOperations = [
     path: pairPath,
     ...own,
     answers: 204,
+    throws: ['UserNotFound', 'Unauthorized'],
     run: async ({ domain, params }) => {
       const credential = await ownPair(domain, params);
       if (!(await deleteCredential(domain.db.knex, credential.access))) throw fault('Unauthorized');

@@ -41,6 +41,7 @@ export const signedLoginOperations = [
       },
       { additionalProperties: false },
     ),
+    throws: ['ValidationError', 'Unauthorized', 'ForbiddenAction'],
     run: async ({ domain, context, body }) => {
       await onlyServices(domain, context);
       return answered(domain, await domain.signed.ec2(given(body)));
@@ -59,6 +60,7 @@ export const signedLoginOperations = [
       },
       { additionalProperties: false },
     ),
+    throws: ['ValidationError', 'Unauthorized', 'ForbiddenAction'],
     run: async ({ domain, context, body }) => {
       await onlyServices(domain, context);
       return answered(domain, await domain.signed.s3(given(body)));

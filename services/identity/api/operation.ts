@@ -1,9 +1,10 @@
 import { operationFor } from '@folsom/http/operation';
+import type { FaultName } from '../faults.ts';
 import type { Caller, Port } from './caller.ts';
 import type { Dependencies } from './dependencies.ts';
 
 /** Declares an operation of the identity API. */
-export const operation = operationFor<Dependencies, Caller>();
+export const operation = operationFor<Dependencies, Caller, FaultName>();
 
 export const PUBLIC: readonly Port[] = ['public'];
 export const ADMIN: readonly Port[] = ['admin'];

@@ -1,4 +1,5 @@
 import type { ReferencePart } from '@folsom/http/operation';
+import { statusOf } from '../faults.ts';
 import { identityOperations } from './operations.ts';
 import { rootOperations } from './versions.ts';
 
@@ -11,11 +12,13 @@ export const identityReference: readonly ReferencePart[] = [
       'policy.json or the bootstrap token; `self_or_admin` the user of the path or an administrator.',
     prefix: '',
     operations: rootOperations,
+    statusOf,
   },
   {
     title: 'Identity, version 2.0',
     about: 'Operations stand on both ports where no port is named.',
     prefix: '/v2.0',
     operations: identityOperations,
+    statusOf,
   },
 ];

@@ -83,6 +83,7 @@ const roleRows = [
     path: '/OS-KSADM/roles/:role_id',
     ...forAdmins,
     answers: 200,
+    throws: ['RoleNotFound'],
     run: async ({ domain: { db }, params }) => ({ role: await getRole(db.knex, params.role_id) }),
   }),
   operation({
@@ -97,6 +98,7 @@ const roleRows = [
       { underscored: true, additionalProperties: false },
     ),
     answers: 200,
+    throws: ['Conflict'],
     run: async ({ domain: { db, world, roles }, body }) => {
       const role = { id: newId(world), name: body.role.name };
       await createRole(db.knex, role);
@@ -111,6 +113,7 @@ const roleRows = [
     path: '/OS-KSADM/roles/:role_id',
     ...forAdmins,
     answers: 204,
+    throws: ['RoleNotFound'],
     run: async ({ domain: { db, tokens, roles }, params }) => {
       const revoked = await db.transaction(async trx => {
         const role = await getRole(trx, params.role_id);
@@ -134,6 +137,7 @@ const grants = [
     path: '/tenants/:tenant_id/users/:user_id/roles',
     ...forAdmins,
     answers: 200,
+    throws: ['UserNotFound', 'TenantNotFound'],
     run: async ({ domain: { db, roles }, params: { user_id: userId, tenant_id: tenantId } }) => {
       await getUser(db.knex, userId);
       await getTenant(db.knex, tenantId);
@@ -148,6 +152,7 @@ const grants = [
     path: grantPath,
     ...forAdmins,
     answers: 200,
+    throws: ['UserNotFound', 'TenantNotFound', 'RoleNotFound', 'Conflict'],
     run: ({ domain, params }) =>
       give(domain, { userId: params.user_id, tenantId: params.tenant_id, roleId: params.role_id }),
   }),
@@ -158,6 +163,7 @@ const grants = [
     path: grantPath,
     ...forAdmins,
     answers: 204,
+    throws: ['RoleNotFound'],
     run: ({ domain, params }) =>
       take(domain, { userId: params.user_id, tenantId: params.tenant_id, roleId: params.role_id }),
   }),
@@ -168,6 +174,7 @@ const grants = [
     path: globalPath,
     ...forAdmins,
     answers: 501,
+    throws: ['NotImplemented'],
     run: withoutTenant,
   }),
   operation({
@@ -177,6 +184,7 @@ const grants = [
     path: globalPath,
     ...forAdmins,
     answers: 501,
+    throws: ['NotImplemented'],
     run: withoutTenant,
   }),
 ];
@@ -190,6 +198,7 @@ const references = [
     path: '/users/:user_id/roleRefs',
     ...forAdmins,
     answers: 200,
+    throws: ['UserNotFound'],
     run: async ({ domain: { db }, params: { user_id: userId } }) => {
       await getUser(db.knex, userId);
       const held = await listGrantsOfUser(db.knex, userId);
@@ -213,6 +222,7 @@ const references = [
     ...forAdmins,
     body: wrapped('role', { tenantId: idField('tenantId'), roleId: idField('roleId') }),
     answers: 200,
+    throws: ['UserNotFound', 'TenantNotFound', 'RoleNotFound', 'Conflict'],
     run: ({ domain, params, body: { role } }) =>
       give(domain, {
         userId: params.user_id,
@@ -228,6 +238,7 @@ const references = [
     ...forAdmins,
     params: Type.Object({ user_id: Type.String(), role_ref_id: roleRef }),
     answers: 204,
+    throws: ['RoleNotFound'],
     run: ({ domain, params }) => take(domain, { userId: params.user_id, ...params.role_ref_id }),
   }),
 ];

@@ -47,6 +47,7 @@ const update = operation({
     enabled: Type.Optional(Type.Unknown()),
   }),
   answers: 200,
+  throws: ['ValidationError', 'TenantNotFound', 'Conflict'],
   run: async ({ domain: { db, tokens }, params, body: { tenant: changes } }) => {
     const id = params.tenant_id;
     const { after, revoked } = await db.transaction(async trx => {
@@ -69,6 +70,7 @@ export const tenantOperations = [
     policy: null,
     query: page,
     answers: 200,
+    throws: ['Unauthorized', 'ValidationError', 'UserNotFound'],
     run: async ({ domain: { db, authorize }, context, query }) => {
       const { user } = await authorize.bearer(context);
       await getUser(db.knex, user.id);
@@ -85,6 +87,7 @@ export const tenantOperations = [
     ...forAdmins,
     query: page,
     answers: 200,
+    throws: ['ValidationError'],
     run: async ({ domain: { db }, query }) => {
       const tenants = await pageOfTenants(db, query);
       if (tenants === null) throw noMarker();
@@ -98,6 +101,7 @@ export const tenantOperations = [
     path: '/tenants/:tenant_id',
     ...forAdmins,
     answers: 200,
+    throws: ['TenantNotFound'],
     run: async ({ domain: { db }, params }) => ({
       tenant: tenantView(await getTenant(db.knex, params.tenant_id)),
     }),
@@ -123,6 +127,7 @@ export const tenantOperations = [
       { underscored: true, named: true },
     ),
     answers: 200,
+    throws: ['Conflict'],
     run: async ({ domain: { db, world }, body: { tenant: given } }) => {
       const tenant: Tenant = {
         id: given.id ?? newId(world),
@@ -142,6 +147,7 @@ export const tenantOperations = [
     path: '/tenants/:tenant_id',
     ...forAdmins,
     answers: 204,
+    throws: ['TenantNotFound'],
     run: async ({ domain: { db, tokens }, params }) => {
       const id = params.tenant_id;
       const revoked = await db.transaction(async trx => {
@@ -159,6 +165,7 @@ export const tenantOperations = [
     path: '/tenants/:tenant_id/users',
     ...forAdmins,
     answers: 200,
+    throws: ['TenantNotFound'],
     run: async ({ domain: { db }, params }) => {
       await getTenant(db.knex, params.tenant_id);
       return { users: (await listUsersOfTenant(db.knex, params.tenant_id)).map(userView) };

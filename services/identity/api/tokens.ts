@@ -48,6 +48,7 @@ export const tokenOperations = [
     public: true,
     body: wrapped('auth', authShape),
     answers: 200,
+    throws: ['ValidationError', 'ValidationSizeError', 'Unauthorized', 'TenantNotFound', 'Busy'],
     run: async ({ domain, body }) => {
       const facts = await login(domain, body.auth);
       const entries = (await catalogOf(domain, facts)) ?? [];
@@ -66,6 +67,7 @@ export const tokenOperations = [
     path: '/tokens/revoked',
     ...forAdmins,
     answers: 200,
+    throws: ['NotImplemented'],
     run: async ({ domain: { db, world, pki } }) => {
       const revoked = await listRevokedTokens(db.knex, world.clock.now());
       const list = revoked.map(({ id, expiresAt }) => ({ expires: isoSeconds(expiresAt), id }));
@@ -80,6 +82,7 @@ export const tokenOperations = [
     ...forAdmins,
     query: belonging,
     answers: 200,
+    throws: ['TokenNotFound', 'Unauthorized'],
     run: async ({ domain, context, query }) => {
       const token = await validated(domain, context, query);
       const entries = await catalogOf(domain, token);
@@ -100,6 +103,7 @@ export const tokenOperations = [
     ...forAdmins,
     query: belonging,
     answers: 204,
+    throws: ['TokenNotFound', 'Unauthorized'],
     run: async ({ domain, context, query }) => {
       await validated(domain, context, query);
       return undefined;
@@ -112,6 +116,7 @@ export const tokenOperations = [
     path: '/tokens/:token_id',
     ...forAdmins,
     answers: 204,
+    throws: ['TokenNotFound'],
     run: async ({ domain: { tokens }, context }) => {
       await tokens.revoke(context.tokenInPath);
       return undefined;
@@ -124,6 +129,7 @@ export const tokenOperations = [
     path: '/tokens/:token_id/endpoints',
     ...forAdmins,
     answers: 200,
+    throws: ['TokenNotFound'],
     run: async ({ domain, context }) => {
       const entries = await catalogOf(domain, await tokenInPath(domain, context));
       if (!entries || entries.length === 0) return {};

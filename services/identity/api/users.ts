@@ -90,6 +90,7 @@ export const userOperations = [
     path: '/users/:user_id',
     ...forAdmins,
     answers: 200,
+    throws: ['UserNotFound'],
     run: async ({ domain: { db }, params }) => ({ user: userView(await getUser(db.knex, params.user_id)) }),
   }),
   operation({
@@ -108,6 +109,7 @@ export const userOperations = [
       { underscored: true },
     ),
     answers: 200,
+    throws: ['TenantNotFound', 'Conflict', 'Busy'],
     run: async ({ domain, body }) => {
       const { db, world } = domain;
       const { name: userName, password } = body.user;
@@ -140,6 +142,7 @@ export const userOperations = [
     ...forAdmins,
     body: wrapped('user', changes),
     answers: 200,
+    throws: ['ValidationError', 'UserNotFound', 'Conflict', 'Busy'],
     run: async ({ domain, params, body }) => changedView(await changeUser(domain, params.user_id, body.user)),
   }),
   operation({
@@ -151,6 +154,7 @@ export const userOperations = [
     ...forAdmins,
     body: wrapped('user', { ...changes, tenantId: tenantText }),
     answers: 200,
+    throws: ['ValidationError', 'UserNotFound', 'TenantNotFound', 'Conflict', 'Busy'],
     run: async ({ domain, params, body }) => {
       const joinTenant = body.user.tenantId ?? 'None';
       return changedView(await changeUser(domain, params.user_id, body.user, { joinTenant }));
@@ -163,6 +167,7 @@ export const userOperations = [
     path: '/users/:user_id',
     ...forAdmins,
     answers: 204,
+    throws: ['UserNotFound'],
     run: async ({ domain: { db, tokens }, params }) => {
       const id = params.user_id;
       const revoked = await db.transaction(async trx => {
@@ -180,6 +185,7 @@ export const userOperations = [
     path: '/users/:user_id/roles',
     ...forAdmins,
     answers: 501,
+    throws: ['NotImplemented'],
     run: () => {
       throw fault('NotImplemented', {}, { message: 'User roles not supported: tenant ID required' });
     },

@@ -49,6 +49,7 @@ export const rootOperations = [
     path: '',
     ...open,
     answers: 300,
+    throws: ['NotImplemented'],
     run: async ({ domain, context }) => ({ versions: { values: [await version(domain, context.port)] } }),
   }),
 ];
@@ -62,6 +63,7 @@ export const documentOperations = [
     path: '',
     ...open,
     answers: 200,
+    throws: ['NotImplemented'],
     run: async ({ domain, context }) => ({ version: await version(domain, context.port) }),
   }),
   operation({
@@ -91,6 +93,7 @@ export const documentOperations = [
     path: '/extensions/:alias',
     ...open,
     answers: 200,
+    throws: ['NotFound'],
     run: ({ context, params: { alias } }) => {
       if (context.port === 'admin' && alias === OS_KSADM.alias) return { extension: OS_KSADM };
       throw fault('NotFound', { target: alias });
@@ -103,6 +106,7 @@ export const documentOperations = [
     path: '/certificates/ca',
     ...open,
     answers: 200,
+    throws: ['NotImplemented'],
     run: ({ domain: { pki } }) => certificate(pki.caCertificate()),
   }),
   operation({
@@ -112,6 +116,7 @@ export const documentOperations = [
     path: '/certificates/signing',
     ...open,
     answers: 200,
+    throws: ['NotImplemented'],
     run: ({ domain: { pki } }) => certificate(pki.signingCertificate()),
   }),
 ];

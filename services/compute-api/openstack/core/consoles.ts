@@ -15,6 +15,7 @@ export const consoleOperations: readonly ComputeOperation[] = [
     path,
     policy: null,
     answers: 200,
+    throws: ['InstanceNotFound'],
     run: async ({ domain, context, params }) => {
       const consoles = await domain.servers.textConsoles(context, params.server_id);
       return { consoles: consoles.map(({ id, console_type }) => ({ console: { id, console_type } })) };
@@ -35,6 +36,7 @@ export const consoleOperations: readonly ComputeOperation[] = [
       },
     },
     faults: { ConsoleNotFound: 404 },
+    throws: ['InstanceNotFound'],
     run: async ({ domain, context, params }) => {
       const found = await domain.servers.textConsole(context, params.server_id, params.id);
       const { id, console_type, password, instance_name, port, host } = found;

@@ -71,6 +71,7 @@ export function flavorOperations(registry: Registry): readonly ComputeOperation[
       query,
       answers: 200,
       view: { xml: xml.minimal },
+      throws: ['ListMarkerNotFound'],
       run: ({ context, query: asked }) => page(context, asked, flavorSummary),
     }),
     operation({
@@ -82,6 +83,7 @@ export function flavorOperations(registry: Registry): readonly ComputeOperation[
       query,
       answers: 200,
       view: { xml: xml.detail },
+      throws: ['ListMarkerNotFound'],
       run: ({ context, query: asked }) => page(context, asked, flavorView),
     }),
     operation({
@@ -92,6 +94,7 @@ export function flavorOperations(registry: Registry): readonly ComputeOperation[
       policy: null,
       answers: 200,
       view: { xml: xml.one },
+      throws: ['FlavorNotFound'],
       run: async ({ domain, context, params }) => ({
         flavor: flavorView(context, await domain.flavors.get(context, params.id, { deleted: true })),
       }),

@@ -53,6 +53,7 @@ export function imageOperations(registry: Registry): readonly ComputeOperation[]
       answers: 200,
       view: { xml: xml.minimal },
       faults: badPage,
+      throws: ['NotAuthorized'],
       run: async ({ context, query: page }) => imagesView(context, await list(context, page), imageSummary),
     }),
     operation({
@@ -65,6 +66,7 @@ export function imageOperations(registry: Registry): readonly ComputeOperation[]
       answers: 200,
       view: { xml: xml.detail },
       faults: badPage,
+      throws: ['NotAuthorized'],
       run: async ({ context, query: page }) => imagesView(context, await list(context, page), imageView),
     }),
     operation({
@@ -76,6 +78,7 @@ export function imageOperations(registry: Registry): readonly ComputeOperation[]
       answers: 200,
       view: { xml: xml.one },
       faults: missing,
+      throws: ['ImageNotAuthorized'],
       run: async ({ domain, context, params }) => ({
         image: imageView(context, await domain.images.get(context, params.id)),
       }),
@@ -99,6 +102,7 @@ export function imageOperations(registry: Registry): readonly ComputeOperation[]
       policy: null,
       answers: 204,
       faults: missing,
+      throws: ['ImageNotAuthorized', 'NotAuthorized'],
       run: async ({ domain, context, params }) => {
         await domain.images.delete(context, params.id);
         return bare();
@@ -121,6 +125,7 @@ export const imageMetadataOperations: readonly ComputeOperation[] = [
     answers: 200,
     view: { xml: metadataXml },
     faults,
+    throws: ['ImageNotAuthorized'],
     run: async ({ domain, context, params }) => ({
       metadata: (await domain.images.get(context, params.image_id)).properties,
     }),
@@ -134,6 +139,7 @@ export const imageMetadataOperations: readonly ComputeOperation[] = [
     answers: 200,
     view: { xml: metaItemXml },
     faults,
+    throws: ['ImageNotAuthorized'],
     run: async ({ domain, context, params }) => {
       const { properties } = await domain.images.get(context, params.image_id);
       if (!Object.hasOwn(properties, params.id)) throw notFound();
@@ -151,6 +157,7 @@ export const imageMetadataOperations: readonly ComputeOperation[] = [
     answers: 200,
     view: { xml: metadataXml },
     faults,
+    throws: ['ImageNotAuthorized', 'InvalidImageMetadata'],
     run: async ({ domain, context, params, body }) => ({
       metadata: await domain.images.addMetadata(context, params.image_id, body.metadata ?? {}),
     }),
@@ -166,6 +173,7 @@ export const imageMetadataOperations: readonly ComputeOperation[] = [
     answers: 200,
     view: { xml: metadataXml },
     faults,
+    throws: ['ImageNotAuthorized', 'InvalidImageMetadata'],
     run: async ({ domain, context, params, body }) => ({
       metadata: await domain.images.replaceMetadata(context, params.image_id, body.metadata ?? {}),
     }),
@@ -184,6 +192,7 @@ export const imageMetadataOperations: readonly ComputeOperation[] = [
     answers: 200,
     view: { xml: metaItemXml },
     faults,
+    throws: ['ImageNotAuthorized', 'InvalidImageMetadata'],
     run: async ({ domain, context, params, body: { meta } }) => {
       if (!Object.hasOwn(meta, params.id)) throw badRequest('Request body and URI mismatch');
       if (Object.keys(meta).length > 1) throw badRequest('Request body contains too many items');
@@ -199,6 +208,7 @@ export const imageMetadataOperations: readonly ComputeOperation[] = [
     policy: null,
     answers: 204,
     faults,
+    throws: ['ImageNotAuthorized', 'ImageMetadataNotFound'],
     run: ({ domain, context, params }) => domain.images.deleteMetadata(context, params.image_id, params.id),
   }),
 ];

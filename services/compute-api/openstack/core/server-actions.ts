@@ -61,6 +61,7 @@ export const serverActions = (registry: Registry, xml: XmlTemplate): ComputeOper
     readXml: actionXml.reboot,
     answers: 202,
     faults: refusedStates('reboot'),
+    throws: ['InstanceNotFound'],
     run: async ({ domain, context, params, body }) => {
       await domain.servers.reboot(context, params.id, body);
       return bare();
@@ -76,6 +77,7 @@ export const serverActions = (registry: Registry, xml: XmlTemplate): ComputeOper
     body: newPassword,
     readXml: actionXml.changePassword,
     answers: 202,
+    throws: ['InstanceNotFound', 'InstanceIsLocked', 'InstanceInvalidState'],
     run: async ({ domain, context, params, body }) => {
       await domain.servers.setPassword(context, params.id, body);
       return bare();
@@ -93,6 +95,7 @@ export const serverActions = (registry: Registry, xml: XmlTemplate): ComputeOper
       policy: null,
       answers: key === 'confirmResize' ? 204 : 202,
       faults: { ...settleFaults, ...refusedStates(key) },
+      throws: ['InstanceNotFound'],
       run: async ({ domain, context, params }) => {
         await domain.servers[key](context, params.id);
         return bare();
@@ -110,6 +113,7 @@ export const serverActions = (registry: Registry, xml: XmlTemplate): ComputeOper
     readXml: actionXml.createImage,
     answers: 202,
     faults: { ...refusedStates('createImage'), ImageMetadataLimitExceeded: overLimit },
+    throws: ['InstanceNotFound', 'SnapshotsNotPermitted', 'InvalidImageMetadata', 'InvalidVolume'],
     run: async ({ domain, context, params, body }) => {
       const image = await domain.servers.snapshot(context, params.id, body);
       return bare({ location: selfHref(context, 'images', image.id) });
@@ -137,6 +141,7 @@ function rebuildOperation({ attributes }: Registry, xml: XmlTemplate): ComputeOp
     answers: 202,
     view: { xml },
     faults: { ...rebuildFaults, ...refusedStates('rebuild') },
+    throws: ['InstanceNotFound', 'InstanceUserDataTooLarge', 'FlavorNotFound'],
     run: async ({ domain, context, params, body }) => {
       const changes: ServerChanges = {
         ...(body.name === undefined ? {} : { display_name: body.name }),
@@ -174,6 +179,7 @@ function resizeOperation({ attributes }: Registry): ComputeOperation {
     readXml: actionXml.resize,
     answers: 202,
     faults: { ...resizeFaults, ...refusedStates('resize') },
+    throws: ['InstanceNotFound'],
     run: async ({ domain, context, params, body }) => {
       const changes: ServerChanges = {};
       for (const attribute of attributes) Object.assign(changes, attribute.readChanges(body as never));

@@ -1,7 +1,6 @@
 import { isIPv6 } from 'node:net';
 import Type, { type TProperties } from 'typebox';
 import { decodeBase64 } from '../../domain/base64.ts';
-import { BLOCK_DEVICES_MAX, type BlockDevice, readDevice } from '../../domain/block-devices.ts';
 import { isUuidLike } from '../../domain/values.ts';
 import { badRequest, unprocessable } from '../http/faults.ts';
 import { idFromHref } from '../http/links.ts';
@@ -79,16 +78,6 @@ function isInetAton(value: string): boolean {
   });
 }
 
-function blockDevicesOf(value: unknown): BlockDevice[] {
-  if (value == null) return [];
-  if (!Array.isArray(value) || value.length > BLOCK_DEVICES_MAX) throw badRequest();
-  return value.map(item => {
-    const device = isObject(item) ? readDevice(item) : undefined;
-    if (!device) throw badRequest();
-    return device;
-  });
-}
-
 /** Metadata values are texts; numbers and booleans are taken as Folsom's own clients would print them. */
 export const metadataOf =
   (complaint: string) =>
@@ -118,7 +107,6 @@ export const bootShape = {
   accessIPv4: Type.Optional(orNone(accessAddress(4))),
   accessIPv6: Type.Optional(orNone(accessAddress(6))),
   flavorRef: readBy(flavorIdOf),
-  block_device_mapping: Type.Optional(readBy(blockDevicesOf)),
   metadata: Type.Optional(readBy(value => metadataOf(METADATA)(value ?? {}))),
 };
 

@@ -1,7 +1,6 @@
 import { type FaultAnswer, ownText } from '@folsom/http/operation';
-import { overLimit } from '../http/operation.ts';
-
-type Faults = Readonly<Record<string, FaultAnswer>>;
+import { type Faults, overLimit } from '../http/operation.ts';
+import type { FaultName } from '../http/statuses.ts';
 
 const metadata: Faults = {
   MetadataLimitExceeded: overLimit,
@@ -34,6 +33,35 @@ export const bootFaults: Faults = {
   SecurityGroupNotFound: [400, ownText],
   SecurityGroupNotFoundForProject: [400, ownText],
 };
+
+/** What a boot refuses besides, in the domain's own words. */
+export const bootThrows: readonly FaultName[] = [
+  'BootCountTooLarge',
+  'InvalidAvailabilityZone',
+  'InstanceUserDataTooLarge',
+  'InstanceUserDataMalformed',
+  'NetworkNotFound',
+  'NetworkNotFoundForUUID',
+  'NetworkNotFoundForProject',
+  'NoNetworksFound',
+  'FixedIpInvalid',
+  'FixedIpNotFoundForNetwork',
+  'FixedIpAlreadyInUse',
+  'InvalidBDMVolume',
+  'InvalidBDMSnapshot',
+  'InvalidVolume',
+  'VolumeNotFound',
+];
+
+/** What is refused of the filters of a listing. */
+export const listThrows: readonly FaultName[] = [
+  'InvalidServerStatus',
+  'DeletedServersAdminOnly',
+  'ListMarkerNotFound',
+  'InvalidChangesSince',
+  'InvalidFilterExpression',
+  'FlavorNotFound',
+];
 
 export const rebuildFaults: Faults = {
   ...metadata,

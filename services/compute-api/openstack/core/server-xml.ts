@@ -21,12 +21,6 @@ function readServer(node: XmlElement): Record<string, unknown> {
   if (metadata) server.metadata = readMetadata(metadata);
   const personality = child(node, 'personality');
   if (personality) server.personality = readPersonality(personality);
-  const devices = child(node, 'block_device_mapping');
-  if (devices) {
-    server.block_device_mapping = devices.children
-      .filter(item => item.name === 'mapping')
-      .map(({ attributes }) => ({ ...attributes }));
-  }
   return server;
 }
 

@@ -11,7 +11,7 @@ import { serversText } from '../views/server-texts.ts';
 import { serversView, serverTemplates, serverView } from '../views/servers.ts';
 import { serverActions } from './server-actions.ts';
 import { bootShape, serverBody, updateShape } from './server-body.ts';
-import { bootFaults } from './server-faults.ts';
+import { bootFaults, bootThrows, listThrows } from './server-faults.ts';
 import { readCreateXml } from './server-xml.ts';
 
 /** Any name may be a filter: administrators search by columns. */
@@ -36,6 +36,7 @@ const listOperations = (xml: ReturnType<typeof serverTemplates>): ComputeOperati
     query,
     answers: 200,
     view: { xml: xml.minimal },
+    throws: listThrows,
     run: async ({ context, query: page }) => {
       const rows = await listed(context, page);
       const views = rows.map(row => ({
@@ -55,6 +56,7 @@ const listOperations = (xml: ReturnType<typeof serverTemplates>): ComputeOperati
     query,
     answers: 200,
     view: { xml: xml.detail },
+    throws: listThrows,
     run: async ({ domain, context, query: page }) => {
       const rows = await listed(context, page);
       const sources = await domain.servers.sources(rows);
@@ -76,7 +78,6 @@ interface BootServer {
   personality?: [string, string][];
   accessIPv4?: string | null;
   accessIPv6?: string | null;
-  block_device_mapping?: BootRequest['blockDevices'];
   metadata?: Record<string, string>;
 }
 
@@ -98,7 +99,7 @@ function bootOf(body: BootBody, attributes: readonly ServerAttributes[]): BootRe
     availabilityZone: null,
     userData: null,
     configDrive: null,
-    blockDevices: server.block_device_mapping ?? [],
+    blockDevices: [],
     accessIpV4: server.accessIPv4 ?? null,
     accessIpV6: server.accessIPv6 ?? null,
     autoDiskConfig: null,
@@ -126,6 +127,7 @@ function bootOperation(registry: Registry, xml: ReturnType<typeof serverTemplate
     answers: 202,
     view: { xml: xml.one },
     faults: bootFaults,
+    throws: bootThrows,
     run: async ({ domain, context, body }) => {
       const booted = await domain.servers.boot(context, bootOf(body, attributes));
       for (const attribute of attributes) {
@@ -155,6 +157,7 @@ function updateOperation(registry: Registry, xml: ReturnType<typeof serverTempla
     ),
     answers: 200,
     view: { xml: xml.one },
+    throws: ['InstanceNotFound', 'UnexpectedTaskStateError'],
     run: async ({ domain, context, params, body: { server } }) => {
       const changes: ServerChanges = {
         ...(server.name === undefined ? {} : { display_name: server.name }),
@@ -180,6 +183,7 @@ export function serverOperations(registry: Registry): readonly ComputeOperation[
       policy: null,
       answers: 200,
       view: { xml: xml.one },
+      throws: ['InstanceNotFound'],
       run: async ({ domain, context, params }) => ({
         server: serverView(context, await domain.servers.show(context, params.id)),
       }),
@@ -194,6 +198,7 @@ export function serverOperations(registry: Registry): readonly ComputeOperation[
       policy: null,
       answers: 204,
       faults: refusedStates('delete'),
+      throws: ['InstanceNotFound'],
       run: ({ domain, context, params }) => domain.servers.delete(context, params.id),
     }),
     ...serverActions(registry, xml.one),

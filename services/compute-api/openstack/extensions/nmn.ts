@@ -27,6 +27,13 @@ export const extension: Extension = {
         { says: missingId },
       ),
       answers: 202,
+      throws: [
+        'InstanceNotFound',
+        'NetworkNotFound',
+        'NetworkNotFoundForUUID',
+        'InstanceIsLocked',
+        'InstanceInvalidState',
+      ],
       run: async ({ domain, context, params, body }) => {
         await domain.servers.addFixedIp(context, params.id, body.networkId);
         return bare();
@@ -41,6 +48,7 @@ export const extension: Extension = {
       policy,
       body: Type.Object({ address: shortScalar(() => unprocessable()) }, { says: () => unprocessable() }),
       answers: 202,
+      throws: ['InstanceNotFound', 'InstanceIsLocked', 'InstanceInvalidState'],
       run: async ({ domain, context, params, body }) => {
         await domain.servers.removeFixedIp(context, params.id, body.address);
         return bare();

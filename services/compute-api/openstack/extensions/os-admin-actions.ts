@@ -74,6 +74,7 @@ const createBackup = operation({
   ),
   answers: 202,
   faults: { ...refusedStates('createBackup'), ImageMetadataLimitExceeded: overLimit },
+  throws: ['InstanceNotFound', 'InvalidImageMetadata', 'SnapshotsNotPermitted', 'InvalidVolume'],
   run: async ({ domain, context, params, body }) => {
     const backup = { type: body.backup_type, rotation: body.rotation };
     const metadata = body.metadata ?? {};
@@ -95,6 +96,7 @@ const migrateLive = operation({
     { says: NO_HOST },
   ),
   answers: 202,
+  throws: ['InstanceNotFound', 'LiveMigrationFailed', 'InstanceIsLocked', 'InstanceInvalidState'],
   run: async ({ domain, context, params, body }) => {
     await domain.servers.liveMigrate(context, params.id, {
       ...body,
@@ -118,6 +120,7 @@ const resetState = operation({
   ),
   answers: 202,
   faults: refusedStates('resetState'),
+  throws: ['InstanceNotFound'],
   run: async ({ domain, context, params, body }) => {
     await domain.servers.resetState(context, params.id, body.state);
     return bare();

@@ -118,6 +118,7 @@ export const extension: Extension = {
       body: added,
       answers: 200,
       faults: { AggregateNameExists: 409 },
+      throws: ['InvalidAggregateAction'],
       run: async ({ domain, context, body: { aggregate } }) => ({
         aggregate: base(await domain.aggregates.create(context, aggregate.name, aggregate.availability_zone)),
       }),
@@ -129,6 +130,7 @@ export const extension: Extension = {
       path: '/os-aggregates/:id',
       policy,
       answers: 200,
+      throws: ['AggregateNotFound'],
       run: async ({ domain, context, params }) => ({
         aggregate: full(await domain.aggregates.get(context, idOf(params.id))),
       }),
@@ -141,6 +143,7 @@ export const extension: Extension = {
       policy,
       body: changed,
       answers: 200,
+      throws: ['AggregateNotFound', 'AggregateNameExists'],
       run: async ({ domain, context, params, body }) => ({
         aggregate: full(await domain.aggregates.change(context, idOf(params.id), body.aggregate)),
       }),
@@ -152,6 +155,7 @@ export const extension: Extension = {
       path: '/os-aggregates/:id',
       policy,
       answers: 200,
+      throws: ['AggregateNotFound', 'InvalidAggregateAction'],
       run: async ({ domain, context, params }) => {
         await domain.aggregates.delete(context, idOf(params.id));
         return answer({});
@@ -170,6 +174,7 @@ export const extension: Extension = {
         AggregateHostExists: 409,
         InvalidAggregateAction: 409,
       },
+      throws: ['AggregateNotFound', 'AggregateHostNotFound'],
       run: async ({ domain, context, params, body }) => ({
         aggregate: full(await body(domain, context, idOf(params.id))),
       }),

@@ -23,6 +23,7 @@ export const extension: Extension = {
         InstanceNotReady: [409, 'Instance not yet ready'],
         ConsoleTypeInvalid: [400, ownText],
       },
+      throws: ['InstanceNotFound'],
       run: async ({ domain, context, params, body: { type } }) => ({
         console: { type, url: await domain.servers.vncConsole(context, params.id, type) },
       }),

@@ -17,6 +17,7 @@ export const extension: Extension = {
       policy: 'compute_extension:deferred_delete',
       answers: 202,
       faults: refusedStates(key),
+      throws: ['InstanceNotFound'],
       run: async ({ domain, context, params }) => {
         await domain.servers[key](context, params.id);
         return bare();

@@ -38,6 +38,7 @@ const change = (key: 'addTenantAccess' | 'removeTenantAccess') =>
     answers: 200,
     view: { xml },
     faults: { FlavorAccessExists: [409, ownText] },
+    throws: ['FlavorNotFound'],
     run: async ({ domain, context, params, body: { tenant } }) => {
       const { give, take } = domain.flavors;
       return answer(await (key === 'addTenantAccess' ? give : take)(context, params.id, tenant));

@@ -74,6 +74,7 @@ export const extension: Extension = {
       policy,
       answers: 200,
       view: { xml },
+      throws: ['FlavorNotFound'],
       run: async ({ domain, context, params }) => ({
         extra_specs: await orNothing(domain.flavors.specs(context, params.flavor_id), {}),
       }),
@@ -87,6 +88,7 @@ export const extension: Extension = {
       body: specs,
       answers: 200,
       view: { xml },
+      throws: ['FlavorNotFound'],
       run: async ({ domain, context, params, body }) => {
         await domain.flavors.setSpecs(context, params.flavor_id, body.texts);
         return body.sent;
@@ -100,6 +102,7 @@ export const extension: Extension = {
       policy,
       answers: 200,
       view: { xml: item },
+      throws: ['FlavorNotFound'],
       run: async ({ domain, context, params }) => {
         const all = await domain.flavors.specs(context, params.flavor_id);
         if (!Object.hasOwn(all, params.id)) throw notFound();
@@ -115,6 +118,7 @@ export const extension: Extension = {
       body: oneSpec,
       answers: 200,
       view: { xml: item },
+      throws: ['FlavorNotFound'],
       run: async ({ domain, context, params, body }) => {
         if (!Object.hasOwn(body.sent, params.id)) throw badRequest('Request body and URI mismatch');
         if (Object.keys(body.sent).length > 1) throw badRequest('Request body contains too many items');
@@ -129,6 +133,7 @@ export const extension: Extension = {
       path: `${path}/:id`,
       policy,
       answers: 200,
+      throws: ['FlavorNotFound'],
       run: async ({ domain, context, params }) => {
         await orNothing(domain.flavors.deleteSpec(context, params.flavor_id, params.id), undefined);
         return answer({});

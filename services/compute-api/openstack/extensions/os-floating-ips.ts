@@ -101,6 +101,7 @@ export const extension: Extension = {
       answers: 200,
       view: one,
       faults: { FloatingIpLimitExceeded: overLimit, NoMoreFloatingIps: [404, none] },
+      throws: ['FloatingIpNotFoundForAddress'],
       run: async ({ domain, context, body = null }) => ({
         floating_ip: viewOf(await domain.floatingIps.allocate(context, body)),
       }),
@@ -131,6 +132,15 @@ export const extension: Extension = {
         FloatingIpAssociated: [400, 'floating ip is already associated'],
         NoFloatingIpInterface: [400, 'l3driver call to add floating ip failed'],
       },
+      throws: [
+        'InstanceNotFound',
+        'FloatingIpNotFoundForAddress',
+        'NetworkInfoMissing',
+        'NoFixedIpForFloatingIp',
+        'FloatingIpNotAssociable',
+        'FixedIpNotFoundForAddress',
+        'NotAuthorized',
+      ],
       run: async ({ domain, context, params, body }) => {
         await domain.floatingIps.associate(context, params.id, body.address);
         return bare();
@@ -146,6 +156,7 @@ export const extension: Extension = {
       body: address,
       answers: 202,
       faults,
+      throws: ['InstanceNotFound'],
       run: async ({ domain, context, params, body }) =>
         (await domain.floatingIps.disassociate(context, params.id, body.address)) ? bare() : bare({}, 404),
     }),

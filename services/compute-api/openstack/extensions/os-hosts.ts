@@ -37,6 +37,7 @@ const power = (action: 'startup' | 'shutdown' | 'reboot', name: string, about: s
     policy,
     answers: 200,
     view: { xml: { tag: 'host', attributes: { host: 'host', power_action: 'power_action' } } },
+    throws: ['HostUnknown', 'PowerActionNotImplemented'],
     run: async ({ domain, context, params }) => ({
       host: params.id,
       power_action: await domain.hosts.power(context, params.id, action),
@@ -112,6 +113,7 @@ export const extension: Extension = {
         },
       },
       faults: { HostUnknown: [404, ownText] },
+      throws: ['UnexpectedHostAnswer', 'ServiceNotFound'],
       run: async ({ domain, context, params, body }) => {
         const said = await domain.hosts.set(context, params.id, body);
         return Object.keys(said).length === 0 ? {} : { host: params.id, ...said };

@@ -111,6 +111,7 @@ export const extension: Extension = {
       policy,
       answers: 200,
       view: { xml: { ...detailed, at: 'hypervisor' } },
+      throws: ['HypervisorNotFound'],
       run: async ({ domain, context, params }) => ({
         hypervisor: detail(await domain.hypervisors.get(context, params.id)),
       }),
@@ -124,6 +125,7 @@ export const extension: Extension = {
       answers: 200,
       view: { xml: { tag: 'hypervisor', at: 'hypervisor', attributes: { ...NAMES, uptime: 'uptime' } } },
       faults: { UptimeNotImplemented: [501, ownText] },
+      throws: ['HypervisorNotFound'],
       run: async ({ domain, context, params }) => {
         const { node, uptime } = await domain.hypervisors.uptime(context, params.id);
         return { hypervisor: { ...summary(node), uptime } };
@@ -137,6 +139,7 @@ export const extension: Extension = {
       policy,
       answers: 200,
       view: { xml: listOf(element) },
+      throws: ['NoHypervisorMatches'],
       run: async ({ domain, context, params }) => ({
         hypervisors: (await domain.hypervisors.search(context, params.id)).map(summary),
       }),
@@ -149,6 +152,7 @@ export const extension: Extension = {
       policy,
       answers: 200,
       view: { xml: listOf({ ...element, children: [serversXml] }) },
+      throws: ['NoHypervisorMatches'],
       run: async ({ domain, context, params }) => ({
         hypervisors: (await domain.hypervisors.servers(context, params.id)).map(({ node, servers }) => ({
           ...summary(node),

@@ -89,6 +89,7 @@ export const extension: Extension = {
       policy,
       answers: 200,
       view: { xml },
+      throws: ['KeypairNotFound'],
       run: async ({ domain, context, params }) => {
         const { name, public_key, fingerprint } = await domain.keyPairs.get(context, params.id);
         return { keypair: { name, public_key, fingerprint } };
@@ -122,6 +123,7 @@ export const extension: Extension = {
       path: '/os-keypairs/:id',
       policy,
       answers: 202,
+      throws: ['KeypairNotFound'],
       run: async ({ domain, context, params }) => {
         await domain.keyPairs.delete(context, params.id);
         return bare();

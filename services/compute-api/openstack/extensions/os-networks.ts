@@ -148,6 +148,7 @@ export const extension: Extension = {
       policy: manage,
       body: newNetwork,
       answers: 200,
+      throws: ['InvalidNetworkSize', 'NetworkRefused', 'InvalidCidr', 'NetworkNotCreated'],
       run: async ({ domain, context, body }) => ({
         network: view(context, await domain.networks.create(context, body)),
       }),
@@ -160,6 +161,7 @@ export const extension: Extension = {
       policy: manage,
       body: associated,
       answers: 202,
+      throws: ['NetworkNotAssociable'],
       run: async ({ domain, context, body }) => {
         await domain.networks.associate(context, body);
         return bare();
@@ -185,6 +187,7 @@ export const extension: Extension = {
       policy: manage,
       answers: 202,
       faults: missing,
+      throws: ['NetworkInUse'],
       run: async ({ domain, context, params }) => {
         await domain.networks.delete(context, params.id);
         return ACCEPTED;

@@ -33,6 +33,7 @@ export const extension: Extension = {
       body: password,
       answers: 200,
       faults: refusedStates('rescue'),
+      throws: ['InstanceNotFound'],
       run: async ({ domain, context, params, body }) => ({
         adminPass: await domain.servers.rescue(context, params.id, body),
       }),
@@ -46,6 +47,7 @@ export const extension: Extension = {
       policy,
       answers: 202,
       faults: refusedStates('unrescue'),
+      throws: ['InstanceNotFound'],
       run: async ({ domain, context, params }) => {
         await domain.servers.act(context, params.id, 'unrescue');
         return bare();

@@ -121,6 +121,10 @@ const memberOperation = (key: 'addSecurityGroup' | 'removeSecurityGroup'): Compu
     body: member,
     answers: 202,
     faults: notFound,
+    throws: [
+      key === 'addSecurityGroup' ? 'SecurityGroupExistsForInstance' : 'SecurityGroupNotExistsForInstance',
+      'InstanceNotRunning',
+    ],
     run: async ({ domain, context, params, body }) => {
       const { addGroup, removeGroup } = domain.servers;
       await (key === 'addSecurityGroup' ? addGroup : removeGroup)(context, params.id, body);
@@ -152,6 +156,7 @@ const groupOperations: readonly ComputeOperation[] = [
     answers: 200,
     view: { xml: groupXml },
     faults: notFound,
+    throws: ['InvalidSecurityGroupId'],
     run: async ({ domain, context, params }) => ({
       security_group: groupView(await domain.groups.get(context, params.id)),
     }),
@@ -167,6 +172,7 @@ const groupOperations: readonly ComputeOperation[] = [
     answers: 200,
     view: { xml: groupXml },
     faults: { OverQuota: overLimitSaying('Quota exceeded, too many security groups.') },
+    throws: ['SecurityGroupExists'],
     run: async ({ domain, context, body: { security_group: asked } }) => ({
       security_group: groupView(await domain.groups.create(context, asked.name, asked.description)),
     }),
@@ -179,6 +185,7 @@ const groupOperations: readonly ComputeOperation[] = [
     policy,
     answers: 202,
     faults: notFound,
+    throws: ['InvalidSecurityGroupId', 'SecurityGroupInUse'],
     run: async ({ domain, context, params }) => {
       await domain.groups.delete(context, params.id);
       return bare();
@@ -214,6 +221,16 @@ const ruleOperations: readonly ComputeOperation[] = [
       ...notFound,
       SecurityGroupLimitExceeded: overLimitSaying('Quota exceeded, too many security group rules.'),
     },
+    throws: [
+      'InvalidSecurityGroupId',
+      'SourceGroupNotFound',
+      'SecurityGroupRuleIncomplete',
+      'SecurityGroupRuleExists',
+      'InvalidIpProtocol',
+      'InvalidPortRange',
+      'InvalidInput',
+      'InvalidCidr',
+    ],
     run: async ({ domain, context, body: { security_group_rule: asked } }) => ({
       security_group_rule: ruleView(
         await domain.groups.addRule(context, {
@@ -235,6 +252,7 @@ const ruleOperations: readonly ComputeOperation[] = [
     policy,
     answers: 202,
     faults: notFound,
+    throws: ['InvalidSecurityGroupId', 'SecurityGroupRuleNotFound'],
     run: async ({ domain, context, params }) => {
       await domain.groups.removeRule(context, params.id);
       return bare();

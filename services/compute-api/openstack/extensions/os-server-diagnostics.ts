@@ -26,6 +26,7 @@ export const extension: Extension = {
           ],
         },
       },
+      throws: ['InstanceNotFound'],
       run: async ({ domain, context, params }) => {
         const said = await domain.servers.diagnostics(context, params.server_id);
         // Some drivers say a text.

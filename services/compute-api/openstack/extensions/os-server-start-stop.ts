@@ -18,6 +18,7 @@ export const extension: Extension = {
       policy: null,
       answers: 202,
       faults: { InstanceNotFound: [404, 'Instance not found'] },
+      throws: ['InstanceIsLocked', 'InstanceInvalidState'],
       run: async ({ domain, context, params }) => {
         await domain.servers.act(context, params.id, action);
         return bare();

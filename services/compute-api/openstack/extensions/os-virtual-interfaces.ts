@@ -32,6 +32,7 @@ export const extension: Extension = {
           ],
         },
       },
+      throws: ['InstanceNotFound'],
       run: async ({ domain, context, params, query }) => {
         const { offset, limit } = pageByOffset(context, query);
         const interfaces = await domain.servers.interfaces(context, params.server_id);

@@ -22,7 +22,7 @@ import {
   volumeXml,
 } from '../views/volumes.ts';
 import { attachmentOperations, attachmentsPath } from '../volumes/attachments.ts';
-import { bootFromVolumeOperations, volumesBoot } from '../volumes/boot.ts';
+import { bootFromVolumeOperations, bootVolumes, volumesBoot } from '../volumes/boot.ts';
 
 const policy = 'compute_extension:volumes';
 const volumeElement = volumeXml(CAMEL);
@@ -92,6 +92,7 @@ const resources: readonly ComputeOperation[] = [
     answers: 200,
     view: one(volumeElement),
     faults: createFaults,
+    throws: ['InvalidInput', 'InvalidSnapshot', 'InvalidMetadata', 'VolumeNotFound'],
     run: async ({ domain, context, body }) => {
       const volume = await domain.volumes.create(context, body);
       return answer({
@@ -109,6 +110,7 @@ const resources: readonly ComputeOperation[] = [
     policy,
     answers: 202,
     faults: volumeFaults,
+    throws: ['InvalidVolume', 'VolumeAttached'],
     run: async ({ domain, context, params }) => {
       await domain.volumes.delete(context, params.id);
       return bare();
@@ -140,6 +142,7 @@ const resources: readonly ComputeOperation[] = [
     answers: 200,
     view: one(snapshotElement),
     faults: volumeFaults,
+    throws: ['InvalidVolume'],
     run: async ({ domain, context, body }) => ({
       snapshot: snapshotView(CAMEL, await domain.snapshots.create(context, body)),
     }),
@@ -152,6 +155,7 @@ const resources: readonly ComputeOperation[] = [
     policy,
     answers: 202,
     faults: volumeFaults,
+    throws: ['InvalidVolume'],
     run: async ({ domain, context, params }) => {
       await domain.snapshots.delete(context, params.id);
       return bare();
@@ -167,5 +171,6 @@ export const extension: Extension = {
   updated: '2011-03-25T00:00:00+00:00',
   description: 'Volumes support',
   resources: ['/os-volumes', '/os-snapshots', attachmentsPath, volumesBoot],
+  attributes: bootVolumes,
   operations: registry => [...resources, ...attachmentOperations, ...bootFromVolumeOperations(registry)],
 };

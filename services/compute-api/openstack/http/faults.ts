@@ -41,15 +41,8 @@ export const httpFault = (status: number, message?: string): Fault => make(`HTTP
 /** Answers of the HTTP layer, each with Folsom's text when none is given. */
 export const badRequest = make('HTTPBadRequest', 400);
 export const notFound = make('HTTPNotFound', 404);
-export const conflict = make('HTTPConflict', 409);
 export const unprocessable = make('HTTPUnprocessableEntity', 422);
 export const notImplemented = make('HTTPNotImplemented', 501);
-
-/** 413; `retryAfter` seconds stand in the header and the body. */
-export const tooLarge = (message: string, retryAfter?: number) =>
-  new Fault('HTTPRequestEntityTooLarge', 413, message, {
-    headers: retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) },
-  });
 
 /** The rate limiter's answer, whose body has more to say. */
 export const rateLimited = (details: string, retryAfter: number) =>

@@ -7,6 +7,7 @@ import { type AnswerFormat, answerFormat, bodyFormat, type Format } from './acce
 import type { Api, Caller } from './api.ts';
 import { callerOf } from './caller.ts';
 import { badRequest, httpFault, notFound } from './faults.ts';
+import { EVERYWHERE } from './statuses.ts';
 
 /** How declared operations become the API: every mount, suffixes, XML by templates or generic rules, Folsom's words. */
 export const computeFront = (api: Api): Front<Domain, Caller> => ({
@@ -44,6 +45,7 @@ export const computeFront = (api: Api): Front<Domain, Caller> => ({
     invalid: ({ place, text }) => (place === 'params' ? notFound() : badRequest(text)),
     fault: (status, text) => httpFault(status, text),
   },
+  throws: EVERYWHERE,
 });
 
 /** The original counted the keys of whatever was there: what has one element and no keys, or cannot be counted, was no path of its own. */

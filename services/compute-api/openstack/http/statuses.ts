@@ -1,5 +1,9 @@
 import { Fault } from '@folsom/core';
-import type { ComputeFaultName } from '../../domain/faults.ts';
+import type { ComputeFaultName, SharedFaultName } from '../../domain/faults.ts';
+import { sharedStatus } from '../../domain/faults.ts';
+
+/** Every fault that an operation may have to do with. */
+export type FaultName = ComputeFaultName | SharedFaultName;
 
 /**
  * The HTTP status of each fault of the domain, where the operation has no word of its own. Exceptions that Folsom's daemons
@@ -43,6 +47,20 @@ const STATUS: Readonly<Record<ComputeFaultName, number>> = {
   CertificateMissing: 404,
   ConsoleNotFound: 404,
 };
+
+/** What any operation may throw: the policy's word, and that something behind the API is away. */
+export const EVERYWHERE: readonly FaultName[] = [
+  'PolicyNotAuthorized',
+  'AdminRequired',
+  'GlanceConnectionFailed',
+  'RpcTimeout',
+  'RpcClosed',
+  'RpcUnavailable',
+];
+
+/** The status of a fault where the operation has no word of its own. */
+export const statusOf = (name: string): number | undefined =>
+  (STATUS as Readonly<Record<string, number | undefined>>)[name] ?? sharedStatus(name);
 
 /** The fault with the status that this front has for it. */
 export function withStatus(fault: Fault): Fault {

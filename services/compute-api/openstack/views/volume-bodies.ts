@@ -5,7 +5,8 @@ import { readMetadata } from '@folsom/wire/nova-xml';
 import { boolFromString, isUuidLike } from '../../domain/values.ts';
 import type { VolumeRequest } from '../../domain/volume-creation.ts';
 import type { JsonObject } from '../http/api.ts';
-import { badRequest, tooLarge, unprocessable } from '../http/faults.ts';
+import { badRequest, unprocessable } from '../http/faults.ts';
+import type { Faults } from '../http/operation.ts';
 import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';
 import { isObject, scalarText, shown } from '../http/values.ts';
 import { present } from '../http/xml.ts';
@@ -137,9 +138,9 @@ export function aboutKey(sent: JsonObject, key: string): void {
   if (Object.keys(sent).length > 1) throw badRequest('Request body contains too many items');
 }
 
-const over = (fault: Fault): Fault => tooLarge(`${fault.name}: ${fault.message}`, 0);
+const over: FaultAnswer = [413, fault => `${fault.name}: ${fault.message}`, { 'retry-after': '0' }];
 
-export const createFaults: Readonly<Record<string, FaultAnswer>> = {
+export const createFaults = {
   VolumeTypeNotFoundByName: 404,
   SnapshotNotFound: 404,
   ImageNotFound: 404,
@@ -148,13 +149,13 @@ export const createFaults: Readonly<Record<string, FaultAnswer>> = {
   VolumeLimitExceeded: over,
   MetadataLimitExceeded: over,
   InvalidMetadataSize: [413, ownText],
-};
-export const volumeFaults: Readonly<Record<string, FaultAnswer>> = {
+} as const satisfies Faults;
+export const volumeFaults = {
   VolumeNotFound: 404,
   SnapshotNotFound: 404,
-};
-export const typeFaults: Readonly<Record<string, FaultAnswer>> = {
+} as const satisfies Faults;
+export const typeFaults = {
   VolumeTypeNotFound: 404,
   VolumeTypeExtraSpecsNotFound: 404,
   VolumeTypeExists: [409, ownText],
-};
+} as const satisfies Faults;

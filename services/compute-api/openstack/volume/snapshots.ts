@@ -52,6 +52,7 @@ export const snapshotOperations: readonly ComputeOperation[] = [
     answers: 200,
     view: one(element),
     faults: volumeFaults,
+    throws: ['InvalidVolume'],
     run: async ({ domain, context, body }) => ({
       snapshot: snapshotView(SNAKE, await domain.snapshots.create(context, body)),
     }),
@@ -64,6 +65,7 @@ export const snapshotOperations: readonly ComputeOperation[] = [
     policy: null,
     answers: 202,
     faults: volumeFaults,
+    throws: ['InvalidVolume'],
     run: async ({ domain, context, params }) => {
       await domain.snapshots.delete(context, params.id);
       return bare();

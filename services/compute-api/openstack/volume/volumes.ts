@@ -98,6 +98,7 @@ export const volumeOperations: readonly ComputeOperation[] = [
     answers: 200,
     view: one(element),
     faults: createFaults,
+    throws: ['InvalidInput', 'InvalidSnapshot', 'InvalidMetadata', 'VolumeNotFound'],
     run: async ({ domain, context, body }) => {
       const loaded = context.api.registry.extensions.some(({ alias }) => alias === 'os-image-create');
       const imageId = loaded ? imageIdIn(body) : null;
@@ -118,6 +119,7 @@ export const volumeOperations: readonly ComputeOperation[] = [
     policy: null,
     answers: 202,
     faults: volumeFaults,
+    throws: ['InvalidVolume', 'VolumeAttached'],
     run: async ({ domain, context, params }) => {
       await domain.volumes.delete(context, params.id);
       return bare();

@@ -3,7 +3,7 @@ import type { XmlTemplate } from '@folsom/wire/nova-xml';
 import Type from 'typebox';
 import type { Attachment } from '../../domain/attachments.ts';
 import type { ComputeOperation } from '../http/api.ts';
-import { badRequest, notFound, unprocessable } from '../http/faults.ts';
+import { badRequest, unprocessable } from '../http/faults.ts';
 import { bare, operation } from '../http/operation.ts';
 import { offsetQuery, pageByOffset } from '../http/paging.ts';
 import { name, scalar } from '../http/shapes.ts';
@@ -24,7 +24,7 @@ const attributes = { id: 'id', serverId: 'serverId', volumeId: 'volumeId', devic
 const element: XmlTemplate = { tag: 'volumeAttachment', attributes };
 const one = { xml: { ...element, at: 'volumeAttachment' } };
 
-const unattached = { VolumeUnattached: () => notFound() };
+const unattached = { VolumeUnattached: 404 } as const;
 
 const body = Type.Object(
   {
@@ -49,6 +49,7 @@ export const attachmentOperations: readonly ComputeOperation[] = [
     query: offsetQuery,
     answers: 200,
     view: { xml: { tag: 'volumeAttachments', children: [{ ...element, at: 'volumeAttachments' }] } },
+    throws: ['InstanceNotFound'],
     run: async ({ domain, context, params, query }) => ({
       volumeAttachments: (
         await domain.attachments.list(context, params.server_id, pageByOffset(context, query))
@@ -64,6 +65,7 @@ export const attachmentOperations: readonly ComputeOperation[] = [
     answers: 200,
     view: one,
     faults: unattached,
+    throws: ['VolumeNotFound'],
     run: async ({ domain, context, params }) => ({
       volumeAttachment: viewOf(await domain.attachments.get(context, params.server_id, params.id)),
     }),
@@ -79,6 +81,15 @@ export const attachmentOperations: readonly ComputeOperation[] = [
     answers: 200,
     view: one,
     faults: { DevicePathInUse: [409, ownText] },
+    throws: [
+      'InstanceNotFound',
+      'VolumeNotFound',
+      'InvalidVolume',
+      'InvalidDevicePath',
+      'InstanceNotReady',
+      'InstanceIsLocked',
+      'InstanceInvalidState',
+    ],
     run: async ({ domain, context, params, body: { volumeAttachment } }) => {
       const { volumeId, device = null } = volumeAttachment;
       // An empty name is none.
@@ -105,6 +116,7 @@ export const attachmentOperations: readonly ComputeOperation[] = [
     policy,
     answers: 202,
     faults: unattached,
+    throws: ['VolumeNotFound', 'InvalidVolume', 'InstanceIsLocked', 'InstanceInvalidState'],
     run: async ({ domain, context, params }) => {
       await domain.attachments.detachFrom(context, params.server_id, params.id);
       return bare();

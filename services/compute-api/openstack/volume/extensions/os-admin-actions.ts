@@ -52,6 +52,7 @@ export const extension: Extension = {
       body: Type.Unknown(),
       answers: 202,
       faults: volumeFaults,
+      throws: ['InvalidVolume'],
       run: async ({ domain, context, params }) => {
         await domain.volumes.delete(context, params.id, { force: true });
         return bare();
