@@ -60,7 +60,8 @@ class Output {
   }
   text(text: string, encoding: PickleStrings): void {
     const length = Buffer.byteLength(text, encoding);
-    const written = this.#buffer.write(text, this.room(length), encoding);
+    const at = this.room(length);
+    const written = this.#buffer.write(text, at, encoding);
     // A text that was cut would shift everything behind it.
     assert(written === length, 'a text takes the room that was made for it');
   }
