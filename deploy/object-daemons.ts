@@ -132,7 +132,7 @@ export function startObjectDaemons(options: ObjectDaemonsOptions): RunningServic
     stop: async () => {
       await Promise.all(running.map(daemon => daemon.stop()));
       await sync?.pass.close();
-      await expirer.close();
+      expirer.close();
       client.close();
     },
   };
