@@ -250,6 +250,27 @@ describe('a resize to another host', () => {
     await eventually(async () => held.includes(uuid), true);
   });
 
+  it('is told to have been confirmed when the instance is deleted instead', async () => {
+    const told: string[] = [];
+    bus.notify = async (_context, _topic, _priority, body) =>
+      void told.push(String((body as { event_type: string }).event_type));
+    await services.node2!.stop();
+    await compute('node2', { notification_driver: 'nova.openstack.common.notifier.rabbit_notifier' });
+    const uuid = await boot();
+    await beginResize(uuid);
+    await until(db, uuid, resized);
+    told.length = 0;
+    await setState(uuid, { task_state: 'deleting' });
+    await client().terminate_instance(userContext, { instance: await wire(db, uuid) }, { host: 'node2' });
+    await eventually(async () => told.filter(name => /delete.end/.test(name)).length, 1);
+    expect(told.filter(name => /resize|delete/.test(name))).toEqual(
+      ['resize.confirm.start', 'resize.confirm.end', 'delete.start', 'delete.end'].map(
+        name => `compute.instance.${name}`,
+      ),
+    );
+    await eventually(guests, [[], []]);
+  });
+
   it('is confirmed by itself when its user does not decide', async () => {
     await services.node2!.stop();
     await compute('node2', { resize_confirm_window: 60 });

@@ -25,7 +25,12 @@ const steps: readonly Step<Deletion>[] = [
   {
     name: 'begin',
     restart: 'again',
-    run: async ({ seam, context, guest }) => {
+    run: async ({ seam, context, guest, network }) => {
+      // A resize that nobody has decided about is confirmed with it: metering counts the moves that have ended.
+      if (guest.vm_state === vmState.resized) {
+        await seam.notify.usage(context, guest, 'resize.confirm.start');
+        await seam.notify.usage(context, guest, 'resize.confirm.end', {}, network);
+      }
       await seam.notify.usage(context, guest, 'delete.start');
       await seam.notify.usage(context, guest, 'shutdown.start');
     },
