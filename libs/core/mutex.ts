@@ -1,3 +1,5 @@
+import type { Clock } from './clock.ts';
+
 /** A lock inside this process: calls run one after another, in the order they came. */
 export type Mutex = <T>(work: () => Promise<T>) => Promise<T>;
 
@@ -21,6 +23,58 @@ export function keyedMutex(): <T>(key: string, work: () => Promise<T>) => Promis
       if (tails.get(key) === tail) tails.delete(key);
     });
     return turn;
+  };
+}
+
+/**
+ * So many calls of a key at a time; the others wait their turn, in the order they came. Who has waited for `waitMs` goes on
+ * without one: a turn spares others, and is no condition.
+ */
+export function keyedTurns(
+  count: number,
+  waitMs: number,
+  clock: Pick<Clock, 'after'>,
+): <T>(key: string, work: () => Promise<T>) => Promise<T> {
+  const lines = new Map<string, { taken: number; waiting: Set<() => void> }>();
+  /** Whether it got a turn. */
+  const turn = (key: string): Promise<boolean> | true => {
+    const line = lines.get(key) ?? { taken: 0, waiting: new Set() };
+    lines.set(key, line);
+    if (line.taken < count) {
+      line.taken += 1;
+      return true;
+    }
+    return new Promise(resolve => {
+      const timer = clock.after(waitMs, () => {
+        line.waiting.delete(next);
+        resolve(false);
+      });
+      const next = () => {
+        timer.cancel();
+        resolve(true);
+      };
+      line.waiting.add(next);
+    });
+  };
+  const leave = (key: string) => {
+    const line = lines.get(key);
+    if (line === undefined) return;
+    const [next] = line.waiting;
+    if (next !== undefined) {
+      line.waiting.delete(next);
+      next();
+      return;
+    }
+    line.taken -= 1;
+    if (line.taken === 0) lines.delete(key);
+  };
+  return async (key, work) => {
+    const taken = await turn(key);
+    try {
+      return await work();
+    } finally {
+      if (taken) leave(key);
+    }
   };
 }
 

@@ -1,4 +1,4 @@
-import { isFault, isoSeconds, type RequestContext } from '@folsom/core';
+import { isFault, isoSeconds, keyedTurns, type RequestContext, systemClock } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { extraSpecs, type FlavorRow, flavorByFlavorId, flavorByName, flavorWire } from '@folsom/nova/flavors';
 import { powerState, vmState } from '@folsom/nova/instance-state';
@@ -14,12 +14,23 @@ import { newPassword, reservationId } from './passwords.ts';
 import { overOf, tooManyInstances } from './quota-checks.ts';
 
 /**
+ * Boots of a tenant that are looked at at a time: five hundred at once would have the image service asked five hundred times
+ * before the first is answered, and other tenants wait behind all of them.
+ */
+const TURNS = 8;
+const TURN_WAIT_MS = 60_000;
+const turns = keyedTurns(TURNS, TURN_WAIT_MS, systemClock);
+
+/**
  * Boots instances: checks everything that can be refused, then writes the rows, the use of quota and the message to the
  * scheduler in one transaction: an accepted boot is never lost. Parallel boots never pass the quota.
  *
  * @throws Fault `FlavorNotFound`, `ImageNotFound`, `KeypairNotFound`, `TooManyInstances` and their like
  */
-export async function boot(deps: Deps, context: RequestContext, request: BootRequest): Promise<Booted> {
+export const boot = (deps: Deps, context: RequestContext, request: BootRequest): Promise<Booted> =>
+  turns(context.projectId ?? '', () => acceptBoot(deps, context, request));
+
+async function acceptBoot(deps: Deps, context: RequestContext, request: BootRequest): Promise<Booted> {
   const flavor = await flavorFor(deps, context, request.flavor);
   const facts = await factsOf(deps, context, request, flavor);
   const { count, image } = facts;
