@@ -209,7 +209,10 @@ export const part: Part = {
         const { method, target, headers, body, anonymous } = request;
         const asked = { headers, ...(anonymous ? {} : { token: cloud.bob.token }), ...(body === undefined ? {} : { body: Buffer.from(body, 'latin1') }), timeoutMs: 20_000 }; // biome-ignore format: one object
         const shown = `${method} ${target.slice(0, 300)} ${JSON.stringify(headers).slice(0, 300)} ${JSON.stringify(body ?? '').slice(0, 700)}`;
-        const answer = await cloud.ask('objectProxy', method, target, asked).catch(error => void problems.push(`${error}: ${shown}`)); // biome-ignore format: one call
+        const ask = () => cloud.ask('objectProxy', method, target, asked).catch(error => void problems.push(`${error}: ${shown}`)); // biome-ignore format: one call
+        let answer = await ask();
+        // A disk that is busy with others' work for longer than a storage node may take is no finding; a refusal that stays is.
+        for (let again = 0; answer?.status === 503 && again < 2; again++) answer = await ask();
         if (!answer) return;
         tally[`${Math.floor(answer.status / 100)}xx`] =
           (tally[`${Math.floor(answer.status / 100)}xx`] ?? 0) + 1;
