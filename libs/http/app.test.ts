@@ -367,3 +367,33 @@ describe('a database that is away', () => {
     expect((await fetch(`http://${at}/other`)).status).toBe(500);
   });
 });
+
+it('a client who leaves before his request is read is no error of ours', async () => {
+  const lines: string[] = [];
+  const log = createLogger({ write: line => void lines.push(line) });
+  const app = sample({ world: { ...world, log } });
+  const came = Promise.withResolvers<void>();
+  const read = Promise.withResolvers<unknown>();
+  app.server.post('/late', { config: { stream: true } }, async request => {
+    came.resolve();
+    // All of it is there by then, and nobody at the other end.
+    await new Promise(resolve => request.raw.once('error', () => {}).once('close', resolve));
+    try {
+      for await (const _chunk of request.body as AsyncIterable<Buffer>);
+      return 'read';
+    } catch (error) {
+      read.resolve(error);
+      throw error;
+    }
+  });
+  const at = await app.listen({ host: '127.0.0.1', port: 0 });
+  const socket = connect(Number(at.split(':').at(-1)), '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write('POST /late HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc');
+  await came.promise;
+  socket.destroy();
+  expect(await read.promise).toMatchObject({ message: 'aborted' });
+  await fetch(`http://${at}/echo`, { method: 'POST', body: 'next' });
+  await expect.poll(() => lines.join('')).toContain('"path":"/echo"');
+  expect(lines.join('')).not.toContain('unexpected error');
+});

@@ -290,7 +290,8 @@ export function createApp(options: AppOptions): App {
     if (code !== undefined && REQUEST_ERRORS.has(code))
       return new Fault('BadRequest', 400, (error as Error).message);
     // Only the client's own connection: what another server did to ours is not his fault.
-    const left = request.raw.destroyed && !request.raw.complete;
+    // All of a request may have come without having been read when he leaves.
+    const left = request.raw.destroyed && (!request.raw.complete || request.raw.errored === error);
     if (left && (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE')) {
       return new Fault('ClientDisconnected', 400, 'The client closed the connection.', { cause: error });
     }
