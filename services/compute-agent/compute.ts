@@ -14,6 +14,7 @@ import type { Bus, Served } from '@folsom/rpc';
 import { abandoned } from './abandoned.ts';
 import { takeUpAttachments } from './attachment-audit.ts';
 import { confirmOldResizes } from './auto-confirm.ts';
+import { awaitedMessages } from './awaited.ts';
 import { cleanDeletedAfterMove, cleanRunningDeleted, reclaimSoftDeleted } from './cleanup.ts';
 import type { ComputeDriver, Guest } from './driver.ts';
 import { auditFirewall } from './firewall-audit.ts';
@@ -92,7 +93,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     notify: usageNotifier({ bus, world, host }, settings),
     inTurn: keyedMutex(),
     working: new Map(),
-    awaited: new Set(),
+    awaited: awaitedMessages(world.clock),
     observe: options.observe,
   };
   const guests = async (): Promise<Guest[]> =>

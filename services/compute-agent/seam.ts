@@ -24,6 +24,7 @@ import type { Outbox } from '@folsom/nova/outbox';
 import { passing } from '@folsom/nova/passing';
 import type { Sql } from '@folsom/nova/rows';
 import type { Bus } from '@folsom/rpc';
+import type { AwaitedMessages } from './awaited.ts';
 import type { ComputeDriver, Guest } from './driver.ts';
 import type { UsageNotifier } from './notifications.ts';
 import type { Resources } from './resources.ts';
@@ -48,8 +49,7 @@ export interface ComputeSeam {
   inTurn: ReturnType<typeof keyedMutex>;
   /** Work under way by instance, so that a deletion can end it. */
   working: Map<string, AbortController>;
-  /** Instances whose message was given back and comes again: no audit takes them for abandoned. */
-  awaited: Set<string>;
+  awaited: AwaitedMessages;
   observe: StepObserver | undefined;
 }
 

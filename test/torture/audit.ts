@@ -59,7 +59,7 @@ async function auditNova(cloud: Cloud, ledger: Ledger, tenants: readonly Tenant[
 
 async function auditStored(cloud: Cloud, ledger: Ledger, tenants: readonly Tenant[]): Promise<string[]> {
   const out: string[] = [];
-  for (const [path, { may }] of ledger.objects) {
+  await eachOf(ledger.objects, async ([path, { may }]) => {
     const { token } = tenants.find(one => path.includes(one.id))!;
     const answer = await ask(cloud.objects + path, token);
     if (answer.status !== 200 && answer.status !== 404) out.push(`stuck: ${path}: ${answer.status}`);
@@ -67,21 +67,32 @@ async function auditStored(cloud: Cloud, ledger: Ledger, tenants: readonly Tenan
       const wrong = objectWrong(path, may, answer);
       if (wrong) out.push(wrong);
     }
-  }
-  for (const one of ledger.images.values()) {
+  });
+  await eachOf(ledger.images.values(), async one => {
     const answer = await ask(`${cloud.image}/v1/images/${one.id}`, one.token);
     if (one.deletion === 'none' && (answer.status !== 200 || md5(answer.bytes) !== one.md5))
       out.push(`lost: image ${one.id}: ${answer.status}`);
     if (one.deletion === 'acknowledged' && answer.status !== 404)
       out.push(`stuck: image ${one.id} was deleted: ${answer.status}`);
-  }
-  for (const [id, { deletion, name }] of ledger.users) {
+  });
+  await eachOf(ledger.users, async ([id, { deletion, name }]) => {
     const answer = await ask(`${cloud.identityAdmin}/users/${id}`, cloud.adminToken);
     if (deletion === 'none' && answer.status !== 200) out.push(`lost: user ${name}: ${answer.status}`);
     if (deletion === 'acknowledged' && answer.status !== 404)
       out.push(`stuck: user ${name} was deleted: ${answer.status}`);
-  }
+  });
   return out;
+}
+
+/** How many things are asked for at a time. */
+const WIDTH = 6;
+
+async function eachOf<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+  const left = items[Symbol.iterator]();
+  const worker = async () => {
+    for (let next = left.next(); !next.done; next = left.next()) await work(next.value);
+  };
+  await Promise.all(Array.from({ length: WIDTH }, worker));
 }
 
 /** Findings by what became of things. */

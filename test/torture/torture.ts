@@ -17,6 +17,8 @@ export interface Torture {
   owed?: Set<string>;
   /** Whether it goes on beyond its time until nothing is owed; default true. */
   whole?: boolean;
+  /** Always two faults at once, and one after the other: as many of them in less time. Default false. */
+  dense?: boolean;
   /** How long everything acknowledged may take to be finished afterwards. */
   patienceMs: number;
   report: (line: string) => void;
@@ -54,14 +56,14 @@ export async function torture(cloud: Cloud, ready: Ready, options: Torture): Pro
   );
   const kinds = possibleFaults(cloud, options.faults);
   const owed = options.owed ?? new Set(kinds.map(({ name }) => name));
-  const draws = rounds(kinds, random, owed);
+  const draws = rounds(kinds, random, owed, options.dense);
   const faults = new Map<string, number>();
   const recoveries: number[] = [];
   const tell = (text: string) => report(clock() + text);
   let before = 0;
   const unfinished = () => options.whole !== false && kinds.some(({ name }) => owed.has(name));
   for (let round = 1; systemClock.monotonic() < end || unfinished(); round++) {
-    await systemClock.sleep(500 + random.int(3000));
+    await systemClock.sleep(500 + random.int(options.dense ? 1000 : 3000));
     const drawn = draws.next().value ?? [];
     await Promise.all(
       drawn.map(async ({ name, run }) => {
