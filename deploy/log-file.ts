@@ -55,8 +55,10 @@ export function openLogFile(path: string, bytesMax = LOG_FILE_BYTES_MAX): LogOut
   };
   let file = open();
   const reopen = () => {
+    // The new one first: where there can be none, as its folder is gone, the old one is kept.
+    const next = open();
     closeSync(file.fd);
-    file = open();
+    file = next;
   };
   const output = inBatches(text => {
     try {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commonOptions, configFrom } from '@folsom/config';
@@ -48,6 +48,22 @@ it('begins a new file when the old one is moved away, deleted or full', () => {
   write('four\n');
   log.close();
   expect(text('x.log')).toBe('four\n');
+});
+
+it('bears that its folder is deleted', () => {
+  const folder = path('deleted');
+  mkdirSync(folder);
+  const log = openLogFile(join(folder, 'x.log'));
+  rmSync(folder, { recursive: true });
+  log.write('one\n');
+  log.flush();
+  log.write('two\n');
+  log.close();
+  mkdirSync(folder);
+  const again = openLogFile(join(folder, 'x.log'));
+  again.write('three\n');
+  again.close();
+  expect(text('deleted/x.log')).toBe('three\n');
 });
 
 it('has levels of single services, as default_log_levels names them', async () => {

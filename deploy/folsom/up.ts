@@ -43,6 +43,7 @@ import { type ComputeDriver, hasProgram, type Provisioned, provision } from './p
 import { forgetRunning, readRunning, writeRunning } from './running.ts';
 import { loadSecrets, type Secrets } from './secrets.ts';
 import { type PurgeSettings, readSettings } from './settings.ts';
+import { watchState } from './state-watch.ts';
 
 export interface UpOptions {
   stateDir: string;
@@ -334,9 +335,16 @@ function teller(print: Print): Tell {
 
 async function stayUp({ cloud, stopMetrics, closeLog }: Up, layout: Layout, print: Print): Promise<number> {
   const memory = watchMemory();
-  await new Promise<void>(resolve => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => resolve());
+  const state = await watchState(layout, systemClock);
+  const signal = new Promise<null>(resolve => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => resolve(null));
   });
+  const gone = await Promise.race([signal, state.gone]);
+  state.stop();
+  if (gone !== null)
+    process.stderr.write(
+      `folsom: ${gone} was deleted or replaced under the running cloud: what is written now would be lost\n`,
+    );
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(130));
   print('stopping (guests go on running) ...');
   await stopMetrics();
@@ -345,6 +353,7 @@ async function stayUp({ cloud, stopMetrics, closeLog }: Up, layout: Layout, prin
   await forgetRunning(layout);
   closeLog();
   print('stopped');
-  setImmediate(() => process.exit(0));
-  return 0;
+  const code = gone === null ? 0 : 1;
+  setImmediate(() => process.exit(code));
+  return code;
 }

@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PORTS } from '../../deploy/folsom/layout.ts';
 import { dashboardExpressions } from '../../deploy/monitoring/dashboard.ts';
 import { METRICS } from '../../deploy/reference/metrics.ts';
+import { storedVolume } from './stored-volume.ts';
 
 // The whole cloud as `npm start` runs it, with the fake hypervisor and ports out of everybody's way: below those that the
 // kernel gives to outgoing connections.
@@ -287,6 +288,21 @@ describe('folsom up', () => {
     await cloud!.stop();
   });
 
+  it('stops where its state directory is deleted: nothing would be kept', async () => {
+    const own = join(dir, 'deleted');
+    const program = await startProgram(
+      'folsom',
+      ['up', '--state-dir', own, ...common, '--services', 'identity', '--no-metrics'],
+      { logFile: join(dir, 'deleted.log'), until: /^ready in [\d.]+ s$/m, timeoutMs: 240_000 },
+    );
+    await rm(own, { recursive: true, force: true });
+    expect(await program.exited).toBe(1);
+    expect(await program.output()).toMatch(
+      /keystone\.sqlite was deleted or replaced under the running cloud/,
+    );
+    await expect(stat(own)).rejects.toThrow('ENOENT');
+  });
+
   describe('says in one sentence why it cannot start, and exits with 1', () => {
     const refuses = async (argv: string[], sentence: RegExp) => {
       const refused = await folsom('up', ...common, ...argv);
@@ -390,45 +406,6 @@ describe('folsom up', () => {
     expect((await stat(join(foreign, 'db'))).isDirectory()).toBe(true);
   });
 
-  /** A volume with bytes, a bucket of EC2's object store, and the EC2 keys of a user: what a restore has to bring back. */
-  const storedVolume = async (
-    catalog: Awaited<ReturnType<typeof token>>['serviceCatalog'],
-    headers: Record<string, string>,
-  ) => {
-    const volumes = `${catalog.find(({ type }) => type === 'volume')!.endpoints[0]!.publicURL}/volumes`;
-    const made = await fetch(volumes, {
-      method: 'POST',
-      headers: { ...headers, 'content-type': 'application/json' },
-      body: JSON.stringify({ volume: { size: 1, display_name: 'kept' } }),
-    });
-    const { volume } = (await made.json()) as { volume: { id: string } };
-    const seen = async () => {
-      const shown = (await (await fetch(`${volumes}/${volume.id}`, { headers })).json()) as {
-        volume: { status: string; display_name: string };
-      };
-      return [shown.volume.status, shown.volume.display_name];
-    };
-    await eventually(seen).toEqual(['available', 'kept']);
-    const file = join(state(), 'nova', 'volume-files', `volume-${volume.id}`);
-    await writeFile(file, 'written by a guest', { flag: 'r+' });
-    const bucket = `http://127.0.0.1:${PORTS.objectstore + OFFSET}/kept`;
-    expect((await fetch(bucket, { method: 'PUT' })).status).toBe(200);
-    expect((await fetch(`${bucket}-empty`, { method: 'PUT' })).status).toBe(200);
-    expect((await fetch(`${bucket}/part`, { method: 'PUT', body: 'of a bundle' })).status).toBe(200);
-    return {
-      isBack: async () => {
-        expect(await seen()).toEqual(['available', 'kept']);
-        const { size, blocks } = await stat(file);
-        const begins = await run(['head', '-c', '18', file], { timeoutMs: 30_000 });
-        expect([size, begins.stdout]).toEqual([2 ** 30, 'written by a guest']);
-        // A sparse file stays one.
-        expect(blocks * 512).toBeLessThan(2 ** 24);
-        expect(await (await fetch(`${bucket}/part`)).text()).toBe('of a bundle');
-        expect((await fetch(`${bucket}-empty`)).status).toBe(200);
-      },
-    };
-  };
-
   it('is whole again after backup, down --purge and restore', async () => {
     await start();
     const saved = join(dir, 'saved');
@@ -446,7 +423,9 @@ describe('folsom up', () => {
         })
       ).status;
     for (let n = 0; n < 5; n++) expect(await put(n)).toBe(201);
-    const volume = await storedVolume(serviceCatalog, headers);
+    const volumes = serviceCatalog.find(({ type }) => type === 'volume')!.endpoints[0]!.publicURL;
+    const objectstore = `http://127.0.0.1:${PORTS.objectstore + OFFSET}`;
+    const volume = await storedVolume({ state: state(), volumes, objectstore, headers });
     // Somebody goes on writing meanwhile.
     let writing = true;
     const busy = (async () => {

@@ -115,6 +115,12 @@ export const INSTANCES: Texts = {
     'The private key is saved by your browser, once; the cloud keeps only the public one.',
     '私钥只会由浏览器保存这一次；云端只保留公钥。',
   ],
+  'launch.start': ['Starts from', '启动盘'],
+  'launch.startImage': ['The image', '镜像'],
+  'launch.startHint': [
+    'A volume keeps its system when the instance is deleted; it can start one instance at a time.',
+    '云硬盘在删除实例后保留系统；一次只能启动一个实例。',
+  ],
   'launch.volume': ['Attach a volume', '挂载云硬盘'],
   'launch.volumeHint': ['It stays when the instance is deleted.', '删除实例后云硬盘保留。'],
   'launch.userData': ['User data', '用户数据'],

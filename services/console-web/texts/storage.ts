@@ -124,6 +124,8 @@ export const STORAGE: Texts = {
   'volumes.snapshots': ['Snapshots', '快照'],
   'volumes.noSnapshots': ['No snapshots yet', '还没有快照'],
   'volumes.fromSnapshot': ['From a snapshot', '从快照创建'],
+  'volumes.fromImage': ['From an image', '从镜像创建'],
+  'volumes.start': ['Start an instance from it', '从此云硬盘启动实例'],
   'volumes.snapshotHint': [
     'The volume is in use: what the guest has not yet written to it is not in the snapshot.',
     '云硬盘正在使用：实例尚未写入的数据不会包含在快照中。',
@@ -132,6 +134,8 @@ export const STORAGE: Texts = {
   'volumeStatus.available': ['Available', '可用'],
   'volumeStatus.in-use': ['In use', '使用中'],
   'volumeStatus.creating': ['Being created', '创建中'],
+  'volumeStatus.downloading': ['Being filled', '写入中'],
+  'volumeStatus.uploading': ['Being made an image', '上传为镜像中'],
   'volumeStatus.attaching': ['Being attached', '挂载中'],
   'volumeStatus.detaching': ['Being detached', '卸载中'],
   'volumeStatus.deleting': ['Being deleted', '删除中'],

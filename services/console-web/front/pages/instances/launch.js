@@ -35,7 +35,7 @@ async function load(options) {
 }
 
 /** Everything for a new instance in one dialog. @param {any} props */
-export function Launch({ image, volume, done, onClose }) {
+export function Launch({ image, volume, start, done, onClose }) {
   const poll = usePoll(load, []);
   const [size, setSize] = useState({ flavor: '', count: 1 });
   const send = async form => {
@@ -48,12 +48,12 @@ export function Launch({ image, volume, done, onClose }) {
   };
   return html`
     <${FormDialog} title=${t('launch.title')} submit=${t('launch.submit')} wide onClose=${onClose} onSubmit=${send} disabled=${!poll.data}>
-      <${Loaded} poll=${poll}>${data => html`<${Fields} data=${data} image=${image} volume=${volume} size=${size} setSize=${setSize} />`}<//>
+      <${Loaded} poll=${poll}>${data => html`<${Fields} data=${data} image=${image} volume=${volume} start=${start} size=${size} setSize=${setSize} />`}<//>
     <//>
   `;
 }
 
-function Fields({ data, image, volume, size, setSize }) {
+function Fields({ data, image, volume, start, size, setSize }) {
   const [key, setKey] = useState(data.keys[0] ?? NEW_KEY);
   const flavor = data.flavors.find(f => f.id === size.flavor) ?? data.flavors[0];
   return html`
@@ -61,6 +61,10 @@ function Fields({ data, image, volume, size, setSize }) {
       <div>
         <${TextField} label=${t('column.name')} name="name" required maxlength="255" data-first />
         <${SelectField} label=${t('column.image')} name="image" required value=${image} options=${data.images.map(i => [i.id, i.name ?? i.id])} />
+        ${
+          data.volumes.length > 0 &&
+          html`<${SelectField} label=${t('launch.start')} name="start" value=${start ?? ''} hint=${t('launch.startHint')} options=${[['', t('launch.startImage')], ...data.volumes.map(sized)]} />`
+        }
         <${SelectField}
           label=${t('column.flavor')}
           name="flavor"
@@ -91,7 +95,7 @@ function Fields({ data, image, volume, size, setSize }) {
         </fieldset>
         ${
           data.volumes.length > 0 &&
-          html`<${SelectField} label=${t('launch.volume')} name="volume" value=${volume ?? ''} hint=${t('launch.volumeHint')} options=${[['', '–'], ...data.volumes.map(v => [v.id, `${v.display_name || v.id} · ${v.size} GB`])]} />`
+          html`<${SelectField} label=${t('launch.volume')} name="volume" value=${volume ?? ''} hint=${t('launch.volumeHint')} options=${[['', '–'], ...data.volumes.map(sized)]} />`
         }
         <${TextField} label=${t('launch.userData')} name="userData" multiline optional hint=${t('launch.userDataHint')} spellcheck=${false} />
         <${CheckField} label=${t('launch.configDrive')} name="configDrive" />
@@ -99,6 +103,8 @@ function Fields({ data, image, volume, size, setSize }) {
     </div>
   `;
 }
+
+const sized = volume => [volume.id, `${volume.display_name || volume.id} · ${volume.size} GB`];
 
 /** What the quota will look like afterwards. */
 function Takes({ flavor, count, limits }) {
@@ -123,6 +129,12 @@ async function create(form, data) {
     saveText(`${key}.pem`, made.keypair.private_key, 'application/x-pem-file');
     data.keys.push(key);
   }
+  const disks = [
+    ['vda', text('start')],
+    ['vdb', text('volume')],
+  ]
+    .filter(([, volume]) => volume !== '')
+    .map(([device, volume]) => ({ device_name: device, volume_id: volume, delete_on_termination: '0' }));
   const server = {
     name: text('name'),
     imageRef: text('image'),
@@ -133,13 +145,7 @@ async function create(form, data) {
     ...(key === '' ? {} : { key_name: key }),
     ...(text('userData') === '' ? {} : { user_data: base64(String(form.get('userData'))) }),
     ...(form.get('configDrive') ? { config_drive: true } : {}),
-    ...(text('volume') === ''
-      ? {}
-      : {
-          block_device_mapping: [
-            { device_name: 'vdb', volume_id: text('volume'), delete_on_termination: '0' },
-          ],
-        }),
+    ...(disks.length === 0 ? {} : { block_device_mapping: disks }),
   };
   const { body, headers } = await cloud.full('POST', 'compute', 'servers', { body: { server } });
   return { server: body.server, headers };

@@ -3,7 +3,7 @@ import { html } from '../../lib/view.js';
 import { openDialog } from '../../ui/dialog.js';
 import { tellError } from '../../ui/toasts.js';
 
-/** Opens the launch dialog; its code comes with the first use. @param {{ image?: string, volume?: string, done?: () => void }} [given] */
+/** Opens the launch dialog; its code comes with the first use. @param {{ image?: string, volume?: string, start?: string, done?: () => void }} [given] */
 export async function openLaunch(given = {}) {
   try {
     const { Launch } = await import(`${BASE}pages/instances/launch.js`);

@@ -9,13 +9,17 @@ import { Menu } from '../../ui/menu.js';
 import { Badge, Button, Empty, Loaded, PageHead, SelectField, TextField } from '../../ui/parts.js';
 import { Table, Tabs } from '../../ui/table.js';
 import { tell, tellError } from '../../ui/toasts.js';
+import { openLaunch } from '../instances/open-launch.js';
+import { Create } from './create.js';
+import { nameOf } from './names.js';
 
 const TONES = { available: 'good', 'in-use': 'good', error: 'bad', error_deleting: 'bad' };
+/** States in which a snapshot can be taken. */
+const SNAPSHOTTED = ['available', 'in-use'];
 const MOVING_MS = 2_000;
 const STILL_MS = 10_000;
 const still = row => row.status in TONES;
 
-const nameOf = row => row.display_name || row.id;
 const Status = ({ row }) =>
   html`<${Badge} tone=${TONES[row.status] ?? 'busy'}>${known(`volumeStatus.${row.status}`) ?? row.status}<//>`;
 
@@ -41,6 +45,7 @@ export default function Volumes() {
   const poll = usePoll(load, [user.project.id], data =>
     [...data.volumes, ...data.snapshots].every(still) ? STILL_MS : MOVING_MS,
   );
+  /** @param {any} Form @param {any} given */
   const dialog = (Form, given) =>
     openDialog(
       close => html`<${Form} ...${given} data=${poll.data} done=${poll.refresh} onClose=${close} />`,
@@ -92,10 +97,16 @@ function VolumeTable({ data, dialog, done }) {
       ? [{ text: t('volumes.attach'), run: () => dialog(Attach, { volume }) }]
       : []),
     ...(attachmentOf(volume) ? [{ text: t('volumes.detach'), run: () => detach(volume) }] : []),
-    { text: t('do.snapshot'), run: () => dialog(Snapshot, { volume }) },
+    ...(volume.status === 'available'
+      ? [{ text: t('volumes.start'), run: () => openLaunch({ start: volume.id, done }) }]
+      : []),
+    ...(SNAPSHOTTED.includes(volume.status)
+      ? [{ text: t('do.snapshot'), run: () => dialog(Snapshot, { volume }) }]
+      : []),
     { text: t('do.rename'), run: () => dialog(Rename, { row: volume, kind: 'volume' }) },
-    null,
-    { text: t('action.delete'), danger: true, run: () => remove('volumes', volume, done) },
+    ...(attachmentOf(volume)
+      ? []
+      : [null, { text: t('action.delete'), danger: true, run: () => remove('volumes', volume, done) }]),
   ];
   return html`
     <${Table}
@@ -173,32 +184,6 @@ const remove = (kind, row, done) =>
       await done();
     },
   });
-
-function Create({ data, snapshot, done, onClose }) {
-  const from = data.snapshots.find(row => row.id === snapshot);
-  const send = async form => {
-    const text = name => String(form.get(name) ?? '');
-    const volume = {
-      size: Number(form.get('size')),
-      display_name: text('name'),
-      display_description: text('description'),
-      ...(text('type') === '' ? {} : { volume_type: text('type') }),
-      ...(text('snapshot') === '' ? {} : { snapshot_id: text('snapshot') }),
-    };
-    await cloud.post('volume', 'volumes', { volume });
-    tell(t('told.created', { name: volume.display_name }));
-    await done();
-  };
-  return html`
-    <${FormDialog} title=${t('volumes.create')} submit=${t('action.create')} onClose=${onClose} onSubmit=${send}>
-      <${TextField} label=${t('column.name')} name="name" required maxlength="255" />
-      <${TextField} label=${t('column.description')} name="description" optional maxlength="255" />
-      <${TextField} label=${t('volumes.size')} name="size" type="number" min=${from?.size ?? 1} value=${from?.size ?? 1} required />
-      ${data.types.length > 0 && html`<${SelectField} label=${t('volumes.type')} name="type" options=${[['', '–'], ...data.types.map(({ name }) => [name, name])]} />`}
-      ${data.snapshots.length > 0 && html`<${SelectField} label=${t('volumes.fromSnapshot')} name="snapshot" value=${snapshot ?? ''} options=${[['', '–'], ...data.snapshots.map(row => [row.id, nameOf(row)])]} />`}
-    <//>
-  `;
-}
 
 const Attach = ({ data, volume, done, onClose }) => html`
   <${FormDialog}

@@ -1,0 +1,1 @@
+export const nameOf = row => row.display_name || row.id;
