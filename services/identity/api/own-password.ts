@@ -25,7 +25,7 @@ export const ownPasswordOperations = [
       password: newPassword,
     }),
     answers: 200,
-    throws: ['TokenNotFound', 'Forbidden', 'Unauthorized', 'Busy'],
+    throws: ['ValidationError', 'TokenNotFound', 'Forbidden', 'Unauthorized', 'Busy'],
     run: async ({ domain, context, params, body: { user: given } }) => {
       const { db, tokens, passwords } = domain;
       const id = params.user_id;
