@@ -33,7 +33,11 @@ describe.skipIf(!tools)('files put into an image', () => {
     ]);
     await injectFiles(disk, 0, [
       { path: '/etc/deep/er/file', content: Buffer.from('two') },
-      { path: '/root/.ssh/authorized_keys', content: Buffer.from('key2\n'), mode: 0o600, append: true },
+      {
+        path: '/root/.ssh/authorized_keys',
+        content: before => Buffer.concat([before, Buffer.from('key2\n')]),
+        mode: 0o600,
+      },
     ]);
     expect(await read('/etc/deep/er/file')).toBe('two');
     expect(await read('/root/.ssh/authorized_keys')).toBe('key1\nkey2\n');

@@ -9,11 +9,10 @@ import { IMAGE_TOOL_LIMITS } from './qemu-img.ts';
 export interface InjectedFile {
   /** Absolute path inside the guest. */
   path: string;
-  content: Buffer;
+  /** The bytes, or what is made of those that are there (none: empty). */
+  content: Buffer | ((before: Buffer) => Buffer);
   /** Permissions, e.g. 0o600. */
   mode?: number;
-  /** Added to the end of what is there already instead of replacing it. */
-  append?: boolean;
 }
 
 const EXT_MAGIC_AT = 0x438;
@@ -67,13 +66,13 @@ export async function injectFiles(
     for (const [index, file] of files.entries()) {
       const path = guestPath(file.path);
       const copy = join(scratch, String(index));
-      let content = file.content;
-      if (file.append) {
+      const before = async (): Promise<Buffer> => {
         const old = `${copy}.old`;
         await writeFile(old, '', { mode: 0o600 });
         await debugfs([`dump "${path}" ${old}`], false, [{ path: old, write: true }]);
-        content = Buffer.concat([await readFile(old), content]);
-      }
+        return readFile(old);
+      };
+      const content = typeof file.content === 'function' ? file.content(await before()) : file.content;
       await writeFile(copy, content, { mode: 0o600 });
       const folders = path.split('/').slice(1, -1);
       const commands = folders.map((_name, depth) => `mkdir "/${folders.slice(0, depth + 1).join('/')}"`);

@@ -177,7 +177,7 @@ export async function growExtFilesystem(path: string): Promise<boolean> {
 /** An empty filesystem or swap area in a file. */
 export async function formatFile(
   path: string,
-  kind: 'ext3' | 'ext4' | 'vfat' | 'swap',
+  kind: 'ext2' | 'ext3' | 'ext4' | 'vfat' | 'swap',
   label: string,
 ): Promise<void> {
   const argv =

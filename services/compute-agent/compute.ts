@@ -2,6 +2,7 @@ import type { Config } from '@folsom/config';
 import { adminContext, keyedMutex, type RunningService, type Timer, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { ImageClient } from '@folsom/nova/image-transfer';
+import { instanceNotifier } from '@folsom/nova/instance-notifications';
 import { joinInstances } from '@folsom/nova/instance-records';
 import { instancesOnHost } from '@folsom/nova/instances';
 import { networkApi } from '@folsom/nova/network-api';
@@ -15,11 +16,11 @@ import { abandoned } from './abandoned.ts';
 import { takeUpAttachments } from './attachment-audit.ts';
 import { confirmOldResizes } from './auto-confirm.ts';
 import { awaitedMessages } from './awaited.ts';
+import { bandwidthPoll } from './bandwidth-poll.ts';
 import { cleanDeletedAfterMove, cleanRunningDeleted, reclaimSoftDeleted } from './cleanup.ts';
 import type { ComputeDriver, Guest } from './driver.ts';
 import { auditFirewall } from './firewall-audit.ts';
 import { computeHandlers } from './handlers.ts';
-import { usageNotifier } from './notifications.ts';
 import { adoptArrivals } from './operations/live-arrival.ts';
 import { resumeGuests, syncPowerStates } from './power-sync.ts';
 import {
@@ -30,10 +31,12 @@ import {
   repeatDeletions,
   takeUpAbandoned,
 } from './recovery.ts';
+import { endOldRescues } from './rescue-timeout.ts';
 import { resources } from './resources.ts';
 import { asGuest, type ComputeSeam, networked } from './seam.ts';
 import { settingsOf } from './settings.ts';
 import type { StepObserver } from './steps.ts';
+import { auditUsage } from './usage-audit.ts';
 
 export interface ComputeServiceOptions {
   config: Config;
@@ -90,7 +93,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     images: options.images,
     network: networkApi({ bus, db, clock: world.clock }),
     resources: resources({ db, driver, settings, host, world, log }),
-    notify: usageNotifier({ bus, world, host }, settings),
+    notify: instanceNotifier({ bus, db, world, service: 'compute', settings }),
     inTurn: keyedMutex(),
     working: new Map(),
     awaited: awaitedMessages(world.clock),
@@ -148,6 +151,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
   let healed = 0;
   let syncs = 0;
   const lookedAt = new Set<string>();
+  const bandwidth = bandwidthPoll(seam);
   const periodic = async (): Promise<void> => {
     const now = await guests();
     await expireBuilds(seam, now);
@@ -161,6 +165,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     await takeUpAbandoned(seam, now, LOST_MESSAGE_MS);
     await takeUpAttachments(seam, ABANDONED_MS);
     await confirmOldResizes(seam);
+    await endOldRescues(seam);
     await adoptArrivals(seam);
     await cleanDeletedAfterMove(seam, lookedAt);
     if (runs % Math.max(settings.running_deleted_instance_poll_interval, 1) === 0)
@@ -175,6 +180,8 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
         .instanceNetworkInfo(adminContext(), networked(next))
         .catch(error => log.warn('a cached network cannot be renewed', { instance: next.uuid, error }));
     }
+    await bandwidth.poll(now).catch(error => log.warn('the counters of cards cannot be read', { error }));
+    await auditUsage(seam).catch(error => log.error('usage cannot be told', { error }));
     await seam.resources.report();
     await capabilities();
     runs++;

@@ -50,9 +50,6 @@ export interface SpawnRequest {
   guest: Guest;
   image: ImageWire;
   injectedFiles: InjectedFiles;
-  /** Whether the key is written into the image too, and which partition files go to (drivers that can). */
-  injectKey?: boolean;
-  injectPartition?: number;
   adminPassword: string | null;
   network: NetworkInfo;
   volumes: Volumes;
@@ -69,6 +66,13 @@ export interface GuestInfo {
   memoryKb: number;
   vcpus: number;
   cpuTimeNs: number;
+}
+
+/** What one card has received and sent since its guest was started. */
+export interface CardCounters {
+  mac: string;
+  bytesIn: number;
+  bytesOut: number;
 }
 
 /** What a host has, for `compute_nodes`. */
@@ -166,6 +170,8 @@ export interface ComputeDriver {
   consoleOutput(guest: Guest): Promise<string>;
   vncConsole(guest: Guest): Promise<VncConnection>;
   diagnostics(guest: Guest): Promise<unknown>;
+  /** Of a running guest's cards; none of one that is off. */
+  cardCounters(guest: Guest): Promise<CardCounters[]>;
 
   /** First half of a resize, on the source. Returns what the destination must know (JSON text). */
   migrateDiskAndPowerOff(request: MoveRequest, destinationHost: string, flavor: FlavorRow): Promise<string>;

@@ -71,7 +71,7 @@ const changeAddresses = (
   seam: ComputeSeam,
   context: RequestContext,
   uuid: string,
-  event: string,
+  event: 'create_ip' | 'delete_ip',
   work: (admin: RequestContext, guest: Guest) => Promise<void>,
 ): Promise<void> =>
   onInstance(seam, context, uuid, async ({ guest, context: admin }) => {

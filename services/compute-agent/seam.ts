@@ -9,6 +9,7 @@ import {
 } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { ImageClient } from '@folsom/nova/image-transfer';
+import type { InstanceNotifier } from '@folsom/nova/instance-notifications';
 import { type InstanceRecord, instanceName, instanceRecord } from '@folsom/nova/instance-records';
 import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import {
@@ -26,7 +27,6 @@ import type { Sql } from '@folsom/nova/rows';
 import type { Bus } from '@folsom/rpc';
 import type { AwaitedMessages } from './awaited.ts';
 import type { ComputeDriver, Guest } from './driver.ts';
-import type { UsageNotifier } from './notifications.ts';
 import type { Resources } from './resources.ts';
 import type { ComputeSettings } from './settings.ts';
 import type { StepObserver } from './steps.ts';
@@ -45,7 +45,7 @@ export interface ComputeSeam {
   images: ImageClient;
   network: NetworkApi;
   resources: Resources;
-  notify: UsageNotifier;
+  notify: InstanceNotifier;
   inTurn: ReturnType<typeof keyedMutex>;
   /** Work under way by instance, so that a deletion can end it. */
   working: Map<string, AbortController>;

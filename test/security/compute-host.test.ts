@@ -14,7 +14,7 @@ import {
   growRootDisk,
   imageCache,
   type LibvirtConnection,
-  makeGuestFiles,
+  makePlainGuestFiles,
   snapshotGuest,
 } from '@folsom/compute-agent/testing';
 import { adminContext, seededRandom, silentLogger, systemClock } from '@folsom/core';
@@ -179,7 +179,7 @@ describe.skipIf(!tools)('images that users made', () => {
       volumes: [],
       signal,
     };
-    const made = await makeGuestFiles(request, folder, cache);
+    const made = await makePlainGuestFiles(request, folder, cache);
     expect((await stat(folder)).mode & 0o022).toBe(0);
     expect((await stat(join(folder, 'disk.info'))).mode & 0o077).toBe(0);
     const hash = async () => {

@@ -282,14 +282,6 @@ export const novaNotHonoured = [
   ),
   ...notHonoured(
     'DEFAULT',
-    'libvirt is not asked for such counters, nor was it in Folsom',
-    {
-      bandwidth_poll_interval: '600',
-    },
-    QUIET,
-  ),
-  ...notHonoured(
-    'DEFAULT',
     'cached images are complete or absent, and are compared by length and name',
     {
       checksum_base_images: false,
@@ -360,13 +352,6 @@ export const novaNotHonoured = [
   ),
   ...notHonoured(
     'DEFAULT',
-    'the password is set where the image carries an agent; it is not written into disks',
-    {
-      libvirt_inject_password: false,
-    },
-  ),
-  ...notHonoured(
-    'DEFAULT',
     'only XenServer reads it',
     {
       non_inheritable_image_properties:
@@ -385,7 +370,7 @@ export const novaNotHonoured = [
   ),
   ...notHonoured(
     'DEFAULT',
-    'every notification names its publisher and priority',
+    'every notification names its publisher and priority; they are for calls that monkey_patch wraps',
     { default_notification_level: 'INFO', default_publisher_id: '$host' },
     QUIET,
   ),
@@ -395,24 +380,17 @@ export const novaNotHonoured = [
     { osapi_compute_workers: null, metadata_workers: null, ec2_workers: null, osapi_volume_workers: null },
     QUIET,
   ),
-  ...notHonoured(
-    'DEFAULT',
-    'guests of libvirt are left as they are, as in Folsom',
-    { reboot_timeout: '0', rescue_timeout: '0' },
-    QUIET,
-  ),
   ...notHonoured('DEFAULT', 'a new service takes work at once; see nova-manage service disable', {
     enable_new_services: true,
   }),
-  ...notHonoured('DEFAULT', 'disks of guests are qcow2 files over cached images', {
-    force_raw_images: true,
-    libvirt_images_type: 'default',
-    use_cow_images: true,
-  }),
+  ...notHonoured(
+    'DEFAULT',
+    'an image is unpacked before its guest sees it: what was inspected is what runs',
+    {
+      force_raw_images: true,
+    },
+  ),
   ...notHonoured('DEFAULT', 'a snapshot is qcow2, one of an ami image raw', { snapshot_image_format: null }),
-  ...notHonoured('DEFAULT', 'an ephemeral disk is ext3, as Folsom makes it of an image without os_type', {
-    default_ephemeral_format: null,
-  }),
   ...notHonoured('DEFAULT', "the image service's certificate is checked", { glance_api_insecure: false }),
   ...notHonoured(
     'DEFAULT',
@@ -426,12 +404,6 @@ export const novaNotHonoured = [
     libvirt_use_virtio_for_bridges: false,
     use_usb_tablet: true,
   }),
-  ...notHonoured(
-    'DEFAULT',
-    'the target is asked again for as long as the migration lasts',
-    { live_migration_retry_count: '30' },
-    QUIET,
-  ),
   ...notHonoured(
     'DEFAULT',
     'guests that ran are started again by resume_guests_state_on_host_boot; those that were stopped stay so',

@@ -101,6 +101,7 @@ export function fakeDriver(options: FakeDriverOptions): FakeDriver {
     injectFile: agree,
     consoleOutput: async () => 'FAKE CONSOLE OUTPUT\nANOTHER\nLAST LINE',
     vncConsole: async () => ({ internal_access_path: 'FAKE', host: 'fakevncconsole.com', port: 6969 }),
+    cardCounters: async () => [],
     diagnostics: async () => 'FAKE_DIAGNOSTICS',
     // Until it is settled where the guest goes its volumes are nobody's.
     migrateDiskAndPowerOff: async ({ guest }) => {

@@ -13,9 +13,10 @@ interface Transition {
   asked: readonly TaskState[];
   to: VmState;
   run(work: Work): Promise<void>;
-  /** Notification around it: `power_off` gives `.start` and `.end`; `suspend` is sent once, afterwards. */
-  event?: string;
-  once?: boolean;
+  /** Told of when it begins and when it has ended. */
+  event?: 'power_off' | 'power_on';
+  /** Told of once, afterwards. */
+  once?: 'suspend' | 'resume';
   /** Whether a failure leaves the instance in ERROR. */
   errorState?: boolean;
   /** Whether the guest's screen is gone afterwards, and with it the tokens for it. */
@@ -43,7 +44,7 @@ function transition(name: string, rule: Transition) {
         stalledMs: STALLED_MS,
         run: async work => {
           const { seam, context, guest } = work;
-          if (rule.event && !rule.once) await seam.notify.usage(context, guest, `${rule.event}.start`);
+          if (rule.event) await seam.notify.usage(context, guest, `${rule.event}.start`);
           await rule.run(work);
           if (rule.endsConsoles) revokeConsoles(seam, context, guest.uuid);
         },
@@ -51,7 +52,8 @@ function transition(name: string, rule: Transition) {
       { name: 'record', restart: 'again', run: work => settle(work, { vm_state: rule.to }) },
     ],
     async done({ seam, context, guest }) {
-      if (rule.event) await seam.notify.usage(context, guest, rule.once ? rule.event : `${rule.event}.end`);
+      if (rule.event) await seam.notify.usage(context, guest, `${rule.event}.end`);
+      if (rule.once) await seam.notify.usage(context, guest, rule.once);
     },
   });
 }
@@ -110,8 +112,7 @@ export const suspend = transition('suspend', {
   asked: [taskState.suspending],
   to: vmState.suspended,
   run: ({ seam, guest }) => seam.driver.suspend(guest),
-  event: 'suspend',
-  once: true,
+  once: 'suspend',
   errorState: true,
   endsConsoles: true,
 });
@@ -121,8 +122,7 @@ export const resume = transition('resume', {
   asked: [taskState.resuming],
   to: vmState.active,
   run: async work => work.seam.driver.resume(work.guest, await network(work), await volumes(work)),
-  event: 'resume',
-  once: true,
+  once: 'resume',
 });
 
 export const unrescue = transition('unrescue', {

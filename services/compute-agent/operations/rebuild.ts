@@ -20,6 +20,12 @@ interface Rebuild extends Work {
 async function begin(work: Work, message: RebuildInstanceArgs | undefined): Promise<Rebuild> {
   const { seam, context, guest } = work;
   const image = await seam.images.show(context, message?.image_ref ?? guest.image_ref);
+  await seam.notify.exists(
+    context,
+    guest,
+    'current',
+    message && { imageRef: message.orig_image_ref, systemMetadata: message.orig_sys_metadata },
+  );
   await seam.notify.usage(context, guest, 'rebuild.start', { image_name: image.name });
   return {
     ...work,

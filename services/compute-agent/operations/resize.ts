@@ -46,6 +46,7 @@ async function request({ seam, context, guest, args }: Preparation): Promise<voi
   if (host === seam.host && !seam.settings.allow_resize_to_same_host) {
     throw computeFault('MigrationError', {}, { message: 'destination same as source!' });
   }
+  await seam.notify.exists(context, guest, 'current');
   await seam.notify.usage(context, guest, 'resize.prep.start');
   await seam.outbox.transaction(async (trx, send) => {
     const migration = await preparedMigration({ seam, context, guest }, trx, args.instance_type.id);

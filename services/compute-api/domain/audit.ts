@@ -1,6 +1,6 @@
 import { type RequestContext, sqlSeconds } from '@folsom/core';
+import { lastAuditPeriod } from '@folsom/nova/audit-period';
 import { listServices } from '@folsom/nova/services';
-import { lastAuditPeriod } from './audit-period.ts';
 import type { Deps } from './deps.ts';
 
 interface TaskLog {

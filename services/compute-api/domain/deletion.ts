@@ -11,6 +11,7 @@ import { listServices, serviceIsUp } from '@folsom/nova/services';
 import { begin, change, hostOf, type Tell } from './actions.ts';
 import type { Deps } from './deps.ts';
 import { targetOf, wireOf } from './instances.ts';
+import { notifyDeletion } from './notifications.ts';
 import { authorize } from './policy.ts';
 import { freeVolumes, MADE_FOR_IT } from './volumes-left.ts';
 
@@ -152,6 +153,7 @@ async function deleteLocally(deps: Deps, context: RequestContext, instance: Inst
     instance: instance.uuid,
     host: instance.host,
   });
+  await notifyDeletion(deps, context, instance, 'delete.start');
   await freeVolumes(deps, elevated(context), instance);
   const now = deps.clock.now();
   const { id: instance_id, project_id, host } = instance;
@@ -169,4 +171,6 @@ async function deleteLocally(deps: Deps, context: RequestContext, instance: Inst
     const addresses = { instance_id, project_id, host };
     await releaseAddresses.client(send).deallocate_for_instance(elevated(context), addresses);
   });
+  const gone = { ...instance, vm_state: vmState.deleted, task_state: null, terminated_at: now };
+  await notifyDeletion(deps, context, gone, 'delete.end');
 }

@@ -1,7 +1,9 @@
 import type { Logger } from '@folsom/core';
 import type { Runner } from '@folsom/host/runner';
+import type { CardCounters } from '../../driver.ts';
 import type { LibvirtConnection } from './connection.ts';
 import { cardsOf } from './domain-xml.ts';
+import { ifPresent } from './domains.ts';
 
 const QUICK_MS = 10_000;
 
@@ -18,4 +20,16 @@ export async function repairCards(libvirt: LibvirtConnection, runner: Runner, lo
       await runner(['ip', 'link', 'set', card.device, 'master', card.bridge, 'up'], { timeoutMs: QUICK_MS });
     }
   }
+}
+
+/** What the cards of a guest have received and sent since it was started; none of one that is off or not there. */
+export async function countCards(libvirt: LibvirtConnection, name: string): Promise<CardCounters[]> {
+  const counted: CardCounters[] = [];
+  for (const { mac, device } of cardsOf(await ifPresent(libvirt.xml(name), ''))) {
+    // It may have been ended meanwhile.
+    const stats = await libvirt.cardStats(name, device).catch(() => undefined);
+    if (stats === undefined) continue;
+    counted.push({ mac, bytesIn: stats.receivedBytes ?? 0, bytesOut: stats.sentBytes ?? 0 });
+  }
+  return counted;
 }

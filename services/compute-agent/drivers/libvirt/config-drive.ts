@@ -26,7 +26,10 @@ export async function configDrive(
   const address = fixedIpsOf(network)[0]?.address ?? '';
   const metadata = await instanceMetadata(db, settings, guest.uuid, address, now);
   const files = new Map<string, Uint8Array>();
-  for (const [path, text] of metadata.files(injectedFiles, adminPassword)) {
+  for (const [path, text] of metadata.files(
+    injectedFiles,
+    settings.libvirt_inject_password ? adminPassword : null,
+  )) {
     const raw = path.endsWith('user-data') || path.endsWith('user_data');
     files.set(path, Buffer.from(text, raw ? 'latin1' : 'utf8'));
   }

@@ -84,6 +84,8 @@ export interface LibvirtConnection {
   /** One that is not there is fine. */
   undefineSecret(uuid: string): Promise<void>;
   blockStats(name: string, disk: string): Promise<Record<string, number>>;
+  /** Of a card by its device on the host (`vnet0`), as its guest sees it. */
+  cardStats(name: string, device: string): Promise<Record<string, number>>;
   defineFilter(xml: string): Promise<void>;
   /** Moves a running domain to another libvirt; resolves when it runs there. */
   migrate(name: string, to: MigrationTarget): Promise<void>;
@@ -265,6 +267,7 @@ export function libvirtConnection(options: ConnectionOptions): LibvirtConnection
     defineSecret: (xml, value) => call('defineSecret', xml, value),
     undefineSecret: uuid => call('undefineSecret', uuid),
     blockStats: (name, disk) => call('blockStats', name, disk),
+    cardStats: (name, device) => call('cardStats', name, device),
     defineFilter: xml => call('defineFilter', xml),
     migrate: (name, to) => callFor(MIGRATION_MS, 'migrate', [name, to]),
     close: async () => {

@@ -92,11 +92,12 @@ function interfaceXml(vif: NetworkInfo[number], filter: string | null): string {
 }
 
 /** Host side of a running guest's cards with the bridges they belong to. */
-export function cardsOf(xml: string): { device: string; bridge: string }[] {
+export function cardsOf(xml: string): { device: string; bridge: string; mac: string }[] {
   return [...xml.matchAll(/<interface type='bridge'>(.*?)<\/interface>/gs)].flatMap(([, inner = '']) => {
     const device = /<target dev='([^']+)'/.exec(inner)?.[1];
     const bridge = /<source bridge='([^']+)'/.exec(inner)?.[1];
-    return device === undefined || bridge === undefined ? [] : [{ device, bridge }];
+    const mac = /<mac address='([^']+)'/.exec(inner)?.[1] ?? '';
+    return device === undefined || bridge === undefined ? [] : [{ device, bridge, mac }];
   });
 }
 

@@ -71,12 +71,28 @@ const SHUTDOWN_POLL_MS = 500;
 const START_MS = 30_000;
 const START_PAUSE_MS = 2_000;
 
+/** How long a guest may take to shut itself down; one that has not is rebooted hard. */
+const softRebootMs = (settings: ComputeSettings): number => {
+  const { libvirt_wait_soft_reboot_seconds: wait, reboot_timeout: stuck } = settings;
+  return (stuck > 0 ? Math.min(wait, stuck) : wait) * 1000;
+};
+
 /** Waits for work on a guest and forgives that libvirt does not know it. */
 export async function ifThere(work: Promise<void>): Promise<void> {
   try {
     await work;
   } catch (error) {
     if (!isFault(error, 'InstanceNotFound')) throw error;
+  }
+}
+
+/** What is asked of a guest, or the other where libvirt does not know it. */
+export async function ifPresent<T>(answer: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!isFault(error, 'InstanceNotFound')) throw error;
+    return otherwise;
   }
 }
 
@@ -176,7 +192,7 @@ export function guestDomains(options: {
     async softReboot(guest, volumes) {
       if ((await stateOf(guest)) !== powerState.running) return false;
       await libvirt.shutdown(guest.name);
-      const end = clock.monotonic() + settings.libvirt_wait_soft_reboot_seconds * 1000;
+      const end = clock.monotonic() + softRebootMs(settings);
       while (clock.monotonic() < end) {
         const { state } = await libvirt.info(guest.name);
         const ended = powerOf(state) === powerState.shutdown || powerOf(state) === powerState.crashed;

@@ -10,9 +10,10 @@ import { CONSOLE_CHARS_MAX } from '../../console.ts';
 import type { ComputeDriver, Guest, Volumes } from '../../driver.ts';
 import { computeFault } from '../../faults.ts';
 import type { ComputeSettings } from '../../settings.ts';
-import { repairCards } from './cards.ts';
+import { countCards, repairCards } from './cards.ts';
 import { configDrive } from './config-drive.ts';
 import { LibvirtError, libvirtConnection } from './connection.ts';
+import { diskRules } from './disk-rules.ts';
 import { NOVA_BASE_FILTER, vncPort } from './domain-xml.ts';
 import { guestDomains, type HostTraits, ifThere, powerOf } from './domains.ts';
 import { filterDuties, filtered, filtersGuests } from './firewall.ts';
@@ -20,6 +21,7 @@ import { hostFirewall } from './guest-bridges.ts';
 import { basesInUse, makeGuestFiles, readDiskInfo, tailOf } from './guest-files.ts';
 import { hostFacts } from './host-facts.ts';
 import { imageCache } from './image-cache.ts';
+import { injectionOf } from './injection.ts';
 import { liveMigration } from './live-migration.ts';
 import { moving } from './moving.ts';
 import { rescuing } from './rescue.ts';
@@ -85,6 +87,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
   const instancesPath = settings.instances_path;
   const { log, libvirt, cache, filters, firewall, runner } = groundOf(options);
   const traits: HostTraits = { type: 'qemu', filter: null, asRoot: false };
+  const making = { cache, rules: diskRules(settings), injection: injectionOf(settings, world.random) };
   let prepared = false;
   /** libvirt's filters, as soon as it answers: no guest is started before it is known whether there are any. */
   const prepare = async (): Promise<void> => {
@@ -105,7 +108,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
   const { folderOf } = domains;
   const facts = hostFacts({ libvirt, instancesPath, clock });
   const moves = moving({ domains, volumes, firewall, settings });
-  const live = liveMigration({ libvirt, domains, volumes, firewall, cache, facts, settings, random });
+  const live = liveMigration({ libvirt, domains, volumes, firewall, cache, facts, settings, random, clock });
 
   const remove = async (guest: Guest, attached: Volumes): Promise<void> => {
     await domains.undefine(guest);
@@ -163,14 +166,9 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
 
     async spawn(request, step) {
       await step?.('files');
-      const partition = settings.libvirt_inject_partition;
-      const injection = {
-        injectKey: settings.libvirt_inject_key && partition !== -2,
-        injectPartition: partition > 0 ? partition : 1,
-      };
       const folder = folderOf(request.guest);
       const drive = await configDrive(options.db, settings, request, world.clock.now());
-      const files = await makeGuestFiles({ ...request, ...injection }, folder, cache, '', drive);
+      const files = await makeGuestFiles(request, { ...making, folder, configDrive: drive });
       request.signal.throwIfAborted();
       await step?.('start');
       await domains.defineAndStart(request.guest, files, request.network, request.volumes);
@@ -205,7 +203,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
       for (const volume of attached) await volumes.plug(guest, volume);
     },
 
-    ...rescuing({ libvirt, domains, cache, settings }),
+    ...rescuing({ libvirt, domains, making, settings }),
 
     snapshot: (context, guest, imageId, client, signal) =>
       snapshotGuest(
@@ -246,6 +244,8 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
       }
       return out;
     },
+
+    cardCounters: guest => countCards(libvirt, guest.name),
 
     migrateDiskAndPowerOff: (request, destination) => moves.away(request, destination),
     finishMigration: request => moves.arrive(request),

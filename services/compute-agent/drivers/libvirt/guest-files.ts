@@ -1,6 +1,5 @@
 import {
   chmod,
-  constants,
   copyFile,
   mkdir,
   open,
@@ -12,21 +11,19 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { extFilesystemAt, type InjectedFile, injectFiles } from '@folsom/host/inject';
 import { createOverlay, diskFacts } from '@folsom/host/qemu-img';
+import { run } from '@folsom/host/run';
 import type { Guest, SpawnRequest } from '../../driver.ts';
+import { type DiskRules, wholeBlocks } from './disk-rules.ts';
 import type { DomainDisk } from './disk-xml.ts';
 import type { ImageCache } from './image-cache.ts';
+import { type Injection, withInjectedFiles } from './injection.ts';
+
 import { volumeTarget } from './volumes/host-volumes.ts';
 
 export const GIGABYTE = 1024 ** 3;
-
-/**
- * Raw disks end on a whole block of any disk they may lie on: qemu reads them past the page cache, and refuses one that
- * ends elsewhere as soon as a hole at its beginning hides how small the blocks really are.
- */
-const BLOCK_BYTES = 4096;
-export const wholeBlocks = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
+/** Copying a disk takes as long as its bytes do. */
+const COPY_MS = 6 * 3_600_000;
 
 /** The folder of a guest: disk, disk.local, disk.swap, kernel, ramdisk, console.log, libvirt.xml. */
 export const guestFolder = (instancesPath: string, guest: { name: string }): string =>
@@ -71,15 +68,21 @@ const CDROM = { target: 'hda', device: 'cdrom' } as const;
 /** The guest's serial console and first screen; nothing in it comes from a user. */
 const COMMAND_LINE = 'root=/dev/vda console=tty0 console=ttyS0 no_timer_check tsc=unstable net.ifnames=0';
 
+/** Where a guest's files are made, of what and how. */
+export interface Making {
+  folder: string;
+  cache: ImageCache;
+  rules: DiskRules;
+  injection: Injection;
+  /** `.rescue` for those of a rescue system. */
+  suffix?: string;
+  configDrive?: Buffer | null;
+}
+
 /** Makes all files of a guest. Called again after a failure it starts from nothing. */
-export async function makeGuestFiles(
-  request: SpawnRequest,
-  folder: string,
-  cache: ImageCache,
-  suffix = '',
-  configDrive: Buffer | null = null,
-): Promise<GuestDisks> {
+export async function makeGuestFiles(request: SpawnRequest, making: Making): Promise<GuestDisks> {
   const { guest } = request;
+  const { folder, cache, rules, suffix = '', configDrive = null } = making;
   // The guest's process must get through to its disks; nobody may list the folder, and the disks are its alone.
   await mkdir(folder, { recursive: true, mode: 0o711 });
   await chmod(folder, 0o711);
@@ -99,7 +102,7 @@ export async function makeGuestFiles(
     info[name] = { format: kind, ...as };
   };
   if (!taken.has(ROOT_TARGET) || suffix !== '') {
-    const format = await makeRootDisk(request, join(folder, `disk${suffix}`), cache);
+    const format = await makeRootDisk(request, join(folder, `disk${suffix}`), making);
     add(`disk${suffix}`, format, request.image.disk_format === 'iso');
   }
   if (suffix === '') {
@@ -107,8 +110,8 @@ export async function makeGuestFiles(
       if (taken.has(targetOf(name))) continue;
       const path = join(folder, name);
       await rm(path, { force: true });
-      await createOverlay({ path, base: await cache.blank(kind, sizeMb), baseFormat: 'raw' });
-      add(name, 'qcow2');
+      const base = await cache.blank(kind === 'swap' ? kind : rules.ephemeral, sizeMb);
+      add(name, await diskOver(base, path, sizeMb * 1024 ** 2, rules));
     }
   }
   if (configDrive !== null) {
@@ -123,11 +126,11 @@ export async function makeGuestFiles(
   return kernel === undefined ? { disks } : { disks, kernel };
 }
 
-/** The disk that the image is on: an overlay, or a copy where something is written into it. */
+/** The disk that the image is on. Where something is written into it, it is a copy. */
 async function makeRootDisk(
   request: SpawnRequest,
   disk: string,
-  cache: ImageCache,
+  { cache, rules, injection }: Making,
 ): Promise<'raw' | 'qcow2'> {
   const { guest, image, context, signal } = request;
   const rootBytes = guest.flavor.root_gb * GIGABYTE;
@@ -135,9 +138,26 @@ async function makeRootDisk(
   const onto = rootBytes > 0 ? await cache.grown(base, image, rootBytes) : base;
   await rm(disk, { force: true });
   const size = Math.max(rootBytes, (await stat(onto)).size);
-  if (await withInjectedFiles(request, onto, disk, size)) return 'raw';
-  await createOverlay({ path: disk, base: onto, baseFormat: 'raw', size });
-  return 'qcow2';
+  if (await withInjectedFiles(request, injection, onto, disk, size)) return 'raw';
+  return diskOver(onto, disk, size, rules);
+}
+
+/** A disk that begins as a cached one is. */
+async function diskOver(
+  base: string,
+  path: string,
+  size: number,
+  { layered }: DiskRules,
+): Promise<'raw' | 'qcow2'> {
+  if (layered) {
+    await createOverlay({ path, base, baseFormat: 'raw', size });
+    return 'qcow2';
+  }
+  // What is empty there is empty here, and takes no room.
+  await run(['cp', '--reflink=auto', '--sparse=always', '--', base, path], { timeoutMs: COPY_MS });
+  await chmod(path, 0o600);
+  await truncate(path, wholeBlocks(size));
+  return 'raw';
 }
 
 /** What a flavor gives besides. */
@@ -149,39 +169,6 @@ function flavorDisks({ flavor }: Guest): { name: string; kind: 'swap' | 'ephemer
       : []),
     ...(swap > 0 ? [{ name: 'disk.swap', kind: 'swap' as const, sizeMb: swap }] : []),
   ];
-}
-
-/**
- * Puts the user's files into a copy of the image, since an overlay cannot be written to from outside. False when there
- * is nothing to put in, or the image has no filesystem we know: the guest then starts without, as in the original.
- */
-async function withInjectedFiles(
-  request: SpawnRequest,
-  base: string,
-  disk: string,
-  size: number,
-): Promise<boolean> {
-  const files = request.injectedFiles.map(
-    ([path, content]): InjectedFile => ({ path, content: Buffer.from(content, 'utf8') }),
-  );
-  if (request.injectKey && request.guest.key_data) {
-    files.push({
-      path: '/root/.ssh/authorized_keys',
-      content: Buffer.from(
-        `\n# The following ssh key was injected by Nova\n${request.guest.key_data.trim()}\n`,
-      ),
-      mode: 0o600,
-      append: true,
-    });
-  }
-  if (files.length === 0) return false;
-  const offset = await extFilesystemAt(base, request.injectPartition ?? 1);
-  if (offset === undefined) return false;
-  await copyFile(base, disk, constants.COPYFILE_FICLONE);
-  await chmod(disk, 0o600);
-  await truncate(disk, wholeBlocks(size));
-  await injectFiles(disk, offset, files);
-  return true;
 }
 
 const real = (id: string | null | undefined): string | null => (id && id !== 'nokernel' ? id : null);

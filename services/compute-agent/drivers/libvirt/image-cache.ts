@@ -22,6 +22,7 @@ import { convertDisk, formatFile, growExtFilesystem } from '@folsom/host/qemu-im
 import type { ImageClient } from '@folsom/nova/image-transfer';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { computeFault } from '../../faults.ts';
+import type { EphemeralFormat } from './disk-rules.ts';
 
 /**
  * Images of the image service as raw files under `_base`, shared by all guests of this host and never written to
@@ -36,7 +37,7 @@ export interface ImageCache {
   /** A kernel or ramdisk. */
   file(context: RequestContext, imageId: string, signal: AbortSignal): Promise<string>;
   /** An empty swap area or filesystem to build overlays on. */
-  blank(kind: 'swap' | 'ephemeral', sizeMb: number): Promise<string>;
+  blank(kind: 'swap' | EphemeralFormat, sizeMb: number): Promise<string>;
   /**
    * Removes what nobody used for as long as `ages` (milliseconds) say; answers what went. Kept are files named in
    * `standing`, on which guests' disks stand, and those of images in `wanted`.
@@ -68,10 +69,15 @@ const BOOT_FILE_BYTES_MAX = 512 * 1024 ** 2;
 const GIGABYTE = 1024 ** 3;
 /** Small disks are no danger, however little their images hold. */
 const EXPANSION_IGNORED_BYTES = 256 * 1024 ** 2;
-const LABEL = { ephemeral: 'ephemeral0' } as const;
+const LABEL = 'ephemeral0';
+/** What ephemeral disks were before one could say. */
+const PLAIN: EphemeralFormat = 'ext3';
 
 /** Names are made here from a fixed set of forms; nothing a user chose gets into one unhashed. */
 const cacheName = (imageId: string): string => createHash('sha1').update(imageId).digest('hex');
+
+const blankName = (kind: 'swap' | EphemeralFormat, sizeMb: number): string =>
+  kind === 'swap' ? `swap_${sizeMb}` : `ephemeral_${sizeMb}${kind === PLAIN ? '' : `_${kind}`}`;
 
 export function imageCache(options: ImageCacheOptions): ImageCache {
   const { directory, images, random, log } = options;
@@ -209,11 +215,11 @@ export function imageCache(options: ImageCacheOptions): ImageCache {
       ),
 
     blank: (kind, sizeMb) =>
-      once(`${kind}_${sizeMb}`, async part => {
+      once(blankName(kind, sizeMb), async part => {
         await (await open(part, 'w', 0o600)).close();
         await truncate(part, sizeMb * 1024 ** 2);
         if (kind === 'swap') await formatFile(part, 'swap', '');
-        else await formatFile(part, 'ext3', LABEL.ephemeral);
+        else await formatFile(part, kind, LABEL);
       }),
 
     sweep: async ({ images: wanted, standing }, ages) => {

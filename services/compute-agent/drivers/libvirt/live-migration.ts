@@ -1,7 +1,6 @@
 import { chmod, mkdir, open, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Random } from '@folsom/core';
-import { must } from '@folsom/core';
+import { type Clock, isFault, must, type Random } from '@folsom/core';
 import { createDisk, diskFacts } from '@folsom/host/qemu-img';
 import type { NetworkInfo } from '@folsom/nova/network-info';
 import type { Guest, LiveMove, MoveRequest, TargetCheck, VolumeDisk, Volumes } from '../../driver.ts';
@@ -62,6 +61,7 @@ function migrationFlags(names: string): number {
   return flags;
 }
 
+const RETRY_MS = 1_000;
 const TARGET = /^[a-z]{2}[a-z]{1,2}$/;
 
 /** One entry of Folsom's disk list. */
@@ -84,6 +84,7 @@ export function liveMigration(options: {
   facts: HostFacts;
   settings: ComputeSettings;
   random: Random;
+  clock: Clock;
 }) {
   const { libvirt, domains, firewall, settings } = options;
   const inFolder = (filename: string) => join(settings.instances_path, basename(filename));
@@ -104,6 +105,18 @@ export function liveMigration(options: {
       });
     }
     return disks;
+  };
+
+  /** Others may be changing the packet filter in that moment. */
+  const withRetries = async (work: () => Promise<void>): Promise<void> => {
+    for (let left = settings.live_migration_retry_count; ; left--) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isFault(error, 'ProcessExecutionError') || left <= 1) throw error;
+        await options.clock.sleep(RETRY_MS);
+      }
+    }
   };
 
   const emptyDisks = async ({ context, guest, signal }: MoveRequest, disks: string): Promise<void> => {
@@ -181,7 +194,7 @@ export function liveMigration(options: {
 
     async prepareArrival(request: MoveRequest, disks: string | null): Promise<VolumeDisk[]> {
       const { guest, network } = request;
-      await firewall.add({ id: guest.id, uuid: guest.uuid, network });
+      await withRetries(() => firewall.add({ id: guest.id, uuid: guest.uuid, network }));
       const volumes: VolumeDisk[] = [];
       for (const volume of request.volumes) {
         const disk = await options.volumes.connect(volume);

@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import { run } from '@folsom/host';
 import { convertDisk, growDisk } from '@folsom/host/qemu-img';
 import type { Guest } from '../../driver.ts';
-import { GIGABYTE, readDiskInfo, wholeBlocks } from './guest-files.ts';
+import { wholeBlocks } from './disk-rules.ts';
+import { GIGABYTE, readDiskInfo } from './guest-files.ts';
 
 /** Puts a guest's folder aside for a resize and gives the new one its disks back. Repeating it changes nothing. */
 export async function setAside(folder: string): Promise<string> {

@@ -11,4 +11,5 @@ export const QUESTIONS: ReadonlySet<string> = new Set([
   'isActive',
   'description',
   'blockStats',
+  'cardStats',
 ]);

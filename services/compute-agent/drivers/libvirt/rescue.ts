@@ -5,17 +5,16 @@ import type { ComputeDriver, Guest } from '../../driver.ts';
 import type { ComputeSettings } from '../../settings.ts';
 import type { LibvirtConnection } from './connection.ts';
 import type { GuestDomains } from './domains.ts';
-import { existingGuestFiles, makeGuestFiles } from './guest-files.ts';
-import type { ImageCache } from './image-cache.ts';
+import { existingGuestFiles, type Making, makeGuestFiles } from './guest-files.ts';
 
 /** A guest booted from a disk of another image, its own disk beside it, and the way back. */
 export function rescuing(options: {
   libvirt: LibvirtConnection;
   domains: GuestDomains;
-  cache: ImageCache;
+  making: Omit<Making, 'folder'>;
   settings: ComputeSettings;
 }): Pick<ComputeDriver, 'rescue' | 'unrescue'> {
-  const { libvirt, domains, cache, settings } = options;
+  const { libvirt, domains, making, settings } = options;
   return {
     async rescue(request) {
       const { guest } = request;
@@ -27,7 +26,7 @@ export function rescuing(options: {
       };
       const xml = await libvirt.xml(guest.name);
       await writeFile(join(folder, 'unrescue.xml'), xml, { mode: 0o600 });
-      await makeGuestFiles({ ...request, guest: rescueGuest }, folder, cache, '.rescue');
+      await makeGuestFiles({ ...request, guest: rescueGuest }, { ...making, folder, suffix: '.rescue' });
       await domains.undefine(guest);
       await domains.defineAndStart(
         guest,

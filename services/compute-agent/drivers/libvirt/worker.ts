@@ -54,6 +54,16 @@ koffi.struct('BlockStats', {
   writeBytes: 'longlong',
   errors: 'longlong',
 });
+koffi.struct('InterfaceStats', {
+  receivedBytes: 'longlong',
+  receivedPackets: 'longlong',
+  receivedErrors: 'longlong',
+  receivedDropped: 'longlong',
+  sentBytes: 'longlong',
+  sentPackets: 'longlong',
+  sentErrors: 'longlong',
+  sentDropped: 'longlong',
+});
 const free = koffi.load('libc.so.6').func('void free(void *)');
 koffi.disposable('OwnedText', 'str', free);
 
@@ -110,6 +120,9 @@ const libvirt = {
   releaseSecret: c('int virSecretFree(SecretPointer s)'),
   blockStats: c(
     'int virDomainBlockStats(DomainPointer d, const char *disk, _Out_ BlockStats *stats, size_t size)',
+  ),
+  interfaceStats: c(
+    'int virDomainInterfaceStats(DomainPointer d, const char *device, _Out_ InterfaceStats *stats, size_t size)',
   ),
   defineFilter: c<Handle>('FilterPointer virNWFilterDefineXML(ConnectPointer c, const char *xml)'),
   releaseFilter: c('int virNWFilterFree(FilterPointer f)'),
@@ -308,7 +321,13 @@ const operations: Record<string, Operation> = {
     withDomain(name, domain => {
       const stats: Record<string, number | bigint> = {};
       checked(libvirt.blockStats(domain, disk, stats, 40));
-      return Object.fromEntries(Object.entries(stats).map(([key, value]) => [key, Number(value)]));
+      return numbers(stats);
+    }),
+  cardStats: (name: string, device: string) =>
+    withDomain(name, domain => {
+      const stats: Record<string, number | bigint> = {};
+      checked(libvirt.interfaceStats(domain, device, stats, 64));
+      return numbers(stats);
     }),
   defineFilter: (xml: string) => {
     const filter = libvirt.defineFilter(connected(), xml);
@@ -317,6 +336,9 @@ const operations: Record<string, Operation> = {
     return null;
   },
 };
+
+const numbers = (stats: Record<string, number | bigint>): Record<string, number> =>
+  Object.fromEntries(Object.entries(stats).map(([key, value]) => [key, Number(value)]));
 
 /**
  * Makes a call over a connection that works. One that libvirtd's restart has broken since the last call is found out
