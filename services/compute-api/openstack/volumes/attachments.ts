@@ -65,7 +65,7 @@ export const attachmentOperations: readonly ComputeOperation[] = [
     answers: 200,
     view: one,
     faults: unattached,
-    throws: ['VolumeNotFound'],
+    throws: ['InstanceNotFound', 'VolumeNotFound'],
     run: async ({ domain, context, params }) => ({
       volumeAttachment: viewOf(await domain.attachments.get(context, params.server_id, params.id)),
     }),
@@ -116,7 +116,13 @@ export const attachmentOperations: readonly ComputeOperation[] = [
     policy,
     answers: 202,
     faults: unattached,
-    throws: ['VolumeNotFound', 'InvalidVolume', 'InstanceIsLocked', 'InstanceInvalidState'],
+    throws: [
+      'InstanceNotFound',
+      'VolumeNotFound',
+      'InvalidVolume',
+      'InstanceIsLocked',
+      'InstanceInvalidState',
+    ],
     run: async ({ domain, context, params }) => {
       await domain.attachments.detachFrom(context, params.server_id, params.id);
       return bare();
