@@ -147,7 +147,8 @@ export function rabbitPublisher(
           contentType: 'application/json',
           contentEncoding: 'utf-8',
           persistent: true,
-          headers: { [SENT]: world.clock.now(), ...properties.headers },
+          // Text: the client library of an original knows few types of a header, and no long number.
+          headers: { [SENT]: String(world.clock.now()), ...properties.headers },
           ...(properties.messageId === undefined ? {} : { messageId: properties.messageId }),
           ...(properties.correlationId === undefined ? {} : { correlationId: properties.correlationId }),
           ...(properties.expirationMs === undefined ? {} : { expiration: String(properties.expirationMs) }),

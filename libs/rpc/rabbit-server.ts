@@ -182,7 +182,10 @@ export async function rabbitServer(
     try {
       if ('againMs' in settlement) {
         const to = { kind: 'later', queue: queue ?? topic, pauseMs: settlement.againMs } as const;
-        await publisher.publish(to, text, { messageId, headers: { ...headers, [ATTEMPT]: number + 1 } });
+        await publisher.publish(to, text, {
+          messageId,
+          headers: { ...headers, [ATTEMPT]: String(number + 1) },
+        });
       } else {
         const why = { 'x-folsom-reason': settlement.dead.slice(0, 1000), 'x-folsom-queue': queue ?? topic };
         await publisher.publish({ kind: 'dead' }, deadText(text), {

@@ -229,6 +229,10 @@ describe.skipIf(serverMissing('rabbit'))('on the wire', { timeout: 120_000 }, ()
       contentEncoding: 'utf-8',
       deliveryMode: 2,
     });
+    // Kombu's client of then reads texts in headers, and stumbles over a long number.
+    expect(
+      Object.values(message.properties.headers ?? {}).filter(value => typeof value !== 'string'),
+    ).toEqual([]);
     await own.cast(context, 'volume.old', { method: 'go', args: {}, version: '1.0' });
     await eventually(() => seen.at(-1)?.body).toMatchObject({ method: 'go', version: '1.0' });
     expect(seen.at(-1)?.body).not.toHaveProperty('_msg_id');
