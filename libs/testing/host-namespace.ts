@@ -63,6 +63,8 @@ const CAPABILITIES = 'cache/qemu/capabilities';
 
 /** How long a libvirtd may take to answer. A busy machine is no failure. */
 const ANSWER_MS = 300_000;
+/** One question; one that ends while it starts leaves whoever asks it waiting. */
+const ASK_MS = 20_000;
 
 /** Makes a host called `name` (at most 9 characters) whose `eth0` has the addresses given. */
 export async function hostNamespace(name: string, addresses: readonly string[]): Promise<HostNamespace> {
@@ -118,7 +120,7 @@ export async function hostNamespace(name: string, addresses: readonly string[]):
       // A socket file may be a dead one's: only an answer counts.
       const deadline = performance.now() + ANSWER_MS;
       const answers = () =>
-        exec(['virsh', '-q', '-c', SYSTEM, 'version'], { timeoutMs: ANSWER_MS }).then(
+        exec(['virsh', '-q', '-c', SYSTEM, 'version'], { timeoutMs: ASK_MS }).then(
           ({ code }) => code === 0,
           error => {
             if (isFault(error, 'ProcessExecutionError')) return false;
@@ -183,6 +185,8 @@ async function holderPid(pid: number): Promise<number> {
 }
 
 function isAlive(pid: number): boolean {
+  // 0 is the whole group of whoever asks, and always there.
+  if (pid <= 0) return false;
   try {
     process.kill(pid, 0);
     return true;
