@@ -20,10 +20,7 @@ describe('flavors, security groups and networks', () => {
       },
     });
   });
-  afterAll(async () => {
-    await test.stop();
-    expect([...test.undeclared]).toEqual([]);
-  });
+  afterAll(() => test.stop());
 
   const flavorXml = (attributes: string) =>
     `<flavor xmlns="http://docs.openstack.org/compute/api/v1.1" xmlns:OS-FLV-EXT-DATA="urn:data" ` +

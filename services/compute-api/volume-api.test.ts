@@ -28,10 +28,7 @@ describe('the volume API', () => {
   beforeAll(async () => {
     test = await startTestApi({ start: startVolumeApi, nova: { quota_volumes: 50 } });
   });
-  afterAll(async () => {
-    await test.stop();
-    expect([...test.undeclared]).toEqual([]);
-  });
+  afterAll(() => test.stop());
 
   const create = (volume: object) => test.call('POST', 'volumes', { body: { volume } });
   const made = async (status = 'available', more: object = {}): Promise<string> => {
@@ -293,10 +290,7 @@ describe("the compute API's volumes", () => {
   beforeAll(async () => {
     test = await startTestApi();
   });
-  afterAll(async () => {
-    await test.stop();
-    expect([...test.undeclared]).toEqual([]);
-  });
+  afterAll(() => test.stop());
 
   it('are the same under other names', async () => {
     const { status, json } = await test.call('POST', 'os-volumes', {
