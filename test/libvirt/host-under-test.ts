@@ -12,6 +12,11 @@ import { addFlavor, addInstance, until, wire } from '../faults/compute-cloud.ts'
 
 const MY_IP = '172.31.77.1';
 
+/** How long anything may take: guests run on emulated processors, beside whatever else the machine does. */
+export const PATIENCE_MS = 300_000;
+/** How long a test may take that waits several times. */
+export const TEST_MS = 3 * PATIENCE_MS;
+
 /** Why real guests cannot run here, aloud; undefined where they can. */
 export function cannotRun(): string | undefined {
   const missing = ['libvirtd', 'virtlogd', 'qemu-system-x86_64', 'dnsmasq', 'iptables', 'qemu-img'].filter(
@@ -43,7 +48,8 @@ export interface HostUnderTest {
   delete(uuid: string): Promise<void>;
   virsh(...argv: string[]): Promise<string>;
   boot(
-    form: 'ami' | 'disk' | 'blank' | 'cd',
+    /** `ami` (of three parts), `disk`, `blank`, or an image that was added. */
+    form: string,
     values?: Record<string, unknown>,
     message?: Record<string, unknown>,
     /** What else there is before the host is asked. */
@@ -210,7 +216,7 @@ export async function hostUnderTest(name: string, companion?: Companion): Promis
       });
       return uuid;
     },
-    state: (uuid, wanted, ms = 120_000) => until(host.db, uuid, wanted, ms),
+    state: (uuid, wanted, ms = PATIENCE_MS) => until(host.db, uuid, wanted, ms),
     instance: uuid => wire(host.db, uuid),
     consoleOf: async uuid =>
       rpc('compute', 'get_console_output', { instance: await wire(host.db, uuid), tail_length: null }),
@@ -226,7 +232,7 @@ export async function hostUnderTest(name: string, companion?: Companion): Promis
 /** A key, and security group 1 that lets ssh in. */
 export async function openSsh(host: HostUnderTest): Promise<{ file: string; text: string }> {
   const file = join(host.space.dir, 'key');
-  await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', file], { timeoutMs: 10_000 });
+  await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', file], { timeoutMs: 60_000 });
   await host.db.knex('security_groups').insert({ id: 1, name: 'default', project_id: 'p', deleted: 0 });
   const rule = { parent_group_id: 1, protocol: 'tcp', from_port: 22, to_port: 22, cidr: '0.0.0.0/0' };
   await host.db.knex('security_group_rules').insert({ ...rule, deleted: 0 });
@@ -247,7 +253,7 @@ const SSH_MS = 30_000;
  * that none came in time is the code 255, as it is where nobody listens.
  */
 export async function sshTo(
-  { space }: { space: HostNamespace },
+  { space, from }: { space: Pick<HostNamespace, 'exec'>; from?: string },
   key: string,
   address: string,
   ...command: string[]
@@ -255,6 +261,7 @@ export async function sshTo(
   const options = ['BatchMode=yes', 'ConnectTimeout=10', 'StrictHostKeyChecking=no'];
   const argv = ['ssh', '-q', '-i', key, '-o', 'UserKnownHostsFile=/dev/null'];
   for (const option of options) argv.push('-o', option);
+  if (from !== undefined) argv.push('-b', from);
   const login = address.includes('@') ? address : `cirros@${address}`;
   try {
     return await space.exec([...argv, login, ...command], { timeoutMs: SSH_MS });
@@ -279,7 +286,7 @@ const tail = (path: string): string => (existsSync(path) ? readFileSync(path, 'u
 export async function eventually<T>(
   question: () => Promise<T>,
   wanted: (answer: T) => boolean,
-  ms = 60_000,
+  ms = PATIENCE_MS,
 ): Promise<T> {
   const end = systemClock.monotonic() + ms;
   for (;;) {

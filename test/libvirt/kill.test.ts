@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cannotRun, type HostUnderTest } from './host-under-test.ts';
+import { cannotRun, type HostUnderTest, TEST_MS } from './host-under-test.ts';
 import {
   active,
   ask,
@@ -15,12 +15,12 @@ import {
 /** One instance stands before each step when the service is killed: one death shows them all. */
 describe.skipIf(cannotRun() !== undefined)(
   'a compute service killed at every step',
-  { timeout: 240_000 },
+  { timeout: TEST_MS },
   () => {
     let host: HostUnderTest;
     beforeAll(async () => {
       host = await hostWithNetwork('kil');
-    });
+    }, TEST_MS);
     afterAll(async () => {
       await host?.remove();
     });

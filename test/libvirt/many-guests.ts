@@ -6,6 +6,7 @@ import {
   letSshInto,
   openSsh,
   sshTo,
+  TEST_MS,
 } from './host-under-test.ts';
 
 /** More boots at once than there are addresses, all of real guests. */
@@ -21,7 +22,7 @@ export function manyGuests(boots: number, addresses: number): void {
     const surplus = free.slice(addresses).map(row => row.id);
     await host.db.knex('fixed_ips').whereIn('id', surplus).update({ reserved: 1 });
     key = await openSsh(host);
-  });
+  }, TEST_MS);
   afterAll(async () => {
     await host?.remove();
   });
@@ -32,10 +33,8 @@ export function manyGuests(boots: number, addresses: number): void {
     );
     const all = () =>
       host.db.knex('instances').whereIn('uuid', uuids).select('uuid', 'vm_state', 'task_state');
-    const rows = await eventually(
-      all,
-      list => list.every(row => row.vm_state !== 'building' && row.task_state === null),
-      180_000,
+    const rows = await eventually(all, list =>
+      list.every(row => row.vm_state !== 'building' && row.task_state === null),
     );
     const running = rows.filter(row => row.vm_state === 'active').map(row => row.uuid as string);
     const refused = rows.filter(row => row.vm_state === 'error').map(row => row.uuid as string);
@@ -52,7 +51,6 @@ export function manyGuests(boots: number, addresses: number): void {
       const said = await eventually(
         () => sshTo(host, key.file, address, 'hostname'),
         answer => answer.code === 0,
-        180_000,
       );
       names.add(said.stdout.trim());
     }
@@ -69,7 +67,6 @@ export function manyGuests(boots: number, addresses: number): void {
     await eventually(
       () => host.db.knex('fixed_ips').where({ instance_uuid: next }).first('leased'),
       row => row?.leased === 1,
-      60_000,
     );
     await host.delete(next);
   });

@@ -5,14 +5,22 @@ import { flavorById, flavorWire } from '@folsom/nova/flavors';
 import { SLOW } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addFlavor } from '../faults/compute-cloud.ts';
-import { cannotRun, eventually, type HostUnderTest, letSshInto, openSsh, sshTo } from './host-under-test.ts';
+import {
+  cannotRun,
+  eventually,
+  type HostUnderTest,
+  letSshInto,
+  openSsh,
+  sshTo,
+  TEST_MS,
+} from './host-under-test.ts';
 import { ONE, TWO, type TwoHosts, twoHosts } from './two-hosts.ts';
 
 const active = (row: Record<string, unknown>) => row.vm_state === 'active' && row.task_state === null;
 const resized = (row: Record<string, unknown>) => row.vm_state === 'resized' && row.task_state === null;
 
 /** Two hosts, their guests and their moves take minutes: `npm run test:slow`. */
-describe.skipIf(!SLOW || cannotRun() !== undefined)('a guest between two hosts', { timeout: 240_000 }, () => {
+describe.skipIf(!SLOW || cannotRun() !== undefined)('a guest between two hosts', { timeout: TEST_MS }, () => {
   let hosts: TwoHosts;
   let one: HostUnderTest;
   let two: HostUnderTest;
@@ -32,7 +40,7 @@ describe.skipIf(!SLOW || cannotRun() !== undefined)('a guest between two hosts',
     });
     key = await openSsh(one);
     bigger = await addFlavor(one.db, { name: 'm1.more', memory_mb: 160 });
-  });
+  }, TEST_MS);
   afterAll(async () => {
     await hosts?.remove();
   });
@@ -43,7 +51,6 @@ describe.skipIf(!SLOW || cannotRun() !== undefined)('a guest between two hosts',
     const done = await eventually(
       () => sshTo(host, key.file, address, command),
       answer => answer.code === 0,
-      120_000,
     );
     return done.stdout.trim();
   };
@@ -81,7 +88,6 @@ describe.skipIf(!SLOW || cannotRun() !== undefined)('a guest between two hosts',
     eventually(
       async () => ({ one: await one.traces(uuid), two: await two.traces(uuid) }),
       left => left.one.length + left.two.length === 0,
-      30_000,
     );
   const bases = (host: HostUnderTest): string =>
     readdirSync(join(host.space.dir, 'state', 'instances', '_base'))

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { systemClock } from '@folsom/core';
 import type { HostNamespace } from '@folsom/testing';
+import { PATIENCE_MS } from './host-under-test.ts';
 
 /** Why no iSCSI targets can be had here, aloud; undefined where they can. */
 export function cannotExport(): string | undefined {
@@ -31,7 +32,7 @@ export async function iscsiTargets(space: HostNamespace): Promise<IscsiTargets> 
   const child: ChildProcess = spawn(argv[0]!, argv.slice(1), { stdio: 'ignore' });
   const admin = (...words: string[]) => space.exec(['tgtadm', '-C', control, '--lld', 'iscsi', ...words]);
   const show = async () => (await admin('--mode', 'target', '--op', 'show')).stdout;
-  const end = systemClock.monotonic() + 20_000;
+  const end = systemClock.monotonic() + PATIENCE_MS;
   while ((await admin('--mode', 'system', '--op', 'show')).code !== 0) {
     if (systemClock.monotonic() > end) throw new Error('tgtd does not start');
     await systemClock.sleep(100);

@@ -39,7 +39,7 @@ export async function twoHosts(name: string, extra: Record<string, string | bool
 
 /** Makes one wire of the far ends of two hosts' cards. */
 async function connect(here: string, there: string): Promise<void> {
-  const ip = (...argv: string[]) => run(['ip', ...argv], { timeoutMs: 10_000 });
+  const ip = (...argv: string[]) => run(['ip', ...argv], { timeoutMs: 60_000 });
   await ip('-n', here, 'link', 'add', 'wire', 'type', 'veth', 'peer', 'name', 'wire', 'netns', there);
   for (const space of [here, there]) {
     await ip('-n', space, 'link', 'add', 'sw', 'type', 'bridge', 'forward_delay', '0');

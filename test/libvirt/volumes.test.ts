@@ -11,6 +11,7 @@ import {
   letSshInto,
   openSsh,
   sshTo,
+  TEST_MS,
 } from './host-under-test.ts';
 import { active } from './killed.ts';
 import { cannotExport, type IscsiTargets, iscsiTargets } from './targets.ts';
@@ -20,7 +21,7 @@ const MEGABYTE = 1024 ** 2;
 /** Two guests one after the other, on emulated processors: `npm run test:slow`. */
 describe.skipIf(!SLOW || cannotRun() !== undefined || cannotExport() !== undefined)(
   'volumes of real guests',
-  { timeout: 300_000 },
+  { timeout: TEST_MS },
   () => {
     let host: HostUnderTest;
     let targets: IscsiTargets;
@@ -36,7 +37,7 @@ describe.skipIf(!SLOW || cannotRun() !== undefined || cannotExport() !== undefin
       });
       key = await openSsh(host);
       targets = await iscsiTargets(host.space);
-    });
+    }, TEST_MS);
     afterAll(async () => {
       targets?.stop();
       await host?.remove();
@@ -87,7 +88,6 @@ describe.skipIf(!SLOW || cannotRun() !== undefined || cannotExport() !== undefin
       const answer = await eventually(
         () => sshTo(host, key.file, `root@${address}`, command),
         ({ code }) => code === 0,
-        120_000,
       );
       return answer.stdout.trim();
     };
