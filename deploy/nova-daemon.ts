@@ -1,6 +1,6 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { type Config, loadConfig } from '@folsom/config';
-import { createLogger, type RunningService, systemClock, systemRandom, type World } from '@folsom/core';
+import { createLogger, type Logger, type RunningService, systemClock, systemRandom, type World } from '@folsom/core';
 import { checkSchema, type Database, openDatabase } from '@folsom/db';
 import { helperRunner, rootHelper } from '@folsom/host/as-root';
 import { hostRunner, type Runner } from '@folsom/host/runner';
@@ -28,8 +28,40 @@ export interface NovaDaemon {
 }
 
 /** Runs one nova daemon as its program: nova.conf, database, RabbitMQ, until a signal. */
-export async function novaDaemon(argv: string[], daemon: NovaDaemon): Promise<number> {
-  const { program } = daemon;
+export const novaDaemon = (argv: string[], daemon: NovaDaemon): Promise<number> =>
+  withNova(argv, daemon, async ({ parts, log, close }) => {
+    const service = await daemon.start(parts);
+    log.info('ready', { addresses: service.addresses });
+    const stop = async () => {
+      await service.stop();
+      await close();
+    };
+    return runUntilSignal({ name: service.name, stop }, log);
+  });
+
+/** Runs a program of nova's that ends by itself, with what daemons have. */
+export const novaTask = (
+  argv: string[],
+  program: string,
+  run: (parts: NovaParts) => Promise<void>,
+): Promise<number> =>
+  withNova(argv, { program }, async ({ parts, close }) => {
+    await run(parts);
+    await close();
+    return 0;
+  });
+
+interface Opened {
+  parts: NovaParts;
+  log: Logger;
+  close(): Promise<void>;
+}
+
+async function withNova(
+  argv: string[],
+  { program, needsDatabase = true }: Pick<NovaDaemon, 'program' | 'needsDatabase'>,
+  work: (opened: Opened) => Promise<number>,
+): Promise<number> {
   const config = loadConfig({
     program,
     ...novaConf,
@@ -50,27 +82,17 @@ export async function novaDaemon(argv: string[], daemon: NovaDaemon): Promise<nu
     program === 'nova-compute' ? { instances: config.of(novaOptions).instances_path } : {};
   const observed = await observe(config, program, { clock: systemClock, random: systemRandom, log }, disks);
   const { world } = observed;
-  const db = daemon.needsDatabase === false ? undefined : await openNova(config, world);
+  const db = needsDatabase ? await openNova(config, world) : undefined;
   const bus = openBus(config, world);
-  try {
-    const service = await daemon.start({ config, db: db as Database, bus, world });
-    log.info('ready', { addresses: service.addresses });
-    return await runUntilSignal(
-      {
-        name: service.name,
-        stop: async () => {
-          await service.stop();
-          await bus.close();
-          await db?.close();
-          await observed.stop();
-        },
-      },
-      log,
-    );
-  } catch (error) {
+  const close = async () => {
     await bus.close();
     await db?.close();
     await observed.stop();
+  };
+  try {
+    return await work({ parts: { config, db: db as Database, bus, world }, log, close });
+  } catch (error) {
+    await close();
     throw error;
   }
 }

@@ -5,14 +5,17 @@ interface Item {
   id: number;
   volume_id: string;
   key: string;
-  value: string;
+  value: string | null;
 }
+
+/** Keys of a volume and their texts; clients of 2012 send null for a key that was given without one. */
+export type VolumeMetadata = Record<string, string | null>;
 
 /** Metadata of many volumes in one query, by id; volumes without any are missing. */
 export async function metadataOfVolumes(
   sql: Sql,
   ids: readonly string[],
-): Promise<Map<string, Record<string, string>>> {
+): Promise<Map<string, VolumeMetadata>> {
   const rows = (await inBatches(ids, batch =>
     sql('volume_metadata').where(alive).whereIn('volume_id', batch).orderBy('id'),
   )) as Item[];
@@ -28,7 +31,7 @@ export async function metadataOfVolumes(
 export async function replaceVolumeMetadata(
   sql: Sql,
   volumeId: string,
-  wanted: Readonly<Record<string, string>>,
+  wanted: Readonly<VolumeMetadata>,
   now: number,
 ): Promise<void> {
   const present = (await sql('volume_metadata')

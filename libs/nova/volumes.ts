@@ -1,7 +1,7 @@
 import { inBatches, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, type RowBase, type Sql, toRow } from './rows.ts';
-import { metadataOfVolumes } from './volume-metadata.ts';
+import { metadataOfVolumes, type VolumeMetadata } from './volume-metadata.ts';
 import {
   type AttachStatus,
   attachStatus,
@@ -41,7 +41,7 @@ export interface VolumeRow extends RowBase {
 
 /** A volume with what belongs to it. */
 export interface Volume extends VolumeRow {
-  metadata: Record<string, string>;
+  metadata: VolumeMetadata;
   /** Name of its type; null for none, or a deleted one. */
   volume_type: string | null;
 }
@@ -97,6 +97,16 @@ export async function listVolumes(sql: Sql, filter: VolumeFilter = {}): Promise<
   }
   if (filter.limit !== undefined) query.limit(filter.limit);
   if (filter.offset !== undefined && filter.offset > 0) query.offset(filter.offset);
+  return ((await query) as Raw[]).map(volumeFrom);
+}
+
+/** Volumes that were there at some moment between two, deleted ones as well, oldest first. */
+export async function volumesThereBetween(sql: Sql, begin: number, end: number): Promise<VolumeRow[]> {
+  const query = sql('volumes')
+    .where(made => made.whereNull('deleted_at').orWhere('deleted_at', '>', toSqlTime(begin)))
+    .where('created_at', '<', toSqlTime(end))
+    .orderBy('created_at')
+    .orderBy('id');
   return ((await query) as Raw[]).map(volumeFrom);
 }
 

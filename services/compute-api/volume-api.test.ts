@@ -229,6 +229,22 @@ describe('the volume API', () => {
     expect((await test.call('GET', 'types/99')).status).toBe(404);
   });
 
+  it('keeps a key without a text, and names the type by its number until the next answer', async () => {
+    const type = await test.call('POST', 'types', { body: { volume_type: { name: 'tin' } }, admin: true });
+    // As python-cinderclient 1.0.2 reads `--metadata k=v`.
+    const metadata = { k: null, '': '', v: null };
+    const body = { volume: { size: 1, volume_type: 'tin', metadata } };
+    const { volume } = (await test.call('POST', 'volumes', { body })).json;
+    expect(volume).toMatchObject({ volume_type: String(type.json.volume_type.id), metadata: {} });
+    const shown = (await test.call('GET', `volumes/${volume.id}`)).json.volume;
+    expect(shown).toMatchObject({ volume_type: 'tin', metadata });
+    const xml = await test.call('GET', `volumes/${volume.id}`, { headers: { accept: 'application/xml' } });
+    expect(xml.text).toContain('<meta key="k">None</meta>');
+    expect(
+      (await test.call('POST', 'volumes', { body: { volume: { size: 1, metadata: { k: {} } } } })).status,
+    ).toBe(400);
+  });
+
   it('answers any value in any place of a body with a fault of the caller', async () => {
     const id = await made();
     const places: [path: string, key: string, good: Record<string, unknown>][] = [

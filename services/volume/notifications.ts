@@ -4,11 +4,16 @@ import { joinVolumes, type VolumeRow } from '@folsom/nova/volumes';
 import { type Bus, createNotifier } from '@folsom/rpc';
 import type { VolumeSettings } from './settings.ts';
 
-/** `volume.<event>`, e.g. `create.start`, for whoever listens to notifications. */
-export type UsageNotifier = (context: RequestContext, row: VolumeRow, event: string) => Promise<void>;
+/** `volume.<event>`, e.g. `create.start`, for whoever listens to notifications; `more` joins what every one of them has. */
+export type UsageNotifier = (
+  context: RequestContext,
+  row: VolumeRow,
+  event: string,
+  more?: Readonly<Record<string, unknown>>,
+) => Promise<void>;
 
 /** As Python prints a time; the empty text for none. */
-const plainTime = (ms: number | null): string => (ms === null ? '' : pythonIso(ms).replace('T', ' '));
+export const plainTime = (ms: number | null): string => (ms === null ? '' : pythonIso(ms).replace('T', ' '));
 
 export function usageNotifier(options: {
   bus: Bus;
@@ -24,7 +29,7 @@ export function usageNotifier(options: {
     drivers: settings.notification_driver,
     topics: settings.notification_topics,
   });
-  return async (context, row, event) => {
+  return async (context, row, event, more = {}) => {
     if (settings.notification_driver.length === 0) return;
     const [volume] = await joinVolumes(db.knex, [row]);
     await notify(context, `volume.${event}`, {
@@ -38,6 +43,7 @@ export function usageNotifier(options: {
       status: row.status,
       snapshot_id: row.snapshot_id,
       size: row.size,
+      ...more,
     });
   };
 }

@@ -45,7 +45,7 @@ export const volumeTables = [
   table('volume_id_mappings', { ...softDelete, id: serial, uuid: required(uuid) }),
   table(
     'volume_metadata',
-    { ...softDelete, id: serial, volume_id: required(uuid), key: filled(string), value: filled(string) },
+    { ...softDelete, id: serial, volume_id: required(uuid), key: filled(string), value: string },
     {
       indexes: { volume_metadata_volume_id_fkey: ['volume_id'] },
       references: { volume_metadata_volume_id_fkey: ['volume_id', 'volumes.id'] },

@@ -120,6 +120,10 @@ function isShown(fault: InstanceFaultRow, record: InstanceRecord): boolean {
   return fault.created_at + SAME_MOMENT_MS >= (record.updated_at ?? 0);
 }
 
+/** When it last changed, as answers show it. */
+export const updatedAt = ({ updated_at }: InstanceRecord): string | null =>
+  updated_at === null ? null : isoSeconds(updated_at);
+
 /** The same shape from one full record. */
 export async function detailsOf(deps: Deps, record: InstanceRecord): Promise<ListedInstance> {
   const { knex } = deps.db;
@@ -128,7 +132,7 @@ export async function detailsOf(deps: Deps, record: InstanceRecord): Promise<Lis
   return {
     ...record,
     created: record.created_at === null ? null : isoSeconds(record.created_at),
-    updated: record.updated_at === null ? null : isoSeconds(record.updated_at),
+    updated: updatedAt(record),
     metadata: Object.fromEntries(record.metadata.map(item => [item.key, item.value])),
     groups: record.security_groups.map(group => group.name),
     addresses: addressesOf(record.info_cache?.network_info),

@@ -12,19 +12,26 @@ export const limitsFor = (deps: Deps, context: RequestContext): Promise<Limits> 
 const TEXT_CHARS_MAX = 255;
 
 /**
+ * `blankKeys`: a key may be empty, as it may be with volumes.
+ *
  * @throws Fault `MetadataLimitExceeded`, `InvalidMetadata`, `InvalidMetadataSize`
  */
-export function checkMetadata(limits: Limits, metadata: Readonly<Record<string, string>>): void {
+export function checkMetadata(
+  limits: Limits,
+  metadata: Readonly<Record<string, string | null>>,
+  { blankKeys = false }: { blankKeys?: boolean } = {},
+): void {
   const allowed = limits.metadata_items;
   if (allowed >= 0 && Object.keys(metadata).length > allowed) {
     throw novaFault('MetadataLimitExceeded', { allowed });
   }
   for (const [key, value] of Object.entries(metadata)) {
-    if (key.length === 0) throw novaFault('InvalidMetadata', { reason: 'Metadata property key blank' });
+    if (key.length === 0 && !blankKeys)
+      throw novaFault('InvalidMetadata', { reason: 'Metadata property key blank' });
     if (key.length > TEXT_CHARS_MAX) {
       throw novaFault('InvalidMetadataSize', { reason: 'Metadata property key greater than 255 characters' });
     }
-    if (value.length > TEXT_CHARS_MAX) {
+    if (value !== null && value.length > TEXT_CHARS_MAX) {
       throw novaFault('InvalidMetadataSize', {
         reason: 'Metadata property value greater than 255 characters',
       });

@@ -4,7 +4,13 @@ import { instanceRecord } from '@folsom/nova/instance-records';
 import { interfacesOfInstance, type VirtualInterfaceRow } from '@folsom/nova/virtual-interfaces';
 import { change } from './actions.ts';
 import type { Deps } from './deps.ts';
-import { type Addresses, addressesOf, detailsOf, type ListedInstance } from './instance-details.ts';
+import {
+  type Addresses,
+  addressesOf,
+  detailsOf,
+  type ListedInstance,
+  updatedAt,
+} from './instance-details.ts';
 import { getInstance, targetOf } from './instances.ts';
 import { authorize } from './policy.ts';
 import { type RebuildRequest, rebuild, type ServerChanges } from './rebuild.ts';
@@ -13,7 +19,7 @@ import { type RebuildRequest, rebuild, type ServerChanges } from './rebuild.ts';
 export const showServer = async (deps: Deps, context: RequestContext, id: string): Promise<ListedInstance> =>
   detailsOf(deps, await getInstance(deps, context, id));
 
-/** Changes what users may change at any time, and answers the server as it is then. */
+/** Changes what users may change at any time, and answers the server as it is then, with the time of the change before, as Folsom's. */
 export async function changeServer(
   deps: Deps,
   context: RequestContext,
@@ -21,7 +27,8 @@ export async function changeServer(
   changes: ServerChanges,
 ): Promise<ListedInstance> {
   authorize(deps, context, 'compute:update', targetOf(instance));
-  return detailsOf(deps, await change(deps, context, instance, changes));
+  const changed = await detailsOf(deps, await change(deps, context, instance, changes));
+  return { ...changed, updated: updatedAt(instance) };
 }
 
 /** {@link rebuild}, with the server as it is from then on. */

@@ -3,7 +3,7 @@ import { novaFault } from '@folsom/nova/faults';
 import { withQuota } from '@folsom/nova/quota-lock';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import { volumeContract } from '@folsom/nova/rpc/volume';
-import { replaceVolumeMetadata } from '@folsom/nova/volume-metadata';
+import { replaceVolumeMetadata, type VolumeMetadata } from '@folsom/nova/volume-metadata';
 import { type VolumeSnapshotRow, volumeSnapshotById } from '@folsom/nova/volume-snapshots';
 import { volumeStatus } from '@folsom/nova/volume-state';
 import { volumeTypeByName } from '@folsom/nova/volume-types';
@@ -30,7 +30,7 @@ export interface VolumeRequest {
   imageId?: string | null;
   /** By name. */
   volumeType?: string | null;
-  metadata?: Readonly<Record<string, string>>;
+  metadata?: Readonly<VolumeMetadata>;
   availabilityZone?: string | null;
 }
 
@@ -52,7 +52,7 @@ export async function createVolume(
   const type = request.volumeType ? await volumeTypeByName(knex, request.volumeType) : undefined;
   const snapshot = snapshotId === null ? undefined : await visibleSnapshot(deps, context, snapshotId);
   if (snapshot !== undefined) readyToCopy(snapshot);
-  checkMetadata(await limitsFor(deps, context), metadata);
+  checkMetadata(await limitsFor(deps, context), metadata, { blankKeys: true });
   const size = sizeOf(request.size, snapshot);
   if (imageId !== null) await fitsImage(deps, context, imageId, size);
   const id = deps.random.uuid();

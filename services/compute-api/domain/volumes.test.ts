@@ -70,8 +70,6 @@ it('writes a volume, its metadata and the message for the scheduler together', a
   expect(await volumes.list(other, { allTenants: true })).toHaveLength(0);
   expect(await volumes.list(admin, { allTenants: true })).toHaveLength(1);
   await expect(volumes.get(other, volume.id)).rejects.toEqual(fault('VolumeNotFound'));
-  await volumes.setMetadata(user, volume.id, { a: 'c' });
-  expect((await volumes.get(user, volume.id)).metadata).toEqual({ a: 'c' });
 });
 
 it('keeps both quotas, also of requests at the same moment', async () => {

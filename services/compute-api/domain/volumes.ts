@@ -3,7 +3,6 @@ import { must } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { withQuota } from '@folsom/nova/quota-lock';
 import { volumeContract } from '@folsom/nova/rpc/volume';
-import { replaceVolumeMetadata } from '@folsom/nova/volume-metadata';
 import { countVolumeSnapshots } from '@folsom/nova/volume-snapshots';
 import {
   destroyVolume,
@@ -12,7 +11,6 @@ import {
   lockedVolume,
   resetVolumeStatus,
   tryMoveVolume,
-  tryUpdateVolume,
   type Volume,
   type VolumeFilter,
   type VolumeRow,
@@ -102,32 +100,6 @@ const dropVolume = (deps: Deps, row: VolumeRow): Promise<boolean> => {
     destroyVolume(trx, row.id, now, { host: null }),
   );
 };
-
-/** Changes what it is called. @throws Fault `VolumeNotFound` */
-export async function changeVolume(
-  deps: Deps,
-  context: RequestContext,
-  id: string,
-  changes: { display_name?: string | null; display_description?: string | null },
-): Promise<Volume> {
-  const row = await visibleVolume(deps, context, id);
-  authorize(deps, context, 'volume:update', volumeTarget(row));
-  if (!(await tryUpdateVolume(deps.db.knex, id, changes, deps.clock.now())))
-    throw novaFault('VolumeNotFound', { volume_id: id });
-  return getVolume(deps, context, id);
-}
-
-/** Makes the metadata exactly this. */
-export async function setVolumeMetadata(
-  deps: Deps,
-  context: RequestContext,
-  id: string,
-  metadata: Readonly<Record<string, string>>,
-): Promise<void> {
-  const row = await visibleVolume(deps, context, id);
-  authorize(deps, context, 'volume:update_volume_metadata', volumeTarget(row));
-  await deps.db.transaction(trx => replaceVolumeMetadata(trx, id, metadata, deps.clock.now()));
-}
 
 /** For administrators who know better; who may, the front's policy says. @throws Fault `VolumeNotFound` */
 export async function setVolumeStatus(

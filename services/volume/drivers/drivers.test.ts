@@ -114,7 +114,7 @@ describe.each(DRIVERS)('the driver "%s"', kind => {
     expect(host.volumes.size).toBe(0);
   });
 
-  it.runIf(hasBytes)('hands out nothing that another volume held', async () => {
+  it.runIf(hasBytes)('54: CVE-2012-5625: hands out nothing that another volume held', async () => {
     const a = disk('a');
     await driver.create(a);
     await write(a, 'secret');
@@ -180,7 +180,7 @@ describe('files', () => {
 });
 
 describe('LVM', () => {
-  it("gives Folsom's commands", async () => {
+  it("54: CVE-2012-5625, CVE-2013-4183: gives Folsom's commands, and wipes volumes and snapshots before they go", async () => {
     const driver = lvm();
     await driver.init();
     const a = disk('a-b');

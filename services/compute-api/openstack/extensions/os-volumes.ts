@@ -14,6 +14,7 @@ import {
 import {
   attachmentView,
   CAMEL,
+  justMade,
   many,
   one,
   snapshotView,
@@ -96,8 +97,7 @@ const resources: readonly ComputeOperation[] = [
     run: async ({ domain, context, body }) => {
       const volume = await domain.volumes.create(context, body);
       return answer({
-        // What it was made with is in the next answer, as it was in Folsom's.
-        document: { volume: volumeOf({ ...volume, metadata: {} }) },
+        document: { volume: volumeOf(justMade(volume)) },
         headers: { location: selfHref(context, 'os-volumes', volume.id) },
       });
     },

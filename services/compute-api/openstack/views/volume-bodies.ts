@@ -19,7 +19,7 @@ function textIn(value: unknown): string | null {
   return text;
 }
 
-function metadataIn(value: unknown): Record<string, string> {
+function textsIn(value: unknown): Record<string, string> {
   if (value === undefined || value === null) return {};
   if (!isObject(value)) throw badRequest();
   return Object.fromEntries(
@@ -29,6 +29,14 @@ function metadataIn(value: unknown): Record<string, string> {
       return [key, text];
     }),
   );
+}
+
+/** A key without a text, as the client of 2012 sends what has no `=`, is null. */
+function metadataIn(value: unknown): Record<string, string | null> {
+  if (!isObject(value)) return textsIn(value);
+  const items = Object.entries(value);
+  const texts = textsIn(Object.fromEntries(items.filter(([, item]) => item !== null)));
+  return Object.fromEntries(items.map(([key]) => [key, texts[key] ?? null]));
 }
 
 /** The object of that name in a body. @throws 422 where there is none */
@@ -106,7 +114,7 @@ export const snapshotBody = readBy(body => {
 
 const specsIn = (specs: unknown): Record<string, string> => {
   if (specs === undefined || specs === null) return {};
-  const texts = metadataIn(specs);
+  const texts = textsIn(specs);
   for (const [key, text] of Object.entries(texts))
     if (key === '' || key.length > NAME_CHARS_MAX || text.length > NAME_CHARS_MAX) throw badRequest();
   return texts;

@@ -48,6 +48,9 @@ export const attachmentView = (words: VolumeWords, volume: Volume): JsonObject |
         ...(volume.mountpoint ? { device: volume.mountpoint } : {}),
       };
 
+/** As the answer to its creation shows it: its metadata and the name of its type are in the next answer, as in Folsom's. */
+export const justMade = (volume: Volume): Volume => ({ ...volume, metadata: {}, volume_type: null });
+
 export const volumeView = (
   words: VolumeWords,
   volume: Volume,

@@ -5,7 +5,7 @@ import { selfHref } from '../http/links.ts';
 import { bare, operation } from '../http/operation.ts';
 import { offsetQuery, pageByOffset } from '../http/paging.ts';
 import { createFaults, imageIdIn, readVolumeXml, volumeBody, volumeFaults } from '../views/volume-bodies.ts';
-import { attachmentView, many, one, SNAKE, volumeView, volumeXml } from '../views/volumes.ts';
+import { attachmentView, justMade, many, one, SNAKE, volumeView, volumeXml } from '../views/volumes.ts';
 
 const element = volumeXml(SNAKE);
 
@@ -103,9 +103,8 @@ export const volumeOperations: readonly ComputeOperation[] = [
       const loaded = context.api.registry.extensions.some(({ alias }) => alias === 'os-image-create');
       const imageId = loaded ? imageIdIn(body) : null;
       const volume = await domain.volumes.create(context, { ...body, imageId });
-      const view = volumeOf({ ...volume, metadata: {} });
+      const view = volumeOf(justMade(volume));
       return answer({
-        // What it was made with is in the next answer, as it was in Folsom's.
         document: { volume: { ...view, ...(imageId === null ? {} : { image_id: imageId }) } },
         headers: { location: selfHref(context, 'volumes', volume.id) },
       });

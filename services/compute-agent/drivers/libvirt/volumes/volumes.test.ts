@@ -70,7 +70,7 @@ describe('a disk that comes and goes', () => {
     expect(still.calls).toEqual(['attach config']);
   });
 
-  it('never takes the place of another', async () => {
+  it('82: CVE-2023-2088: never takes the place of another', async () => {
     const { libvirt } = oneDomain();
     await plugs(libvirt).plug(GUEST, { ...disk, serial: 'another' });
     await expect(plugs(libvirt).plug(GUEST, disk)).rejects.toMatchObject({ name: 'DeviceIsBusy' });
@@ -78,7 +78,7 @@ describe('a disk that comes and goes', () => {
     await expect(plugs(libvirt).plug(GUEST, disk)).rejects.toMatchObject({ name: 'DeviceIsBusy' });
   });
 
-  it('is gone only when the guest has let go of it', async () => {
+  it('82: CVE-2023-2088: is gone only when the guest has let go of it', async () => {
     const { libvirt, disks } = oneDomain({ deaf: 30 });
     await plugs(libvirt).plug(GUEST, disk);
     await withTime(plugs(libvirt).unplug(GUEST, gone));
@@ -174,7 +174,7 @@ describe('how a host reaches a volume', () => {
     expect((await reach.connector()).initiator).toBe('iqn.of-the-host');
   });
 
-  it('is its file; what is not there, or another volume, is refused', async () => {
+  it('82: CVE-2023-2088: is its file; what is not there, or another volume, is refused', async () => {
     const { reach } = host(false);
     const device_path = join(dir.path, 'volume');
     const local = (more: object = {}): ConnectionInfo => ({
