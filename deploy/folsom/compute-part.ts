@@ -24,7 +24,7 @@ import { CannotStart } from './preflight.ts';
 /** Starts the nova daemons; front ends last. Every started service is handed to `started` at once, for a clean undo. */
 export async function startComputePart(
   options: PartOptions,
-  { validator, ec2Login }: Pick<RunningIdentity, 'validator' | 'ec2Login'>,
+  { validator, ec2Login, s3Login }: Pick<RunningIdentity, 'validator' | 'ec2Login' | 's3Login'>,
   started: (service: RunningService) => void,
 ): Promise<void> {
   const { databases, world, hostIp, ports, tell } = options;
@@ -50,7 +50,7 @@ export async function startComputePart(
   started(await startConsoleAuth(common));
   started(await startConsole(common));
   started(await startCert(common));
-  started(await startObjectstore({ config, world }));
+  started(await startObjectstore({ config, world, login: s3Login }));
   const images = imageClient({ servers: [`${hostIp}:${ports.image}`] });
   if (
     options.compute.driver === 'libvirt' &&

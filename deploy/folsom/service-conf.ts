@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Config, ConfigError, companionsOf, loadConfig } from '@folsom/config';
@@ -101,7 +102,7 @@ const nova: ServiceConf = {
       vncserver_proxyclient_address: '127.0.0.1',
     },
   }),
-  decided: ({ layout, ports, hostIp, compute, fixedRange }) => {
+  decided: ({ layout, ports, hostIp, compute, fixedRange, secrets }) => {
     const real = compute.driver === 'libvirt';
     return {
       DEFAULT: {
@@ -118,11 +119,14 @@ const nova: ServiceConf = {
         ec2_listen: hostIp,
         ec2_listen_port: ports.ec2,
         ec2_port: ports.ec2,
-        // Whoever reaches it reads and writes: this machine alone.
         s3_listen: LOOPBACK,
         s3_listen_port: ports.objectstore,
         s3_host: LOOPBACK,
         s3_port: ports.objectstore,
+        // nova-api reads bundles for the tenant that registers an image, with a key that only this cloud has.
+        s3_access_key: 'nova',
+        s3_secret_key: createHmac('sha256', secrets.adminToken).update('bundles').digest('hex'),
+        s3_affix_tenant: true,
         osapi_compute_listen: hostIp,
         osapi_compute_listen_port: ports.compute,
         osapi_volume_listen: hostIp,

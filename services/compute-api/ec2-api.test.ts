@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EC2_ACTIONS } from './ec2/actions.ts';
 import type { Parameter, Shape } from './ec2/http/shapes.ts';
-import { DEMO, IMAGE, makeActive, OTHER } from './test-api.ts';
+import { DEMO, IMAGE, makeActive, OTHER, testImage } from './test-api.ts';
 import { find, findAll, startTestEc2, type TestEc2, textOf } from './test-ec2.ts';
 
 let test: TestEc2;
@@ -24,6 +24,41 @@ const uuidOf = async (id: string): Promise<string> =>
     .knex('instance_id_mappings')
     .where({ id: Number.parseInt(id.slice(2), 16) })
     .first('uuid'))!.uuid;
+
+describe('images', () => {
+  it('that are named are asked for at once, and come in the order in which they were named', async () => {
+    const others = ['b', 'a'].map(letter => `${letter.repeat(8)}-0000-4000-8000-000000000000`);
+    for (const id of others) test.images.set(id, testImage(id, { name: `image ${id[0]}` }));
+    const ids = findAll((await test.act('DescribeImages')).xml, 'imageId').map(element => element.text);
+    expect(ids).toHaveLength(3);
+    const { show, list } = test.imageClient;
+    let asked = 0;
+    test.imageClient.show = (context, id) => {
+      asked += 1;
+      return show(context, id);
+    };
+    test.imageClient.list = (context, query) => {
+      asked += 1;
+      return list(context, query);
+    };
+    const wanted = [ids[2]!, ids[0]!, ids[1]!];
+    const named = await test.act(
+      'DescribeImages',
+      Object.fromEntries(wanted.map((id, at) => [`ImageId.${at + 1}`, id])),
+    );
+    expect(findAll(named.xml, 'imageId').map(element => element.text)).toEqual(wanted);
+    expect(asked).toBe(1);
+    Object.assign(test.imageClient, { show, list });
+    const unknown = await test.act('DescribeImages', { 'ImageId.1': ids[0]!, 'ImageId.2': 'ami-00ffffff' });
+    expect(unknown).toMatchObject({ status: 400, code: 'ImageNotFound' });
+    const other = await test.act('DescribeImages', {
+      'ImageId.1': ids[0]!,
+      'ImageId.2': ids[1]!.replace('ami', 'aki'),
+    });
+    expect(other).toMatchObject({ status: 400, code: 'ImageNotFound' });
+    for (const id of others) test.images.delete(id);
+  });
+});
 
 describe('instances', () => {
   it('are booted with what the request says', async () => {
@@ -337,6 +372,22 @@ describe('bad input', () => {
         }
         expect(answer.text, shown).not.toMatch(/node_modules|\.ts:\d|SQLITE|TypeError|undefined|\[object/);
       }
+    },
+  );
+
+  it.each(EC2_ACTIONS.map(({ name, parameters }) => [name, Object.keys(parameters)] as const))(
+    '%s answers what is said twice',
+    async (name, parameters) => {
+      const form = new URLSearchParams({
+        ...{ AWSAccessKeyId: 'demo', Action: name, SignatureMethod: 'HmacSHA256', SignatureVersion: '2' },
+        ...{ Timestamp: '2012-09-27T10:00:00Z', Version: '2011-01-01', Signature: 'good' },
+      });
+      for (const one of parameters)
+        for (const place of [one, one, `${one}.1`, `${one}.1`]) form.append(place, good[one] ?? '1');
+      const answer = await fetch(`${test.ec2Url}/services/Cloud/`, { method: 'POST', body: form });
+      const text = await answer.text();
+      expect([200, 400], text.slice(0, 300)).toContain(answer.status);
+      expect(text).not.toMatch(/TypeError|undefined|\[object/);
     },
   );
 

@@ -27,7 +27,7 @@ export interface Ec2Api extends RunningService {
 export async function startEc2Api(options: Ec2ApiOptions): Promise<Ec2Api> {
   const config = options.config.of(novaOptions);
   const { database, bus, world } = options;
-  const service = domainService({ ...options, owner: `nova-api-ec2:${config.host}` });
+  const service = domainService({ ...options, owner: `nova-api-ec2:${config.host}`, registersImages: true });
   const locks = options.lockout ?? {
     attempts: config.lockout_attempts,
     minutes: config.lockout_minutes,

@@ -8,7 +8,10 @@ import { type Ec2Api, type Ec2ApiOptions, startEc2Api } from './ec2-api.ts';
 import { startTestApi, type TestApi, TOKENS } from './test-api.ts';
 
 /** The EC2 API above the database and bus of a {@link TestApi}; for tests. Keys are called as their users. */
-export interface TestEc2 extends TestApi {
+export interface TestEc2 extends TestApi, Ec2Front {}
+
+/** One process of the EC2 API. */
+export interface Ec2Front {
   ec2: Ec2Api;
   ec2Url: string;
   /** An action as the user `demo`, or another. Signatures other than `good` are bad. */
@@ -31,13 +34,26 @@ export interface Ec2Answer {
   message: string | undefined;
 }
 
-export async function startTestEc2(
-  options: Parameters<typeof startTestApi>[0] & {
-    lockout?: Ec2ApiOptions['lockout'];
-    transfer?: Ec2ApiOptions['transfer'];
-  } = {},
-): Promise<TestEc2> {
+export type TestEc2Options = Parameters<typeof startTestApi>[0] & {
+  lockout?: Ec2ApiOptions['lockout'];
+  transfer?: Ec2ApiOptions['transfer'];
+};
+
+export async function startTestEc2(options: TestEc2Options = {}): Promise<TestEc2> {
   const test = await startTestApi(options);
+  const front = await startEc2Front(test, options);
+  return {
+    ...test,
+    ...front,
+    stop: async () => {
+      await front.ec2.stop();
+      await test.stop();
+    },
+  };
+}
+
+/** A process of the EC2 API above what belongs to the test, beside others or after them. */
+export async function startEc2Front(test: TestApi, options: TestEc2Options = {}): Promise<Ec2Front> {
   const world = {
     clock: options.clock ?? systemClock,
     random: seededRandom(5),
@@ -61,7 +77,6 @@ export async function startTestEc2(
   });
   const ec2Url = `http://${ec2.addresses[0]}`;
   return {
-    ...test,
     ec2,
     ec2Url,
     act: async (action, parameters = {}, { as = 'demo', method = 'POST', signature = 'good' } = {}) => {
@@ -81,10 +96,6 @@ export async function startTestEc2(
         method === 'GET' ? {} : { method, body: form },
       );
       return answerOf(response.status, response.headers.get('content-type'), await response.text());
-    },
-    stop: async () => {
-      await ec2.stop();
-      await test.stop();
     },
   };
 }

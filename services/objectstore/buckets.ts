@@ -1,6 +1,17 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, type ReadStream } from 'node:fs';
-import { lstat, mkdir, open, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
+import {
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Random } from '@folsom/core';
 
@@ -10,8 +21,9 @@ const OBJECT_BYTES_MAX = 5 * 1024 ** 3;
 const LISTED_MAX = 100_000;
 const NAME_BYTES_MAX = 1_024;
 
-/** The folder of uploads that are not whole, which no bucket can be called. */
+/** The folder of uploads that are not whole, and that of tenants by bucket; no bucket can be called so. */
 const UNFINISHED = '.unfinished';
+const OWNERS = '.owners';
 
 export interface ObjectFacts {
   name: string;
@@ -27,10 +39,13 @@ export interface BucketFacts {
 
 /** Directories as buckets: what Folsom's objectstore keeps, byte for byte. */
 export interface Buckets {
-  list(): Promise<BucketFacts[]>;
+  /** All of them, or those of a tenant. */
+  list(tenant?: string): Promise<BucketFacts[]>;
   has(bucket: string): Promise<boolean>;
+  /** The tenant that made it; null where nobody was asked. */
+  owner(bucket: string): Promise<string | null>;
   /** False where something is called so already. */
-  create(bucket: string): Promise<boolean>;
+  create(bucket: string, tenant?: string): Promise<boolean>;
   remove(bucket: string): Promise<'removed' | 'missing' | 'in use'>;
   /** Names in order. Null without such a bucket. */
   objects(bucket: string): Promise<string[] | null>;
@@ -59,18 +74,39 @@ export function bucketsIn(root: string, random: Random): Buckets {
   const isFolder = async (path: string): Promise<boolean> =>
     (await lstat(path).catch(() => null))?.isDirectory() ?? false;
 
+  const ownerFile = (bucket: string) => join(root, OWNERS, bucket);
+  const owner = (bucket: string): Promise<string | null> =>
+    readFile(ownerFile(bucket), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw error;
+    });
+  /** Whose it is stands there before the bucket does. False where the name is another's. */
+  const claim = async (bucket: string, tenant: string): Promise<boolean> => {
+    await mkdir(join(root, OWNERS), { recursive: true, mode: 0o700 });
+    try {
+      await writeFile(ownerFile(bucket), tenant, { flag: 'wx', mode: 0o600 });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      return (await owner(bucket)) === tenant;
+    }
+  };
+
   return {
-    list: async () => {
+    owner,
+    list: async tenant => {
       const names = (await readdir(root)).filter(isBucketName).sort();
       const found: BucketFacts[] = [];
       for (const name of names) {
         const info = await lstat(folder(name)).catch(() => null);
+        if (tenant !== undefined && (await owner(name)) !== tenant) continue;
         if (info?.isDirectory()) found.push({ name, created: info.ctimeMs });
       }
       return found;
     },
     has: bucket => isFolder(folder(bucket)),
-    create: async bucket => {
+    create: async (bucket, tenant) => {
+      if (tenant !== undefined && !(await claim(bucket, tenant))) return false;
       try {
         await mkdir(folder(bucket), { mode: 0o700 });
         return true;
@@ -83,6 +119,7 @@ export function bucketsIn(root: string, random: Random): Buckets {
       if (!(await isFolder(folder(bucket)))) return 'missing';
       try {
         await rmdir(folder(bucket));
+        await rm(ownerFile(bucket), { force: true });
         return 'removed';
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY') return 'in use';

@@ -1,10 +1,11 @@
+import { createHmac } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configFrom } from '@folsom/config';
 import { type RunningService, silentLogger, systemClock, systemRandom } from '@folsom/core';
 import { novaOptions } from '@folsom/nova/options';
 import { tempDir } from '@folsom/testing';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startObjectstore } from './objectstore.ts';
 
 const dir = tempDir('folsom-objectstore');
@@ -88,4 +89,114 @@ it('leads nowhere but into its folder', async () => {
   expect(readdirSync(dir.path).sort()).toEqual(before);
   expect((await ask('PUT', '/mine/folder', 'x')).status).toBe(403);
   expect((await ask('PUT', '/nobody/x', 'x')).status).toBe(404);
+});
+
+describe('with a login', () => {
+  const SECRETS: Record<string, string> = { annas: 'one', bobs: 'two' };
+  let asked: RunningService;
+  beforeAll(async () => {
+    asked = await startObjectstore({
+      config: configFrom([novaOptions], {
+        DEFAULT: {
+          s3_listen: '127.0.0.1',
+          s3_listen_port: 0,
+          buckets_path: join(dir.path, 'owned'),
+          s3_access_key: 'nova',
+          s3_secret_key: 'service',
+        },
+      }),
+      world: { clock: systemClock, random: systemRandom, log: silentLogger },
+      login: async ({ access, token, signature }) => {
+        const secret = SECRETS[String(access)];
+        if (secret === undefined) return null;
+        const text = Buffer.from(String(token), 'base64');
+        const right = createHmac('sha1', secret).update(text).digest('base64') === signature;
+        return right ? { tenantId: String(access).replace(/s$/, '') } : null;
+      },
+    });
+    mkdirSync(join(dir.path, 'owned', 'of-before'));
+  });
+  afterAll(() => asked.stop());
+
+  /** A signed request, as boto sends it. */
+  const signed = (
+    access: string,
+    secret: string,
+    method: string,
+    path: string,
+    more: { body?: string; date?: string } = {},
+  ) => {
+    const { body, date = new Date().toUTCString() } = more;
+    const type = body === undefined ? '' : 'text/plain';
+    const resource = path.split('?')[0] + (path.includes('?acl') ? '?acl' : '');
+    const text = `${method}\n\n${type}\n\nx-amz-acl:private\nx-amz-date:${date}\n${resource}`;
+    const signature = createHmac('sha1', secret).update(text).digest('base64');
+    return fetch(`http://${asked.addresses[0]}${path}`, {
+      method,
+      headers: {
+        authorization: `AWS ${access}:${signature}`,
+        'x-amz-date': date,
+        'x-amz-acl': 'private',
+        ...(body === undefined ? {} : { 'content-type': type }),
+      },
+      ...(body === undefined ? {} : { body }),
+    });
+  };
+  const anna = (method: string, path: string, body?: string) =>
+    signed('annas', 'one', method, path, body === undefined ? {} : { body });
+  const bob = (method: string, path: string, body?: string) =>
+    signed('bobs', 'two', method, path, body === undefined ? {} : { body });
+
+  it('gives a bucket to its tenant alone', async () => {
+    expect((await anna('PUT', '/hers/')).status).toBe(200);
+    expect((await anna('PUT', '/hers/a', 'secret')).status).toBe(200);
+    expect(await (await anna('GET', '/hers/a?acl')).text()).toBe('secret');
+    expect((await anna('GET', '/hers/?max-keys=5')).status).toBe(200);
+    expect(await (await anna('GET', '/')).text()).toContain('<Name>hers</Name>');
+    for (const [method, path] of [
+      ['GET', '/hers/a'],
+      ['HEAD', '/hers/a'],
+      ['GET', '/hers/'],
+      ['PUT', '/hers/'],
+      ['PUT', '/hers/b'],
+      ['DELETE', '/hers/a'],
+      ['DELETE', '/hers/'],
+      ['GET', '/of-before/'],
+    ] as const)
+      expect([path, (await bob(method, path, path === '/hers/b' ? 'x' : undefined)).status]).toEqual([
+        path,
+        403,
+      ]);
+    expect(await (await bob('GET', '/')).text()).not.toContain('<Name>');
+    expect((await bob('PUT', '/his/')).status).toBe(200);
+  });
+
+  it('refuses who signs wrongly, or not at all', async () => {
+    const url = `http://${asked.addresses[0]}/hers/a`;
+    expect((await fetch(url)).status).toBe(403);
+    for (const authorization of [
+      'AWS annas',
+      'AWS annas:',
+      'AWS :x',
+      'Bearer x',
+      `AWS annas:${'A'.repeat(5_000)}`,
+    ])
+      expect((await fetch(url, { headers: { authorization } })).status).toBe(403);
+    expect((await signed('annas', 'wrong', 'GET', '/hers/a')).status).toBe(403);
+    expect((await signed('nobody', 'one', 'GET', '/hers/a')).status).toBe(403);
+  });
+
+  it("lets nova-api read for the tenant that it names, and nobody's forgery of it", async () => {
+    const date = new Date().toUTCString();
+    const read = (access: string, secret: string, day = date) => {
+      const signature = createHmac('sha1', secret).update(`GET\n\n\n${day}\n/hers/a`).digest('base64');
+      return fetch(`http://${asked.addresses[0]}/hers/a`, {
+        headers: { authorization: `AWS ${access}:${signature}`, date: day },
+      });
+    };
+    expect((await read('nova:anna', 'service')).status).toBe(200);
+    expect((await read('nova:bob', 'service')).status).toBe(403);
+    expect((await read('nova:anna', 'guessed')).status).toBe(403);
+    expect((await read('nova:anna', 'service', new Date(0).toUTCString())).status).toBe(403);
+  });
 });

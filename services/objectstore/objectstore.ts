@@ -8,12 +8,15 @@ import { novaOptions } from '@folsom/nova/options';
 import { escapeAll } from '@folsom/wire';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Buckets, bucketsIn, isBucketName, isObjectName, ObjectTooLarge } from './buckets.ts';
+import { type S3Login, tenantOf } from './caller.ts';
 import { bucketsDocument, type Listing, objectsDocument, pageOf } from './listing.ts';
 
 export interface ObjectstoreOptions {
   /** Must know nova's options. */
   config: Config;
   world: World;
+  /** Who signed a request. With it a bucket is its tenant's alone; without it, as in Folsom, nobody is asked. */
+  login?: S3Login;
 }
 
 /** S3's words for what is refused; the statuses are Folsom's. */
@@ -34,6 +37,7 @@ const XML = 'application/xml; charset=UTF-8';
 export async function startObjectstore({
   config,
   world,
+  login,
 }: ObjectstoreOptions): Promise<RunningService & { app: App }> {
   const settings = config.of(novaOptions);
   await mkdir(settings.buckets_path, { recursive: true, mode: 0o700 });
@@ -43,10 +47,15 @@ export async function startObjectstore({
     name: 'nova-objectstore',
     world,
     renderFault,
-    // As in Folsom: it is for the hosts of a cloud, and where it listens is for the operator to say.
+    // Its signatures are S3's, and without a login it is, as in Folsom, for the hosts of a cloud alone.
     authenticate: null,
   });
-  routesOf(app, bucketsIn(settings.buckets_path, world.random));
+  const service = { access: settings.s3_access_key, secret: settings.s3_secret_key };
+  routesOf(
+    app,
+    bucketsIn(settings.buckets_path, world.random),
+    login && (request => tenantOf(request, { login, service, clock: world.clock })),
+  );
   const address = await app.listen({ host: settings.s3_listen, port: settings.s3_listen_port });
   return { name: 'nova-objectstore', addresses: [address], app, stop: () => app.stop() };
 }
@@ -66,10 +75,23 @@ function renderFault({ name, status, message, headers }: Fault, request: Fastify
 type Handler = (
   request: FastifyRequest,
   reply: FastifyReply,
-  names: { bucket: string; object: string },
+  names: { bucket: string; object: string; tenant: string | undefined },
 ) => unknown;
 
-function routesOf({ server }: App, buckets: Buckets): void {
+function routesOf(
+  { server }: App,
+  buckets: Buckets,
+  caller: ((request: FastifyRequest) => Promise<string | null>) | undefined,
+): void {
+  /** Whose request it is, if anybody is asked. @throws Fault `AccessDenied` for nobody's, and for what is another's */
+  const admitted = async (request: FastifyRequest, bucket: string): Promise<string | undefined> => {
+    if (caller === undefined) return undefined;
+    const tenant = await caller(request);
+    const isOthers = async () =>
+      bucket !== '' && (await buckets.has(bucket)) && (await buckets.owner(bucket)) !== tenant;
+    if (tenant === null || (await isOthers())) throw fault('AccessDenied');
+    return tenant;
+  };
   const xml = (reply: FastifyReply, body: string) => reply.header('content-type', XML).send(body);
   const on = (method: 'GET' | 'HEAD' | 'PUT' | 'DELETE', urls: string[], name: string, handler: Handler) => {
     for (const url of urls)
@@ -77,14 +99,17 @@ function routesOf({ server }: App, buckets: Buckets): void {
         method,
         url,
         config: { name, stream: method === 'PUT' },
-        handler: async (request, reply) => handler(request, reply, namesIn(request)),
+        handler: async (request, reply) => {
+          const names = namesIn(request);
+          return handler(request, reply, { ...names, tenant: await admitted(request, names.bucket) });
+        },
       });
   };
   const bucketUrls = ['/:bucket', '/:bucket/'];
   const objectUrls = ['/:bucket/*'];
 
-  on('GET', ['/'], 'list buckets', async (_request, reply) =>
-    xml(reply, bucketsDocument(await buckets.list())),
+  on('GET', ['/'], 'list buckets', async (_request, reply, { tenant }) =>
+    xml(reply, bucketsDocument(await buckets.list(tenant))),
   );
   on('GET', bucketUrls, 'list objects', async (request, reply, { bucket }) => {
     const names = await buckets.objects(bucket);
@@ -101,8 +126,8 @@ function routesOf({ server }: App, buckets: Buckets): void {
     if (!(await buckets.has(bucket))) throw fault('NoSuchBucket');
     return reply.send();
   });
-  on('PUT', bucketUrls, 'create a bucket', async (_request, reply, { bucket }) => {
-    if (!(await buckets.create(bucket))) throw fault('BucketAlreadyExists');
+  on('PUT', bucketUrls, 'create a bucket', async (_request, reply, { bucket, tenant }) => {
+    if (!(await buckets.create(bucket, tenant))) throw fault('BucketAlreadyExists');
     return reply.code(200).send();
   });
   on('DELETE', bucketUrls, 'delete a bucket', async (_request, reply, { bucket }) => {

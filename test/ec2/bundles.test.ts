@@ -1,8 +1,14 @@
 import { constants, privateDecrypt } from 'node:crypto';
-import { mkdirSync, readdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { startTestEc2, type TestEc2, textOf } from '@folsom/compute-api/testing';
+import {
+  type Ec2Front,
+  startEc2Front,
+  startTestEc2,
+  type TestEc2,
+  textOf,
+} from '@folsom/compute-api/testing';
 import { configFrom } from '@folsom/config';
 import { type RunningService, silentLogger, systemClock, systemRandom } from '@folsom/core';
 import { novaOptions } from '@folsom/nova/options';
@@ -14,6 +20,24 @@ import { type Bundle, bundleOf, cloudKeys, tarOf } from './bundle.ts';
 const dir = tempDir('folsom-bundles');
 const { publicKey, privateKey } = cloudKeys();
 const uploaded = new Map<string, Buffer>();
+/** Waited for before anything is decrypted. */
+let held: Promise<void> | undefined;
+const transfer = {
+  upload: async (
+    _context: unknown,
+    id: string,
+    facts: { properties?: Record<string, string> },
+    data: never,
+  ) => {
+    uploaded.set(id, await buffer(data));
+    const image = test.images.get(id)!;
+    test.images.set(id, {
+      ...image,
+      status: 'active',
+      properties: { ...image.properties, ...facts.properties },
+    });
+  },
+} as never;
 let store: RunningService;
 let test: TestEc2;
 let url: string;
@@ -28,9 +52,10 @@ beforeAll(async () => {
   });
   url = `http://127.0.0.1:${port}`;
   test = await startTestEc2({
-    nova: { s3_host: '127.0.0.1', s3_port: port },
+    nova: settings(dir.path),
     answers: {
-      'cert.decrypt_text': (_context, args) => {
+      'cert.decrypt_text': async (_context, args) => {
+        await held;
         const { text } = args as unknown as { text: string };
         const decrypted = privateDecrypt(
           { key: privateKey, padding: constants.RSA_PKCS1_PADDING },
@@ -39,22 +64,7 @@ beforeAll(async () => {
         return decrypted.toString();
       },
     },
-    transfer: {
-      upload: async (
-        _context: unknown,
-        id: string,
-        facts: { properties?: Record<string, string> },
-        data: never,
-      ) => {
-        uploaded.set(id, await buffer(data));
-        const image = test.images.get(id)!;
-        test.images.set(id, {
-          ...image,
-          status: 'active',
-          properties: { ...image.properties, ...facts.properties },
-        });
-      },
-    } as never,
+    transfer,
   });
   await fetch(`${url}/bucket/`, { method: 'PUT' });
 });
@@ -65,11 +75,15 @@ afterAll(async () => {
 });
 
 /** Puts a bundle into the bucket and registers it. The image's uuid. */
-async function register({ manifest, parts }: Bundle, name: string): Promise<string> {
+async function register(
+  { manifest, parts }: Bundle,
+  name: string,
+  front: Pick<Ec2Front, 'act'> = test,
+): Promise<string> {
   for (const part of parts)
     await fetch(`${url}/bucket/${part.name}`, { method: 'PUT', body: new Uint8Array(part.bytes) });
   await fetch(`${url}/bucket/${name}.manifest.xml`, { method: 'PUT', body: manifest });
-  const answer = await test.act('RegisterImage', { ImageLocation: `bucket/${name}.manifest.xml` });
+  const answer = await front.act('RegisterImage', { ImageLocation: `bucket/${name}.manifest.xml` });
   expect(answer.status, answer.text).toBe(200);
   const id = textOf(answer.xml, 'imageId')!;
   const row = await test.db
@@ -77,6 +91,11 @@ async function register({ manifest, parts }: Bundle, name: string): Promise<stri
     .where({ id: Number.parseInt(id.slice(4), 16) })
     .first('uuid');
   return row!.uuid;
+}
+
+/** Where bundles are, and where it is noted what is to be done. */
+function settings(state_path: string) {
+  return { s3_host: '127.0.0.1', s3_port: Number(new URL(url).port), state_path };
 }
 
 const stateOf = (uuid: string): unknown => test.images.get(uuid)?.properties.image_state;
@@ -169,6 +188,57 @@ describe('images from bundles', () => {
       ),
       'failed_untar',
     );
+  });
+
+  it('are made after a restart, whatever became of the process that had accepted them', async () => {
+    const { folder, bytes } = imageFolder();
+    const journal = join(dir.path, 'registrations');
+    let release = () => {};
+    held = new Promise(resolve => {
+      release = resolve;
+    });
+    const kept = await register(bundleOf(tarOf(folder, ['disk.img']), publicKey, { name: 'kept' }), 'kept');
+    await becomes(kept, 'decrypting');
+    const begun = await register(
+      bundleOf(tarOf(folder, ['disk.img']), publicKey, { name: 'begun' }),
+      'begun',
+    );
+    await becomes(begun, 'decrypting');
+    expect(readdirSync(journal).sort()).toEqual([`${kept}.json`, `${begun}.json`].sort());
+    expect(statSync(join(journal, `${kept}.json`)).mode & 0o077).toBe(0);
+    // The image service gives up what it got only a part of.
+    test.images.set(begun, { ...test.images.get(begun)!, status: 'killed' });
+    held = undefined;
+    // The first process does nothing any more, as if it had been killed there.
+    const next = await startEc2Front(test, { nova: settings(dir.path), transfer });
+    await becomes(kept, 'available');
+    expect(uploaded.get(kept)?.equals(bytes)).toBe(true);
+    await becomes(begun, 'failed_upload');
+    expect(uploaded.has(begun)).toBe(false);
+    await eventually(() => readdirSync(journal)).toEqual([]);
+    await next.ec2.stop();
+    release();
+  });
+
+  it('are left to the next life by a service that stops', async () => {
+    const { folder } = imageFolder();
+    let release = () => {};
+    held = new Promise(resolve => {
+      release = resolve;
+    });
+    const nova = settings(join(dir.path, 'other'));
+    const first = await startEc2Front(test, { nova, transfer });
+    const bundle = bundleOf(tarOf(folder, ['disk.img']), publicKey, { name: 'stopped' });
+    const uuid = await register(bundle, 'stopped', first);
+    await becomes(uuid, 'decrypting');
+    const stopped = first.ec2.stop();
+    release();
+    await stopped;
+    expect(stateOf(uuid)).toBe('decrypting');
+    held = undefined;
+    const second = await startEc2Front(test, { nova, transfer });
+    await becomes(uuid, 'available');
+    await second.ec2.stop();
   });
 
   it('are not begun where there is no manifest', async () => {

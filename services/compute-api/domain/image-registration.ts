@@ -27,7 +27,7 @@ export async function registerImage(
   context: RequestContext,
   { location, name, rootDevice, blockDevices }: ImageRegistration,
 ): Promise<ImageWire> {
-  const bucket = bucketOf(location);
+  checkPlace(location);
   const manifest = readManifest(await deps.bundles.store.manifest(context, location));
   const image = await deps.images.create(context, {
     name,
@@ -42,7 +42,7 @@ export async function registerImage(
       image_state: 'pending',
     },
   });
-  if (deps.bundles.registrar.start({ context, image, bucket, manifest })) return image;
+  if (await deps.bundles.registrar.start({ context, image, location, manifest })) return image;
   await deps.images.delete(context, image.id);
   throw computeFault('TooManyRegistrations');
 }
@@ -51,14 +51,13 @@ export async function registerImage(
 const shown = (device: BlockDevice): Record<string, unknown> =>
   Object.fromEntries(Object.entries(device).filter(([, value]) => value !== null));
 
-/** The bucket of a place in the store, which may not lead out of it. */
-function bucketOf(location: string): string {
+/** A place in the store names a bucket and what is in it, and may not lead out of it. @throws Fault `BundleNotFound` */
+function checkPlace(location: string): void {
   const [bucket = '', ...path] = location.split('/');
   const bad = (part: string) => part === '' || part === '.' || part === '..' || part.includes('\0');
   if (location.length > LOCATION_CHARS_MAX || path.length === 0 || [bucket, ...path].some(bad)) {
     throw computeFault('BundleNotFound', { location: location.slice(0, 255) });
   }
-  return bucket;
 }
 
 async function propertiesOf(deps: Deps, manifest: BundleManifest): Promise<Record<string, unknown>> {

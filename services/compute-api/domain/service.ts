@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Config } from '@folsom/config';
 import { must, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
@@ -11,6 +12,7 @@ import { computeContract } from '@folsom/nova/rpc/compute';
 import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
+import { registrationJournal } from './bundles/journal.ts';
 import { registrar } from './bundles/registrar.ts';
 import { bundleStore } from './bundles/store.ts';
 import { type Domain, domainOf } from './index.ts';
@@ -30,6 +32,8 @@ export interface DomainOptions {
   images?: ImageClient;
   /** How the bytes of images are sent; default: to the same. */
   transfer?: ImageTransfer;
+  /** It is the one on its host that registers images: it takes up what a former life had accepted. */
+  registersImages?: boolean;
 }
 
 /** A domain and what works behind it; any number of front ends may stand above one. */
@@ -52,7 +56,9 @@ export function domainService(options: DomainOptions): DomainService {
     options.images ?? imageClient({ servers: config.glance_api_servers, clock: world.clock, log: world.log });
   const store = bundleStore(config, world.clock);
   const transfer = options.transfer ?? imageTransfer({ servers: config.glance_api_servers });
-  const bundles = { store, registrar: registrar({ store, images, transfer, bus, log: world.log }) };
+  const journal = registrationJournal(join(config.state_path, 'registrations'));
+  const { log, clock } = world;
+  const bundles = { store, registrar: registrar({ store, images, transfer, bus, log, clock }, journal) };
   const domain = domainOf({
     config,
     db: database,
@@ -69,7 +75,14 @@ export function domainService(options: DomainOptions): DomainService {
   });
   return {
     domain,
-    start: async () => own?.start(),
+    start: async () => {
+      await own?.start();
+      if (!options.registersImages) return;
+      // Beside serving: the image service may not answer yet.
+      bundles.registrar
+        .resume()
+        .catch(error => world.log.error('registrations cannot be taken up', { error }));
+    },
     stop: async () => {
       await bundles.registrar.stop();
       await own?.stop();

@@ -30,6 +30,29 @@ export async function imageNamed(call: Call, id: string): Promise<ImageWire> {
   return image;
 }
 
+/** The same for several, in their order; the image service is asked once for those it lists. */
+export async function imagesNamed(call: Call, ids: readonly string[]): Promise<ImageWire[]> {
+  const listed = ids.length > 1 ? await listedByNumber(call, ids) : new Map<number, ImageWire>();
+  const images: ImageWire[] = [];
+  for (const id of ids) {
+    const image = listed.get(numberIn(id) ?? -1);
+    const fits = image !== undefined && imagePrefix(image) === id.split('-')[0];
+    images.push(fits ? image : await imageNamed(call, id));
+  }
+  return images;
+}
+
+async function listedByNumber(
+  { domain, context }: Call,
+  ids: readonly string[],
+): Promise<Map<number, ImageWire>> {
+  const numbers = ids.map(numberIn).filter(number => number !== undefined);
+  const uuids = await domain.ec2Ids.uuids(context, 'image', numbers);
+  const images = new Map((await domain.images.list(context, { filters: {} })).map(image => [image.id, image]));
+  const found = [...uuids].map(([number, uuid]) => [number, images.get(uuid)] as const);
+  return new Map(found.filter((one): one is [number, ImageWire] => one[1] !== undefined));
+}
+
 async function imageByNumber({ domain, context }: Call, id: string): Promise<ImageWire | undefined> {
   const number = numberIn(id);
   const uuid = number === undefined ? undefined : await domain.ec2Ids.uuid(context, 'image', number);

@@ -11,6 +11,9 @@ export const BUNDLE_LIMITS = {
   manifestMs: 30_000,
   /** Milliseconds for a whole registration. */
   registrationMs: 12 * 3_600_000,
+  /** Milliseconds between tries to take up a registration after a restart, and how many there are. */
+  resumptionMs: 5_000,
+  resumptionsMax: 60,
   /** Registrations at a time. */
   atOnce: 4,
   /** Registrations that wait. */

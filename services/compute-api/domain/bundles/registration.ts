@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { elevated, type Logger, type RequestContext } from '@folsom/core';
+import { type Clock, elevated, type Logger, type RequestContext } from '@folsom/core';
 import type { ImageClient } from '@folsom/nova/image-client';
 import type { ImageClient as ImageTransfer } from '@folsom/nova/image-transfer';
 import { certContract } from '@folsom/nova/rpc/cert';
@@ -18,7 +18,8 @@ import type { BundleStore } from './store.ts';
 export interface Registration {
   context: RequestContext;
   image: ImageWire;
-  bucket: string;
+  /** `bucket/path of the manifest`. */
+  location: string;
   manifest: BundleManifest;
 }
 
@@ -28,11 +29,12 @@ export interface RegistrationParts {
   transfer: ImageTransfer;
   bus: Bus;
   log: Logger;
+  clock: Clock;
 }
 
 /** What Folsom calls the steps; a step that fails is `failed_` and its last word. */
 type Step = 'downloading' | 'decrypting' | 'untarring' | 'uploading';
-const FAILED: Record<Step, string> = {
+export const FAILED: Record<Step, string> = {
   downloading: 'failed_download',
   decrypting: 'failed_decrypt',
   untarring: 'failed_untar',
@@ -41,13 +43,13 @@ const FAILED: Record<Step, string> = {
 
 /**
  * Fetches the pieces of a bundle, decrypts, unpacks and uploads them in one stream, without a file in between. How far it
- * is stands in the image's property `image_state`, as in Folsom. Never rejects.
+ * is stands in the image's property `image_state`, as in Folsom. False when it was stopped before its end. Never rejects.
  */
 export async function fillFromBundle(
   parts: RegistrationParts,
   registration: Registration,
   stopped: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const { context, image } = registration;
   const steps = stepsOf(parts, registration);
   const failure = new AbortController();
@@ -89,9 +91,12 @@ export async function fillFromBundle(
       requestId: context.requestId,
       image: image.id,
     });
+    return true;
   } catch (error) {
     failure.abort(error);
+    if (stopped.aborted) return false;
     await steps.failed(error);
+    return true;
   }
 }
 
@@ -137,9 +142,10 @@ type Steps = ReturnType<typeof stepsOf>;
 
 async function* partsOf(
   { store }: RegistrationParts,
-  { context, bucket, manifest }: Registration,
+  { context, location, manifest }: Registration,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
+  const [bucket] = location.split('/');
   for (const { filename, sha1 } of manifest.parts) {
     const digest = createHash('sha1');
     for await (const piece of (await store.part(

@@ -5,7 +5,7 @@ import { action, type Call } from '../http/action.ts';
 import type { ViewElements } from '../http/answer.ts';
 import { apiError } from '../http/faults.ts';
 import { id, listOf, required, text, wholeNumber, yesOrNo } from '../http/shapes.ts';
-import { imageNamed, imagePrefix, textProperty } from '../images.ts';
+import { imageNamed, imagePrefix, imagesNamed, textProperty } from '../images.ts';
 import { changedImageView, DEFAULT_ROOT_DEVICE, imageIds, imageView, mappingsView } from '../views/images.ts';
 
 const describeImages = action({
@@ -17,7 +17,7 @@ const describeImages = action({
     // Older images first: so the numbers are given out.
     if (ImageId === undefined)
       images.push(...(await call.domain.images.list(call.context, { filters: { sort_dir: 'asc' } })));
-    else for (const given of ImageId) images.push(await imageNamed(call, given));
+    else images.push(...(await imagesNamed(call, ImageId)));
     const ids = await imageIds(call, images);
     return { imagesSet: images.map(image => imageView(image, ids)) };
   },
