@@ -3,7 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startProgram, tempDir } from '@folsom/testing';
 
-const OFFSET = -3500;
+const OFFSET = -3150;
 const STARTS = 5;
 /** Long enough for the first collections and heartbeats. */
 const IDLE_MS = 10_000;

@@ -133,18 +133,23 @@ async function load(
   forMs: number,
 ): Promise<string> {
   const body = method === 'POST' ? JSON.stringify(bootBody()) : undefined;
+  return rate(() => once(`${test.url}/v2/${DEMO}/${path}`, agent, method, body), clients, forMs);
+}
+
+/** How often a second `send` is done by so many clients, one after the other each. */
+export async function rate(send: () => Promise<unknown>, clients: number, forMs: number): Promise<string> {
+  // Once for the caches.
+  await send();
   const times: number[] = [];
   const started = performance.now();
   const cpu = process.cpuUsage();
   const client = async () => {
     while (performance.now() - started < forMs) {
       const before = performance.now();
-      await once(`${test.url}/v2/${DEMO}/${path}`, agent, method, body);
+      await send();
       times.push(performance.now() - before);
     }
   };
-  // Once for the caches.
-  await once(`${test.url}/v2/${DEMO}/${path}`, agent, method, body);
   await Promise.all(Array.from({ length: clients }, client));
   const seconds = (performance.now() - started) / 1_000;
   const { user, system } = process.cpuUsage(cpu);

@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { startProgram, tempDir } from '@folsom/testing';
+import { type Client, login, median } from './boot/client.ts';
+import type { Bench } from './run.ts';
+
+const OFFSET = -3200;
+/** A user may POST ten times a minute: the limit is off here. */
+const ROUNDS = 30;
+const LIMIT_MS = 60_000;
+
+/** From POST volumes to available, and from the attachment to in-use, over the whole cloud with the fake hypervisor and files. */
+export const bench: Bench = async print => {
+  const place = tempDir('bench-volume');
+  const dir = join(place.path, 'var');
+  const words = ['up', '--state-dir', dir, '--ports-offset', String(OFFSET), '--compute-driver', 'fake'];
+  try {
+    const cloud = await startProgram('folsom', [...words, '--set', 'nova.api_rate_limit=False'], {
+      logFile: join(place.path, 'log'),
+      until: /^ready in [\d.]+ s$/m,
+      timeoutMs: 120_000,
+    });
+    try {
+      await measure(await login(dir), print);
+    } finally {
+      await cloud.stop();
+    }
+  } finally {
+    place.remove();
+  }
+};
+
+async function measure(nova: Client, print: (line: string) => void): Promise<void> {
+  const { images } = await nova.call<{ images: { id: string }[] }>('GET', 'images');
+  const body = { server: { name: 'bench', imageRef: images[0]!.id, flavorRef: '1' } };
+  const { server } = await nova.call<{ server: { id: string } }>('POST', 'servers', body);
+  await nova.until(server.id, 'ACTIVE', performance.now(), 20);
+  const made: number[] = [];
+  const attached: number[] = [];
+  for (let round = 0; round <= ROUNDS; round++) {
+    let from = performance.now();
+    const { volume } = await nova.call<{ volume: { id: string } }>('POST', 'os-volumes', {
+      volume: { size: 1 },
+    });
+    const create = await until(nova, volume.id, 'available', from);
+    from = performance.now();
+    const attachments = `servers/${server.id}/os-volume_attachments`;
+    await nova.call('POST', attachments, { volumeAttachment: { volumeId: volume.id, device: null } });
+    const attach = await until(nova, volume.id, 'in-use', from);
+    await nova.call('DELETE', `${attachments}/${volume.id}`);
+    await until(nova, volume.id, 'available', performance.now());
+    await nova.call('DELETE', `os-volumes/${volume.id}`);
+    // The first is for the caches.
+    if (round === 0) continue;
+    made.push(create);
+    attached.push(attach);
+  }
+  const ms = (values: number[]) => `${median(values).toFixed(0)} ms`;
+  print(`available after ${ms(made)}, in-use after another ${ms(attached)} (median of ${ROUNDS})`);
+}
+
+/** Milliseconds until the volume is as wanted. */
+async function until(nova: Client, id: string, status: string, from: number): Promise<number> {
+  while (performance.now() - from < LIMIT_MS) {
+    const { volume } = await nova.call<{ volume: { status: string } }>('GET', `os-volumes/${id}`);
+    if (volume.status === status) return performance.now() - from;
+    await new Promise(resolve => setTimeout(resolve, 5));
+  }
+  throw new Error(`volume ${id} is not ${status} after ${LIMIT_MS} ms`);
+}
