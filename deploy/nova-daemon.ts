@@ -1,6 +1,13 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { type Config, loadConfig } from '@folsom/config';
-import { createLogger, type Logger, type RunningService, systemClock, systemRandom, type World } from '@folsom/core';
+import {
+  createLogger,
+  type Logger,
+  type RunningService,
+  systemClock,
+  systemRandom,
+  type World,
+} from '@folsom/core';
 import { checkSchema, type Database, openDatabase } from '@folsom/db';
 import { helperRunner, rootHelper } from '@folsom/host/as-root';
 import { hostRunner, type Runner } from '@folsom/host/runner';

@@ -34,7 +34,7 @@ export interface Ec2Answer {
   message: string | undefined;
 }
 
-export type TestEc2Options = Parameters<typeof startTestApi>[0] & {
+type TestEc2Options = Parameters<typeof startTestApi>[0] & {
   lockout?: Ec2ApiOptions['lockout'];
   transfer?: Ec2ApiOptions['transfer'];
 };

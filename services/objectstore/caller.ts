@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify';
 /** Asks identity who signed an S3 request (POST /s3tokens); null when the signature is refused. */
 export type S3Login = (credentials: Record<string, unknown>) => Promise<{ tenantId: string | null } | null>;
 
-export interface CallerOptions {
+interface CallerOptions {
   login: S3Login;
   /** nova-api's own key, with which it reads for the tenant that its access key ends in. */
   service: { access: string; secret: string };

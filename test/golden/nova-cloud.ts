@@ -11,11 +11,13 @@ import {
   type RateLimit,
   startComputeApi,
   startEc2Api,
+  startVolumeApi,
 } from '@folsom/compute-api';
 import { configFrom } from '@folsom/config';
 import { startConsoleAuth } from '@folsom/console';
 import {
   createLogger,
+  type Logger,
   type RunningService,
   silentLogger,
   systemClock,
@@ -26,19 +28,26 @@ import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { identityOptions, startIdentity } from '@folsom/identity';
 import { imageDeclarations, startImageApi, startRegistry } from '@folsom/image';
 import { startNetwork } from '@folsom/network';
-import { createNetworks } from '@folsom/network/create-networks';
-import { novaFaultStatus } from '@folsom/nova/faults';
-import { createFloatingIps } from '@folsom/nova/floating-ip-blocks';
 import { novaOptions } from '@folsom/nova/options';
-import type { ScheduleRunArgs } from '@folsom/nova/rpc/scheduler';
-import { ensureService } from '@folsom/nova/services';
-import { type Bus, createLocalBus, type LocalBus, type Message } from '@folsom/rpc';
 import { schedulerOptions, startScheduler, trustOptions } from '@folsom/scheduler';
 import { fakeDriver as fakeVolumes, startVolume } from '@folsom/volume';
+import { observedBus, placing, type SeenMessage } from './nova-bus.ts';
+import { recordedNetworks } from './nova-networks.ts';
 
-/** The cloud that nova's recordings were made on: two hosts with the fake driver, one network without a host behind it. */
+/**
+ * The cloud that nova's recordings were made on: two hosts with the fake driver, one network without a host behind it, volumes that
+ * hold nothing.
+ */
 export interface NovaCloud {
-  ports: { identity: number; identityAdmin: number; image: number; registry: number; compute: number };
+  ports: {
+    identity: number;
+    identityAdmin: number;
+    image: number;
+    registry: number;
+    compute: number;
+    /** The volume API is served where this says. */
+    volume?: number;
+  };
   database: Database;
   /** Starts the compute API anew with Folsom's own rate limits: the recorder's api-paste.ini had others. */
   limitRates(): Promise<void>;
@@ -63,7 +72,7 @@ export interface NovaCloudOptions {
   /** Receives every line of a debug log instead. */
   onLine?: (line: string) => void;
   /** Sees every message of the bus, notifications too. */
-  onMessage?: (message: { topic: string; method: string; args: Record<string, unknown> }) => void;
+  onMessage?: (message: SeenMessage) => void;
   /** Default: in memory. */
   novaDatabase?: string;
 }
@@ -76,167 +85,67 @@ const RATE_LIMITS = ['POST', 'PUT', 'DELETE'].map(verb => `(${verb}, "*", .*, 10
 const random = { ...systemRandom, uuid: () => `5f${systemRandom.uuid().slice(2)}` };
 
 export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaCloud> {
-  const { dir, ports } = options;
-  const { onLine, onMessage } = options;
-  const log = onLine
-    ? createLogger({ level: 'debug', write: onLine })
-    : options.log
-      ? createLogger({ level: options.log })
-      : silentLogger;
-  const world: World = { clock: systemClock, random, log };
+  const { dir, ports, onMessage } = options;
+  const world: World = { clock: systemClock, random, log: logOf(options) };
   const started: RunningService[] = [];
   const databases: Database[] = [];
-  const plain = createLocalBus(world, { faultStatus: novaFaultStatus });
-  const seen = (topic: string, { method, args }: Message) => onMessage?.({ topic, method, args });
-  const bus: LocalBus = {
-    ...plain,
-    call: (context, topic, message, more) => {
-      seen(topic, message);
-      return plain.call(context, topic, message, more);
-    },
-    cast: (context, topic, message) => {
-      seen(topic, message);
-      return plain.cast(context, topic, message);
-    },
-    fanout: (context, topic, message) => {
-      seen(topic, message);
-      return plain.fanout(context, topic, message);
-    },
-  };
-  plain.onNotification((topic, body) => onMessage?.({ topic, method: 'notification', args: body }));
+  const bus = observedBus(world, message => onMessage?.(message));
   const stop = async () => {
     for (const service of started.reverse()) await service.stop();
     await bus.close();
     for (const db of databases) await db.close();
   };
-  const open = async (name: 'keystone' | 'glance' | 'nova', connection: string) => {
-    const db = await openDatabase({ connection });
+  const open: OpenDatabase = async (name, connection) => {
+    const db = await openDatabase({ connection: connection ?? `sqlite:///${join(dir, `${name}.sqlite`)}` });
     databases.push(db);
     await dbSync(db, name);
     return db;
   };
-  const startOwnIdentity = async (): Promise<TokenValidator> => {
-    const identity = await startIdentity({
-      config: configFrom([...identityOptions], {
-        DEFAULT: { admin_token: 'ADMIN', bind_host: '127.0.0.1', crypt_strength: '1000' },
-        signing: { token_format: 'UUID' },
-      }),
-      db: await open('keystone', file('keystone')),
-      bus: null,
-      world,
-      ports: { public: ports.identity, admin: ports.identityAdmin },
-      bindHost: '127.0.0.1',
-    });
-    started.push(identity);
-    return identity.validator;
+  const begin = async <T extends RunningService>(service: Promise<T>): Promise<T> => {
+    const running = await service;
+    started.push(running);
+    return running;
   };
-  const file = (name: string) => `sqlite:///${join(dir, `${name}.sqlite`)}`;
   try {
-    const validator = options.validator ?? (await startOwnIdentity());
+    const validator =
+      options.validator ?? (await begin(startOwnIdentity(await open('keystone'), world, ports))).validator;
+    for (const service of imageServices(options, await open('glance'), world, validator))
+      await begin(service());
 
-    mkdirSync(join(dir, 'images'), { recursive: true });
-    const glance = await open('glance', file('glance'));
-    const image = {
-      config: configFrom([...imageDeclarations], {
-        DEFAULT: { filesystem_store_datadir: join(dir, 'images'), scrubber_datadir: join(dir, 'scrubber') },
-        paste_deploy: { flavor: 'keystone' },
-      }),
-      db: glance,
-      world,
-      validator,
-    };
-    const at = (port: number) => ({ host: '127.0.0.1', port });
-    started.push(await startRegistry({ ...image, listen: at(ports.registry) }));
-    started.push(await startImageApi({ ...image, listen: at(ports.image) }));
-
-    const nova = await open('nova', options.novaDatabase ?? file('nova'));
-    const configOf = (host: string) =>
-      configFrom([novaOptions, schedulerOptions, trustOptions], {
-        DEFAULT: {
-          host,
-          my_ip: '127.0.0.1',
-          state_path: join(dir, host),
-          instances_path: join(dir, host, 'instances'),
-          ca_path: join(dir, 'ca'),
-          keys_path: join(dir, 'keys'),
-          network_manager: 'nova.network.manager.FlatDHCPManager',
-          fake_network: true,
-          flat_network_bridge: 'br100',
-          flat_interface: 'dummy0',
-          firewall_driver: 'nova.virt.firewall.NoopFirewallDriver',
-          osapi_compute_listen: '127.0.0.1',
-          osapi_compute_listen_port: ports.compute,
-          glance_api_servers: `127.0.0.1:${ports.image}`,
-          ...(options.ec2 ? { ec2_listen: '127.0.0.1', ec2_listen_port: options.ec2.port } : {}),
-          ...options.nova,
-        },
-      });
-    const [first] = HOSTS;
-    const config = configOf(first);
+    const nova = await open('nova', options.novaDatabase);
+    const config = novaConfig(options, HOSTS[0]);
     const parts = { config, db: nova, bus, world };
-    await createNetworks(
-      { db: nova, random: world.random, now: world.clock.now() },
-      {
-        label: 'private',
-        cidr: '10.0.0.0/22',
-        num_networks: 1,
-        network_size: 1024,
-        bridge_interface: 'dummy0',
-      },
-      networkDefaults(config.of(novaOptions)),
-    );
-    // The recorder's two pools of floating addresses.
-    for (const [pool, base, count] of [
-      ['nova', '172.24.4.', 30],
-      ['test', '172.24.5.', 6],
-    ] as const) {
-      const from = pool === 'nova' ? 225 : 1;
-      const addresses = Array.from({ length: count }, (_none, at) => `${base}${from + at}`);
-      await createFloatingIps(nova, { addresses, pool, interface: 'eth0' }, world.clock.now());
-    }
-    // In the order in which the recorder's services first reported.
-    started.push(await startCert(parts));
-    started.push(await startConsoleAuth(parts));
+    await recordedNetworks(nova, world.random, world.clock.now(), config.of(novaOptions));
     const images = imageClient({ servers: [`127.0.0.1:${ports.image}`] });
-    if (options.ec2) started.push(await startVolume({ ...parts, driver: fakeVolumes(), images }));
-    else {
-      // Its volume service is only a row here: volumes have no part in this cloud.
-      const volume = { host: first, binary: 'nova-volume', topic: 'volume', availability_zone: 'nova' };
-      await ensureService(nova.knex, volume, world.clock.now());
-    }
-    started.push(await startNetwork(parts));
+    // In the order in which the recorder's services first reported.
+    await begin(startCert(parts));
+    await begin(startConsoleAuth(parts));
+    await begin(startVolume({ ...parts, driver: fakeVolumes(), images }));
+    await begin(startNetwork(parts));
     for (const host of HOSTS) {
-      started.push(
-        await startCompute({
-          ...parts,
-          config: configOf(host),
-          driver: fakeDriver({ host }),
-          images,
-        }),
-      );
+      const driver = fakeDriver({ host });
+      await begin(startCompute({ ...parts, config: novaConfig(options, host), driver, images }));
     }
-    started.push(await startScheduler(parts));
-    const startApi = (rateLimits: readonly RateLimit[]) =>
-      startComputeApi({
-        config,
-        database: nova,
-        bus: options.placement ? placing(bus, options.placement) : bus,
-        validator,
-        policy: novaPolicy(),
-        world,
-        rateLimits,
-      });
-    let api = await startApi(parseRateLimits(RATE_LIMITS));
-    started.push({ name: 'nova-api', addresses: [], stop: () => api.stop() });
-    if (options.ec2) {
-      started.push(
-        await startEc2Api({ ...parts, database: nova, policy: novaPolicy(), login: options.ec2.login }),
-      );
-    }
+    await begin(startScheduler(parts));
+    const api = {
+      config,
+      database: nova,
+      bus: options.placement ? placing(bus, options.placement) : bus,
+      validator,
+      policy: novaPolicy(),
+      world,
+    };
+    const startLimited = (rateLimits: readonly RateLimit[]) => startComputeApi({ ...api, rateLimits });
+    const raised = parseRateLimits(RATE_LIMITS);
+    let compute = await startLimited(raised);
+    started.push({ name: 'nova-api', addresses: [], stop: () => compute.stop() });
+    if (ports.volume !== undefined) await begin(startVolumeApi({ ...api, rateLimits: raised }));
+    if (options.ec2)
+      await begin(startEc2Api({ ...parts, database: nova, policy: novaPolicy(), login: options.ec2.login }));
     await options.furnish?.(nova);
     const limitRates = async () => {
-      await api.stop();
-      api = await startApi(DEFAULT_RATE_LIMITS);
+      await compute.stop();
+      compute = await startLimited(DEFAULT_RATE_LIMITS);
     };
     return { ports, database: nova, limitRates, stop };
   } catch (error) {
@@ -245,26 +154,71 @@ export async function startNovaCloud(options: NovaCloudOptions): Promise<NovaClo
   }
 }
 
-/** The bus with hosts forced on boots, as an administrator forces them. */
-function placing(bus: Bus, placement: ReadonlyMap<string, string>): Bus {
-  return {
-    ...bus,
-    cast: (context, topic, message) => {
-      const args = message.args as Partial<ScheduleRunArgs>;
-      const name = args.request_spec?.instance_properties?.display_name;
-      const host = name ? placement.get(name) : undefined;
-      if (message.method !== 'run_instance' || host === undefined) return bus.cast(context, topic, message);
-      const filter_properties = { ...args.filter_properties, force_hosts: [host] };
-      return bus.cast(context, topic, { ...message, args: { ...args, filter_properties } });
-    },
-  };
+/** A database of the cloud; without a connection a file of its own. */
+type OpenDatabase = (name: 'keystone' | 'glance' | 'nova', connection?: string) => Promise<Database>;
+
+function logOf({ onLine, log }: NovaCloudOptions): Logger {
+  if (onLine) return createLogger({ level: 'debug', write: onLine });
+  return log ? createLogger({ level: log }) : silentLogger;
 }
 
-const networkDefaults = (settings: Record<string, unknown>) => ({
-  bridge: settings.flat_network_bridge as string,
-  bridgeInterface: settings.flat_interface as string,
-  numNetworks: 1,
-  networkSize: 256,
-  dns1: settings.flat_network_dns as string,
-  multiHost: false,
-});
+const startOwnIdentity = (db: Database, world: World, ports: NovaCloud['ports']) =>
+  startIdentity({
+    config: configFrom([...identityOptions], {
+      DEFAULT: { admin_token: 'ADMIN', bind_host: '127.0.0.1', crypt_strength: '1000' },
+      signing: { token_format: 'UUID' },
+    }),
+    db,
+    bus: null,
+    world,
+    ports: { public: ports.identity, admin: ports.identityAdmin },
+    bindHost: '127.0.0.1',
+  });
+
+/** The registry, then the API. */
+function imageServices(
+  { dir, ports }: NovaCloudOptions,
+  db: Database,
+  world: World,
+  validator: TokenValidator,
+) {
+  mkdirSync(join(dir, 'images'), { recursive: true });
+  const image = {
+    config: configFrom([...imageDeclarations], {
+      DEFAULT: { filesystem_store_datadir: join(dir, 'images'), scrubber_datadir: join(dir, 'scrubber') },
+      paste_deploy: { flavor: 'keystone' },
+    }),
+    db,
+    world,
+    validator,
+  };
+  const at = (port: number) => ({ host: '127.0.0.1', port });
+  return [
+    () => startRegistry({ ...image, listen: at(ports.registry) }),
+    () => startImageApi({ ...image, listen: at(ports.image) }),
+  ];
+}
+
+const novaConfig = ({ dir, ports, ec2, nova }: NovaCloudOptions, host: string) =>
+  configFrom([novaOptions, schedulerOptions, trustOptions], {
+    DEFAULT: {
+      host,
+      my_ip: '127.0.0.1',
+      state_path: join(dir, host),
+      instances_path: join(dir, host, 'instances'),
+      ca_path: join(dir, 'ca'),
+      keys_path: join(dir, 'keys'),
+      network_manager: 'nova.network.manager.FlatDHCPManager',
+      fake_network: true,
+      flat_network_bridge: 'br100',
+      flat_interface: 'dummy0',
+      firewall_driver: 'nova.virt.firewall.NoopFirewallDriver',
+      osapi_compute_listen: '127.0.0.1',
+      osapi_compute_listen_port: ports.compute,
+      osapi_volume_listen: '127.0.0.1',
+      ...(ports.volume === undefined ? {} : { osapi_volume_listen_port: ports.volume }),
+      glance_api_servers: `127.0.0.1:${ports.image}`,
+      ...(ec2 ? { ec2_listen: '127.0.0.1', ec2_listen_port: ec2.port } : {}),
+      ...nova,
+    },
+  });

@@ -1,14 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { volumesOffTheRecord } from './nova-volumes-setup.ts';
+import type { Step } from './replay.ts';
 
-type Step = {
-  request?: { port: number; method: string; path: string; body?: unknown; headers?: Record<string, string> };
-  bind?: Record<string, string>;
-  login?: unknown;
-  token?: string;
-  sleep?: number;
-  hook?: string;
-};
 interface Setup {
   first: Step[];
   unordered: string[];
@@ -115,7 +109,11 @@ export function writeNovaSetup(setups: string, file: string): void {
   const setup: Setup = {
     ...nova,
     first: [...identities, ...raw, ...first, ...nova.first],
-    before: { 'secgroup-create': groupOffTheRecord(), ...rateLimitsOffTheRecord() },
+    before: {
+      'secgroup-create': groupOffTheRecord(),
+      ...volumesOffTheRecord(),
+      ...rateLimitsOffTheRecord(),
+    },
     unordered: [...nova.unordered, ...UNORDERED],
     volatile: [...nova.volatile, ...VOLATILE],
   };

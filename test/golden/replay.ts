@@ -8,6 +8,16 @@ const REPLAYER = fileURLToPath(new URL('./replayer/replay.mjs', import.meta.url)
 export const SETUPS = fileURLToPath(new URL('./replayer/setup/', import.meta.url));
 const DIFFERENCES = new URL('./differences.md', import.meta.url);
 
+/** What a recorder did without recording it: a step of the replayer's setup. */
+export type Step = {
+  request?: { port: number; method: string; path: string; body?: unknown; headers?: Record<string, string> };
+  bind?: Record<string, string>;
+  login?: unknown;
+  token?: string;
+  sleep?: number;
+  hook?: string;
+};
+
 export interface Replayed {
   ok: string[];
   /** Scenarios whose answers are not the recorded ones. */

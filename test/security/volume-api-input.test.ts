@@ -22,6 +22,14 @@ const FIELDS: Record<string, readonly string[]> = {
   'os-reset_status': ['status'],
   'os-volume_upload_image': ['image_name', 'disk_format', 'container_format', 'force'],
 };
+/** The outer key of a route that has no actions, by the end of its path. */
+const OUTER: readonly (readonly [string, string])[] = [
+  ['volumes', 'volume'],
+  ['snapshots', 'snapshot'],
+  ['types', 'volume_type'],
+  ['extra_specs', 'extra_specs'],
+  [':id', 'a'],
+];
 const GOOD: Record<string, unknown> = {
   size: 1,
   volume_id: 'x',
@@ -101,7 +109,8 @@ describe('bad input to the volume API', { timeout: 480_000 }, () => {
 
   it('every field survives every value, and so does every body as a whole', async () => {
     for (const { method, path, key } of writers()) {
-      const outer = key === undefined ? Object.keys(FIELDS) : [key];
+      const outer =
+        key === undefined ? OUTER.filter(([at]) => path.endsWith(at)).map(([, name]) => name) : [key];
       for (const name of outer) {
         for (const value of share(VALUES)) {
           await check(method, at(path, volume), { body: { [name]: value } }, name);

@@ -42,7 +42,13 @@ export async function registerImage(
       image_state: 'pending',
     },
   });
-  if (await deps.bundles.registrar.start({ context, image, location, manifest })) return image;
+  try {
+    if (await deps.bundles.registrar.start({ context, image, location, manifest })) return image;
+  } catch (error) {
+    // It could not be noted: nobody would ever fill it.
+    await deps.images.delete(context, image.id);
+    throw error;
+  }
   await deps.images.delete(context, image.id);
   throw computeFault('TooManyRegistrations');
 }

@@ -48,7 +48,9 @@ async function listedByNumber(
 ): Promise<Map<number, ImageWire>> {
   const numbers = ids.map(numberIn).filter(number => number !== undefined);
   const uuids = await domain.ec2Ids.uuids(context, 'image', numbers);
-  const images = new Map((await domain.images.list(context, { filters: {} })).map(image => [image.id, image]));
+  const images = new Map(
+    (await domain.images.list(context, { filters: {} })).map(image => [image.id, image]),
+  );
   const found = [...uuids].map(([number, uuid]) => [number, images.get(uuid)] as const);
   return new Map(found.filter((one): one is [number, ImageWire] => one[1] !== undefined));
 }

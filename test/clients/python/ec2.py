@@ -33,7 +33,8 @@ def until(wanted, ask):
         answer = ask()
         if answer == wanted or time.time() > end:
             return answer
-        time.sleep(0.2)
+        # Signed in the same second, two equal requests would have one signature.
+        time.sleep(1.1)
 
 
 def refused(call):

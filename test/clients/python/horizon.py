@@ -34,7 +34,7 @@ def gone(get, id):
 
 keystone = keystone_client.Client(
     username=USER, password=PASSWORD, tenant_name=TENANT, auth_url=os.environ['OS_AUTH_URL'])
-token, tenant = keystone.auth_token, keystone.tenant_id
+token, tenant = keystone.auth_token, keystone.auth_tenant_id
 
 
 def url_for(service):

@@ -54,7 +54,7 @@ export function registrar(parts: RegistrationParts, journal: Journal): Registrar
           next();
         });
         working.add(again);
-        again.finally(() => working.delete(again));
+        void again.finally(() => working.delete(again));
       }
     },
     stop: async () => {
