@@ -103,7 +103,7 @@ export async function listVolumes(sql: Sql, filter: VolumeFilter = {}): Promise<
 /** Volumes that were there at some moment between two, deleted ones as well, oldest first. */
 export async function volumesThereBetween(sql: Sql, begin: number, end: number): Promise<VolumeRow[]> {
   const query = sql('volumes')
-    .where(made => made.whereNull('deleted_at').orWhere('deleted_at', '>', toSqlTime(begin)))
+    .where(made => void made.whereNull('deleted_at').orWhere('deleted_at', '>', toSqlTime(begin)))
     .where('created_at', '<', toSqlTime(end))
     .orderBy('created_at')
     .orderBy('id');
