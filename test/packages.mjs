@@ -16,6 +16,7 @@ const PACKAGES = {
   'qemu-block-extra': 'volumes of guests over iSCSI',
   tgt: 'volumes of guests over iSCSI',
   'dnsmasq-base': 'addresses of guests',
+  slapd: 'names of addresses in LDAP',
   iptables: 'security groups',
   ebtables: 'security groups',
   iproute2: 'hosts as network namespaces',

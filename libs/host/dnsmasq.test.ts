@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dnsmasq } from './dnsmasq.ts';
+import { dhcpHost, dnsmasq, withoutGateway } from './dnsmasq.ts';
 import { run } from './run.ts';
 import { namespaceRunner } from './runner.ts';
 
@@ -45,6 +45,7 @@ describe.skipIf(!possible)('the DHCP server of a bridge', () => {
       env: { NETWORK_ID: '1' },
       configFile: '',
       server: null,
+      ownOptions: true,
       asRoot: true,
     });
     await server.update(['fa:16:3e:00:00:01,one.novalocal,10.9.0.2']);
@@ -59,6 +60,12 @@ describe.skipIf(!possible)('the DHCP server of a bridge', () => {
       seen.add(await server.pid());
     }
     expect(seen.size).toBe(11);
+    const card = { mac: 'fa:16:3e:00:00:01', hostname: 'two', domain: 'novalocal', address: '10.9.0.4' };
+    await server.update([dhcpHost({ ...card, tag: 'NW-7' })], { cards: [withoutGateway('NW-7')] });
+    expect(await readFile(server.hostsFile, 'utf8')).toBe(
+      'fa:16:3e:00:00:01,set:NW-7,two.novalocal,10.9.0.4\n',
+    );
+    expect(await readFile(join(directory, 'nova-br0.opts'), 'utf8')).toBe('tag:NW-7,option:router\n');
     await server.stop();
     expect(await server.pid()).toBeUndefined();
   });

@@ -24,9 +24,15 @@ export interface DnsmasqOptions {
   configFile: string;
   /** Name server to forward to instead of the host's. */
   server: string | null;
+  /** File of further names that guests are told, in the form of /etc/hosts. */
+  namesFile?: string;
+  /** Whether some cards get other options than the rest (`nova-br100.opts`). */
+  ownOptions?: boolean;
   /** Keep root's rights: only where its files lie in folders that others may not enter. */
   asRoot: boolean;
 }
+
+const optionsFile = ({ directory, device }: DnsmasqOptions): string => join(directory, `nova-${device}.opts`);
 
 /** Controls the dnsmasq of a bridge. It outlives us and is found again by its pid file. */
 export function dnsmasq(runner: Runner, options: DnsmasqOptions) {
@@ -38,9 +44,13 @@ export function dnsmasq(runner: Runner, options: DnsmasqOptions) {
 
     /**
      * Writes the hosts file and makes the server read it, starting the server if it does not run. Leases are in its
-     * memory alone: with `forget` it starts anew and knows those only that its script tells it.
+     * memory alone: with `forget` it starts anew and knows those only that its script tells it. `cards` are lines of options.
      */
-    async update(hosts: readonly string[], { forget = false } = {}): Promise<void> {
+    async update(
+      hosts: readonly string[],
+      { forget = false, cards = [] }: { forget?: boolean; cards?: readonly string[] } = {},
+    ): Promise<void> {
+      if (options.ownOptions) await writeHosts(optionsFile(options), cards);
       await writeHosts(hostsFile, hosts);
       const pid = await runningPid(pidFile, hostsFile);
       if (pid !== undefined && !forget) return signal(runner, pid, 'HUP');
@@ -53,15 +63,27 @@ export function dnsmasq(runner: Runner, options: DnsmasqOptions) {
       if (pid !== undefined) await signal(runner, pid, 'KILL');
       await rm(pidFile, { force: true });
       await rm(hostsFile, { force: true });
+      await rm(optionsFile(options), { force: true });
     },
   };
 }
 
 /** A line of the hosts file: this card is called so and gets this address. */
-export const dhcpHost = (entry: { mac: string; hostname: string; domain: string; address: string }): string =>
-  `${entry.mac},${entry.hostname}.${entry.domain},${entry.address}`;
+export const dhcpHost = (entry: {
+  mac: string;
+  hostname: string;
+  domain: string;
+  address: string;
+  /** A word that options of this card alone go by. */
+  tag?: string | undefined;
+}): string =>
+  `${entry.mac},${entry.tag === undefined ? '' : `set:${entry.tag},`}${entry.hostname}.${entry.domain},${entry.address}`;
 
-async function writeHosts(path: string, hosts: readonly string[]): Promise<void> {
+/** A line of the options file: who has this tag is told of no gateway. */
+export const withoutGateway = (tag_: string): string => `tag:${tag_},option:router`;
+
+/** Replaces a file that dnsmasq reads, whole. */
+export async function writeHosts(path: string, hosts: readonly string[]): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const next = `${path}.new`;
   await writeFile(next, hosts.map(line => `${line}\n`).join(''));
@@ -70,7 +92,7 @@ async function writeHosts(path: string, hosts: readonly string[]): Promise<void>
 }
 
 /** The process of the pid file, if it lives and really is the dnsmasq of this hosts file. */
-async function runningPid(pidFile: string, hostsFile: string): Promise<number | undefined> {
+export async function runningPid(pidFile: string, hostsFile: string): Promise<number | undefined> {
   const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).trim());
   if (!Number.isInteger(pid) || pid <= 1) return undefined;
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
@@ -78,7 +100,7 @@ async function runningPid(pidFile: string, hostsFile: string): Promise<number | 
 }
 
 /** dnsmasq is another user's process: one who is not root asks his helper to signal it. */
-async function signal(runner: Runner, pid: number, name: 'HUP' | 'KILL'): Promise<void> {
+export async function signal(runner: Runner, pid: number, name: 'HUP' | 'KILL'): Promise<void> {
   if (process.getuid?.() === 0) process.kill(pid, `SIG${name}`);
   else await runner(['kill', name === 'KILL' ? '-9' : '-HUP', String(pid)], { timeoutMs: HOST_COMMAND_MS });
 }
@@ -115,6 +137,8 @@ async function start(
     `--dhcp-hostsfile=${hostsFile}`,
     `--dhcp-script=${options.script}`,
     '--leasefile-ro',
+    ...(options.ownOptions ? [`--dhcp-optsfile=${optionsFile(options)}`] : []),
+    ...(options.namesFile === undefined ? [] : [`--addn-hosts=${options.namesFile}`]),
     ...(options.asRoot ? ['--user=root'] : []),
     ...(options.server === null ? [] : ['-h', '-R', `--server=${options.server}`]),
   ];

@@ -80,15 +80,17 @@ export async function takeFixedIpFromPool(
   throw networkFault('NoMoreFixedIps');
 }
 
-/** Takes one particular address. */
+/** Takes one particular address; with `reserved` one that is kept from the pool, a VPN's. */
 export async function takeFixedIp(
   db: Database,
   network: { id: number; uuid: string },
   address: string,
   owner: FixedIpOwner,
   now: number,
+  reserved = false,
 ): Promise<string> {
-  const row = await live(db).where({ network_id: network.id, address, reserved: 0 }).first();
+  const at = { network_id: network.id, address, reserved: reserved ? 1 : 0 };
+  const row = await live(db).where(at).first();
   if (row === undefined) {
     throw networkFault('FixedIpNotFoundForNetwork', { address, network_uuid: network.uuid });
   }
@@ -188,6 +190,9 @@ export interface AssociatedFixedIp {
   mac: string;
   hostname: string;
   leased: boolean;
+  /** The card's number, and whether it is not the first of its instance. */
+  card: number;
+  further: boolean;
 }
 
 /** All addresses of a network that belong to living instances; with `host`, of instances of that host only. */
@@ -204,19 +209,33 @@ export async function associatedFixedIps(
     .where('virtual_interfaces.deleted', 0)
     .where('instances.deleted', 0);
   if (host !== null) query = query.where('instances.host', host);
-  const rows = await query
-    .orderBy('fixed_ips.id')
-    .select<{ address: string; mac: string; hostname: string | null; leased: number }[]>(
-      'fixed_ips.address as address',
-      'virtual_interfaces.address as mac',
-      'instances.hostname as hostname',
-      'fixed_ips.leased as leased',
-    );
+  const earlier = db.knex.raw<{ earlier: number }>(
+    '(select count(*) from virtual_interfaces other where other.instance_uuid = virtual_interfaces.instance_uuid and other.id < virtual_interfaces.id and other.deleted = 0) as earlier',
+  );
+  const rows = await query.orderBy('fixed_ips.id').select<
+    {
+      address: string;
+      mac: string;
+      hostname: string | null;
+      leased: number;
+      card: number;
+      earlier: number;
+    }[]
+  >(
+    'fixed_ips.address as address',
+    'virtual_interfaces.address as mac',
+    'instances.hostname as hostname',
+    'fixed_ips.leased as leased',
+    'virtual_interfaces.id as card',
+    earlier,
+  );
   return rows.map(row => ({
     address: row.address,
     mac: row.mac,
     hostname: row.hostname ?? '',
     leased: fromSqlBool(row.leased),
+    card: row.card,
+    further: Number(row.earlier) > 0,
   }));
 }
 

@@ -1,3 +1,4 @@
+import { ConfigError } from '@folsom/config';
 import { type Clock, isFault, type RequestContext } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { Bus } from '@folsom/rpc';
@@ -5,6 +6,17 @@ import { instanceIdentity } from './instance-identity.ts';
 import { saveNetworkInfo } from './instance-info-cache.ts';
 import type { NetworkInfo } from './network-info.ts';
 import { networkContract, type RequestedNetworkList } from './rpc/network.ts';
+
+/**
+ * A daemon whose configuration asks for another network service would boot guests beside it.
+ * @throws ConfigError unless `network_api_class` is nova-network's
+ */
+export function onlyNovaNetwork(path: string): void {
+  if (path === 'nova.network.api.API') return;
+  throw new ConfigError(
+    `network_api_class ${path} is not supported: networks are nova-network's (nova.network.api.API), Quantum is not spoken to`,
+  );
+}
 
 /** What the network service needs to know of an instance. */
 export interface NetworkedInstance {

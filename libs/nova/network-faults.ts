@@ -50,6 +50,10 @@ export const networkFault = catalogue(
       status: 403,
       text: 'Cannot disassociate auto assigned floating ip',
     },
+    FloatingIpDNSExists: {
+      status: 400,
+      text: 'The DNS entry %(name)s already exists in domain %(domain)s.',
+    },
     FloatingIpNotFoundForAddress: { status: 404, text: 'Floating ip not found for address %(address)s.' },
   },
   { module: 'nova.exception' },

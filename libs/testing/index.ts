@@ -16,4 +16,5 @@ export * from './prometheus.ts';
 export * from './rabbit.ts';
 export * from './redis.ts';
 export { type ServerKind, serverMissing, type ThrowAwayServer } from './servers.ts';
+export * from './slapd.ts';
 export { SLOW, sharing } from './slow.ts';

@@ -22,6 +22,7 @@ const PROGRAMS = {
   redis: '/usr/bin/redis-server',
   memcached: '/usr/bin/memcached',
   prometheus: '/usr/bin/prometheus',
+  slapd: '/usr/sbin/slapd',
 } as const;
 
 export type ServerKind = keyof typeof PROGRAMS;

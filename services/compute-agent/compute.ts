@@ -5,7 +5,7 @@ import type { ImageClient } from '@folsom/nova/image-transfer';
 import { instanceNotifier } from '@folsom/nova/instance-notifications';
 import { joinInstances } from '@folsom/nova/instance-records';
 import { instancesOnHost } from '@folsom/nova/instances';
-import { networkApi } from '@folsom/nova/network-api';
+import { networkApi, onlyNovaNetwork } from '@folsom/nova/network-api';
 import { novaOutbox, type Outbox } from '@folsom/nova/outbox';
 import { passing } from '@folsom/nova/passing';
 import { computeContract } from '@folsom/nova/rpc/compute';
@@ -78,6 +78,7 @@ const LOST_MESSAGE_MS = 600_000;
 export async function startCompute(options: ComputeServiceOptions): Promise<RunningCompute> {
   const { config, db, bus, world, driver } = options;
   const settings = settingsOf(config);
+  onlyNovaNetwork(settings.network_api_class);
   const host = settings.host;
   const log = world.log.child({ service: 'nova-compute' });
   const outbox = options.outbox ?? novaOutbox({ db, bus, world, owner: `nova-compute:${host}` });

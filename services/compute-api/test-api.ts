@@ -37,6 +37,9 @@ const ANSWERS: Record<string, Handler> = {
   'network.allocate_floating_ip': () => {
     throw networkFault('NoMoreFloatingIps');
   },
+  'network.get_dns_domains': () => [],
+  'network.get_dns_entries_by_address': () => [],
+  'network.get_dns_entries_by_name': () => [],
   'network.associate_floating_ip': () => {
     throw networkFault('FloatingIpNotFoundForAddress', { address: 'x' });
   },

@@ -18,6 +18,8 @@ import { type NetworkRow, networkById, setNetworkHost, updateNetwork } from '@fo
 import { refreshMembersOfInstance } from '@folsom/nova/security-group-members';
 import { interfacesOfInstance } from '@folsom/nova/virtual-interfaces';
 import type { Bus } from '@folsom/rpc';
+import type { Names } from './dns/choose.ts';
+import { enterInstance, removeInstance } from './dns/names.ts';
 import type { LeaseSpool } from './lease-spool.ts';
 import type { ManagerKind } from './manager.ts';
 import type { NetworkHost } from './network-host.ts';
@@ -49,9 +51,13 @@ export interface AddressSeam {
   kind: ManagerKind;
   /** Whether flat networks are noted as ones whose addresses compute hosts write into disks (flat_injected). */
   injects: boolean;
+  /** Public address of VPNs. */
+  vpnAddress: string;
   /** Addresses tried for a new card. */
   macAttempts: number;
   leases: LeaseSpool | null;
+  /** Where names of floating addresses and of instances are kept. */
+  dns: Names;
   quota: AddressQuota;
   floatingQuota: AddressQuota;
   floating: FloatingSettings;
@@ -72,6 +78,14 @@ async function dhcpAddress(seam: AddressSeam, network: NetworkRow): Promise<stri
   return own ?? takeFixedIpFromPool(seam.db, network.id, { host: seam.host }, seam.world.clock.now());
 }
 
+/** A network whose VPN has no public address has that of all VPNs. */
+async function withVpnAddress(seam: AddressSeam, network: NetworkRow): Promise<NetworkRow> {
+  if (network.vpn_public_address || !network.vpn_private_address) return network;
+  const change = { vpn_public_address: seam.vpnAddress };
+  await updateNetwork(seam.db, network.id, change, seam.world.clock.now());
+  return { ...network, ...change };
+}
+
 export async function setupNetwork(seam: AddressSeam, network: NetworkRow): Promise<void> {
   if (seam.kind === 'flat') {
     // The bridge is the operator's; the compute hosts only have to know whether to write addresses into disks.
@@ -80,8 +94,8 @@ export async function setupNetwork(seam: AddressSeam, network: NetworkRow): Prom
     }
     return;
   }
-  const address = await dhcpAddress(seam, network);
-  await seam.networkHost.setup(network, address);
+  const served = seam.kind === 'vlan' ? await withVpnAddress(seam, network) : network;
+  await seam.networkHost.setup(served, await dhcpAddress(seam, served));
 }
 
 async function refreshDhcp(seam: AddressSeam, network: NetworkRow, forget = false): Promise<void> {
@@ -109,14 +123,25 @@ async function responsibleHost(
 export async function allocateFixedIp(
   seam: AddressSeam,
   context: RequestContext,
-  request: { instanceId: number; instanceHost: string | null; network: NetworkRow; address: string | null },
+  request: {
+    instanceId: number;
+    instanceHost: string | null;
+    network: NetworkRow;
+    address: string | null;
+    /** The VPN guest of its project: it gets the address that VPNs are forwarded to. */
+    vpn?: boolean;
+  },
 ): Promise<string> {
   const host = await responsibleHost(seam, context, request.network, request.instanceHost);
-  if (host === seam.host)
-    return allocateHere(seam, context, request.instanceId, request.network, request.address);
+  if (host === seam.host) return allocateHere(seam, context, request);
   return seam.client._rpc_allocate_fixed_ip(
     context,
-    { instance_id: request.instanceId, network_id: request.network.id, address: request.address, vpn: false },
+    {
+      instance_id: request.instanceId,
+      network_id: request.network.id,
+      address: request.address,
+      vpn: request.vpn ?? false,
+    },
     { host },
   );
 }
@@ -124,11 +149,11 @@ export async function allocateFixedIp(
 export async function allocateHere(
   seam: AddressSeam,
   context: RequestContext,
-  instanceId: number,
-  network: NetworkRow,
-  address: string | null,
+  { instanceId, network, ...request }: Omit<Parameters<typeof allocateFixedIp>[2], 'instanceHost'>,
 ): Promise<string> {
   const { db, world } = seam;
+  const ofVpn = request.vpn && seam.kind === 'vlan' ? network.vpn_private_address : null;
+  const address = ofVpn ?? request.address;
   const instance = await instanceIdentity(db, instanceId);
   const card = (await interfacesOfInstance(db, instance.uuid)).find(vif => vif.network_id === network.id);
   if (card === undefined) throw networkFault('VirtualInterfaceMacAddressException');
@@ -139,10 +164,11 @@ export async function allocateHere(
     taken =
       address === null
         ? await takeFixedIpFromPool(db, network.id, owner, world.clock.now())
-        : await takeFixedIp(db, network, address, owner, world.clock.now());
+        : await takeFixedIp(db, network, address, owner, world.clock.now(), ofVpn !== null);
     if (!seam.networkHost.fake) await refreshDhcp(seam, network);
     await refreshMembersOfInstance(seam, context, instance.uuid);
     await reservation.commit();
+    await enterInstance(seam, instance.uuid, taken);
     return taken;
   } catch (error) {
     await reservation.rollback();
@@ -195,6 +221,7 @@ export async function deallocateHere(
         return undefined;
       })
     : undefined;
+  await removeInstance(seam, address);
   await deallocateFixedIp(db, row, world.clock.now());
   const release = row.leased && teardown && seam.forceRelease;
   if (release) await setFixedIpLeased(db, row, false, world.clock.now());

@@ -23,8 +23,8 @@ export interface NetworkDefaults {
   networkSize: number;
   multiHost: boolean;
   dns1: string | null;
-  /** VlanManager: interface of the VLANs, number of the first, and port of the first VPN into them. */
-  vlans?: { interface: string | null; start: number; vpnStart: number };
+  /** VlanManager: interface of the VLANs, number of the first, port of the first VPN into them, and addresses kept for its clients. */
+  vlans?: { interface: string | null; start: number; vpnStart: number; vpnClients: number };
 }
 
 type Settings = Pick<
@@ -39,6 +39,7 @@ type Settings = Pick<
   | 'vlan_interface'
   | 'vlan_start'
   | 'vpn_start'
+  | 'cnt_vpn_clients'
 >;
 
 /** What nova.conf says about new networks. */
@@ -55,6 +56,7 @@ export const networkDefaults = (settings: Settings): NetworkDefaults => ({
           interface: settings.vlan_interface,
           start: settings.vlan_start,
           vpnStart: settings.vpn_start,
+          vpnClients: settings.cnt_vpn_clients,
         },
       }
     : {}),
@@ -114,9 +116,7 @@ export async function createNetworks(
       await createNetwork(
         seam.db,
         values,
-        range === undefined
-          ? []
-          : addressesOf(range, defaults.vlans === undefined ? RESERVED_BOTTOM : RESERVED_BOTTOM_OF_VLAN),
+        range === undefined ? [] : addressesOf(range, defaults.vlans),
         seam.now,
       ),
     );
@@ -171,11 +171,13 @@ function devicesOf(
   });
 }
 
-function addressesOf(range: Cidr, bottom: number): { address: string; reserved: boolean }[] {
+function addressesOf(range: Cidr, vlans: NetworkDefaults['vlans']): { address: string; reserved: boolean }[] {
+  const bottom = vlans === undefined ? RESERVED_BOTTOM : RESERVED_BOTTOM_OF_VLAN;
+  const top = RESERVED_TOP + (vlans?.vpnClients ?? 0);
   if (range.size > ADDRESSES_MAX) throw invalid(`A network may have at most ${ADDRESSES_MAX} addresses.`);
   return Array.from({ length: range.size }, (_none, index) => ({
     address: addressAt(range, index),
-    reserved: index < bottom || range.size - index <= RESERVED_TOP,
+    reserved: index < bottom || range.size - index <= top,
   }));
 }
 

@@ -14,6 +14,7 @@ import { instanceIdentity } from '@folsom/nova/instance-identity';
 import { networkFault } from '@folsom/nova/network-faults';
 import { networkById } from '@folsom/nova/networks';
 import type { AddressSeam } from './addresses.ts';
+import { forgetNamesOf } from './dns/names.ts';
 
 /** @throws Fault `NotAuthorized` where the address is another tenant's, or nobody's */
 function ownedBy(context: RequestContext, floating: FloatingIpRow): void {
@@ -52,6 +53,8 @@ export async function deallocateFloatingIp(
   const floating = await floatingIpByAddress(seam.db, args.address);
   if (!args.affect_auto_assigned && floating.auto_assigned) return;
   ownedBy(context, floating);
+  // Before somebody else can have it.
+  if (floating.fixed_ip_id === null) await forgetNamesOf(seam, args.address);
   const given = await giveBackFloatingIp(seam.db, floating.id, seam.world.clock.now());
   if (!given) throw networkFault('FloatingIpAssociated', { address: args.address });
 }

@@ -17,7 +17,9 @@ import {
   networkById,
   networkByUuid,
   setNetworkHost,
+  updateNetwork,
 } from '@folsom/nova/networks';
+import { takeNetworkForProject } from '@folsom/nova/project-networks';
 import type { networkContract } from '@folsom/nova/rpc/network';
 import { interfaceByAddress, interfacesOfInstance } from '@folsom/nova/virtual-interfaces';
 import type { Handlers } from '@folsom/rpc';
@@ -31,6 +33,7 @@ import {
   teardownNetwork,
 } from './addresses.ts';
 import { createNetworks, type NetworkDefaults } from './create-networks.ts';
+import { ofNames } from './dns/names.ts';
 import {
   allocateFloatingIp,
   associateFloatingIp,
@@ -99,6 +102,15 @@ const ofNetworks = (seam: AddressSeam, defaults: NetworkDefaults) => {
       return null;
     },
 
+    add_network_to_project: async (_context, args) => {
+      if (seam.kind !== 'vlan')
+        throw networkFault('NotAuthorized', {}, { message: 'Only VlanManager gives networks to projects.' });
+      const { project_id, network_uuid } = args;
+      if (network_uuid === null) await takeNetworkForProject(db, project_id, now());
+      else await updateNetwork(db, (await networkByUuid(db, network_uuid)).id, { project_id }, now());
+      return null;
+    },
+
     get_fixed_ip: (_context, args) => fixedIpById(db, args.id),
     get_fixed_ip_by_address: (_context, args) => fixedIpByAddress(db, args.address),
     get_vifs_by_instance: async (_context, args) =>
@@ -151,13 +163,12 @@ const ofHosts = (seam: AddressSeam) => {
   return {
     set_network_host: (_context, args) => setNetworkHost(db, args.network_ref.id, seam.host, now()),
     _rpc_allocate_fixed_ip: async (context, args) =>
-      allocateHere(
-        seam,
-        context,
-        args.instance_id,
-        await networkById(db, args.network_id),
-        args.address ?? null,
-      ),
+      allocateHere(seam, context, {
+        instanceId: args.instance_id,
+        network: await networkById(db, args.network_id),
+        address: args.address ?? null,
+        vpn: args.vpn ?? false,
+      }),
     deallocate_fixed_ip: async (context, args) => {
       await deallocateHere(seam, context, args.address, args.teardown ?? true);
       return null;
@@ -187,5 +198,6 @@ export const networkHandlers = (
   ...ofInstances(seam, { autoAssignFloatingIp, inTurn: keyedMutex() }),
   ...ofNetworks(seam, defaults),
   ...ofFloatingIps(seam),
+  ...ofNames(seam),
   ...ofHosts(seam),
 });

@@ -166,8 +166,8 @@ async function giveAddress(
   const held = await fixedIpsOfInstance(seam.db, args.instance_uuid);
   const mine = held.filter(row => row.allocated && row.network_id === network.id);
   if (mine.some(row => address === null || row.address === address)) return;
-  const { instance_id: instanceId, host: instanceHost } = args;
-  given.push(await allocateFixedIp(seam, admin, { instanceId, instanceHost, network, address }));
+  const { instance_id: instanceId, host: instanceHost, vpn } = args;
+  given.push(await allocateFixedIp(seam, admin, { instanceId, instanceHost, network, address, vpn }));
 }
 
 /** The instance's card in a network; made when it has none. */

@@ -10,7 +10,7 @@ import {
   setSysctl,
   vlanDevice,
 } from '@folsom/host/bridges';
-import { dhcpHost, dnsmasq } from '@folsom/host/dnsmasq';
+import { dhcpHost, dnsmasq, withoutGateway } from '@folsom/host/dnsmasq';
 import { iptables } from '@folsom/host/iptables';
 import { type BridgeHost, ensureNetworkBridge } from '@folsom/host/network-bridge';
 import { HOST_COMMAND_MS } from '@folsom/host/runner';
@@ -72,13 +72,19 @@ export interface LinuxNetworkOptions extends BridgeHost {
   publicInterface: string | null;
   /** How often an address that comes to this host is announced to its neighbours; 0: not at all. */
   announcements: number;
+  /** Public address whose ports lead to the VPN guests of networks. */
+  vpnAddress: string;
   metadataHost: string;
   metadataPort: number;
   dmzCidr: readonly string[];
   dhcpDomain: string;
+  /** Whether only the first card of a guest is told of a gateway. */
+  singleGateway: boolean;
   dhcpLeaseSeconds: number;
   dnsmasqConfigFile: string;
   dnsServer: string | null;
+  /** File of further names that guests are told; undefined for none. */
+  namesFile?: string | undefined;
   dhcpScript: string;
   /** Configuration file of the script (FLAGFILE in its environment). */
   dhcpScriptConfig: string;
@@ -94,6 +100,23 @@ const floatingRules = ({ floating, fixed, device }: FloatingBinding): [chain: st
   ['float-snat', `-s ${fixed}/32${device ? ` -o ${device}` : ''} -j SNAT --to-source ${floating}`],
 ];
 
+const VPN_PORT = 1194;
+
+/** Rules of the way to a network's VPN, where it comes in by the address of all VPNs; one that is set otherwise is its operator's business. */
+function vpnRules(
+  network: NetworkRow,
+  address: string,
+): [table: 'filter' | 'nat', chain: string, rule: string][] {
+  const { vpn_public_address: outside, vpn_public_port: port, vpn_private_address: inside } = network;
+  if (!network.vlan || outside !== address || !port || !inside) return [];
+  const forward = `-d ${address}/32 -p udp -m udp --dport ${port} -j DNAT --to-destination ${inside}:${VPN_PORT}`;
+  return [
+    ['filter', 'FORWARD', `-d ${inside}/32 -p udp -m udp --dport ${VPN_PORT} -j ACCEPT`],
+    ['nat', 'PREROUTING', forward],
+    ['nat', 'OUTPUT', forward],
+  ];
+}
+
 const METADATA_ADDRESS = '169.254.169.254';
 
 const isLoopback = (address: string): boolean => address.startsWith('127.');
@@ -106,6 +129,8 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
   let asRoot = false;
   /** Networks whose DHCP server has leases to forget. */
   const forgetful = new Set<number>();
+  /** Rules of the VPNs, by network. */
+  const vpns = new Map<number, ReturnType<typeof vpnRules>>();
   const current = new Map<number, { network: NetworkRow; address: string }>();
 
   const server = (network: NetworkRow, address: string) =>
@@ -124,6 +149,8 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       env: { FLAGFILE: options.dhcpScriptConfig, NETWORK_ID: String(network.id) },
       configFile: options.dnsmasqConfigFile,
       server: options.dnsServer,
+      ...(options.namesFile === undefined ? {} : { namesFile: options.namesFile }),
+      ownOptions: options.singleGateway,
       asRoot,
     });
 
@@ -143,8 +170,11 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       const lines = leaseLinesOf(known, options.dhcpLeaseSeconds, options.clock.now());
       await options.leases.writeLeases(network.id, lines);
     }
-    const hosts = known.map(entry => dhcpHost({ ...entry, domain: options.dhcpDomain }));
-    await server(network, address).update(hosts, { forget: forgetful.delete(network.id) });
+    const tagOf = ({ card, further }: AssociatedFixedIp) =>
+      options.singleGateway && further ? `NW-${card}` : undefined;
+    const hosts = known.map(entry => dhcpHost({ ...entry, domain: options.dhcpDomain, tag: tagOf(entry) }));
+    const cards = known.flatMap(entry => tagOf(entry) ?? []).map(withoutGateway);
+    await server(network, address).update(hosts, { forget: forgetful.delete(network.id), cards });
   };
 
   const setup = (network: NetworkRow, address: string): Promise<void> =>
@@ -179,6 +209,9 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
           );
         }
       }
+      for (const rule of vpns.get(network.id) ?? []) rules.removeRule(...rule);
+      vpns.set(network.id, vpnRules(network, options.vpnAddress));
+      for (const rule of vpns.get(network.id) ?? []) rules.addRule(...rule);
       await rules.apply();
       await writeDhcp(network, address);
       if (!current.has(network.id)) announce(address, bridge);
@@ -197,6 +230,8 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
     const address = current.get(network.id)?.address ?? network.gateway;
     await server(network, address ?? '0.0.0.0').stop();
     current.delete(network.id);
+    for (const rule of vpns.get(network.id) ?? []) rules.removeRule(...rule);
+    vpns.delete(network.id);
     const shared = [...current.values()].some(other => other.network.bridge === network.bridge);
     if (shared) return;
     const port = network.vlan ? vlanDevice(network.vlan) : options.flatInterface || network.bridge_interface;
@@ -284,7 +319,7 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
 }
 
 /** Whether every folder up to `path` lets everybody through. */
-async function readableByAll(path: string): Promise<boolean> {
+export async function readableByAll(path: string): Promise<boolean> {
   for (let folder = path; ; folder = dirname(folder)) {
     const info = await stat(folder).catch(() => undefined);
     if (info === undefined || (info.mode & 0o001) === 0) return false;

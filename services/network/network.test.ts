@@ -1,6 +1,8 @@
 import { configFrom } from '@folsom/config';
 import { adminContext, requestContext, seededRandom, silentLogger, systemClock } from '@folsom/core';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
+import { associatedFixedIps } from '@folsom/nova/fixed-ips';
+import { onlyNovaNetwork } from '@folsom/nova/network-api';
 import { novaOptions } from '@folsom/nova/options';
 import { networkContract } from '@folsom/nova/rpc/network';
 import { createLocalBus } from '@folsom/rpc';
@@ -18,7 +20,7 @@ async function addInstance(db: Database, number: number): Promise<{ id: number; 
   return { id: id as number, uuid };
 }
 
-const started = async (settings: Record<string, string | boolean>) => {
+const started = async (settings: Record<string, string | boolean | number>) => {
   const db = await openDatabase({ connection: 'sqlite://' });
   await dbSync(db, 'nova');
   const config = configFrom([novaOptions], { DEFAULT: { host: 'node1', fake_network: true, ...settings } });
@@ -88,6 +90,105 @@ describe('VlanManager', () => {
   });
 });
 
+it('VlanManager gives the VPN guest of a project the address that its VPN is forwarded to', async () => {
+  const cloud = await started({ vlan_interface: 'eth1', vpn_ip: '192.0.2.9', cnt_vpn_clients: 3 });
+  try {
+    const [row] = await cloud.network.create_networks(admin, { label: 'v', cidr: '10.0.0.0/28' });
+    const vpn = await addInstance(cloud.db, 1);
+    const info = await cloud.network.allocate_for_instance(admin, { ...bootOf(vpn, 'p'), vpn: true });
+    expect(info[0]!.network!.subnets[0]!.ips[0]!.address).toBe('10.0.0.2');
+    await cloud.network.setup_networks_on_host(admin, { instance_id: vpn.id, host: 'node1' });
+    expect(await cloud.network.get_network(admin, { network_uuid: row!.uuid })).toMatchObject({
+      ...{ vpn_public_address: '192.0.2.9', vpn_public_port: 1000, vpn_private_address: '10.0.0.2' },
+    });
+    // Broadcast and the addresses of clients at the top, network, gateway and VPN at the bottom.
+    const open = cloud.db.knex('fixed_ips').where({ reserved: 0, deleted: 0 });
+    const free = await open.orderBy('id').pluck('address');
+    expect([free[0], free.at(-1), free.length]).toEqual(['10.0.0.3', '10.0.0.11', 9]);
+    const second = await addInstance(cloud.db, 2);
+    await expect(
+      cloud.network.allocate_for_instance(admin, { ...bootOf(second, 'p'), vpn: true }),
+    ).rejects.toMatchObject({ name: 'FixedIpAlreadyInUse' });
+    await cloud.network.deallocate_for_instance(admin, {
+      instance_id: vpn.id,
+      project_id: 'p',
+      host: 'node1',
+    });
+    const again = await cloud.network.allocate_for_instance(admin, { ...bootOf(second, 'p'), vpn: true });
+    expect(again[0]!.network!.subnets[0]!.ips[0]!.address).toBe('10.0.0.2');
+  } finally {
+    await cloud.stop();
+  }
+});
+
+it('VlanManager gives a project a network, that one or any that is free; others do not', async () => {
+  const cloud = await started({ vlan_interface: 'eth1' });
+  const flat = await started({
+    network_manager: 'nova.network.manager.FlatDHCPManager',
+    flat_network_bridge: 'br100',
+  });
+  try {
+    const made = { label: 'v', cidr: '10.0.0.0/24', num_networks: 2, network_size: 16 };
+    const rows = await cloud.network.create_networks(admin, made);
+    const give = (project_id: string, network_uuid: string | null) =>
+      cloud.network.add_network_to_project(admin, { project_id, network_uuid });
+    await give('p', rows[1]!.uuid);
+    await give('q', null);
+    const owners = (await cloud.network.get_all_networks(admin, {})).map(row => row.project_id);
+    expect(owners).toEqual(['q', 'p']);
+    await expect(give('r', null)).rejects.toMatchObject({ name: 'NoMoreNetworks' });
+    await expect(
+      flat.network.add_network_to_project(admin, { project_id: 'p', network_uuid: null }),
+    ).rejects.toThrow('Only VlanManager');
+  } finally {
+    await cloud.stop();
+    await flat.stop();
+  }
+});
+
+it('gives a guest a card in each network that it asks for, with the addresses that it asks for', async () => {
+  const cloud = await started({
+    network_manager: 'nova.network.manager.FlatDHCPManager',
+    flat_network_bridge: 'br100',
+  });
+  try {
+    const create = async (label: string, cidr: string, bridge: string) =>
+      (await cloud.network.create_networks(admin, { label, cidr, bridge }))[0]!;
+    const [one, two] = [await create('a', '10.0.0.0/28', 'br1'), await create('b', '10.0.1.0/28', 'br2')];
+    const guest = await addInstance(cloud.db, 1);
+    const asked: [string, string | null][] = [
+      [two.uuid, '10.0.1.9'],
+      [one.uuid, null],
+    ];
+    const addresses = (info: Awaited<ReturnType<typeof cloud.network.allocate_for_instance>>) =>
+      info.map(card => [card.network!.label, card.network!.subnets[0]!.ips.map(ip => ip.address)]);
+    const info = await cloud.network.allocate_for_instance(admin, bootOf(guest, 'p', asked));
+    expect(addresses(info)).toEqual([
+      ['b', ['10.0.1.9']],
+      ['a', ['10.0.0.2']],
+    ]);
+    // One that cannot be had leaves nothing of the other behind.
+    const other = await addInstance(cloud.db, 2);
+    await expect(
+      cloud.network.allocate_for_instance(
+        admin,
+        bootOf(other, 'p', [
+          [one.uuid, null],
+          [two.uuid, '10.0.1.9'],
+        ]),
+      ),
+    ).rejects.toMatchObject({ name: 'FixedIpAlreadyInUse' });
+    expect(await cloud.db.knex('fixed_ips').where({ instance_uuid: other.uuid })).toEqual([]);
+    expect(await cloud.db.knex('virtual_interfaces').where({ instance_uuid: other.uuid })).toEqual([]);
+    // What its second card's DHCP server does not tell a gateway to, where one is enough.
+    const known = await associatedFixedIps(cloud.db, one.id, null);
+    expect(known).toMatchObject([{ address: '10.0.0.2', further: true }]);
+    expect(await associatedFixedIps(cloud.db, two.id, null)).toMatchObject([{ further: false }]);
+  } finally {
+    await cloud.stop();
+  }
+});
+
 it('FlatDHCPManager refuses a VLAN that is asked for, FlatManager says what is to be written into disks', async () => {
   const cloud = await started({
     network_manager: 'nova.network.manager.FlatManager',
@@ -118,6 +219,11 @@ it('starts as one of the three managers or not at all', async () => {
   await expect(started({ network_manager: 'nova.network.quantum.manager.QuantumManager' })).rejects.toThrow(
     /network_manager nova.network.quantum.manager.QuantumManager is not supported: use one of/,
   );
+});
+
+it('no daemon starts beside another network service', () => {
+  expect(() => onlyNovaNetwork('nova.network.quantumv2.api.API')).toThrow(/Quantum is not spoken to/);
+  onlyNovaNetwork('nova.network.api.API');
 });
 
 describe('nova-network without touching the host', () => {

@@ -21,11 +21,18 @@ import {
   setupNetwork,
 } from './addresses.ts';
 import { networkDefaults } from './create-networks.ts';
+import { chooseNames } from './dns/choose.ts';
 import { setupFloatingIps } from './floating-ips.ts';
 import { networkHandlers } from './handlers.ts';
 import { type LeaseSpool, leaseSpool } from './lease-spool.ts';
 import { managerKind } from './manager.ts';
-import { configuredScript, fakeNetworkHost, linuxNetworkHost, type NetworkHost } from './network-host.ts';
+import {
+  configuredScript,
+  fakeNetworkHost,
+  linuxNetworkHost,
+  type NetworkHost,
+  readableByAll,
+} from './network-host.ts';
 
 export interface NetworkServiceOptions {
   config: Config;
@@ -54,6 +61,10 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
   const log = world.log.child({ service: 'nova-network' });
   const host = settings.host;
   const kind = managerKind(settings.network_manager);
+  const dns = chooseNames(settings, {
+    ...{ db, clock: world.clock, runner: options.runner ?? hostRunner },
+    asRoot: !(await readableByAll(settings.networks_path)),
+  });
   const seam: AddressSeam = {
     db,
     bus,
@@ -63,8 +74,10 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
     networkHost: fakeNetworkHost,
     kind,
     injects: settings.flat_injected,
+    vpnAddress: settings.vpn_ip,
     macAttempts: settings.create_unique_mac_address_attempts,
     leases: null,
+    dns,
     quota: options.quota ?? addressQuota(db, world, settings, 'fixed_ips'),
     floatingQuota: addressQuota(db, world, settings, 'floating_ips'),
     floating: {
@@ -95,7 +108,7 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
       onEvent: event => (event.action === 'add' ? leaseFixedIp : releaseFixedIp)(seam, event.address),
     });
     seam.leases = leases;
-    seam.networkHost = await hostOf(options, leases);
+    seam.networkHost = await hostOf(options, leases, dns.namesFile);
     await seam.networkHost.init();
   }
   for (const network of await networksOnHost(db, host)) {
@@ -104,6 +117,7 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
     );
   }
   await setupFloatingIps(seam).catch(error => log.error('cannot set up floating addresses', { error }));
+  await refreshNames(seam).catch(error => log.error('cannot serve names', { error }));
   const served = await networkContract.serve(
     bus,
     host,
@@ -132,6 +146,7 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
       // Repairs what was changed or killed behind our back: a lost bridge, rules, DHCP server.
       for (const network of await networksOnHost(db, host)) await setupNetwork(seam, network);
       await setupFloatingIps(seam);
+      await refreshNames(seam);
     });
     running = running.catch(error => log.error('periodic work failed', { error }));
   });
@@ -167,13 +182,20 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
       periodic.cancel();
       await running;
       await seam.networkHost.remove(await allNetworks(db));
+      for (const names of new Set([dns.floating, dns.instances])) await names.stop();
     },
   };
+}
+
+/** What other hosts entered meanwhile is answered here too. */
+async function refreshNames({ dns }: AddressSeam): Promise<void> {
+  for (const names of new Set([dns.floating, dns.instances])) await names.refresh();
 }
 
 async function hostOf(
   options: Omit<NetworkServiceOptions, 'bus' | 'quota'>,
   leases: LeaseSpool | null,
+  namesFile: string | undefined,
 ): Promise<NetworkHost> {
   const { db, world } = options;
   const settings = options.config.of(novaOptions);
@@ -190,13 +212,16 @@ async function hostOf(
     lockPath: settings.lock_path,
     flatInterface: settings.flat_interface,
     vlanInterface: settings.vlan_interface,
+    vpnAddress: settings.vpn_ip,
     metadataHost: settings.metadata_host,
     metadataPort: settings.metadata_port,
     dmzCidr: settings.dmz_cidr,
     dhcpDomain: settings.dhcp_domain,
+    singleGateway: settings.use_single_default_gateway,
     dhcpLeaseSeconds: settings.dhcp_lease_time,
     dnsmasqConfigFile: settings.dnsmasq_config_file,
     dnsServer: settings.dns_server,
+    namesFile,
     dhcpScript: (await configuredScript(settings.dhcpbridge)) ?? leases?.script ?? '/bin/true',
     dhcpScriptConfig: settings.dhcpbridge_flagfile[0] ?? '',
     leases,

@@ -42,6 +42,15 @@ export const ownTables = [
     },
     { primaryKey: ['instance_uuid', 'attempt'] },
   ),
+  // Names that dnsmasq answers, and the domains they are in, which are rows of their own name without an address.
+  table(
+    'folsom_dns_entries',
+    { fqdn: required(string), domain: required(string), address: varchar(39) },
+    {
+      primaryKey: ['fqdn'],
+      indexes: { folsom_dns_entries_domain: ['domain'], folsom_dns_entries_address: ['address'] },
+    },
+  ),
   // One row for each thing that is changed by one transaction at a time: tenants' quotas, users' keys.
   table('folsom_locks', { name: required(string) }, { primaryKey: ['name'] }),
 ] as const satisfies readonly Table[];

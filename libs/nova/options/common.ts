@@ -50,6 +50,7 @@ export const common = {
 
   compute_topic: str('compute', 'Topic of nova-compute'),
   scheduler_topic: str('scheduler', 'Topic of nova-scheduler'),
+  network_api_class: str('nova.network.api.API', 'Network service: nova-network, and no other'),
   network_topic: str('network', 'Topic of nova-network'),
   volume_topic: str('volume', 'Topic of nova-volume'),
   cert_topic: str('cert', 'Topic of nova-cert'),

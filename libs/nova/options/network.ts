@@ -1,4 +1,4 @@
-import { bool, int, list, multi, str } from '@folsom/config';
+import { bool, int, list, multi, secret, str } from '@folsom/config';
 
 /** nova-network. */
 export const network = {
@@ -35,7 +35,19 @@ export const network = {
   vpn_start: int(1000, 'First port of VPNs'),
   vpn_key_suffix: str('-vpn', 'End of the names of VPN key pairs'),
   vpn_image_id: str('0', 'Image of VPN guests'),
+  vpn_ip: str('$my_ip', 'Public address of VPNs, forwarded to the VPN guest of each network'),
+  vpn_instance_type: str('m1.tiny', 'Flavor of VPN guests'),
+  cnt_vpn_clients: int(0, 'Addresses at the end of a VLAN network that its VPN gives to clients', { min: 0 }),
+  boot_script_template: str(
+    '$pybasedir/nova/cloudpipe/bootscript.template',
+    'Script that a VPN guest runs at its start; the own one where there is no such file',
+  ),
+  dmz_net: str('10.0.0.0', 'Network that clients of a VPN reach through it'),
+  dmz_mask: str('255.255.255.0', 'Its mask'),
+  ec2_dmz_host: str('$my_ip', 'Address of the EC2 API as VPN guests reach it'),
+  keys_path: str('$state_path/keys', 'Directory of the private keys of VPN guests'),
   dmz_cidr: list([], 'Blocks reached without address translation'),
+  use_single_default_gateway: bool(false, 'Tell only the first card of a guest of a gateway'),
   dhcp_domain: str('novalocal', 'Domain of guests'),
   dhcp_lease_time: int(120, 'Seconds of a lease'),
   dhcpbridge: str('$bindir/nova-dhcpbridge', 'Lease script'),
@@ -43,6 +55,27 @@ export const network = {
   networks_path: str('$state_path/networks', 'Directory of network files'),
   dnsmasq_config_file: str('', 'Further configuration of dnsmasq'),
   dns_server: str(null, 'Name server that dnsmasq asks'),
+  floating_ip_dns_manager: str(
+    'nova.network.dns_driver.DNSDriver',
+    'Keeper of the names that users enter: nova.network.dns_driver.DNSDriver (nobody), nova.network.minidns.MiniDNS (a file), nova.network.ldapdns.LdapDNS, or dnsmasq, which answers for them',
+  ),
+  instance_dns_manager: str(
+    'nova.network.dns_driver.DNSDriver',
+    'Keeper of the names of instances, one of the same',
+  ),
+  instance_dns_domain: str('', 'Domain of the names of instances; empty for none'),
+  dnsmasq_dns_listen: str('$my_ip', 'Address on which dnsmasq answers for names, where it keeps them'),
+  dnsmasq_dns_port: int(53, 'Port of it', { min: 1, max: 65_535 }),
+  ldap_dns_url: str('ldap://ldap.example.com:389', 'LDAP server of names'),
+  ldap_dns_user: str('uid=admin,ou=people,dc=example,dc=org', 'Who writes there'),
+  ldap_dns_password: secret('password', 'Password of that user'),
+  ldap_dns_base_dn: str('ou=hosts,dc=example,dc=org', 'Entry below which domains are'),
+  ldap_dns_servers: multi(['dns.example.org'], 'Name servers; the first stands in the SOA of a domain'),
+  ldap_dns_soa_hostmaster: str('hostmaster@example.org', 'Hostmaster of the SOA'),
+  ldap_dns_soa_refresh: str('1800', 'Seconds to the refresh in the SOA'),
+  ldap_dns_soa_retry: str('3600', 'Seconds to the retry in the SOA'),
+  ldap_dns_soa_expiry: str('86400', 'Seconds to the expiry in the SOA'),
+  ldap_dns_soa_minimum: str('7200', 'Shortest life in the SOA, seconds'),
   force_dhcp_release: bool(false, 'Release a lease when its instance is deleted'),
   fixed_ip_disassociate_timeout: int(600, 'Seconds after which an unused lease is given back'),
 };

@@ -171,28 +171,6 @@ export const novaNotHonoured = [
   ),
   ...notHonoured(
     'DEFAULT',
-    'names of guests stand with their DHCP server; no other name server is told',
-    {
-      ldap_dns_base_dn: 'ou=hosts,dc=example,dc=org',
-      ldap_dns_password: 'password',
-      ldap_dns_servers: 'dns.example.org',
-      ldap_dns_soa_expiry: '86400',
-      ldap_dns_soa_hostmaster: 'hostmaster@example.org',
-      ldap_dns_soa_minimum: '7200',
-      ldap_dns_soa_refresh: '1800',
-      ldap_dns_soa_retry: '3600',
-      ldap_dns_url: 'ldap://ldap.example.com:389',
-      ldap_dns_user: 'uid=admin,ou=people,dc=example,dc=org',
-    },
-    QUIET,
-  ),
-  ...notHonoured('DEFAULT', 'names of guests stand with their DHCP server; no other name server is told', {
-    floating_ip_dns_manager: 'nova.network.dns_driver.DNSDriver',
-    instance_dns_domain: '',
-    instance_dns_manager: 'nova.network.dns_driver.DNSDriver',
-  }),
-  ...notHonoured(
-    'DEFAULT',
     'a log line is one JSON object; see debug, log_file, log_dir and use_syslog',
     {
       instance_format: '"[instance: %(uuid)s] "',
@@ -244,7 +222,6 @@ export const novaNotHonoured = [
     monkey_patch: false,
     monkey_patch_modules:
       'nova.api.ec2.cloud:nova.notifier.api.notify_decorator,nova.compute.api:nova.notifier.api.notify_decorator',
-    network_api_class: 'nova.network.api.API',
     network_driver: 'nova.network.linux_net',
     quota_driver: 'nova.quota.DbQuotaDriver',
     scheduler_host_manager: 'nova.scheduler.host_manager.HostManager',
@@ -303,21 +280,6 @@ export const novaNotHonoured = [
     {
       network_host: 'nova',
     },
-  ),
-  ...notHonoured(
-    'DEFAULT',
-    'VPN guests (cloudpipe) are not started',
-    {
-      boot_script_template: '$pybasedir/nova/cloudpipe/bootscript.template',
-      cnt_vpn_clients: '0',
-      dmz_mask: '255.255.255.0',
-      ec2_dmz_host: '$my_ip',
-      dmz_net: '10.0.0.0',
-      keys_path: '$state_path/keys',
-      vpn_instance_type: 'm1.tiny',
-      vpn_ip: '$my_ip',
-    },
-    QUIET,
   ),
   ...notHonoured('DEFAULT', 'disks of guests are files; see libvirt_images_type', {
     libvirt_images_volume_group: null,
@@ -409,9 +371,6 @@ export const novaNotHonoured = [
     'guests that ran are started again by resume_guests_state_on_host_boot; those that were stopped stay so',
     { start_guests_on_host_boot: false },
   ),
-  ...notHonoured('DEFAULT', 'each network of a guest names its gateway', {
-    use_single_default_gateway: false,
-  }),
   ...notHonoured(
     'DEFAULT',
     'no program of Folsom reads it; floating addresses are made by nova-manage',

@@ -66,6 +66,8 @@ export const networkContract = contract('network', undefined, {
     { fixed_range: string | null; uuid: string | null; require_disassociated?: boolean },
     null
   >(),
+  /** Only under VlanManager: that network, or any that is free. */
+  add_network_to_project: call<{ project_id: string; network_uuid: string | null }, null>(),
   disassociate_network: call<{ network_uuid: string }, null>(),
   get_fixed_ip: call<{ id: number }, FixedIpRow>(),
   get_fixed_ip_by_address: call<{ address: string }, FixedIpRow>(),
@@ -86,6 +88,17 @@ export const networkContract = contract('network', undefined, {
   >(),
   disassociate_floating_ip: call<{ address: string; affect_auto_assigned?: boolean }, null>(),
 
+  get_dns_domains: call<Record<string, never>, DnsDomain[]>(),
+  create_private_dns_domain: call<{ domain: string; av_zone: string | null }, null>(),
+  create_public_dns_domain: call<{ domain: string; project: string | null }, null>(),
+  delete_dns_domain: call<{ domain: string }, null>(),
+  add_dns_entry: call<{ address: string; name: string; dns_type: string; domain: string }, null>(),
+  modify_dns_entry: call<{ name: string; address: string; domain: string }, null>(),
+  delete_dns_entry: call<{ name: string; domain: string }, null>(),
+  get_dns_entries_by_address: call<{ address: string; domain: string }, string[]>(),
+  /** An original with LDAP answers null for a name that is not there. */
+  get_dns_entries_by_name: call<{ name: string; domain: string }, string[] | null>(),
+
   /** Between network hosts, and from nova-dhcpbridge. */
   set_network_host: call<{ network_ref: { id: number } }, string>(),
   _rpc_allocate_fixed_ip: call<
@@ -102,6 +115,14 @@ export const networkContract = contract('network', undefined, {
   lease_fixed_ip: call<{ address: string }, null>(),
   release_fixed_ip: call<{ address: string }, null>(),
 });
+
+/** A domain that names can be entered in: a private one is of a zone's instances, a public one of a project or everybody. */
+export interface DnsDomain {
+  domain: string;
+  scope: string | null;
+  project?: string | null;
+  availability_zone?: string | null;
+}
 
 /** What creates networks; numbers may come as texts from old callers. */
 export interface CreateNetworks {

@@ -10,6 +10,7 @@ import { deleteNow, deleteOrSoftDelete, forceDelete, restore } from './deletion.
 import type { Deps } from './deps.ts';
 import { numbersOf, uuidOf, uuidsOf } from './ec2-ids.ts';
 import * as flavors from './flavors.ts';
+import * as dns from './floating-ip-dns.ts';
 import * as floatingIps from './floating-ips.ts';
 import { consoleOutput, diagnostics, vncConsole } from './guest-output.ts';
 import * as hosts from './hosts.ts';
@@ -56,6 +57,7 @@ import { uploadVolume } from './volume-images.ts';
 import * as volumeSnapshots from './volume-snapshots.ts';
 import * as volumeTypes from './volume-types.ts';
 import * as volumes from './volumes.ts';
+import { createCloudpipe, listCloudpipes } from './vpn/cloudpipes.ts';
 
 type Run = (deps: Deps, ...args: never[]) => unknown;
 
@@ -180,6 +182,16 @@ const functions = {
     disassociate: floatingIps.removeFloatingIp,
     disassociateAddress: floatingIps.disassociateAddress,
   },
+  dns: {
+    domains: dns.listDnsDomains,
+    setDomain: dns.setDnsDomain,
+    deleteDomain: dns.deleteDnsDomain,
+    address: dns.dnsAddress,
+    names: dns.dnsNames,
+    set: dns.setDnsEntry,
+    delete: dns.deleteDnsEntry,
+  },
+  cloudpipes: { list: listCloudpipes, create: createCloudpipe },
   networks: {
     list: networks.listNetworks,
     get: networks.getNetwork,

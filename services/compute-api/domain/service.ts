@@ -4,7 +4,7 @@ import { must, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { type ImageClient, imageClient } from '@folsom/nova/image-client';
 import { type ImageClient as ImageTransfer, imageClient as imageTransfer } from '@folsom/nova/image-transfer';
-import { networkApi } from '@folsom/nova/network-api';
+import { networkApi, onlyNovaNetwork } from '@folsom/nova/network-api';
 import { novaOptions } from '@folsom/nova/options';
 import { novaOutbox, type Outbox } from '@folsom/nova/outbox';
 import { defaultLimits } from '@folsom/nova/quotas';
@@ -47,6 +47,7 @@ export interface DomainService {
 export function domainService(options: DomainOptions): DomainService {
   const { database, bus, world, policy } = options;
   const config = options.config.of(novaOptions);
+  onlyNovaNetwork(config.network_api_class);
   const { owner = `nova-api:${config.host}` } = options;
   const own = options.outbox
     ? undefined
