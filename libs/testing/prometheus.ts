@@ -14,14 +14,14 @@ export interface Prometheus {
   stop(): Promise<void>;
 }
 
-/** A Prometheus that looks at one address every half second; resolves when it has seen it three times. */
+/** A Prometheus that looks at one address every two seconds; resolves when it has seen it three times. */
 export async function startPrometheus(target: string): Promise<Prometheus> {
   const program = requireProgram('prometheus');
   const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'folsom-prometheus-'));
   writeFileSync(
     join(dir, 'prometheus.yml'),
-    `global: { scrape_interval: 500ms }\nscrape_configs:\n- job_name: folsom\n  static_configs: [{ targets: ['${target}'] }]\n`,
+    `global: { scrape_interval: 2s }\nscrape_configs:\n- job_name: folsom\n  static_configs: [{ targets: ['${target}'] }]\n`,
   );
   const url = `http://127.0.0.1:${port}`;
   const server = await startBackground(
