@@ -7,6 +7,7 @@ export default defineConfig({
     include: ['libs/**/*.test.ts', 'services/**/*.test.ts', 'deploy/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
     pool: 'forks',
+    coverage: { provider: 'v8' },
     sequence: { sequencer: SlowestFirst },
     // Many suites wait for servers and guests rather than for the processor.
     maxWorkers: Number(process.env.FOLSOM_WORKERS ?? 3),

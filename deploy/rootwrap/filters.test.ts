@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseIni } from '@folsom/config';
+import { needs } from '@folsom/core/testing';
 import { helperRunner, rootHelper } from '@folsom/host/as-root';
 import { afterAll, describe, expect, it } from 'vitest';
 import { main } from '../programs/nova-rootwrap.ts';
@@ -69,7 +70,7 @@ describe('filters', () => {
   });
 });
 
-describe.skipIf(process.getuid?.() !== 0)('files', () => {
+describe.skipIf(!needs('root', process.getuid?.() === 0))('files', () => {
   it('count only where root alone may write them', () => {
     writeFileSync(join(dir, 'a.filters'), '[Filters]\ntrue = CommandFilter, /bin/true, root\n', {
       mode: 0o644,

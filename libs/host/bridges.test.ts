@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { needs } from '@folsom/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   addressesOf,
@@ -14,7 +15,7 @@ import { namespaceRunner } from './runner.ts';
 
 const NAME = `brt-${process.pid}`;
 const host = namespaceRunner(NAME);
-const root = process.getuid?.() === 0;
+const root = needs('root', process.getuid?.() === 0);
 if (!root) console.warn('bridges: not root, host tests are left out');
 const inside = (...argv: string[]) => host(argv, { timeoutMs: 30_000 });
 const routes = async () => (await inside('ip', 'route')).stdout;

@@ -1,13 +1,14 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { needs } from '@folsom/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { confinement, runConfined } from './confined.ts';
 
 const kept = await confinement();
 if (kept.kind !== 'sealed') console.warn(`skipped: ${kept.reason}`);
 
-describe.skipIf(kept.kind !== 'sealed')('a confined program', () => {
+describe.skipIf(!needs('namespaces for image tools', kept.kind === 'sealed'))('a confined program', () => {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'confined test-'));

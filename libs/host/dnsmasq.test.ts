@@ -2,13 +2,14 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { needs } from '@folsom/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dhcpHost, dnsmasq, withoutGateway } from './dnsmasq.ts';
 import { run } from './run.ts';
 import { namespaceRunner } from './runner.ts';
 
 const NAME = `dns-${process.pid % 100_000}`;
-const possible = process.getuid?.() === 0 && existsSync('/usr/sbin/dnsmasq');
+const possible = needs('root and dnsmasq', process.getuid?.() === 0 && existsSync('/usr/sbin/dnsmasq'));
 if (!possible) console.warn('dnsmasq: not root, or not installed; host tests are left out');
 
 describe.skipIf(!possible)('the DHCP server of a bridge', () => {

@@ -2,12 +2,13 @@ import { existsSync } from 'node:fs';
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { needs } from '@folsom/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkImageFile } from './image-format.ts';
 import { run } from './run.ts';
 
 const MEGABYTE = 1024 ** 2;
-const possible = existsSync('/usr/bin/qemu-img');
+const possible = needs('qemu-img', existsSync('/usr/bin/qemu-img'));
 if (!possible) console.warn('qemu-img is not installed: its tests are left out');
 
 describe.skipIf(!possible)('the inspection of images', () => {

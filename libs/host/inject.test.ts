@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { needs } from '@folsom/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { extFilesystemAt, injectFiles } from './inject.ts';
 import { run } from './run.ts';
 
-const tools = existsSync('/usr/sbin/debugfs') && existsSync('/usr/sbin/mke2fs');
+const tools = needs('debugfs and mke2fs', existsSync('/usr/sbin/debugfs') && existsSync('/usr/sbin/mke2fs'));
 if (!tools) console.warn('skipped: no e2fsprogs here');
 
 describe.skipIf(!tools)('files put into an image', () => {

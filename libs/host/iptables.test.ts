@@ -1,3 +1,4 @@
+import { needs } from '@folsom/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { iptables } from './iptables.ts';
 import { run } from './run.ts';
@@ -5,7 +6,7 @@ import { namespaceRunner } from './runner.ts';
 
 const NAME = `ipt-${process.pid}`;
 const host = namespaceRunner(NAME);
-const root = process.getuid?.() === 0;
+const root = needs('root', process.getuid?.() === 0);
 if (!root) console.warn('iptables: not root, host tests are left out');
 const save = async () =>
   (await host(['iptables-save'], { timeoutMs: 30_000 })).stdout

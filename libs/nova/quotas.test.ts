@@ -3,7 +3,7 @@ import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { type MariaDb, serverMissing, startMariaDb } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withQuota } from './quota-lock.ts';
-import { type Limits, QUOTA_RESOURCES, usagesOf } from './quotas.ts';
+import { COUNTED, exceeded, type Limits, QUOTA_RESOURCES, type Usages, usagesOf } from './quotas.ts';
 import { commitReservations, reserve } from './reservations.ts';
 
 const NOW = Date.UTC(2012, 8, 27);
@@ -53,5 +53,26 @@ describe.each(serverMissing('mariadb') ? ['SQLite'] : ['SQLite', 'MariaDB'])('us
       cores: 7,
       ram: 6,
     });
+  });
+});
+
+describe('a limit', () => {
+  const usages = (in_use: number, reserved: number) =>
+    Object.fromEntries(COUNTED.map(name => [name, { in_use, reserved }])) as Usages;
+
+  it('holds exactly as much as it says, with what is promised', () => {
+    expect(exceeded(limits, usages(6, 3), { cores: 1 })).toBeUndefined();
+    expect(exceeded(limits, usages(6, 3), { cores: 2, ram: 1, instances: 2 })?.overs).toEqual([
+      'cores',
+      'instances',
+    ]);
+    expect(exceeded(limits, usages(9, 0), { volumes: 1 })).toBeUndefined();
+    expect(exceeded(limits, usages(10, 0), { volumes: 1 })?.overs).toEqual(['volumes']);
+  });
+
+  it('does not stop what gives something back, and -1 stops nothing', () => {
+    expect(exceeded(limits, usages(20, 0), { cores: -1 })).toBeUndefined();
+    expect(exceeded({ ...limits, cores: -1 }, usages(1e9, 0), { cores: 1e9 })).toBeUndefined();
+    expect(exceeded({ ...limits, cores: 0 }, usages(0, 0), { cores: 1 })?.overs).toEqual(['cores']);
   });
 });

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type RunResult, run } from '@folsom/host';
+import { pipSettings, withLock } from './python-environments.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const REQUIREMENTS = join(ROOT, 'test', 'clients', 'requirements-2012.txt');
@@ -61,7 +62,7 @@ async function build(): Promise<Clients2012 | undefined> {
   const done = join(venv, '.complete');
   if (!existsSync(done)) {
     await mkdir(cache, { recursive: true });
-    await withLock(join(cache, `clients-2012-${key}.lock`), async () => {
+    await withLock(join(cache, `clients-2012-${key}.lock`), 2 * INSTALL_TIMEOUT_MS, async () => {
       if (!existsSync(done)) await install(python, venv, requirements);
     });
   }
@@ -110,39 +111,4 @@ async function install(python: string, venv: string, requirements: string): Prom
   }
   await writeFile(join(venv, '.complete'), '');
   await rm(tool, { recursive: true, force: true });
-}
-
-/** How this machine reaches its package index. */
-function pipSettings(): Record<string, string> {
-  const out: Record<string, string> = { PIP_DISABLE_PIP_VERSION_CHECK: '1' };
-  for (const [name, value] of Object.entries(process.env)) {
-    if (/^(PIP_|https?_proxy$|no_proxy$)/i.test(name) && value !== undefined) out[name] = value;
-  }
-  return out;
-}
-
-/** Test files run in several processes at once; only one may build. */
-async function withLock(path: string, work: () => Promise<void>): Promise<void> {
-  const mine = `${path}.${process.pid}`;
-  const deadline = Date.now() + 2 * INSTALL_TIMEOUT_MS;
-  for (;;) {
-    try {
-      await writeFile(path, String(process.pid), { flag: 'wx' });
-      break;
-    } catch {
-      const owner = Number(await readFile(path, 'utf8').catch(() => '0'));
-      if (owner > 0 && !existsSync(`/proc/${owner}`))
-        await rename(path, mine).then(
-          () => rm(mine),
-          () => {},
-        );
-      else await new Promise(resolve => setTimeout(resolve, 500));
-      if (Date.now() > deadline) throw new Error(`timed out waiting for ${path}`);
-    }
-  }
-  try {
-    await work();
-  } finally {
-    await rm(path, { force: true });
-  }
 }

@@ -8,6 +8,7 @@ export * from './linked-hosts.ts';
 export * from './mariadb.ts';
 export * from './memcached.ts';
 export * from './network-namespace.ts';
+export { openstackClient } from './openstack-clients.ts';
 export * from './packet-filter.ts';
 export * from './places.ts';
 export * from './processor-time.ts';

@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { createConnection } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { needs } from '@folsom/core/testing';
 import type { BackgroundProcess } from '@folsom/host/background';
 
 /** A server of a test's own. All of its files lie under the system's temporary directory. */
@@ -34,8 +35,8 @@ const warned = new Set<string>();
  * is printed. Under CI=true nothing is skipped: the test then fails at its start.
  */
 export function serverMissing(kind: ServerKind): string | false {
-  if (exists(programOf(kind)) || process.env.CI === 'true') return false;
-  const reason = `skipped: ${programOf(kind).split('/').at(-1)} not installed`;
+  if (needs(nameOf(kind), exists(programOf(kind)) || process.env.CI === 'true')) return false;
+  const reason = `skipped: ${nameOf(kind)} not installed`;
   if (!warned.has(kind)) console.warn(reason);
   warned.add(kind);
   return reason;
@@ -49,6 +50,7 @@ export function requireProgram(kind: ServerKind): string {
 }
 
 const programOf = (kind: ServerKind): string => PROGRAMS[kind];
+const nameOf = (kind: ServerKind): string => programOf(kind).split('/').at(-1) ?? kind;
 
 function exists(path: string): boolean {
   try {

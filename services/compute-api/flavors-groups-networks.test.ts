@@ -1,6 +1,6 @@
 import { Fault } from '@folsom/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DEMO, startTestApi, type TestApi } from './test-api.ts';
+import { bootBody, DEMO, startTestApi, type TestApi } from './test-api.ts';
 
 describe('flavors, security groups and networks', () => {
   let test: TestApi;
@@ -75,6 +75,53 @@ describe('flavors, security groups and networks', () => {
     }
     expect((await rule({ parent_group_id: 9999 })).status).toBe(404);
     expect((await rule({ parent_group_id: id, group_id: 9999 })).status).toBe(400);
+  });
+
+  it('reads forms where a client of today sends them, and nowhere else', async () => {
+    const send = async (path: string, fields: Record<string, string>) => {
+      const answer = await test.call('POST', path, {
+        raw: new URLSearchParams(fields).toString(),
+        headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
+      });
+      return [answer.status, answer.json];
+    };
+    const group = await send('os-security-groups', { name: 'of a form', description: 'a & b' });
+    expect(group).toMatchObject([200, { security_group: { name: 'of a form', description: 'a & b' } }]);
+    const rule = {
+      parent_group_id: '1',
+      ip_protocol: 'tcp',
+      from_port: '24',
+      to_port: '24',
+      cidr: '0.0.0.0/0',
+    };
+    expect(await send('os-security-group-rules', rule)).toMatchObject([
+      200,
+      { security_group_rule: { from_port: 24, ip_range: { cidr: '0.0.0.0/0' } } },
+    ]);
+    expect((await send('os-security-group-rules', { ...rule, from_port: 'x' }))[0]).toBe(400);
+    expect((await send('os-security-group-rules', { __proto__: 'x' } as never))[0]).toBe(400);
+    expect((await send('os-keypairs', { name: 'k' }))[0]).toBe(400);
+  });
+
+  it('puts a server into a group by its number, and takes it out, within the tenant', async () => {
+    const { server } = (await test.call('POST', 'servers', { body: bootBody() })).json;
+    const { knex } = test.db;
+    await knex('instances')
+      .where({ uuid: server.id })
+      .update({ vm_state: 'active', task_state: null, power_state: 1 });
+    const { id } = (await test.call('GET', 'os-security-groups/default')).json.security_group;
+    const move = async (key: string, name: unknown) => {
+      const { status, json } = await test.call('POST', `servers/${server.id}/action`, {
+        body: { [key]: { name } },
+      });
+      return json?.badRequest?.message ?? status;
+    };
+    expect(await move('removeSecurityGroup', id)).toBe(202);
+    expect(await move('addSecurityGroup', id)).toBe(202);
+    const other = await test.call('GET', 'os-security-groups/default', { token: 'other' });
+    const foreign = other.json.security_group?.id ?? 9998;
+    for (const name of [9999, foreign, 0, -1, 1.5, 2 ** 40, null, [id], true])
+      expect(await move('addSecurityGroup', name), String(name)).toBe('Security group name cannot be empty');
   });
 
   it('says what is wrong with a network', async () => {

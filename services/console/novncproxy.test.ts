@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { configFrom } from '@folsom/config';
 import { createLogger, type RunningService, seededRandom, systemClock } from '@folsom/core';
+import { needs } from '@folsom/core/testing';
 import { run } from '@folsom/host';
 import { novaOptions } from '@folsom/nova/options';
 import { createLocalBus, type LocalBus } from '@folsom/rpc';
@@ -334,7 +335,7 @@ describe('TLS', () => {
 const browser = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);
 if (browser === undefined) console.warn('skipped: chromium not installed');
 
-describe.skipIf(browser === undefined)('in a browser', () => {
+describe.skipIf(!needs('chromium', browser !== undefined))('in a browser', () => {
   it('the guest’s screen is shown and takes keys', async () => {
     await start({}, {});
     const chrome = await chromium.launch({ executablePath: browser!, args: ['--no-sandbox'] });

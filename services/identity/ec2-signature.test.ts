@@ -51,6 +51,17 @@ describe('EC2 signatures', () => {
     expect(isSignedWith(SECRET, { ...request, signature })).toBe(true);
   });
 
+  it('of version 2 are for one verb, host and path', () => {
+    const signed = recorded('wQQZe3Gg5im09NSfVtgty12scbY1ixhFv8ZP8P8v2k4=', '2', {
+      SignatureMethod: 'HmacSHA256',
+    });
+    expect(isSignedWith(SECRET, signed)).toBe(true);
+    for (const other of [{ verb: 'GET' }, { host: '127.0.0.2:8773' }, { path: '/services/Admin' }])
+      expect(isSignedWith(SECRET, { ...signed, ...other })).toBe(false);
+    expect(isSignedWith(SECRET, { ...signed, signature: signed.signature.slice(0, -1) })).toBe(false);
+    expect(isSignedWith(SECRET, { ...signed, signature: '' })).toBe(false);
+  });
+
   it('of other versions are refused', () => {
     expect(isSignedWith(SECRET, recorded('', '4'))).toBe(false);
   });

@@ -1,5 +1,6 @@
 import { configFrom } from '@folsom/config';
 import { adminContext, requestContext, seededRandom, silentLogger, systemClock } from '@folsom/core';
+import { needs } from '@folsom/core/testing';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { run } from '@folsom/host';
 import { namespaceRunner } from '@folsom/host/runner';
@@ -128,7 +129,7 @@ describe('floating addresses', () => {
 });
 
 const NAME = `flt-${process.pid % 100_000}`;
-const root = process.getuid?.() === 0;
+const root = needs('root', process.getuid?.() === 0);
 if (!root) console.warn('floating addresses: not root, the host test is left out');
 
 describe.skipIf(!root)('floating addresses on a host', () => {

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger, systemClock, systemRandom } from '@folsom/core';
+import { needs } from '@folsom/core/testing';
 import { run } from '@folsom/host/run';
 import { pathHash } from '@folsom/swift';
 import { createInternalClient, internalText } from '@folsom/swift-http';
@@ -9,7 +10,7 @@ import { expect, it } from 'vitest';
 import { startContainerServer } from './server.ts';
 
 const world = { clock: systemClock, random: systemRandom, log: silentLogger };
-const isRoot = process.getuid?.() === 0;
+const isRoot = needs('root', process.getuid?.() === 0);
 if (!isRoot) console.warn('skipped: a full device needs root, to mount one');
 
 it.skipIf(!isRoot)('a full device is 507 with the reason, reads go on, and room heals it', async () => {

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { needs } from '@folsom/core/testing';
 import { run } from '@folsom/host';
 import { tempDir } from '@folsom/testing';
 import { describe, expect, it } from 'vitest';
 import { CANARY, hostileImages, part, seeds } from './images.ts';
 
-const tools = existsSync('/usr/bin/qemu-img');
+const tools = needs('qemu-img', existsSync('/usr/bin/qemu-img'));
 if (!tools) console.warn('skipped: no qemu-img here');
 
 describe.skipIf(!tools)('the image adversary', () => {

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { needs } from '@folsom/core/testing';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { barriers, CHROMIUM, choose, type Person, type Stage, setStage, submit } from './stage.ts';
@@ -8,7 +9,7 @@ import { barriers, CHROMIUM, choose, type Person, type Stage, setStage, submit }
 const PICTURES = fileURLToPath(new URL('../../docs/console', import.meta.url));
 
 /** By `npm run test:console`: what takes too long for every run. */
-describe.skipIf(CHROMIUM === undefined)('every action', () => {
+describe.skipIf(!needs('chromium', CHROMIUM !== undefined))('every action', () => {
   let stage: Stage;
   let person: Person;
   beforeAll(async () => {

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { needs } from '@folsom/core/testing';
 import { eventually } from '@folsom/testing';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -8,7 +9,7 @@ import { barriers, CHROMIUM, choose, type Stage, setStage, submit, type Visit } 
 
 if (CHROMIUM === undefined) console.warn('skipped: chromium not installed');
 
-describe.skipIf(CHROMIUM === undefined)('the web console in Chromium', () => {
+describe.skipIf(!needs('chromium', CHROMIUM !== undefined))('the web console in Chromium', () => {
   let stage: Stage;
   let dir: string;
   let open: Visit | undefined;

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { seededRandom, systemClock } from '@folsom/core';
+import { needs } from '@folsom/core/testing';
 import { run } from '@folsom/host/run';
 import { addDevice, rebalance, setPartsWanted } from '@folsom/ring';
 import { eventually, freePort, programFile, type RunningProgram, startProgram } from '@folsom/testing';
@@ -46,7 +47,7 @@ const dataFiles = (node: StorageNode): string[] => {
 };
 
 /** Whether file systems can be mounted here. */
-const canMount = process.getuid?.() === 0 && existsSync('/dev/loop-control');
+const canMount = needs('root and loop devices', process.getuid?.() === 0 && existsSync('/dev/loop-control'));
 if (!canMount) console.warn('skipped: faults of mounted devices need root and loop devices');
 
 /** A small file system of its own as a host's device. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { needs } from '@folsom/core/testing';
 import { flavorById, flavorWire } from '@folsom/nova/flavors';
 import { SLOW } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,8 +20,10 @@ import { ONE, TWO, type TwoHosts, twoHosts } from './two-hosts.ts';
 const active = (row: Record<string, unknown>) => row.vm_state === 'active' && row.task_state === null;
 const resized = (row: Record<string, unknown>) => row.vm_state === 'resized' && row.task_state === null;
 
+const slow = needs('FOLSOM_SLOW=1', SLOW);
+
 /** Two hosts, their guests and their moves take minutes: `npm run test:slow`. */
-describe.skipIf(!SLOW || cannotRun() !== undefined)('a guest between two hosts', { timeout: TEST_MS }, () => {
+describe.skipIf(!slow || cannotRun() !== undefined)('a guest between two hosts', { timeout: TEST_MS }, () => {
   let hosts: TwoHosts;
   let one: HostUnderTest;
   let two: HostUnderTest;

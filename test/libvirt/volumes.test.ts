@@ -1,5 +1,6 @@
 import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { needs } from '@folsom/core/testing';
 import { SLOW } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addVolume, mapVolume, reserveFor } from '../faults/compute-cloud.ts';
@@ -19,7 +20,7 @@ import { cannotExport, type IscsiTargets, iscsiTargets } from './targets.ts';
 const MEGABYTE = 1024 ** 2;
 
 /** Two guests one after the other, on emulated processors: `npm run test:slow`. */
-describe.skipIf(!SLOW || cannotRun() !== undefined || cannotExport() !== undefined)(
+describe.skipIf(!needs('FOLSOM_SLOW=1', SLOW) || cannotRun() !== undefined || cannotExport() !== undefined)(
   'volumes of real guests',
   { timeout: TEST_MS },
   () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { guestBridges, settingsOf } from '@folsom/compute-agent/testing';
 import { configFrom } from '@folsom/config';
 import { adminContext, must, seededRandom, silentLogger, systemClock } from '@folsom/core';
+import { needs } from '@folsom/core/testing';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { ensureVlan } from '@folsom/host/bridges';
 import type { Runner } from '@folsom/host/runner';
@@ -19,7 +20,7 @@ import { type Switch, trunkSwitch } from './switch.ts';
 
 const world = { clock: systemClock, random: seededRandom(11), log: silentLogger };
 const admin = adminContext();
-const there = canMakeNamespaces();
+const there = needs('root and network namespaces', canMakeNamespaces());
 if (!there) console.warn('two hosts of a network: no right to make namespaces, left out');
 
 interface Cloud {

@@ -3,6 +3,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { needs } from '@folsom/core/testing';
 import { becomeUser } from '@folsom/deploy/swift-user';
 import { startBackground } from '@folsom/host/background';
 import { run } from '@folsom/host/run';
@@ -10,7 +11,7 @@ import { ConfError, confSection } from '@folsom/swift';
 import { freePort } from '@folsom/testing';
 import { expect, it } from 'vitest';
 
-const root = process.getuid?.() === 0;
+const root = needs('root', process.getuid?.() === 0);
 
 it.skipIf(!root)('refuses a user who is not there, and stays who it is without one', async () => {
   await expect(becomeUser(confSection({ user: 'nobody-of-that-name' }))).rejects.toThrow(ConfError);

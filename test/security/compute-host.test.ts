@@ -18,6 +18,7 @@ import {
   snapshotGuest,
 } from '@folsom/compute-agent/testing';
 import { adminContext, seededRandom, silentLogger, systemClock } from '@folsom/core';
+import { needs } from '@folsom/core/testing';
 import type { Database } from '@folsom/db';
 import { run } from '@folsom/host';
 import { namespaceRunner } from '@folsom/host/runner';
@@ -38,8 +39,7 @@ import {
 
 const context = adminContext();
 const signal = new AbortController().signal;
-const tools = existsSync('/usr/bin/qemu-img');
-if (!tools) console.warn('skipped: no qemu-img here');
+const tools = needs('qemu-img', existsSync('/usr/bin/qemu-img'));
 
 describe.skipIf(!tools)('images that users made', () => {
   const temp = tempDir('images');
@@ -293,7 +293,7 @@ describe('what guests can do to the service', () => {
   });
 });
 
-describe.skipIf(!canMakeNamespaces())('security groups on the host', () => {
+describe.skipIf(!needs('root', canMakeNamespaces()))('security groups on the host', () => {
   const name = `sec${process.pid % 100000}`;
   let remove: () => Promise<void>;
   let db: Database;

@@ -1,6 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { systemClock } from '@folsom/core';
 import { startTestIdentity, TEST_ADMIN_TOKEN, type TestIdentity } from '@folsom/identity/testing';
+import { fakeClock } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 // Published holes of keystone's key pairs and signed requests, by their numbers in the list of advisories.
@@ -19,13 +20,13 @@ async function ec2Pair(at: TestIdentity, name: string) {
   const { credential } = (
     await at.admin('POST', `/users/${userId}/credentials/OS-EC2`, { tenant_id: tenantId })
   ).json;
-  const sign = (timestamp: string, action = 'DescribeInstances') => {
+  const sign = (time: string, as: 'Timestamp' | 'Expires' = 'Timestamp') => {
     const params: Record<string, string> = {
       AWSAccessKeyId: credential.access,
-      Action: action,
+      Action: 'DescribeInstances',
       SignatureMethod: 'HmacSHA256',
       SignatureVersion: '2',
-      Timestamp: timestamp,
+      [as]: time,
     };
     const query = Object.keys(params)
       .sort()
@@ -91,6 +92,22 @@ describe('EC2 and S3', () => {
     expect((await pair.ask({ ...request, signature: `${request.signature.slice(0, -2)}A=` })).status).toBe(
       401,
     );
+  });
+
+  it('30: one that says until when it is good is not good in that moment, nor for longer than 15 minutes', async () => {
+    const clock = fakeClock();
+    const at = await startTestIdentity({ clock });
+    try {
+      const pair = await ec2Pair(at, someone());
+      const ask = async (until: number) =>
+        (await pair.ask(pair.sign(new Date(until).toISOString(), 'Expires'))).status;
+      expect(await ask(clock.now())).toBe(401);
+      expect(await ask(clock.now() + 1)).toBe(200);
+      expect(await ask(clock.now() + 15 * 60_000)).toBe(200);
+      expect(await ask(clock.now() + 15 * 60_000 + 1)).toBe(401);
+    } finally {
+      await at.stop();
+    }
   });
 
   it('31: user and tenant of a pair never change', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { silentLogger } from '@folsom/core';
+import { needs } from '@folsom/core/testing';
 import {
   canMakeNamespaces,
   type HostNamespace,
@@ -15,8 +16,10 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildGuestImage } from '../../deploy/guest-image/build.ts';
 
-const possible = canMakeNamespaces() && existsSync('/usr/bin/openstack') && existsSync('/usr/sbin/libvirtd');
-if (!possible) console.warn('SKIPPED: the life of a guest needs root, libvirt and the openstack command');
+const possible = needs(
+  'root, libvirt and the openstack command',
+  canMakeNamespaces() && existsSync('/usr/bin/openstack') && existsSync('/usr/sbin/libvirtd'),
+);
 
 const MINUTE_MS = 60_000;
 

@@ -5,7 +5,8 @@ import { type RunningProgram, startProgram } from '@folsom/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { PORTS } from '../../deploy/folsom/layout.ts';
 
-const OFFSET = -2500;
+// Below the ports that the kernel gives to outgoing connections.
+const OFFSET = -2600;
 /** Another address of this machine, in the place of one that others reach. */
 const PUBLIC = '127.0.0.2';
 

@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/pr
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { needs } from '@folsom/core/testing';
 import { HOST_ENV, run } from '@folsom/host';
 import {
   eventually,
@@ -22,6 +23,7 @@ import { storedVolume } from './stored-volume.ts';
 // The whole cloud as `npm start` runs it, with the fake hypervisor and ports out of everybody's way: below those that the
 // kernel gives to outgoing connections.
 const OFFSET = -3000;
+const client = needs('the openstack command', existsSync('/usr/bin/openstack'));
 const common = ['--ports-offset', String(OFFSET), '--compute-driver', 'fake'];
 
 describe('folsom up', () => {
@@ -130,7 +132,7 @@ describe('folsom up', () => {
     expect(again.stderr).toMatch(/^folsom: this cloud is running already \(process \d+\)/);
   });
 
-  it.skipIf(!existsSync('/usr/bin/openstack'))("takes an image from today's openstack command", async () => {
+  it.skipIf(!client)("takes an image from today's openstack command", async () => {
     const env = { ...HOST_ENV, ...(await openrc()) };
     const openstack = async (...argv: string[]) =>
       (await run(['/usr/bin/openstack', 'image', ...argv], { env, timeoutMs: 60_000 })).stdout;
@@ -364,7 +366,7 @@ describe('folsom up', () => {
     it('a full disk', async context => {
       const disk = join(dir, 'disk');
       await mkdir(disk);
-      if (process.getuid?.() !== 0) return context.skip();
+      if (!needs('root', process.getuid?.() === 0)) return context.skip();
       await run(['mount', '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk], { timeoutMs: 5_000 });
       try {
         await refuses(['--state-dir', join(disk, 'var')], /^folsom: the disk of .* is full/);

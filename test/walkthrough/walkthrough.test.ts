@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { silentLogger } from '@folsom/core';
+import { needs } from '@folsom/core/testing';
 import {
   canMakeNamespaces,
   clients2012,
@@ -25,7 +26,10 @@ import { HOST, type Walk } from './walk.ts';
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const clients = await clients2012();
-const possible = clients !== undefined && canMakeNamespaces();
+const possible = needs(
+  'Python 2.7, root and network namespaces',
+  clients !== undefined && canMakeNamespaces(),
+);
 if (!possible)
   console.warn('SKIPPED: the walk-through needs Python 2.7 and the right to make network namespaces');
 

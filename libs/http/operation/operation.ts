@@ -91,6 +91,8 @@ export interface Declaration<
   beforeBody?(asked: Asked<Domain, Context, ParamsOf<Path>, unknown, unknown>): unknown;
   /** Reads an XML body that the shape alone does not explain. */
   readXml?: (root: XmlElement) => unknown;
+  /** The body of a form's fields, for clients that send one in place of JSON; without it a form is no body. */
+  readForm?: (fields: Readonly<Record<string, string>>) => unknown;
   /** Status of the answer when all went well. */
   answers: number;
   view?: View;

@@ -16,6 +16,8 @@ export interface ReadRequest {
 /** Operations of one method and path: one, or several told apart by the key of their body. */
 export type Choice = Operation | ReadonlyMap<string, Operation>;
 
+const FORM = 'application/x-www-form-urlencoded';
+
 type AnyFront = Front<unknown, unknown>;
 
 /** Reads the body in its notation and finds the operation by it. @throws the front's complaints */
@@ -26,7 +28,8 @@ export function readRequest(choice: Choice, request: FastifyRequest, front: AnyF
   const raw = Buffer.isBuffer(request.body) && request.body.length > 0 ? request.body : undefined;
   const notation = raw && front.notation(request.headers['content-type']);
   if (one) {
-    const sent = raw === undefined || notation === undefined ? undefined : readBody(raw, one);
+    const sent =
+      raw === undefined ? undefined : notation === undefined ? formOf(raw, one, request) : readBody(raw, one);
     const body = front.body ? front.body(sent, one) : sent;
     if (body === undefined && (one.bodyRequired ?? one.body !== undefined))
       throw front.complaints.noBody(one);
@@ -87,6 +90,12 @@ export function readRequest(choice: Choice, request: FastifyRequest, front: AnyF
     }
   }
 }
+
+/** What a form says, where the operation reads one. */
+const formOf = (bytes: Buffer, { readForm }: Operation, request: FastifyRequest): unknown =>
+  readForm !== undefined && mediaTypeOf(request) === FORM
+    ? readForm(Object.fromEntries(new URLSearchParams(bytes.toString('utf8'))))
+    : undefined;
 
 function refuseMediaType(operation: Operation, request: FastifyRequest, front: AnyFront): void {
   const types = front.types?.(operation) ?? operation.types;

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { needs } from '@folsom/core/testing';
 import { run } from '@folsom/host';
 import { tempDir } from '@folsom/testing';
 import { afterAll, expect, it } from 'vitest';
@@ -15,7 +16,7 @@ const keygen = await run(['ssh-keygen', '-t', 'ed25519', '-N', '', '-q', '-f', j
   () => true,
   () => false,
 );
-if (!keygen) console.warn('skipped: ssh-keygen is not installed');
+needs('ssh-keygen', keygen);
 
 it.skipIf(!keygen)('makes keys that ssh-keygen reads and fingerprints alike', async () => {
   const api = await startTestApi();

@@ -3,21 +3,36 @@ import { novaFault } from '@folsom/nova/faults';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
 import { powerState } from '@folsom/nova/instance-state';
 import { refreshMembersOfGroups } from '@folsom/nova/security-group-members';
-import { associateGroup, dissociateGroup, securityGroupByName } from '@folsom/nova/security-groups';
+import {
+  associateGroup,
+  dissociateGroup,
+  securityGroupById,
+  securityGroupByName,
+} from '@folsom/nova/security-groups';
 import type { Deps } from './deps.ts';
 import { targetOf } from './instances.ts';
 import { authorize } from './policy.ts';
 import { projectOf } from './security-groups.ts';
 
-/** @throws Fault `SecurityGroupNotFoundForProject`, `SecurityGroupExistsForInstance`, `InstanceNotRunning` */
+/**
+ * The tenant's own, by its name, or by the number that today's clients send in its place.
+ *
+ * @throws Fault `SecurityGroupNotFoundForProject`; `SecurityGroupNotFound` for a number
+ */
+const ownGroup = (deps: Deps, context: RequestContext, named: string | number) =>
+  typeof named === 'number'
+    ? securityGroupById(deps.db.knex, named, projectOf(context))
+    : securityGroupByName(deps.db.knex, projectOf(context), named);
+
+/** @throws as {@link ownGroup}; Fault `SecurityGroupExistsForInstance`, `InstanceNotRunning` */
 export async function addToInstance(
   deps: Deps,
   context: RequestContext,
   instance: InstanceRecord,
-  name: string,
+  named: string | number,
 ): Promise<void> {
   authorize(deps, context, 'compute:security_groups:add_to_instance', targetOf(instance));
-  const group = await securityGroupByName(deps.db.knex, projectOf(context), name);
+  const group = await ownGroup(deps, context, named);
   if (instance.security_groups.some(other => other.id === group.id)) {
     throw novaFault('SecurityGroupExistsForInstance', {
       security_group_id: group.id,
@@ -29,15 +44,15 @@ export async function addToInstance(
   await refreshOn(deps, context, group.id, instance.host);
 }
 
-/** @throws Fault `SecurityGroupNotFoundForProject`, `SecurityGroupNotExistsForInstance`, `InstanceNotRunning` */
+/** @throws as {@link ownGroup}; Fault `SecurityGroupNotExistsForInstance`, `InstanceNotRunning` */
 export async function removeFromInstance(
   deps: Deps,
   context: RequestContext,
   instance: InstanceRecord,
-  name: string,
+  named: string | number,
 ): Promise<void> {
   authorize(deps, context, 'compute:security_groups:remove_from_instance', targetOf(instance));
-  const group = await securityGroupByName(deps.db.knex, projectOf(context), name);
+  const group = await ownGroup(deps, context, named);
   const missing = () =>
     novaFault('SecurityGroupNotExistsForInstance', {
       security_group_id: group.id,

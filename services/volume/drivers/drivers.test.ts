@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { needs } from '@folsom/core/testing';
 import { HOST_ENV } from '@folsom/host';
 import { startBackground } from '@folsom/host/background';
 import { hostRunner, type Runner } from '@folsom/host/runner';
@@ -68,7 +69,7 @@ const make: Record<(typeof DRIVERS)[number], () => VolumeDriver> = {
 
 describe.each(DRIVERS)('the driver "%s"', kind => {
   let driver: VolumeDriver;
-  const hasBytes = kind !== 'LVM over tgt';
+  const hasBytes = needs('a driver that keeps bytes, which simulated LVM does not', kind !== 'LVM over tgt');
   const head = async (of: Disk, length: number): Promise<string> => {
     const stream = await driver.read(of);
     for await (const chunk of stream) return (chunk as Buffer).toString('latin1', 0, length);
@@ -235,7 +236,7 @@ async function realTgt(folder: string): Promise<{ port: number; runner: Runner; 
   return { port, runner, stop: () => daemon.stop(2_000) };
 }
 
-const canServe = process.getuid?.() === 0 && existsSync('/usr/sbin/tgtd');
+const canServe = needs('root and tgt', process.getuid?.() === 0 && existsSync('/usr/sbin/tgtd'));
 describe.skipIf(!canServe)('tgt itself', () => {
   it('serves a disk, asks for its password, and has nothing left afterwards', {
     timeout: 60_000,

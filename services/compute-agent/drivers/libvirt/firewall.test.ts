@@ -1,4 +1,5 @@
 import { silentLogger, systemClock } from '@folsom/core';
+import { needs } from '@folsom/core/testing';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { run } from '@folsom/host';
 import { namespaceRunner, type Runner } from '@folsom/host/runner';
@@ -15,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FilteredGuest, type Firewall, firewall } from './firewall.ts';
 
 const NAME = `fw-${process.pid}`;
-const root = process.getuid?.() === 0;
+const root = needs('root', process.getuid?.() === 0);
 if (!root) console.warn('firewall: not root, the test with the kernel is left out');
 
 const network = (address: string): NetworkInfo =>

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { adminContext, silentLogger, systemClock, systemRandom } from '@folsom/core';
+import { needs } from '@folsom/core/testing';
 import { run } from '@folsom/host';
 import { crypt } from '@folsom/host/crypt';
 import { diskFacts } from '@folsom/host/qemu-img';
@@ -15,8 +16,10 @@ import { makeGuestFiles } from './guest-files.ts';
 import { imageCache } from './image-cache.ts';
 import { injectionOf } from './injection.ts';
 
-const tools = ['/usr/bin/qemu-img', '/usr/sbin/debugfs', '/usr/sbin/mke2fs'].every(path => existsSync(path));
-if (!tools) console.warn('skipped: no qemu-img or e2fsprogs here');
+const tools = needs(
+  'qemu-img and e2fsprogs',
+  ['/usr/bin/qemu-img', '/usr/sbin/debugfs', '/usr/sbin/mke2fs'].every(path => existsSync(path)),
+);
 
 const MEGABYTE = 1024 ** 2;
 const PLAIN = {

@@ -98,6 +98,8 @@ export const extension: Extension = {
       policy,
       body: pool,
       bodyRequired: false,
+      // openstackclient 7.4 sends a form.
+      readForm: fields => fields,
       answers: 200,
       view: one,
       faults: { FloatingIpLimitExceeded: overLimit, NoMoreFloatingIps: [404, none] },

@@ -1,3 +1,4 @@
+import { isFault } from '@folsom/core';
 import { ownText } from '@folsom/http/operation';
 import { child, type XmlElement } from '@folsom/wire';
 import { attributeOrChild } from '@folsom/wire/nova-xml';
@@ -95,14 +96,17 @@ const groupsOfBoot = readBy((value): string[] => {
   return given.length > 0 ? given : ['default'];
 }, 'A list of `{"name": ...}`.');
 
-const member = readBy((body): string => {
+const NAME_EMPTY = 'Security group name cannot be empty';
+const ID_MAX = 2 ** 31 - 1;
+
+const member = readBy((body): string | number => {
   if (!isObject(body)) throw badRequest('Missing parameter dict');
   if (!('name' in body)) throw badRequest('Security group not specified');
-  if (typeof body.name !== 'string' || body.name.trim() === '') {
-    throw badRequest('Security group name cannot be empty');
-  }
-  return body.name;
-}, 'The `name` of the group.');
+  const { name } = body;
+  if (typeof name === 'number' && Number.isInteger(name) && name > 0 && name <= ID_MAX) return name;
+  if (typeof name !== 'string' || name.trim() === '') throw badRequest(NAME_EMPTY);
+  return name;
+}, 'The `name` of the group, or its number.');
 
 const notFound = {
   SecurityGroupNotFound: [404, ownText],
@@ -127,7 +131,14 @@ const memberOperation = (key: 'addSecurityGroup' | 'removeSecurityGroup'): Compu
     ],
     run: async ({ domain, context, params, body }) => {
       const { addGroup, removeGroup } = domain.servers;
-      await (key === 'addSecurityGroup' ? addGroup : removeGroup)(context, params.id, body);
+      try {
+        await (key === 'addSecurityGroup' ? addGroup : removeGroup)(context, params.id, body);
+      } catch (error) {
+        // To Folsom a number was no name.
+        throw typeof body === 'number' && isFault(error, 'SecurityGroupNotFound')
+          ? badRequest(NAME_EMPTY)
+          : error;
+      }
       return bare();
     },
   });
@@ -169,6 +180,8 @@ const groupOperations: readonly ComputeOperation[] = [
     policy,
     body: newGroup,
     readXml: readGroup,
+    // openstackclient 7.4 sends forms.
+    readForm: fields => ({ security_group: fields }),
     answers: 200,
     view: { xml: groupXml },
     faults: { OverQuota: overLimitSaying('Quota exceeded, too many security groups.') },
@@ -215,6 +228,7 @@ const ruleOperations: readonly ComputeOperation[] = [
     policy,
     body: newRule,
     readXml: readRule,
+    readForm: fields => ({ security_group_rule: fields }),
     answers: 200,
     view: { xml: ruleXml },
     faults: {
