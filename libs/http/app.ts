@@ -64,6 +64,8 @@ export interface AppOptions {
   /** Folsom's program name, e.g. `nova-api`; labels logs and metrics. */
   name: string;
   world: World;
+  /** What stands behind the `?` is whole forms, with what bodies hold elsewhere: the log leaves it out. */
+  secretQuery?: boolean;
   /** Gives a fault its outer shape in this service's own form; also used for unknown paths (`RouteNotFound`). */
   renderFault(fault: Fault, request: FastifyRequest): RenderedFault;
   /**
@@ -246,7 +248,7 @@ export function createApp(options: AppOptions): App {
       tenant: request.tenantId,
       ...(operation ? { operation } : {}),
       method: request.method,
-      path: request.url.slice(0, 1024),
+      path: (options.secretQuery ? (request.url.split('?', 1)[0] ?? '') : request.url).slice(0, 1024),
       status: reply.statusCode,
       ms: Math.round(ms * 10) / 10,
       client: request.ip,

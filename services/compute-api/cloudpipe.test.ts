@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { must } from '@folsom/core';
 import { tempDir } from '@folsom/testing';
 import { strFromU8, unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -120,6 +121,16 @@ describe('VPN guests of projects', () => {
       { cloudpipe: { project_id: '../x' } },
     ])
       expect((await create(body)).status).toBe(400);
+  });
+
+  it('leave nothing behind where their image is not there', async () => {
+    const image = must(test.images.get(IMAGE), 'the image is there');
+    test.images.delete(IMAGE);
+    const refused = await create({ cloudpipe: { project_id: OTHER } });
+    test.images.set(IMAGE, image);
+    expect(refused.json.itemNotFound.message).toBe('The resource could not be found.');
+    expect(await test.db.knex('security_groups').where({ project_id: OTHER })).toEqual([]);
+    expect(await test.db.knex('key_pairs').where('name', 'like', `${OTHER}%`)).toEqual([]);
   });
 });
 

@@ -90,6 +90,8 @@ describe.skipIf(cannotRun() !== undefined)('real guests on a host that fails', {
       console_type: 'novnc',
     });
     expect(vnc.port).toBeGreaterThanOrEqual(5900);
+    // No group speaks of IPv6, so nothing of it passes between guests.
+    expect(await onHost('ebtables', '-t', 'nat', '-L')).toMatch(/-p IPv6 .*-j DROP/);
     // The lease was noticed.
     await eventually(
       () => host.db.knex('fixed_ips').where({ instance_uuid: parts }).first('leased'),

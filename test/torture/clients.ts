@@ -183,6 +183,10 @@ export function startClient(
   };
 }
 
+/** How glance refuses an image that its disk has no room for. */
+const saysFull = ({ status, bytes }: Answer): boolean =>
+  status === 413 && bytes.includes('Image storage media is full');
+
 /** Counts an answer; what is neither done nor refused in the words of the service is wrong. */
 function judge(
   hands: Hands,
@@ -197,7 +201,7 @@ function judge(
   else if (status === 0) outcome = 'silent';
   else if (refused.includes(status)) outcome = 'refused';
   // A neighbour is away, or a disk is full; nothing else may go wrong.
-  else if (status !== 503 && status !== 507)
+  else if (status !== 503 && status !== 507 && !saysFull(answer))
     hands.ledger.wrong.push(`${kind}: ${status} ${answer.bytes.toString().slice(0, 300)}`);
   count(hands.ledger, kind, outcome);
   return outcome;

@@ -62,6 +62,7 @@ describe('folsom up', () => {
     const { access } = (await response.json()) as {
       access: {
         token: { id: string; tenant: { id: string } };
+        user: { id: string };
         serviceCatalog: { type: string; endpoints: { publicURL: string; adminURL: string }[] }[];
       };
     };
@@ -410,9 +411,10 @@ describe('folsom up', () => {
   it('is whole again after backup, down --purge and restore', async () => {
     await start();
     const saved = join(dir, 'saved');
-    const { token: given, serviceCatalog } = await token();
+    const { token: given, user, serviceCatalog } = await token();
     const headers = { 'x-auth-token': given.id };
     const objects = serviceCatalog.find(({ type }) => type === 'object-store')!.endpoints[0]!.publicURL;
+    const identity = serviceCatalog.find(({ type }) => type === 'identity')!.endpoints[0]!.publicURL;
     const images = serviceCatalog.find(({ type }) => type === 'image')!.endpoints[0]!.publicURL;
     expect((await fetch(`${objects}/box`, { method: 'PUT', headers })).status).toBe(201);
     const put = async (n: number) =>
@@ -426,7 +428,10 @@ describe('folsom up', () => {
     for (let n = 0; n < 5; n++) expect(await put(n)).toBe(201);
     const volumes = serviceCatalog.find(({ type }) => type === 'volume')!.endpoints[0]!.publicURL;
     const objectstore = `http://127.0.0.1:${PORTS.objectstore + OFFSET}`;
-    const volume = await storedVolume({ state: state(), volumes, objectstore, headers });
+    const volume = await storedVolume({
+      ...{ state: state(), identity, volumes, objectstore, headers },
+      ...{ userId: user.id, tenantId: given.tenant.id },
+    });
     // Somebody goes on writing meanwhile.
     let writing = true;
     const busy = (async () => {

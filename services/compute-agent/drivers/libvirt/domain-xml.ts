@@ -107,9 +107,13 @@ export function vncPort(xml: string): number | undefined {
   return Number.isInteger(port) && port > 0 ? port : undefined;
 }
 
-/** A guest may only speak with its own addresses, and only the network's DHCP server may answer it. */
+/**
+ * A guest may only speak with its own addresses, and only the network's DHCP server may answer it. It has no address of IPv6, and no group
+ * speaks of one: on their bridge guests would reach each other by the addresses that every kernel gives itself.
+ */
 export const NOVA_BASE_FILTER = `<filter name='nova-base' chain='root'>
   <uuid>26717364-50cf-42d1-8185-29bf893ab110</uuid>
+  <rule action='drop' direction='inout' priority='500'><mac protocolid='ipv6'/></rule>
   <filterref filter='no-mac-spoofing'/>
   <filterref filter='no-ip-spoofing'/>
   <filterref filter='no-arp-spoofing'/>

@@ -99,6 +99,8 @@ export async function createCloudpipe(
     ...caller,
     ...{ projectId, userId: VPN_USER, isAdmin: false, roles: [] },
   });
+  // Before anything is made for a guest that cannot be.
+  await deps.images.show(context, deps.config.vpn_image_id);
   const name = `${projectId}${deps.config.vpn_key_suffix}`;
   const userData = await userDataFor(deps, context);
   await keyPair(deps, context, name);

@@ -24,6 +24,7 @@ export function ec2App(
   const app = createApp({
     ...options,
     name: 'nova-api-ec2',
+    secretQuery: true,
     renderFault,
     bodyLimit: PARAMETER_LIMITS.bodyBytesMax,
     // The signature stands among the parameters.

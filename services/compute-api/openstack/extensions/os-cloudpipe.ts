@@ -31,6 +31,9 @@ const wanted = readBy((body): string | null => {
   return project;
 }, '`cloudpipe`: `project_id`, if it is not for the caller’s own.');
 
+/** As of a boot; but nobody here has named an image, so that the VPN's own is simply not there. */
+const { ImageNotFound: _missing, ImageNotAuthorized: _hidden, ...faults } = bootFaults;
+
 /** Guests that are the way into a project's VLAN from outside, by OpenVPN; for administrators. */
 export const extension: Extension = {
   alias: 'os-cloudpipe',
@@ -76,8 +79,8 @@ export const extension: Extension = {
       body: wanted,
       answers: 200,
       view: { xml: { tag: 'cloudpipe', children: [{ tag: 'instance_id', at: 'instance_id', text: '' }] } },
-      faults: bootFaults,
-      throws: bootThrows,
+      faults,
+      throws: [...bootThrows, 'ImageNotFound', 'ImageNotAuthorized'],
       run: async ({ domain, context, body }) => ({
         instance_id: await domain.cloudpipes.create(context, body ?? context.projectId ?? ''),
       }),
