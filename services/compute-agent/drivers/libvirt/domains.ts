@@ -70,6 +70,8 @@ const SHUTDOWN_POLL_MS = 500;
 /** How long a start is tried again, ms, and the longest pause before the next try. */
 const START_MS = 30_000;
 const START_PAUSE_MS = 2_000;
+/** On a busy host a try alone waits for many others: it is given up only when both this many and the time are used up. */
+const START_TRIES = 15;
 
 /** How long a guest may take to shut itself down; one that has not is rebooted hard. */
 const softRebootMs = (settings: ComputeSettings): number => {
@@ -123,7 +125,7 @@ export function guestDomains(options: {
       } catch (error) {
         const lostRace =
           error instanceof LibvirtError && /Failed to apply firewall rules/.test(error.message);
-        if (!lostRace || clock.monotonic() >= end) throw error;
+        if (!lostRace || (attempt >= START_TRIES && clock.monotonic() >= end)) throw error;
         log.warn('filters of a guest were disturbed, starting it again', { guest: name, attempt });
         await clock.sleep(Math.min(attempt * 200, START_PAUSE_MS));
       }
