@@ -51,7 +51,7 @@ export const keystoneEc2Options = options('ec2', {
     min: 0,
   }),
   signature_repeat_window: int(
-    10,
+    2,
     'Our own: seconds after signing in which the same request may come again; later it is a replay',
     { min: 0 },
   ),

@@ -61,7 +61,7 @@ async function mayEnter(deps: Deps, context: RequestContext, domain: string): Pr
   if (!own) throw novaFault('NotAuthorized');
 }
 
-/** Whether an address is the caller's: of another's, a tenant neither says nor changes what it is called. @throws Fault `NotAuthorized` */
+/** Whether an address is the caller's: of another's, a tenant does not change what it is called. @throws Fault `NotAuthorized` */
 async function mustOwn(deps: Deps, context: RequestContext, address: string): Promise<void> {
   if (context.isAdmin) return;
   const row = await floatingIpByAddress(deps.db, address).catch(error => {
