@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startProgram, tempDir } from '@folsom/testing';
+import { PORT_OFFSETS } from '../port-offsets.ts';
 
-const OFFSET = -3150;
+const OFFSET = PORT_OFFSETS.benchCloud;
 const STARTS = 5;
 /** Long enough for the first collections and heartbeats. */
 const IDLE_MS = 10_000;

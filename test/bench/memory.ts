@@ -3,9 +3,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { startProgram, tempDir } from '@folsom/testing';
+import { PORT_OFFSETS } from '../port-offsets.ts';
 import type { Bench } from './run.ts';
 
-const OFFSET = Number(process.env.BENCH_PORTS_OFFSET ?? -3300);
+const OFFSET = Number(process.env.BENCH_PORTS_OFFSET ?? PORT_OFFSETS.benchMemory);
 /** What a cloud that nothing is asked of may hold, and when it must be back there. */
 const TARGET_MB = 300;
 const BACK_MS = 60_000;

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { startProgram, tempDir } from '@folsom/testing';
+import { PORT_OFFSETS } from '../port-offsets.ts';
 import { type Client, login, median } from './boot/client.ts';
 import type { Bench } from './run.ts';
 
-const OFFSET = -3200;
+const OFFSET = PORT_OFFSETS.benchVolume;
 /** A user may POST ten times a minute: the limit is off here. */
 const ROUNDS = 30;
 const LIMIT_MS = 60_000;

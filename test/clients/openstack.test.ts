@@ -6,12 +6,13 @@ import { needs } from '@folsom/core/testing';
 import { run } from '@folsom/host';
 import { openstackClient, type RunningProgram, SLOW, startProgram } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PORT_OFFSETS } from '../port-offsets.ts';
 import { firstMachine } from '../up/readme.ts';
 
 // Today's `openstack` command speaks identity v2 and Folsom's compute API still: README's walk, and what it met there, in the version that
 // Debian has and two later ones. A cloud with simulated guests, so ssh only says where it would go.
 
-const OFFSET = -2900;
+const OFFSET = PORT_OFFSETS.openstackClient;
 const VERSIONS = ['6.0', '7.4', '8.2'];
 const DEBIANS = '/usr/bin';
 const MINUTE_MS = 60_000;

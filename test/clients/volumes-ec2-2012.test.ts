@@ -14,13 +14,14 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PORTS } from '../../deploy/folsom/layout.ts';
 import { bundleOf, tarOf } from '../ec2/bundle.ts';
+import { PORT_OFFSETS } from '../port-offsets.ts';
 import { propertiesOf, rowsOf } from '../walkthrough/printed.ts';
 import { pythonFile, type Shells, startShells } from './shells.ts';
 
 // python-cinderclient 1.0.2, python-novaclient 2.10.0, Horizon's calls and boto 2.9.0 against a cloud as `npm start` runs it.
 
 const python = needs('Python 2.7', (await findPython27()) !== undefined);
-const OFFSET = -2800;
+const OFFSET = PORT_OFFSETS.volumesAndEc2;
 const PASSWORD = 'secrete';
 
 describe.skipIf(!python && process.env.CI === undefined)('volumes and EC2, the clients of 2012', () => {

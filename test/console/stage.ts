@@ -12,11 +12,12 @@ import {
   type Page,
 } from 'playwright-core';
 import { PORTS } from '../../deploy/folsom/layout.ts';
+import { PORT_OFFSETS } from '../port-offsets.ts';
 
 export const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);
 
 /** Out of everybody's way. */
-const OFFSET = -3300;
+const OFFSET = PORT_OFFSETS.console;
 const ADMIN_PASSWORD = 'the-admin-of-this-test';
 
 export interface Person {

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { openDatabase } from '@folsom/db';
 import { type RunningProgram, startProgram } from '@folsom/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { PORT_OFFSETS } from '../port-offsets.ts';
 
 /** `folsom up` on SQLite and the in-process bus, killed with work in flight: what it acknowledged it carries out. */
-const OFFSET = -2700;
+const OFFSET = PORT_OFFSETS.allInOneFaults;
 /** The limit of requests a minute is ten; each asks for several servers. */
 const REQUESTS = 8;
 const EACH = 6;

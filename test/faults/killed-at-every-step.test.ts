@@ -47,6 +47,9 @@ let flavor: number;
 let bigger: number;
 /** Who stands before a step, by `operation:step`; undefined until the first comes. */
 const places = new Map<string, string | undefined>();
+/** Steps before which the database goes away, once. */
+const outages = new Set<string>();
+const databaseAway = () => Object.assign(new Error('the server has gone away'), { fatal: true });
 
 const startHosts = async (busForgets: boolean) => {
   for (const host of HOSTS) {
@@ -58,6 +61,7 @@ const startHosts = async (busForgets: boolean) => {
         ...options,
         observe: (operation, step, uuid) => {
           const at = `${operation}:${step}`;
+          if (outages.delete(at)) throw databaseAway();
           if (!places.has(at) || places.get(at) !== undefined) return;
           places.set(at, uuid);
           return new Promise<void>(() => {});
@@ -91,6 +95,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   places.clear();
+  outages.clear();
   for (const service of services) await service.stop();
   await network.stop();
   await volumes.stop();
@@ -372,6 +377,41 @@ describe('hosts that are killed at every step of every operation', () => {
       );
     }
   });
+
+  it.each(groups)(
+    'go on with %s, %s ... when the database was away before or at the end of a step',
+    async (...names) => {
+      const cases: { at: string; uuid: string; wanted: string }[] = [];
+      for (const op of operations.filter(one => names.includes(one.name))) {
+        for (const step of op.steps) {
+          for (const when of ['before', 'at the end of']) {
+            const at = `${op.name}:${step.name}`;
+            const uuid =
+              op.name === 'boot' ? await newInstance(true) : await boot(op.name !== 'attach_volume');
+            const { run } = step;
+            let away = false;
+            if (when === 'before') outages.add(at);
+            else
+              step.run = async (...args: Parameters<Step['run']>) => {
+                step.run = run;
+                await run(...args);
+                away = true;
+                throw databaseAway();
+              };
+            if (op.name === 'boot') await castBoot(bus, db, uuid);
+            else await asks[op.name]!(uuid);
+            await eventually(async () => (when === 'before' ? !outages.has(at) : away)).toBe(true);
+            cases.push({
+              at: `${when} ${at}`,
+              uuid,
+              wanted: whole(`${when} ${at}`, doneOf(op.name), false, VOLUMES[op.name]),
+            });
+          }
+        }
+      }
+      for (const { at, uuid, wanted } of cases) await eventually(() => seen(uuid, at)).toBe(wanted);
+    },
+  );
 
   it.each(groups)('finish, undo or report %s, %s ... when the messages are lost', async (...names) => {
     const cases = await cutShort(names);

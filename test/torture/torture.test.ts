@@ -1,6 +1,7 @@
 import { seededRandom, systemClock } from '@folsom/core';
 import { serverMissing } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PORT_OFFSETS } from '../port-offsets.ts';
 import { populate } from './clients.ts';
 import { type Cloud, startCloud } from './cloud.ts';
 import { rounds } from './draw.ts';
@@ -9,7 +10,7 @@ import { type Ready, torture } from './torture.ts';
 
 /** Of each of two parts, the second of which goes on until every kind of fault has been drawn. */
 const SECONDS = 45;
-const OFFSET = -2300;
+const OFFSET = PORT_OFFSETS.torture;
 const DAY_MS = 86_400_000;
 const ofToday = Math.floor(systemClock.now() / DAY_MS);
 

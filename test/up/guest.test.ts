@@ -15,6 +15,7 @@ import {
 } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildGuestImage } from '../../deploy/guest-image/build.ts';
+import { PORT_OFFSETS } from '../port-offsets.ts';
 
 const possible = needs(
   'root, libvirt and the openstack command',
@@ -263,7 +264,13 @@ describe.skipIf(!possible)("folsom up with real guests, used with today's openst
         (await host.exec(['pgrep', '-f', `dhcp-hostsfile=${join(dir, 'next')}`])).stdout;
       expect(await dhcp()).not.toBe('');
 
-      const second = await folsom('up', '--state-dir', join(dir, 'moved'), '--ports-offset', '400');
+      const second = await folsom(
+        'up',
+        '--state-dir',
+        join(dir, 'moved'),
+        '--ports-offset',
+        String(PORT_OFFSETS.second),
+      );
       expect(second.code).toBe(1);
       expect(second.stderr).toContain(`belongs to the cloud in ${join(dir, 'next')}`);
       const purged = await folsom('down', '--purge', '--state-dir', join(dir, 'moved'));

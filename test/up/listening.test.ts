@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { type RunningProgram, startProgram } from '@folsom/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { PORTS } from '../../deploy/folsom/layout.ts';
+import { PORT_OFFSETS } from '../port-offsets.ts';
 
 // Below the ports that the kernel gives to outgoing connections.
-const OFFSET = -2600;
+const OFFSET = PORT_OFFSETS.listening;
 /** Another address of this machine, in the place of one that others reach. */
 const PUBLIC = '127.0.0.2';
 

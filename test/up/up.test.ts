@@ -18,11 +18,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PORTS } from '../../deploy/folsom/layout.ts';
 import { dashboardExpressions } from '../../deploy/monitoring/dashboard.ts';
 import { METRICS } from '../../deploy/reference/metrics.ts';
+import { PORT_OFFSETS } from '../port-offsets.ts';
 import { storedVolume } from './stored-volume.ts';
 
 // The whole cloud as `npm start` runs it, with the fake hypervisor and ports out of everybody's way: below those that the
 // kernel gives to outgoing connections.
-const OFFSET = -3000;
+const OFFSET = PORT_OFFSETS.up;
 const client = needs('the openstack command', existsSync('/usr/bin/openstack'));
 const common = ['--ports-offset', String(OFFSET), '--compute-driver', 'fake'];
 

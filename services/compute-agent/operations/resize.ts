@@ -188,7 +188,6 @@ export const resizeSend = operation<Sending, MigrationArgs & { image: ImageWire 
     network: await work.seam.network.instanceNetworkInfo(work.context, networked(work.guest)),
     diskInfo: '',
   }),
-  admits: (seam, guest) => guest.host === seam.host && guest.task_state === taskState.resizePrep,
   async done(work) {
     const { seam, context, guest: moving } = work;
     const moved = await again(work);
