@@ -44,3 +44,26 @@ export const askEc2 = (
   keys: Ec2Keys,
   parameters: Readonly<Record<string, string>>,
 ): Promise<Answer> => cloud.ask('ec2', 'GET', `${EC2_PATH}?${signedQuery(keys, parameters)}`);
+
+/** A request to EC2's object store, signed as S3's clients do. */
+export function askStore(
+  cloud: Pick<AttackedCloud, 'ask'>,
+  { access, secret }: Ec2Keys,
+  method: string,
+  path: string,
+  body?: string,
+): Promise<Answer> {
+  const date = new Date(systemClock.now()).toUTCString();
+  const type = body === undefined ? '' : 'text/plain';
+  const signature = createHmac('sha1', secret)
+    .update(`${method}\n\n${type}\n\nx-amz-date:${date}\n${path.split('?')[0]}`)
+    .digest('base64');
+  return cloud.ask('objectstore', method, path, {
+    headers: {
+      authorization: `AWS ${access}:${signature}`,
+      'x-amz-date': date,
+      ...(body === undefined ? {} : { 'content-type': type }),
+    },
+    ...(body === undefined ? {} : { body }),
+  });
+}

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { systemRandom } from '@folsom/core';
 import { part as authorization } from './authorization.ts';
 import { part as bodies } from './bodies.ts';
+import { part as documents } from './documents.ts';
 import { part as door } from './door.ts';
 import { part as http } from './http.ts';
 import { part as images } from './images.ts';
@@ -10,7 +11,7 @@ import { part as objects } from './objects.ts';
 import type { Part } from './part.ts';
 import { part as secrets } from './secrets.ts';
 
-const PARTS: readonly Part[] = [authorization, bodies, door, http, images, objects, secrets];
+const PARTS: readonly Part[] = [authorization, bodies, documents, door, http, images, objects, secrets];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -94,37 +94,94 @@ interface Running {
   meant: boolean;
 }
 
+/** What a cloud stands on. */
+interface Ground {
+  dir: string;
+  disks: Cloud['disks'];
+  hosts: Hosts;
+  database: MariaDb;
+  broker: RabbitServer;
+  connection: string;
+  db: Database;
+  lines: Cloud['lines'];
+  links: LinkedHosts | undefined;
+}
+
+const folderOf = (dir: string, owner: DiskOwner) =>
+  owner === FRONT || owner === 'database' ? join(dir, owner) : stateOf(dir, owner);
+const placeOf = (name: ProcessName) => HOSTS.indexOf(name as (typeof HOSTS)[number]);
+
+/** Disks, hosts and servers. What has been taken stands in `taken`, as ways to give it back. */
+async function takeGround(driver: DriverName, taken: (() => unknown)[]): Promise<Ground> {
+  const place = tempDir('torture');
+  const dir = place.path;
+  taken.push(() => place.remove());
+  const disks: Cloud['disks'] = {};
+  for (const owner of Object.keys(DISKS) as DiskOwner[]) {
+    const disk = await smallDisk(folderOf(dir, owner), DISKS[owner]);
+    if (disk === undefined) continue;
+    taken.push(() => disk.remove());
+    disks[owner] = disk;
+  }
+  const hosts = await { fake: simulatedHosts, libvirt: libvirtHosts }[driver](dir);
+  taken.push(() => hosts.remove());
+  const { links } = hosts;
+  const started = async <T extends { stop(): unknown }>(starting: Promise<T>): Promise<T> => {
+    const server = await starting;
+    taken.push(() => server.stop());
+    return server;
+  };
+  const starting = [started(startMariaDb(folderOf(dir, 'database'))), started(startRabbit())] as const;
+  // When one of them does not start, the other is there to be stopped.
+  await Promise.allSettled(starting);
+  const [database, broker] = await Promise.all(starting);
+  const connection = await database.createDatabase('nova');
+  const db = await openDatabase({ connection });
+  taken.push(() => db.close());
+  await dbSync(db, 'nova');
+  await populate(db, driver === 'libvirt');
+  const lines = {} as Cloud['lines'];
+  for (const name of DAEMONS) {
+    const address = placeOf(name) < 0 ? undefined : links?.address;
+    lines[name] = {
+      database: await started(line(database, address)),
+      broker: await started(line(broker, address)),
+    };
+  }
+  return { dir, disks, hosts, database, broker, connection, db, lines, links };
+}
+
 export async function startCloud(options: {
   seed: number;
   portsOffset: number;
   driver?: DriverName;
 }): Promise<Cloud> {
-  const { driver = 'fake' } = options;
-  const place = tempDir('torture');
-  const dir = place.path;
-  const folderOf = (owner: DiskOwner) =>
-    owner === FRONT || owner === 'database' ? join(dir, owner) : stateOf(dir, owner);
-  const disks: Cloud['disks'] = {};
-  for (const owner of Object.keys(DISKS) as DiskOwner[]) {
-    const disk = await smallDisk(folderOf(owner), DISKS[owner]);
-    if (disk !== undefined) disks[owner] = disk;
+  const taken: (() => unknown)[] = [];
+  const stop = async () => {
+    for (const giveBack of taken.splice(0).toReversed()) await giveBack();
+  };
+  try {
+    return await startOn(await takeGround(options.driver ?? 'fake', taken), { ...options, taken, stop });
+  } catch (error) {
+    await stop();
+    throw error;
   }
-  const hosts = await { fake: simulatedHosts, libvirt: libvirtHosts }[driver](dir);
-  const { links } = hosts;
-  const [database, broker] = await Promise.all([startMariaDb(folderOf('database')), startRabbit()]);
-  const connection = await database.createDatabase('nova');
-  const db = await openDatabase({ connection });
-  await dbSync(db, 'nova');
-  await populate(db, driver === 'libvirt');
-  const lines = {} as Cloud['lines'];
-  const placeOf = (name: ProcessName) => HOSTS.indexOf(name as (typeof HOSTS)[number]);
-  for (const name of DAEMONS) {
-    const address = placeOf(name) < 0 ? undefined : links?.address;
-    lines[name] = { database: await line(database, address), broker: await line(broker, address) };
-  }
+}
+
+async function startOn(
+  ground: Ground,
+  options: {
+    seed: number;
+    portsOffset: number;
+    driver?: DriverName;
+    taken: (() => unknown)[];
+    stop(): Promise<void>;
+  },
+): Promise<Cloud> {
+  const { dir, disks, hosts, database, broker, connection, db, lines, links } = ground;
+  const { driver = 'fake', stop } = options;
   const ports = { api1: await freePort(), api2: await freePort() } as Record<string, number>;
   const port = (standard: number) => standard + options.portsOffset;
-  let images: Line | undefined;
   const running = new Map<ProcessName, Running>();
   const died: string[] = [];
   const noise: Noise = { late: 0, twice: 0 };
@@ -196,73 +253,61 @@ export async function startCloud(options: {
     await own.ended;
   };
 
-  const stop = async () => {
+  options.taken.push(async () => {
     for (const name of PROCESSES) await kill(name);
-    for (const name of DAEMONS) await Promise.all([lines[name].database.stop(), lines[name].broker.stop()]);
-    await db.close();
-    await Promise.all([database.stop(), broker.stop()]);
-    await images?.stop();
-    await hosts.remove();
-    for (const disk of Object.values(disks)) await disk.remove();
-    place.remove();
+  });
+  await start(FRONT);
+  const glance = { host: '127.0.0.1', port: port(9292) };
+  const images = links && (await line(glance, links.address));
+  options.taken.push(() => images?.stop());
+  const secrets = JSON.parse(readFileSync(join(state, 'secrets.json'), 'utf8')) as Record<string, string>;
+  const settings: DaemonSettings = {
+    ...{ seed: options.seed, dir, driver },
+    connection: connection.replace(`${database.host}:${database.port}/`, 'HOST:PORT/'),
+    authToken: {
+      auth_host: '127.0.0.1',
+      auth_port: String(port(35357)),
+      auth_protocol: 'http',
+      admin_user: 'nova',
+      admin_password: secrets.servicePassword!,
+      admin_tenant_name: 'service',
+      signing_dir: join(dir, 'signing'),
+    },
+    nova: novaSettings(dir, port(9292), QUOTA[driver]),
+    daemons: Object.fromEntries(
+      DAEMONS.map(name => {
+        const nova: Record<string, string | number | boolean> = name === 'scheduler2' ? { ...CHANCE } : {};
+        if (ports[name] !== undefined) nova.osapi_compute_listen_port = ports[name];
+        if (placeOf(name) >= 0) Object.assign(nova, hosts.nova(placeOf(name)));
+        if (placeOf(name) >= 0 && images !== undefined)
+          nova.glance_api_servers = `${images.host}:${images.port}`;
+        const { database, broker } = lines[name];
+        const at = ({ host, port }: Line) => ({ host, port });
+        return [name, { nova, lines: { database: at(database), broker: at(broker) } }];
+      }),
+    ),
   };
-
-  try {
-    await start(FRONT);
-    const glance = { host: '127.0.0.1', port: port(9292) };
-    images = links && (await line(glance, links.address));
-    const secrets = JSON.parse(readFileSync(join(state, 'secrets.json'), 'utf8')) as Record<string, string>;
-    const settings: DaemonSettings = {
-      ...{ seed: options.seed, dir, driver },
-      connection: connection.replace(`${database.host}:${database.port}/`, 'HOST:PORT/'),
-      authToken: {
-        auth_host: '127.0.0.1',
-        auth_port: String(port(35357)),
-        auth_protocol: 'http',
-        admin_user: 'nova',
-        admin_password: secrets.servicePassword!,
-        admin_tenant_name: 'service',
-        signing_dir: join(dir, 'signing'),
-      },
-      nova: novaSettings(dir, port(9292), QUOTA[driver]),
-      daemons: Object.fromEntries(
-        DAEMONS.map(name => {
-          const nova: Record<string, string | number | boolean> = name === 'scheduler2' ? { ...CHANCE } : {};
-          if (ports[name] !== undefined) nova.osapi_compute_listen_port = ports[name];
-          if (placeOf(name) >= 0) Object.assign(nova, hosts.nova(placeOf(name)));
-          if (placeOf(name) >= 0 && images !== undefined)
-            nova.glance_api_servers = `${images.host}:${images.port}`;
-          const { database, broker } = lines[name];
-          const at = ({ host, port }: Line) => ({ host, port });
-          return [name, { nova, lines: { database: at(database), broker: at(broker) } }];
-        }),
-      ),
-    };
-    writeFileSync(file, JSON.stringify(settings), { mode: 0o600 });
-    await Promise.all(DAEMONS.map(start));
-    return {
-      ...{ dir, database, broker, db, disks, lines, links, driver, died, noise, kill, start, stop },
-      keepLogs: async () => {
-        const kept = join(tmpdir(), `folsom-torture-${options.seed}`);
-        await cp(join(dir, 'log'), kept, { recursive: true });
-        await cp(join(state, 'log'), kept, { recursive: true });
-        return kept;
-      },
-      identity: `http://127.0.0.1:${port(5000)}/v2.0`,
-      identityAdmin: `http://127.0.0.1:${port(35357)}/v2.0`,
-      image: `http://127.0.0.1:${port(9292)}`,
-      objects: `http://127.0.0.1:${port(8080)}`,
-      compute: [ports.api1, ports.api2].map(own => `http://127.0.0.1:${own}`),
-      adminToken: secrets.adminToken!,
-      guests: hosts.guests,
-      packetFilter: hosts.packetFilter,
-      signal: (name, signal) => void running.get(name)?.child.kill(signal),
-      tell: (name, message) => void running.get(name)?.child.send(message, () => {}),
-    };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  writeFileSync(file, JSON.stringify(settings), { mode: 0o600 });
+  await Promise.all(DAEMONS.map(start));
+  return {
+    ...{ dir, database, broker, db, disks, lines, links, driver, died, noise, kill, start, stop },
+    keepLogs: async () => {
+      const kept = join(tmpdir(), `folsom-torture-${options.seed}`);
+      await cp(join(dir, 'log'), kept, { recursive: true });
+      await cp(join(state, 'log'), kept, { recursive: true });
+      return kept;
+    },
+    identity: `http://127.0.0.1:${port(5000)}/v2.0`,
+    identityAdmin: `http://127.0.0.1:${port(35357)}/v2.0`,
+    image: `http://127.0.0.1:${port(9292)}`,
+    objects: `http://127.0.0.1:${port(8080)}`,
+    compute: [ports.api1, ports.api2].map(own => `http://127.0.0.1:${own}`),
+    adminToken: secrets.adminToken!,
+    guests: hosts.guests,
+    packetFilter: hosts.packetFilter,
+    signal: (name, signal) => void running.get(name)?.child.kill(signal),
+    tell: (name, message) => void running.get(name)?.child.send(message, () => {}),
+  };
 }
 
 const CHANCE = {
