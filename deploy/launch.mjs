@@ -1,5 +1,6 @@
 // Starts a program of deploy/programs by name. Every file in deploy/bin is one line that calls this.
-import { enableCompileCache } from 'node:module';
+// As a whole: by name it would end an old Node before it can say that it is one.
+import module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 // File and hashing work runs in libuv's threads; four of them would make parallel syncs wait for each other.
@@ -16,7 +17,7 @@ export async function launch(program) {
     process.exit(1);
   }
   // Compiled code is kept between runs: it halves the start-up time.
-  enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)));
+  module.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)));
   // Whoever read the output has had enough (`| head`): a service goes on without, a command ends in a moment anyhow.
   process.stdout.on('error', error => {
     if (error.code !== 'EPIPE') throw error;

@@ -1,4 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { needs } from '@folsom/core/testing';
 import { expect, it } from 'vitest';
 
 /** Programs, from the files that give their `main`. */
@@ -16,4 +19,18 @@ it('every program has its wrapper, word for word as bin/generate.mjs writes it, 
   expect(JSON.parse(read('./package.json'))).toEqual(
     JSON.parse(manifestWith(read('./package.json'), programs)),
   );
+});
+
+/** Nodes of the machine that are too old for the project. */
+const old = ['/usr/bin/node', '/usr/local/bin/node'].find(
+  node => Number(/^v(\d+)/.exec(spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout ?? '')?.[1]) < 24,
+);
+
+it.skipIf(!needs('a Node older than 24', old !== undefined))('an old Node says that it is one', () => {
+  const wrapper = fileURLToPath(new URL('./bin/folsom.mjs', import.meta.url));
+  const { status, stderr } = spawnSync(old!, [wrapper, 'status'], { encoding: 'utf8' });
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(/^folsom: needs Node 24, this is \d+\.\d+\.\d+; .*\n$/),
+  ]);
 });
