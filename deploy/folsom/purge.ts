@@ -80,7 +80,8 @@ async function removeNetwork(layout: Layout, settings: PurgeSettings): Promise<v
     await network.removeNetworkFromHost();
     await network.stop();
     // The rules of guests are the compute service's.
-    await iptables({ runner: hostRunner, binary: 'nova-compute' }).removeAll();
+    for (const family of [4, 6] as const)
+      await iptables({ runner: hostRunner, binary: 'nova-compute', family }).removeAll();
   } finally {
     await bus.close();
     await db.close();

@@ -116,6 +116,11 @@ it('the filters that are installed allow what the daemons run', () => {
     ['ip', '-j', 'addr', 'show', 'dev', 'br100'],
     ['sysctl', '-qw', 'net.ipv4.ip_forward=1'],
     ['iptables-restore', '-w', '10', '--noflush'],
+    ['ip6tables-restore', '-w', '10', '--noflush'],
+    ['sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1'],
+    ['sysctl', '-qw', 'net.ipv6.conf.br100.disable_ipv6=0'],
+    ['sysctl', '-qw', 'net.ipv6.conf.eth0.accept_ra=2'],
+    ['radvd', '-C', '/x/nova-ra-br100.conf', '-p', '/x/nova-ra-br100.pid'],
     ['FLAGFILE=', 'NETWORK_ID=1', 'dnsmasq', '--strict-order'],
   ])
     expect(matchFilter(installed, words), words.join(' ')).toBeDefined();

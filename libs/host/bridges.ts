@@ -235,6 +235,23 @@ export async function ensureAddress(
 export const removeAddress = (runner: Runner, device: string, cidr: string): Promise<void> =>
   tolerant(ip(runner, 'addr', 'del', cidr, 'dev', device));
 
+/** The address that a device gave itself on its link; undefined while it has none. */
+export async function linkLocalOf(runner: Runner, device: string): Promise<string | undefined> {
+  const link = await linkInfo(runner, device);
+  return link?.addr_info?.find(info => info.family === 'inet6' && info.scope === 'link')?.local;
+}
+
+/**
+ * Turns on forwarding of IPv6. A kernel that forwards takes no routes from other routers any more, so one that has its way out from such
+ * is told to go on. Gives whether it could.
+ */
+export async function forwardIpv6(runner: Runner): Promise<boolean> {
+  const routes = await ipJson<RouteInfo & { protocol?: string }>(runner, '-6', 'route', 'show', 'default');
+  for (const { dev, protocol } of routes)
+    if (protocol === 'ra') await setSysctl(runner, `net.ipv6.conf.${dev}.accept_ra`, '2');
+  return setSysctl(runner, 'net.ipv6.conf.all.forwarding', '1');
+}
+
 /** Removes a bridge; addresses other than `gateway` and routes go back to its `port` first. */
 export async function removeBridge(
   runner: Runner,

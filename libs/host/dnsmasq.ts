@@ -1,6 +1,6 @@
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { end, runningPid, signal } from './daemons.ts';
 import { HOST_COMMAND_MS, type Runner } from './runner.ts';
 
 /** One dnsmasq, serving one bridge. */
@@ -40,7 +40,7 @@ export function dnsmasq(runner: Runner, options: DnsmasqOptions) {
   const pidFile = join(options.directory, `nova-${options.device}.pid`);
   return {
     hostsFile,
-    pid: () => runningPid(pidFile, hostsFile),
+    pid: () => runningPid('dnsmasq', pidFile, hostsFile),
 
     /**
      * Writes the hosts file and makes the server read it, starting the server if it does not run. Leases are in its
@@ -52,14 +52,14 @@ export function dnsmasq(runner: Runner, options: DnsmasqOptions) {
     ): Promise<void> {
       if (options.ownOptions) await writeHosts(optionsFile(options), cards);
       await writeHosts(hostsFile, hosts);
-      const pid = await runningPid(pidFile, hostsFile);
+      const pid = await runningPid('dnsmasq', pidFile, hostsFile);
       if (pid !== undefined && !forget) return signal(runner, pid, 'HUP');
       if (pid !== undefined) await end(runner, pid);
       await start(runner, options, hostsFile, pidFile);
     },
 
     async stop(): Promise<void> {
-      const pid = await runningPid(pidFile, hostsFile);
+      const pid = await runningPid('dnsmasq', pidFile, hostsFile);
       if (pid !== undefined) await signal(runner, pid, 'KILL');
       await rm(pidFile, { force: true });
       await rm(hostsFile, { force: true });
@@ -90,32 +90,6 @@ export async function writeHosts(path: string, hosts: readonly string[]): Promis
   await chmod(next, 0o644); // dnsmasq reads it as nobody
   await rename(next, path);
 }
-
-/** The process of the pid file, if it lives and really is the dnsmasq of this hosts file. */
-export async function runningPid(pidFile: string, hostsFile: string): Promise<number | undefined> {
-  const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).trim());
-  if (!Number.isInteger(pid) || pid <= 1) return undefined;
-  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  return commandLine.includes('dnsmasq') && commandLine.includes(hostsFile) ? pid : undefined;
-}
-
-/** dnsmasq is another user's process: one who is not root asks his helper to signal it. */
-export async function signal(runner: Runner, pid: number, name: 'HUP' | 'KILL'): Promise<void> {
-  if (process.getuid?.() === 0) process.kill(pid, `SIG${name}`);
-  else await runner(['kill', name === 'KILL' ? '-9' : '-HUP', String(pid)], { timeoutMs: HOST_COMMAND_MS });
-}
-
-/** Ends a process and waits until it has closed its sockets, which is some time after it stops being itself. */
-async function end(runner: Runner, pid: number): Promise<void> {
-  await signal(runner, pid, 'KILL');
-  for (let tries = 0; tries < END_TRIES; tries++) {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-    if (stat === '' || /\) [ZX] /.test(stat)) return;
-    await sleep(END_POLL_MS);
-  }
-}
-const END_TRIES = 200;
-const END_POLL_MS = 5;
 
 async function start(
   runner: Runner,

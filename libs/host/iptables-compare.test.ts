@@ -13,11 +13,15 @@ it('knows one rule in two spellings', () => {
     ['-m state --state RELATED,ESTABLISHED -j ACCEPT', '-m state --state ESTABLISHED,RELATED -j ACCEPT'],
     ['-p udp -m udp --dport 7:7 -j ACCEPT', '-p udp -m udp --dport 7 -j ACCEPT'],
     ['-p tcp -m tcp --dport 0:65535 -j ACCEPT', '-p tcp -m tcp -j ACCEPT'],
+    ['-s fd00:0::5/64 -p icmpv6 -j ACCEPT', '-s fd00::/64 -p ipv6-icmp -j ACCEPT'],
+    ['-s ::/0 -p tcp -j ACCEPT', '-p tcp -j ACCEPT'],
+    ['-s FD00::1 -j ACCEPT', '-s fd00::1/128 -j ACCEPT'],
     ['-s 10.0.0.0/8 ! -d 10.0.0.0/8 -j MASQUERADE', '! -d 10.0.0.0/8 -s 10.0.0.0/8 -j MASQUERADE'],
   ] as const)
     expect(canonicalRule(ours)).toBe(canonicalRule(printed));
   for (const [one, other] of [
     ['-s 10.0.0.0/24 -j ACCEPT', '-s 10.0.0.0/25 -j ACCEPT'],
+    ['-s fd00::/64 -j ACCEPT', '-s fd00::/65 -j ACCEPT'],
     ['-d 10.0.0.0/24 -j ACCEPT', '! -d 10.0.0.0/24 -j ACCEPT'],
     ['-p tcp --dport 22 -j ACCEPT', '-p udp --dport 22 -j ACCEPT'],
     ['-j DROP', '-j ACCEPT'],

@@ -1,4 +1,5 @@
 import { must } from '@folsom/core';
+import ipaddr from 'ipaddr.js';
 
 /** Rules as texts, compared for what they mean: `iptables-save` writes them in its own words. */
 
@@ -12,6 +13,7 @@ const PROTOCOLS: Readonly<Record<string, string>> = {
   '50': 'esp',
   '51': 'ah',
   '58': 'ipv6-icmp',
+  icmpv6: 'ipv6-icmp',
   '89': 'ospf',
   '132': 'sctp',
   '136': 'udplite',
@@ -20,11 +22,11 @@ const PROTOCOLS: Readonly<Record<string, string>> = {
 /** Options that take no value. */
 const BARE = new Set(['--checksum-fill', '!']);
 /** Whose value restricts nothing. */
-const EVERYTHING: Readonly<Record<string, string>> = {
-  '-s': '0.0.0.0/0',
-  '-d': '0.0.0.0/0',
-  '--dport': '0:65535',
-  '--icmp-type': 'any',
+const EVERYTHING: Readonly<Record<string, readonly string[]>> = {
+  '-s': ['0.0.0.0/0', '::/0'],
+  '-d': ['0.0.0.0/0', '::/0'],
+  '--dport': ['0:65535'],
+  '--icmp-type': ['any'],
 };
 
 /** One text for all spellings of a rule: what it matches in a fixed order, then its target. */
@@ -42,7 +44,7 @@ export function canonicalRule(rule: string): string {
     // The options of a match name it.
     if (option === '-m') continue;
     const said = value === undefined ? undefined : canonicalValue(option, value);
-    if (not === '' && said !== undefined && EVERYTHING[option] === said) continue;
+    if (not === '' && said !== undefined && EVERYTHING[option]?.includes(said)) continue;
     to.push(`${not}${option}${said === undefined ? '' : ` ${said}`}`);
   }
   return [...matches.sort(), ...target].join(' ');
@@ -70,6 +72,7 @@ function canonicalValue(option: string, value: string): string {
 
 /** `10.0.0.5/24` is `10.0.0.0/24`, and an address is a block of one. */
 function canonicalBlock(value: string): string {
+  if (value.includes(':')) return canonicalBlockV6(value);
   const [address, length = '32'] = value.split('/');
   const bits = Number(length);
   if (!/^\d+(\.\d+){3}$/.test(must(address, 'address is there')) || !Number.isInteger(bits)) return value;
@@ -81,9 +84,15 @@ function canonicalBlock(value: string): string {
   return `${[24, 16, 8, 0].map(shift => Math.floor(first / 2 ** shift) % 256).join('.')}/${bits}`;
 }
 
+function canonicalBlockV6(value: string): string {
+  const block = value.includes('/') ? value : `${value}/128`;
+  if (!ipaddr.IPv6.isValidCIDR(block)) return value;
+  return `${ipaddr.IPv6.networkAddressFromCIDR(block).toRFC5952String()}/${block.split('/')[1]}`;
+}
+
 const ACCEPTS = /(^| )-j ACCEPT$/;
 /** Jumps by one destination address each: a packet takes one of them whatever their order. */
-const BY_ADDRESS = /^-d \S+\/32 -j \S+$/;
+const BY_ADDRESS = /^-d \S+\/(32|128) -j \S+$/;
 
 /**
  * The rules of a chain as far as their order matters: neighbours that all accept, or that each send one address

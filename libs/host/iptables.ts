@@ -44,6 +44,11 @@ const BUILTIN: Readonly<Record<Table, readonly string[]>> = {
 };
 
 const TABLES: readonly Table[] = ['filter', 'nat', 'mangle'];
+/** Tables that Folsom's daemons have in each family, and the programs that read and write them. */
+const FAMILIES = {
+  4: { tables: TABLES, save: 'iptables-save', restore: 'iptables-restore' },
+  6: { tables: ['filter'], save: 'ip6tables-save', restore: 'ip6tables-restore' },
+} as const satisfies Record<number, { tables: readonly Table[]; save: string; restore: string }>;
 
 /** Longest name the kernel takes. */
 const CHAIN_NAME_CHARS_MAX = 28;
@@ -57,11 +62,14 @@ export interface IptablesOptions {
   runner: Runner;
   /** Folsom's program name, e.g. `nova-compute`; only its first 16 characters count. */
   binary: string;
+  /** 6 for the packet filter of IPv6, which has no translation of addresses here; 4 if none is given. */
+  family?: 4 | 6;
   /** Directory of the lock that every daemon of the host takes, the original's too (lock_path); none: only this process waits. */
   lockPath?: string;
 }
 
-export function iptables({ runner, binary, lockPath }: IptablesOptions): Iptables {
+export function iptables({ runner, binary, lockPath, family = 4 }: IptablesOptions): Iptables {
+  const { tables, save, restore } = FAMILIES[family];
   const writers = <T>(work: () => Promise<T>): Promise<T> => withProcessLock(lockPath ?? null, LOCK, work);
   const prefix = binary.slice(0, 16);
   let removed = false;
@@ -98,7 +106,7 @@ export function iptables({ runner, binary, lockPath }: IptablesOptions): Iptable
 
   const write = async (input: string): Promise<void> => {
     if (input === '') return;
-    await runner(['iptables-restore', '-w', '10', '--noflush'], { timeoutMs: HOST_COMMAND_MS, input });
+    await runner([restore, '-w', '10', '--noflush'], { timeoutMs: HOST_COMMAND_MS, input });
   };
 
   /** What others (libvirt's filters) change between our look and our write makes the write fail: it is made anew. */
@@ -107,10 +115,10 @@ export function iptables({ runner, binary, lockPath }: IptablesOptions): Iptable
       // Work that was under way when everything was taken away must not bring it back.
       if (removed) return;
       for (let attempt = 1; ; attempt++) {
-        const present = await snapshot(runner);
-        const text = TABLES.map(table =>
-          restoreText(table, present[table], model[table], { full, expand, jumps, prefix }),
-        ).join('');
+        const present = await snapshot(runner, save);
+        const text = tables
+          .map(table => restoreText(table, present[table], model[table], { full, expand, jumps, prefix }))
+          .join('');
         try {
           return await write(text);
         } catch (error) {
@@ -153,8 +161,8 @@ export function iptables({ runner, binary, lockPath }: IptablesOptions): Iptable
     chains: table => [...model[table].keys()],
     differences: () =>
       writers(async () => {
-        const present = await snapshot(runner);
-        return TABLES.flatMap(table =>
+        const present = await snapshot(runner, save);
+        return tables.flatMap(table =>
           tableDifferences(present[table], model[table], {
             full,
             expand,
@@ -168,8 +176,8 @@ export function iptables({ runner, binary, lockPath }: IptablesOptions): Iptable
     removeAll: () =>
       writers(async () => {
         removed = true;
-        const present = await snapshot(runner);
-        await write(TABLES.map(table => removalText(table, present[table], prefix)).join(''));
+        const present = await snapshot(runner, save);
+        await write(tables.map(table => removalText(table, present[table], prefix)).join(''));
       }),
   };
 }
@@ -181,8 +189,8 @@ interface Present {
 }
 
 /** What the kernel holds now. */
-async function snapshot(runner: Runner): Promise<Record<Table, Present>> {
-  const { stdout } = await runner(['iptables-save'], { timeoutMs: HOST_COMMAND_MS });
+async function snapshot(runner: Runner, save: string): Promise<Record<Table, Present>> {
+  const { stdout } = await runner([save], { timeoutMs: HOST_COMMAND_MS });
   const empty = (): Present => ({ chains: new Set(), rules: new Map() });
   const tables: Record<string, Present> = { filter: empty(), nat: empty(), mangle: empty() };
   let current: Present | undefined;

@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { coalesced } from '@folsom/core';
-import { runningPid, signal, writeHosts } from './dnsmasq.ts';
+import { runningPid, signal } from './daemons.ts';
+import { writeHosts } from './dnsmasq.ts';
 import { HOST_COMMAND_MS, type Runner } from './runner.ts';
 
 /** A dnsmasq that answers for the names it is given, and for no others. It outlives us and is found again by its pid file. */
@@ -34,7 +35,7 @@ export function nameServer(options: NameServerOptions): NameServer {
       hostsFile,
       wanted.map(({ name, address }) => `${address} ${name}`),
     );
-    const pid = await runningPid(pidFile, hostsFile);
+    const pid = await runningPid('dnsmasq', pidFile, hostsFile);
     if (pid !== undefined) return signal(runner, pid, 'HUP');
     const words = [
       ...['--no-hosts', '--no-resolv', '--bind-interfaces', '--conf-file='],
@@ -52,7 +53,7 @@ export function nameServer(options: NameServerOptions): NameServer {
       await write();
     },
     async stop() {
-      const pid = await runningPid(pidFile, hostsFile);
+      const pid = await runningPid('dnsmasq', pidFile, hostsFile);
       if (pid !== undefined) await signal(runner, pid, 'KILL');
     },
   };

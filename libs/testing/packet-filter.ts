@@ -1,10 +1,12 @@
 import type { Runner } from '@folsom/host/runner';
 
-/** A packet filter that is only remembered: answers `iptables-save` and `iptables-restore --noflush`, and nothing else. */
+/** Packet filters that are only remembered: answer `iptables-save` and `iptables-restore --noflush`, those of IPv6 too, and nothing else. */
 export interface PacketFilter {
   runner: Runner;
   /** What `iptables-save` prints. */
   text(): string;
+  /** What `ip6tables-save` prints. */
+  textV6(): string;
 }
 
 type Tables = Map<string, Map<string, string[]>>;
@@ -15,8 +17,8 @@ const BUILTIN: Readonly<Record<string, readonly string[]>> = {
   mangle: ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'],
 };
 
-/** @param keep is told the new state after each change; `before` is such a state. */
-export function packetFilter(before = '', keep: (text: string) => void = () => {}): PacketFilter {
+/** One of the kernel's filters. */
+function remembered(before: string, keep: (text: string) => void) {
   let tables: Tables = new Map(
     Object.entries(BUILTIN).map(([table, chains]) => [table, new Map(chains.map(chain => [chain, []]))]),
   );
@@ -44,12 +46,24 @@ export function packetFilter(before = '', keep: (text: string) => void = () => {
     keep(text());
   };
   if (before !== '') restore(before);
-  const runner = async (argv: readonly string[], options: { input?: string | Uint8Array }) => {
-    if (argv[0] === 'iptables-restore') restore(String(options.input ?? ''));
-    else if (argv[0] !== 'iptables-save') refuse(argv.join(' '));
-    return { stdout: argv[0] === 'iptables-save' ? text() : '', stderr: '', code: 0 };
+  return { text, restore };
+}
+
+/** @param keep is told the new state of IPv4 after each change; `before` is such a state. */
+export function packetFilter(before = '', keep: (text: string) => void = () => {}): PacketFilter {
+  const v4 = remembered(before, keep);
+  const v6 = remembered('', () => {});
+  const runner = async ([program = ''], options: { input?: string | Uint8Array }) => {
+    const [, six, verb] = /^ip(6?)tables-(save|restore)$/.exec(program) ?? refuse(program);
+    const filter = six === '6' ? v6 : v4;
+    if (verb === 'restore') filter.restore(String(options.input ?? ''));
+    return { stdout: verb === 'save' ? filter.text() : '', stderr: '', code: 0 };
   };
-  return { runner: Object.assign(runner, { prefix: [] }) as unknown as Runner, text };
+  return {
+    runner: Object.assign(runner, { prefix: [] }) as unknown as Runner,
+    text: v4.text,
+    textV6: v6.text,
+  };
 }
 
 const copy = (chains: Map<string, string[]>) =>

@@ -12,6 +12,7 @@ import {
   takeFixedIpFromPool,
 } from '@folsom/nova/fixed-ips';
 import { instanceIdentity } from '@folsom/nova/instance-identity';
+import type { Ipv6Backend } from '@folsom/nova/ipv6';
 import type { NetworkApi } from '@folsom/nova/network-api';
 import { networkFault } from '@folsom/nova/network-faults';
 import { type NetworkRow, networkById, setNetworkHost, updateNetwork } from '@folsom/nova/networks';
@@ -49,6 +50,8 @@ export interface AddressSeam {
   networkHost: NetworkHost;
   /** What kind of networks this service looks after. */
   kind: ManagerKind;
+  /** How guests' IPv6 addresses follow from their cards. */
+  ipv6: Ipv6Backend;
   /** Whether flat networks are noted as ones whose addresses compute hosts write into disks (flat_injected). */
   injects: boolean;
   /** Public address of VPNs. */
@@ -95,7 +98,10 @@ export async function setupNetwork(seam: AddressSeam, network: NetworkRow): Prom
     return;
   }
   const served = seam.kind === 'vlan' ? await withVpnAddress(seam, network) : network;
-  await seam.networkHost.setup(served, await dhcpAddress(seam, served));
+  const { gatewayV6 } = await seam.networkHost.setup(served, await dhcpAddress(seam, served));
+  // Guests know their router by what it calls itself on their link; of a multi_host network each host is one.
+  if (gatewayV6 === undefined || gatewayV6 === network.gateway_v6 || network.multi_host) return;
+  await updateNetwork(seam.db, network.id, { gateway_v6: gatewayV6 }, seam.world.clock.now());
 }
 
 async function refreshDhcp(seam: AddressSeam, network: NetworkRow, forget = false): Promise<void> {

@@ -9,6 +9,14 @@ import {
   netmaskOf,
   parseCidr,
 } from '@folsom/nova/ipv4';
+import {
+  type CidrV6,
+  formatCidrV6,
+  formatIpv6,
+  networksOfV6,
+  overlapV6,
+  parseCidrV6,
+} from '@folsom/nova/ipv6';
 import { networkFault } from '@folsom/nova/network-faults';
 import { allNetworks, createNetwork, type NetworkRow } from '@folsom/nova/networks';
 import type { NovaSettings } from '@folsom/nova/options';
@@ -92,13 +100,17 @@ export async function createNetworks(
     block === undefined
       ? []
       : subnetsOf(block, count, networkSize(block, count, request.network_size, defaults));
-  const chosen = avoidUsed(subnets, block, await allNetworks(seam.db));
-  const v6 = request.cidr_v6 || null;
-  const total = Math.max(chosen.length, v6 === null ? 0 : 1);
+  const present = await allNetworks(seam.db);
+  const chosen = avoidUsed(subnets, block, present);
+  const v6 = request.cidr_v6 ? networksOfV6(parseCidrV6(request.cidr_v6), count) : [];
+  refuseTaken(v6, present);
+  const gatewayV6 = request.gateway_v6 ? formatIpv6(parseCidrV6(request.gateway_v6).base) : null;
+  const total = Math.max(chosen.length, v6.length);
 
   const made: NetworkRow[] = [];
   for (let index = 0; index < total; index++) {
     const subnet = chosen[index];
+    const subnetV6 = v6[index];
     const values = {
       uuid: request.uuid && total === 1 ? request.uuid : seam.random.uuid(),
       label: count > 1 ? `${label}_${index}` : label,
@@ -109,7 +121,7 @@ export async function createNetworks(
       priority: whole(request.priority, 'priority') || null,
       ...(subnet === undefined ? {} : ipv4Columns(subnet, request.gateway || null)),
       ...device(index, subnet),
-      ...(v6 === null || index > 0 ? {} : ipv6Columns(v6, request.gateway_v6 || null)),
+      ...(subnetV6 === undefined ? {} : ipv6Columns(subnetV6, gatewayV6)),
     };
     const range = request.fixed_cidr ? parseCidr(request.fixed_cidr) : subnet;
     made.push(
@@ -132,11 +144,18 @@ const ipv4Columns = (subnet: Cidr, gateway: string | null) => ({
   dhcp_start: addressAt(subnet, 2),
 });
 
-const ipv6Columns = (cidr: string, gateway: string | null) => ({
-  cidr_v6: cidr,
-  gateway_v6: gateway ?? cidr.replace(/::\/\d+$/, '::1'),
-  netmask_v6: cidr.split('/')[1] ?? '64',
+const ipv6Columns = (subnet: CidrV6, gateway: string | null) => ({
+  cidr_v6: formatCidrV6(subnet),
+  gateway_v6: gateway ?? formatIpv6(subnet.base + 1n),
+  netmask_v6: String(subnet.prefix),
 });
+
+/** A block of IPv6 belongs to one network: two would announce it to their guests. */
+function refuseTaken(blocks: readonly CidrV6[], networks: readonly NetworkRow[]): void {
+  const used = networks.flatMap(network => (network.cidr_v6 ? [parseCidrV6(network.cidr_v6)] : []));
+  if (blocks.some(block => used.some(other => overlapV6(block, other))))
+    throw invalid('Network already exists!');
+}
 
 /** Bridge and interface of each network; under VlanManager also its VLAN and the way into it from a VPN. */
 function devicesOf(

@@ -145,6 +145,7 @@ describe.skipIf(!root)('floating addresses on a host', () => {
       publicInterface: null,
       mtu: 1400,
       announcements: 0,
+      ipv6: false,
       lockPath: '/tmp',
       flatInterface: null,
       vlanInterface: null,

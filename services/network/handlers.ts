@@ -62,7 +62,7 @@ const ofInstances = (seam: AddressSeam, turns: Turns) =>
     allocate_for_instance: (context, args) => allocate(seam, turns, context, args),
     deallocate_for_instance: (context, args) => deallocate(seam, turns, context, args),
     get_instance_nw_info: async (_context, args) =>
-      instanceNetworkInfo(seam.db, args.instance_uuid, args.rxtx_factor, args.host, seam.kind),
+      instanceNetworkInfo(seam.db, args.instance_uuid, args.rxtx_factor, args.host, seam),
     add_fixed_ip_to_instance: (context, args) => addFixedIp(seam, context, args),
     remove_fixed_ip_from_instance: (context, args) => removeFixedIp(seam, context, args),
     validate_networks: (context, args) => validateNetworks(seam, context, args),
@@ -73,7 +73,7 @@ const ofNetworks = (seam: AddressSeam, defaults: NetworkDefaults) => {
   const { db, world } = seam;
   const now = () => world.clock.now();
   return {
-    get_instance_uuids_by_ip_filter: (_context, args) => uuidsByIpFilter(db, args.filters),
+    get_instance_uuids_by_ip_filter: (_context, args) => uuidsByIpFilter(seam, args.filters),
     get_all_networks: () => allNetworks(db),
     get_network: (_context, args) => networkByUuid(db, args.network_uuid),
     create_networks: (_context, args) =>

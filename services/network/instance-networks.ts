@@ -150,7 +150,7 @@ export function allocate(
       throw error;
     }
     if (autoAssignFloatingIp) await assignFloatingIp(seam, admin, args);
-    return instanceNetworkInfo(db, uuid, args.rxtx_factor, args.host, seam.kind);
+    return instanceNetworkInfo(db, uuid, args.rxtx_factor, args.host, seam);
   });
 }
 

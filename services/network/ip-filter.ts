@@ -1,5 +1,7 @@
 import { Fault, must } from '@folsom/core';
 import type { Database } from '@folsom/db';
+import type { Ipv6Backend } from '@folsom/nova/ipv6';
+import { type CardV6, cardsWithIpv6 } from '@folsom/nova/ipv6-cards';
 
 /** An address of an instance, and the floating one that leads to it. */
 interface Found {
@@ -16,16 +18,23 @@ const PATTERN_CHARS_MAX = 255;
 const PAGE = 2000;
 
 /**
- * Instances by address: `fixed_ip` exactly, `ip` by expression at the start of fixed or floating addresses.
+ * Instances by address: `fixed_ip` exactly, `ip` by expression at the start of fixed or floating addresses, `ip6` so at that of IPv6.
  * One joined query a page, not one a card.
  */
 export async function uuidsByIpFilter(
-  db: Database,
+  { db, ipv6 }: { db: Database; ipv6: Ipv6Backend },
   filters: Record<string, string>,
-): Promise<{ instance_uuid: string; ip: string }[]> {
+): Promise<CardV6[]> {
+  const v6 = filters.ip6 === undefined ? undefined : expression(filters.ip6);
+  const found = v6 === undefined ? [] : await cardsWithIpv6(db, ipv6, null, address => v6.test(address));
+  if (v6 !== undefined && filters.fixed_ip === undefined && filters.ip === undefined) return found;
+  return [...found, ...(await uuidsByIpv4(db, filters))];
+}
+
+async function uuidsByIpv4(db: Database, filters: Record<string, string>): Promise<CardV6[]> {
   const exact = filters.fixed_ip;
   const pattern = filters.ip === undefined ? undefined : expression(filters.ip);
-  const found: { instance_uuid: string; ip: string }[] = [];
+  const found: CardV6[] = [];
   for (let after = 0; ; ) {
     let query = db
       .knex('fixed_ips')

@@ -19,6 +19,7 @@ import { parseCidr } from '@folsom/nova/ipv4';
 import type { NetworkRow } from '@folsom/nova/networks';
 import type { LeaseSpool } from './lease-spool.ts';
 import { leaseLinesOf } from './leases.ts';
+import { noRouterV6, routerV6 } from './router-v6.ts';
 
 export interface FloatingBinding {
   floating: string;
@@ -32,8 +33,11 @@ export interface NetworkHost {
   readonly fake: boolean;
   /** Rules that concern no network in particular. */
   init(): Promise<void>;
-  /** Bridge, gateway address, forwarding, DHCP. `address` is what this host answers DHCP on. */
-  setup(network: NetworkRow, address: string): Promise<void>;
+  /**
+   * Bridge, gateway address, forwarding, DHCP, and with use_ipv6 the announcement of the IPv6 block. `address` is what this host answers
+   * DHCP on; the answer has this host's address as IPv6 router where it is known.
+   */
+  setup(network: NetworkRow, address: string): Promise<{ gatewayV6: string | undefined }>;
   /** Makes DHCP know the addresses given out now; with `forget` also that nobody holds others any more. */
   refreshDhcp(network: NetworkRow, address: string, forget?: boolean): Promise<void>;
   /** Lets a floating address lead to a fixed one; `device` carries it outside. */
@@ -50,7 +54,7 @@ export interface NetworkHost {
 export const fakeNetworkHost: NetworkHost = {
   fake: true,
   init: async () => {},
-  setup: async () => {},
+  setup: async () => ({ gatewayV6: undefined }),
   refreshDhcp: async () => {},
   addFloating: async () => {},
   removeFloating: async () => {},
@@ -70,6 +74,8 @@ export interface LinuxNetworkOptions extends BridgeHost {
   /** Address guests appear under outside; a loopback address means "whatever the way out has". */
   routingSourceIp: string;
   publicInterface: string | null;
+  /** Whether this host is its guests' IPv6 router (use_ipv6). */
+  ipv6: boolean;
   /** How often an address that comes to this host is announced to its neighbours; 0: not at all. */
   announcements: number;
   /** Public address whose ports lead to the VPN guests of networks. */
@@ -124,6 +130,7 @@ const isLoopback = (address: string): boolean => address.startsWith('127.');
 export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
   const { runner, log } = options;
   const rules = iptables({ runner, binary: 'nova-network', lockPath: options.lockPath });
+  const router = options.ipv6 ? routerV6(options) : noRouterV6;
   const inTurn = keyedMutex();
   const refreshers = new Map<number, () => Promise<void>>();
   let asRoot = false;
@@ -177,7 +184,7 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
     await server(network, address).update(hosts, { forget: forgetful.delete(network.id), cards });
   };
 
-  const setup = (network: NetworkRow, address: string): Promise<void> =>
+  const setup = (network: NetworkRow, address: string) =>
     inTurn(String(network.id), async () => {
       const bridge = must(network.bridge, 'bridge is there');
       const { label, vlan, bridge_interface: bridgeInterface } = network;
@@ -216,6 +223,7 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       await writeDhcp(network, address);
       if (!current.has(network.id)) announce(address, bridge);
       current.set(network.id, { network, address });
+      return { gatewayV6: await router.setup(network) };
     });
 
   const bound = new Map<string, FloatingBinding>();
@@ -234,6 +242,7 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
     vpns.delete(network.id);
     const shared = [...current.values()].some(other => other.network.bridge === network.bridge);
     if (shared) return;
+    await router.forget(network);
     const port = network.vlan ? vlanDevice(network.vlan) : options.flatInterface || network.bridge_interface;
     await removeBridge(runner, network.bridge, port, address);
     if (network.vlan) await removeVlan(runner, network.vlan);
@@ -264,17 +273,19 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       rules.addRule('filter', 'INPUT', `-s ${range} -p tcp -m tcp --dport ${options.metadataPort} -j ACCEPT`);
       await ensureAddress(runner, 'lo', `${METADATA_ADDRESS}/32`, 'link');
       await rules.apply();
+      await router.init();
       asRoot = !(await readableByAll(options.networksPath));
     },
 
-    async setup(network, address) {
-      await setup(network, address);
-    },
+    setup,
 
     async refreshDhcp(network, address, forget = false) {
       if (forget) forgetful.add(network.id);
       const known = current.get(network.id);
-      if (known === undefined || known.address !== address) return setup(network, address);
+      if (known === undefined || known.address !== address) {
+        await setup(network, address);
+        return;
+      }
       let refresh = refreshers.get(network.id);
       if (refresh === undefined) {
         refresh = coalesced(() => inTurn(String(network.id), () => writeDhcp(network, address)));
@@ -313,6 +324,7 @@ export function linuxNetworkHost(options: LinuxNetworkOptions): NetworkHost {
       for (const binding of [...bound.values()]) await unbind(binding);
       for (const network of networks) await inTurn(String(network.id), () => forget(network));
       await rules.removeAll();
+      await router.removeAll();
       await removeAddress(runner, 'lo', `${METADATA_ADDRESS}/32`);
     },
   };

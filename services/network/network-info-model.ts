@@ -1,5 +1,6 @@
 import type { Database } from '@folsom/db';
 import { fixedIpOfHost, fixedIpsOfInterfaces, floatingIpsOfFixedIps } from '@folsom/nova/fixed-ips';
+import { globalV6, type Ipv6Backend } from '@folsom/nova/ipv6';
 import type { NetworkFixedIp, NetworkInfo, NetworkIp, NetworkSubnet } from '@folsom/nova/network-info';
 import { type NetworkRow, networksByIds } from '@folsom/nova/networks';
 import { interfacesOfInstance } from '@folsom/nova/virtual-interfaces';
@@ -21,7 +22,7 @@ export async function instanceNetworkInfo(
   instanceUuid: string,
   rxtxFactor: number | null,
   instanceHost: string | null,
-  kind: ManagerKind,
+  { kind, ipv6 }: { kind: ManagerKind; ipv6: Ipv6Backend },
 ): Promise<NetworkInfo> {
   const cards = await interfacesOfInstance(db, instanceUuid);
   const networkIds = cards.flatMap(card => (card.network_id === null ? [] : [card.network_id]));
@@ -47,6 +48,10 @@ export async function instanceNetworkInfo(
         floating_ips: (floating.get(row.id) ?? []).map(address => ip(address, 'floating')),
       }),
     );
+    if (network.cidr_v6) {
+      const address = globalV6(ipv6, network.cidr_v6, card.address, network.project_id);
+      ips.push({ ...ip(address, 'fixed'), floating_ips: [] });
+    }
     const cap = rxtxFactor !== null && network.rxtx_base ? network.rxtx_base * rxtxFactor : null;
     info.push({
       id: card.uuid,

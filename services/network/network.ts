@@ -3,6 +3,7 @@ import { adminContext, isFault, type RunningService, type World } from '@folsom/
 import type { Database } from '@folsom/db';
 import { hostRunner, type Runner } from '@folsom/host/runner';
 import { freeStaleFixedIps } from '@folsom/nova/fixed-ips';
+import { ipv6Backend } from '@folsom/nova/ipv6';
 import { networkApi } from '@folsom/nova/network-api';
 import { allNetworks, networksOnHost, setNetworkHost } from '@folsom/nova/networks';
 import { novaOptions } from '@folsom/nova/options';
@@ -73,6 +74,7 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
     host,
     networkHost: fakeNetworkHost,
     kind,
+    ipv6: ipv6Backend(settings.ipv6_backend),
     injects: settings.flat_injected,
     vpnAddress: settings.vpn_ip,
     macAttempts: settings.create_unique_mac_address_attempts,
@@ -208,6 +210,7 @@ async function hostOf(
     routingSourceIp: settings.routing_source_ip,
     publicInterface: null,
     mtu: settings.network_device_mtu,
+    ipv6: settings.use_ipv6,
     announcements: settings.send_arp_for_ha ? settings.send_arp_for_ha_count : 0,
     lockPath: settings.lock_path,
     flatInterface: settings.flat_interface,

@@ -13,6 +13,11 @@ export const network = {
   fixed_range: str('10.0.0.0/8', 'Block of fixed addresses'),
   gateway: str(null, 'IPv4 gateway'),
   gateway_v6: str(null, 'IPv6 gateway'),
+  use_ipv6: bool(
+    false,
+    'Announce the IPv6 blocks of networks to guests and filter by security groups of IPv6',
+  ),
+  ipv6_backend: str('rfc2462', 'How IPv6 addresses of guests are made: rfc2462 or account_identifier'),
   default_floating_pool: str('nova', 'Pool of a floating address that names none'),
   auto_assign_floating_ip: bool(false, 'Give every instance a floating address'),
   flat_network_bridge: str(null, 'Bridge of flat modes'),

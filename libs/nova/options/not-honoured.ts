@@ -296,11 +296,6 @@ export const novaNotHonoured = [
     },
     QUIET,
   ),
-  ...notHonoured('DEFAULT', 'guests have IPv4 addresses alone', {
-    fixed_range_v6: 'fd00::/48',
-    ipv6_backend: 'rfc2462',
-    use_ipv6: false,
-  }),
   ...notHonoured('DEFAULT', 'everything is placed by compute_scheduler_driver or volume_scheduler_driver', {
     default_scheduler_driver: 'nova.scheduler.chance.ChanceScheduler',
   }),
@@ -375,6 +370,12 @@ export const novaNotHonoured = [
     'DEFAULT',
     'no program of Folsom reads it; floating addresses are made by nova-manage',
     { floating_range: '4.4.4.0/24' },
+    QUIET,
+  ),
+  ...notHonoured(
+    'DEFAULT',
+    'no program of Folsom reads it; networks are made by nova-manage, see its --fixed_range_v6',
+    { fixed_range_v6: 'fd00::/48' },
     QUIET,
   ),
   ...notHonoured('DEFAULT', 'glance is the image service', {

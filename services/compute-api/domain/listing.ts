@@ -1,6 +1,7 @@
 import { isFault, type RequestContext } from '@folsom/core';
 import { paginate, type SortKey, toSqlTime } from '@folsom/db';
 import { type FlavorRow, flavorByFlavorId } from '@folsom/nova/flavors';
+import { narrowToAddresses } from './address-filter.ts';
 import type { Deps } from './deps.ts';
 import { computeFault } from './faults.ts';
 import { matching } from './patterns.ts';
@@ -166,17 +167,7 @@ export async function listInstances(
     if (EXACT.has(column)) rows.where(column, value);
     else if (SEARCHABLE.has(column)) matching(rows, column, value);
   }
-  const fixed = filters.get('fixed_ip');
-  const address = fixed ?? filters.get('ip') ?? filters.get('ip6');
-  if (address !== undefined) {
-    const addresses = knex('fixed_ips')
-      .where('deleted', 0)
-      .whereNotNull('instance_uuid')
-      .select('instance_uuid');
-    if (fixed !== undefined) addresses.where('address', fixed);
-    else matching(addresses, 'address', address);
-    rows.whereIn('uuid', addresses);
-  }
+  await narrowToAddresses(deps, rows, filters);
 
   const after = page.marker === undefined ? undefined : await placeOf(deps, page.marker, context);
   if (page.limit === 0) return [];

@@ -16,6 +16,16 @@ export function matching(query: Knex.QueryBuilder, column: string, pattern: stri
   query.whereRaw("?? LIKE ? ESCAPE '!'", [column, likeOf(pattern)]);
 }
 
+/** The same for texts that no database has. @throws Fault `InvalidFilterExpression` */
+export function matcherOf(pattern: string): (text: string) => boolean {
+  const expression = likeOf(pattern).replace(/!(.)|[%_]|[^\w]/g, (word, escaped?: string) => {
+    if (word === '%') return '.*';
+    return word === '_' ? '.' : (escaped ?? word).replace(/\W/g, '\\$&');
+  });
+  const compiled = new RegExp(`^${expression}$`, 'i');
+  return text => compiled.test(text);
+}
+
 /** The LIKE pattern (escape character `!`) that means the same as the expression. @throws Fault `InvalidFilterExpression` */
 export function likeOf(pattern: string): string {
   if (pattern.length > PATTERN_CHARS_MAX) throw invalid('The filter expression is too long');

@@ -8,7 +8,7 @@ const domain = (disks: DomainDisk[], more: Partial<DomainDescription> = {}): str
     type: 'qemu',
     disks,
     network: [],
-    filter: null,
+    filters: null,
     consoleLog: '/guests/a & b/console.log',
     vnc: null,
     asRoot: false,
@@ -39,6 +39,33 @@ describe('a domain', () => {
     const xml = domain([disk], { kernel });
     expect(xml).toContain('<kernel>/guests/kernel</kernel><cmdline>root=/dev/vda</cmdline>');
     expect(xml).not.toContain('<boot dev');
+  });
+
+  it('speaks with the addresses of its cards alone', () => {
+    const ip = (address: string, version: number) => ({
+      address,
+      version,
+      type: 'fixed',
+      meta: {},
+      floating_ips: [],
+    });
+    const subnet = { cidr: null, dns: [], gateway: null, routes: [], meta: {} };
+    const subnets = [
+      { ...subnet, version: 4, ips: [ip('10.0.0.2', 4)], meta: { dhcp_server: '10.0.0.1' } },
+      { ...subnet, version: 6, ips: [ip('fd00::f816:3eff:fe00:1', 6)] },
+    ];
+    const model = { id: 'n', bridge: 'br100', label: 'x', subnets, meta: { tenant_id: null } };
+    const network = [{ id: 'v', address: 'fa:16:3e:00:00:01', network: model, meta: {} }];
+    const reference = (filters: DomainDescription['filters']) =>
+      /<filterref.*<\/filterref>/.exec(domain([disk], { network, filters }))?.[0];
+    const v4 = "<parameter name='IP' value='10.0.0.2'/><parameter name='DHCPSERVER' value='10.0.0.1'/>";
+    expect(reference(null)).toBeUndefined();
+    expect(reference({ ipv6: false })).toBe(`<filterref filter='nova-base'>${v4}</filterref>`);
+    expect(reference({ ipv6: true })).toBe(
+      `<filterref filter='nova-base-ipv6'>${v4}` +
+        "<parameter name='IPV6' value='fd00::f816:3eff:fe00:1'/>" +
+        "<parameter name='LINKLOCAL' value='fe80::f816:3eff:fe00:1'/></filterref>",
+    );
   });
 
   it('cannot be given elements by a path', () => {

@@ -1,5 +1,6 @@
 import type { NetworkInfo } from '@folsom/nova/network-info';
 import type { Guest } from '../../driver.ts';
+import { filterReference } from './base-filters.ts';
 import { type DomainDisk, diskXml, xmlText } from './disk-xml.ts';
 
 export interface DomainDescription {
@@ -9,8 +10,8 @@ export interface DomainDescription {
   /** Direct kernel boot. */
   kernel?: { kernel: string; ramdisk: string | null; commandLine: string };
   network: NetworkInfo;
-  /** Filter that keeps a guest from using other guests' addresses; null where the host has none. */
-  filter: string | null;
+  /** Whether filters keep guests from using others' addresses, and IPv6 is one of theirs; null where the host has none. */
+  filters: { ipv6: boolean } | null;
   consoleLog: string;
   vnc: { listen: string; keymap: string } | null;
   /** Runs the guest's process as root, where only root can get at its files. */
@@ -42,7 +43,7 @@ export function domainXml(domain: DomainDescription): string {
   <on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>
   <devices>
     ${domain.disks.map(diskXml).join('\n    ')}
-    ${domain.network.map(vif => interfaceXml(vif, domain.filter)).join('\n    ')}
+    ${domain.network.map(vif => interfaceXml(vif, domain.filters === null ? '' : filterReference(vif, domain.filters.ipv6))).join('\n    ')}
     <serial type='file'><source path='${xmlText(domain.consoleLog)}'/></serial>
     <serial type='pty'/>
     <input type='tablet' bus='usb'/>
@@ -72,19 +73,7 @@ function cpu(domain: DomainDescription): string {
   return '';
 }
 
-function interfaceXml(vif: NetworkInfo[number], filter: string | null): string {
-  const subnets = vif.network?.subnets ?? [];
-  const addresses = subnets
-    .flatMap(subnet => subnet.ips)
-    .flatMap(ip => (ip.version === 4 && ip.address ? [ip.address] : []));
-  const parameters = addresses.map(address => `<parameter name='IP' value='${xmlText(address)}'/>`).join('');
-  const dhcp = subnets.find(subnet => subnet.version === 4)?.meta.dhcp_server;
-  const reference =
-    filter === null || addresses.length === 0
-      ? ''
-      : `<filterref filter='${xmlText(filter)}'>${parameters}${
-          dhcp ? `<parameter name='DHCPSERVER' value='${xmlText(dhcp)}'/>` : ''
-        }</filterref>`;
+function interfaceXml(vif: NetworkInfo[number], reference: string): string {
   return (
     `<interface type='bridge'><mac address='${xmlText(vif.address)}'/>` +
     `<source bridge='${xmlText(vif.network?.bridge ?? '')}'/><model type='virtio'/>${reference}</interface>`
@@ -106,16 +95,3 @@ export function vncPort(xml: string): number | undefined {
   const port = Number(/<graphics[^>]*type='vnc'[^>]*port='(\d+)'/.exec(xml)?.[1]);
   return Number.isInteger(port) && port > 0 ? port : undefined;
 }
-
-/**
- * A guest may only speak with its own addresses, and only the network's DHCP server may answer it. It has no address of IPv6, and no group
- * speaks of one: on their bridge guests would reach each other by the addresses that every kernel gives itself.
- */
-export const NOVA_BASE_FILTER = `<filter name='nova-base' chain='root'>
-  <uuid>26717364-50cf-42d1-8185-29bf893ab110</uuid>
-  <rule action='drop' direction='inout' priority='500'><mac protocolid='ipv6'/></rule>
-  <filterref filter='no-mac-spoofing'/>
-  <filterref filter='no-ip-spoofing'/>
-  <filterref filter='no-arp-spoofing'/>
-  <filterref filter='allow-dhcp-server'/>
-</filter>`;

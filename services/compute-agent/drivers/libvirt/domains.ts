@@ -21,8 +21,8 @@ import type { HostVolumes } from './volumes/host-volumes.ts';
 /** What shows only once libvirt and the host have been looked at. */
 export interface HostTraits {
   type: 'kvm' | 'qemu';
-  /** Filter that keeps guests from using others' addresses; null where libvirt has none. */
-  filter: string | null;
+  /** Filters that keep guests from using others' addresses; null where libvirt has none. */
+  filters: { ipv6: boolean } | null;
   /** Guests' processes must be root's to get at their disks. */
   asRoot: boolean;
 }

@@ -10,11 +10,12 @@ import { CONSOLE_CHARS_MAX } from '../../console.ts';
 import type { ComputeDriver, Guest, Volumes } from '../../driver.ts';
 import { computeFault } from '../../faults.ts';
 import type { ComputeSettings } from '../../settings.ts';
+import { baseFilters } from './base-filters.ts';
 import { countCards, repairCards } from './cards.ts';
 import { configDrive } from './config-drive.ts';
 import { LibvirtError, libvirtConnection } from './connection.ts';
 import { diskRules } from './disk-rules.ts';
-import { NOVA_BASE_FILTER, vncPort } from './domain-xml.ts';
+import { vncPort } from './domain-xml.ts';
 import { guestDomains, type HostTraits, ifThere, powerOf } from './domains.ts';
 import { filterDuties, filtered, filtersGuests } from './firewall.ts';
 import { hostFirewall } from './guest-bridges.ts';
@@ -86,7 +87,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
   const { settings, world } = options;
   const instancesPath = settings.instances_path;
   const { log, libvirt, cache, filters, firewall, runner } = groundOf(options);
-  const traits: HostTraits = { type: 'qemu', filter: null, asRoot: false };
+  const traits: HostTraits = { type: 'qemu', filters: null, asRoot: false };
   const making = { cache, rules: diskRules(settings), injection: injectionOf(settings, world.random) };
   let prepared = false;
   /** libvirt's filters, as soon as it answers: no guest is started before it is known whether there are any. */
@@ -94,8 +95,9 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     if (prepared || !filters) return;
     try {
       await libvirt.version();
-      await libvirt.defineFilter(NOVA_BASE_FILTER);
-      traits.filter = 'nova-base';
+      const ipv6 = settings.use_ipv6;
+      for (const filter of baseFilters(ipv6)) await libvirt.defineFilter(filter);
+      traits.filters = { ipv6 };
     } catch (error) {
       if (!(error instanceof LibvirtError)) throw error;
       log.warn('no network filters on this host; guests could use addresses of others', { error });

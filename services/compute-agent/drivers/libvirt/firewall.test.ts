@@ -2,6 +2,7 @@ import { silentLogger, systemClock } from '@folsom/core';
 import { needs } from '@folsom/core/testing';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { run } from '@folsom/host';
+import { canonicalRule } from '@folsom/host/iptables-compare';
 import { namespaceRunner, type Runner } from '@folsom/host/runner';
 import type { NetworkInfo } from '@folsom/nova/network-info';
 import {
@@ -40,6 +41,23 @@ const network = (address: string): NetworkInfo =>
             meta: { dhcp_server: '10.0.0.1' },
             ips: [{ address, type: 'fixed', version: 4, meta: {}, floating_ips: [] }],
           },
+          {
+            cidr: 'fd00::/64',
+            version: 6,
+            dns: [],
+            gateway: { address: 'fe80::1', type: 'gateway', version: 6, meta: {} },
+            routes: [],
+            meta: {},
+            ips: [
+              {
+                address: `fd00::${address.split('.')[3]}`,
+                type: 'fixed',
+                version: 6,
+                meta: {},
+                floating_ips: [],
+              },
+            ],
+          },
         ],
       },
     },
@@ -54,6 +72,10 @@ const RULES = [
   { protocol: 'icmp', from_port: -1, to_port: -1, cidr: '0.0.0.0/0' },
   { protocol: 'icmp', from_port: 8, to_port: -1, cidr: '192.0.2.1/32' },
   { protocol: 'icmp', from_port: 3, to_port: 1, cidr: '192.0.2.2/32' },
+  { protocol: 'tcp', from_port: 22, to_port: 22, cidr: '::/0' },
+  { protocol: 'udp', from_port: 53, to_port: 54, cidr: '2001:DB8:0::5/32' },
+  { protocol: 'icmp', from_port: -1, to_port: -1, cidr: 'fd01::/64' },
+  { protocol: 'icmp', from_port: 128, to_port: 0, cidr: 'fd02::1/128' },
 ] as const;
 
 describe.each([
@@ -100,7 +122,9 @@ describe.each([
       const members = { protocol: 'tcp', from_port: 80, to_port: 80, cidr: null };
       await createRule(db.knex, { ...members, parent_group_id: group, group_id: group }, now);
       for (const { uuid } of guests) await associateGroup(db.knex, uuid, group, now);
-      walls = firewall({ db, runner, log: silentLogger, allowSameNetTraffic: true });
+      walls = firewall({ db, runner, log: silentLogger, allowSameNetTraffic: true, ipv6: true });
+      const refused = { protocol: 'tcp', from_port: 25, to_port: 25, cidr: 'fd03::/64', deleted: 0 };
+      await db.knex('provider_fw_rules').insert(refused);
     });
     afterAll(async () => {
       await db.close();
@@ -109,6 +133,7 @@ describe.each([
 
     it('is what the rows say after every change of a guest, and nothing is changed by looking', async () => {
       expect(await compare()).toContain('nova-compute-inst-1 is missing');
+      expect(await compare()).toContain('IPv6: nova-compute-inst-1 is missing');
       await walls.adopt(guests);
       expect(await compare()).toEqual([]);
       await walls.remove(guests[1]!);
@@ -158,6 +183,36 @@ describe.each([
       expect(found).toContain('FORWARD lacks: -j nova-filter-top');
       await walls.repair({ settled: guests, others: [] });
       expect(await compare()).toEqual([]);
+    });
+
+    it('has the rules of IPv6 that Folsom makes of the same rows', async () => {
+      const { stdout } = await runner(['ip6tables-save'], { timeoutMs: 30_000 });
+      const chain = (name: string) =>
+        stdout
+          .split('\n')
+          .flatMap(line =>
+            line.startsWith(`-A ${name} `) ? [canonicalRule(line.slice(name.length + 4))] : [],
+          );
+      expect(chain('nova-compute-inst-1')).toEqual(
+        [
+          '-m state --state INVALID -j DROP',
+          '-m state --state RELATED,ESTABLISHED -j ACCEPT',
+          '-j nova-compute-provider',
+          '-p ipv6-icmp -m icmp6 --icmpv6-type 135 -j ACCEPT',
+          '-p ipv6-icmp -m icmp6 --icmpv6-type 136 -j ACCEPT',
+          '-s fe80::1/128 -p ipv6-icmp -j ACCEPT',
+          '-s fd00::/64 -j ACCEPT',
+          '-p tcp -m tcp --dport 22 -j ACCEPT',
+          '-s 2001:db8::/32 -p udp -m udp --dport 53:54 -j ACCEPT',
+          '-s fd01::/64 -p ipv6-icmp -j ACCEPT',
+          '-s fd02::1/128 -p ipv6-icmp -m icmp6 --icmpv6-type 128/0 -j ACCEPT',
+          '-j nova-compute-sg-fallback',
+        ].map(canonicalRule),
+      );
+      expect(chain('nova-compute-provider')).toEqual([
+        canonicalRule('-s fd03::/64 -p tcp --dport 25 -j DROP'),
+      ]);
+      expect(chain('nova-compute-local')).toContain('-d fd00::2/128 -j nova-compute-inst-1');
     });
 
     it('may have chains of what is coming or going, and of nobody else', async () => {

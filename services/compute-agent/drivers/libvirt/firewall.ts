@@ -3,9 +3,17 @@ import type { Database } from '@folsom/db';
 import { type Iptables, iptables } from '@folsom/host/iptables';
 import type { Runner } from '@folsom/host/runner';
 import { fixedIpsOf, type NetworkInfo, parseNetworkInfo } from '@folsom/nova/network-info';
-import { groupsOfInstances, rulesOfGroups, type SecurityGroupRuleRow } from '@folsom/nova/security-groups';
+import { groupsOfInstances, rulesOfGroups } from '@folsom/nova/security-groups';
 import type { ComputeDriver, Guest } from '../../driver.ts';
 import { bridgedHere } from './bridged.ts';
+import {
+  addressesOfGroups,
+  chainRules,
+  dhcpServers,
+  type Family,
+  providerRules,
+  single,
+} from './firewall-rules.ts';
 
 /** The guest as the firewall knows it. */
 export interface FilteredGuest {
@@ -54,6 +62,8 @@ export interface FirewallOptions {
   log: Logger;
   /** Guests of one network reach each other whatever their groups say. */
   allowSameNetTraffic: boolean;
+  /** Whether guests may have IPv6, and chains for it (use_ipv6). */
+  ipv6?: boolean;
   /** Directory of the locks that daemons of one host share. */
   lockPath?: string;
 }
@@ -79,25 +89,45 @@ export function filtersGuests(driver: string | null): boolean {
   );
 }
 
-/** Our part of the host's packet filter, with what it has when there is no guest. */
-function emptyRules({ runner, lockPath }: FirewallOptions): Iptables {
-  const rules = iptables({ runner, binary: 'nova-compute', ...(lockPath === undefined ? {} : { lockPath }) });
-  rules.addChain('filter', 'sg-fallback');
-  rules.setRules('filter', 'sg-fallback', ['-j DROP']);
-  rules.addChain('filter', 'provider');
-  return rules;
+/** Our part of one of the host's packet filters. */
+interface Wall {
+  family: Family;
+  rules: Iptables;
+}
+
+/** Our parts of the host's packet filters, with what they have when there is no guest. */
+const emptyWalls = ({ runner, lockPath, ipv6 }: FirewallOptions): Wall[] =>
+  (ipv6 ? ([4, 6] as const) : ([4] as const)).map(family => {
+    const place = lockPath === undefined ? {} : { lockPath };
+    const rules = iptables({ runner, binary: 'nova-compute', family, ...place });
+    rules.addChain('filter', 'sg-fallback');
+    rules.setRules('filter', 'sg-fallback', ['-j DROP']);
+    rules.addChain('filter', 'provider');
+    return { family, rules };
+  });
+
+const apply = async (walls: readonly Wall[]): Promise<void> => {
+  for (const { rules } of walls) await rules.apply();
+};
+
+/** One sentence a difference, those of IPv6 marked. */
+async function differencesOf(walls: readonly Wall[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const { family, rules } of walls)
+    found.push(...(await rules.differences()).map(text => (family === 4 ? text : `IPv6: ${text}`)));
+  return found;
 }
 
 const DHCP = '-s 0.0.0.0/32 -d 255.255.255.255/32 -p udp -m udp --sport 68 --dport 67 -j ACCEPT';
 
 export function firewall(options: FirewallOptions): Firewall {
-  const rules = emptyRules(options);
+  const walls = emptyWalls(options);
   const guests = new Map<string, FilteredGuest>();
   const whole = coalesced(() => rebuild([...guests.values()]));
 
   /** Writes chains of guests into a model, as the rows have them. */
   const describe = async (
-    model: Iptables,
+    models: readonly Wall[],
     changed: readonly FilteredGuest[],
     wanted: (guest: FilteredGuest) => boolean,
   ): Promise<void> => {
@@ -116,27 +146,30 @@ export function firewall(options: FirewallOptions): Firewall {
       if (!wanted(guest)) continue;
       const own = (groups.get(guest.uuid) ?? []).flatMap(group => allRules.get(group.id) ?? []);
       const chain = `inst-${guest.id}`;
-      model.removeChain('filter', chain);
-      model.addChain('filter', chain);
-      model.setRules('filter', chain, chainRules(guest.network, own, members, options.allowSameNetTraffic));
-      for (const ip of fixedIpsOf(guest.network)) {
-        if (ip.version === 4 && ip.address)
-          model.addRule('filter', 'local', `-d ${ip.address}/32 -j $${chain}`);
+      for (const { family, rules } of models) {
+        const about = { family, sameNetwork: options.allowSameNetTraffic };
+        rules.removeChain('filter', chain);
+        rules.addChain('filter', chain);
+        rules.setRules('filter', chain, chainRules(guest.network, own, members, about));
+        for (const ip of fixedIpsOf(guest.network)) {
+          if (ip.version === family && ip.address)
+            rules.addRule('filter', 'local', `-d ${single(ip.address, family)} -j $${chain}`);
+        }
       }
     }
-    model.setRules('filter', 'provider', provider);
+    for (const { family, rules } of models) rules.setRules('filter', 'provider', provider[family]);
   };
 
   const rebuild = async (changed: readonly FilteredGuest[]): Promise<void> => {
     // A guest may have gone, or been described anew, while the rows were read.
-    await describe(rules, changed, guest => guests.get(guest.uuid) === guest);
-    passGuests(rules, [...guests.values()]);
-    await rules.apply();
+    await describe(walls, changed, guest => guests.get(guest.uuid) === guest);
+    passGuests(walls, [...guests.values()]);
+    await apply(walls);
   };
 
   const forget = (guest: { id: number; uuid: string }): void => {
     guests.delete(guest.uuid);
-    rules.removeChain('filter', `inst-${guest.id}`);
+    for (const { rules } of walls) rules.removeChain('filter', `inst-${guest.id}`);
   };
 
   return {
@@ -150,8 +183,8 @@ export function firewall(options: FirewallOptions): Firewall {
     },
     remove: async guest => {
       forget(guest);
-      passGuests(rules, [...guests.values()]);
-      await rules.apply();
+      passGuests(walls, [...guests.values()]);
+      await apply(walls);
     },
     refresh: async uuids => {
       if (uuids === null) return whole();
@@ -159,10 +192,10 @@ export function firewall(options: FirewallOptions): Firewall {
       if (wanted.length > 0) await rebuild(wanted);
     },
     compare: async ({ settled, others }) => {
-      const said = emptyRules(options);
+      const said = emptyWalls(options);
       await describe(said, settled, () => true);
       passGuests(said, settled);
-      const differences = await said.differences();
+      const differences = await differencesOf(said);
       if (others.length === 0) return differences;
       // Nothing is said of what may be there or not, and of what is there for its sake.
       const doubtful = new RegExp(
@@ -176,115 +209,24 @@ export function firewall(options: FirewallOptions): Firewall {
       for (const guest of settled) guests.set(guest.uuid, guest);
       await rebuild(settled);
     },
-    removeAll: () => rules.removeAll(),
+    removeAll: async () => {
+      for (const { rules } of walls) await rules.removeAll();
+    },
   };
 }
 
 /** Lets guests ask for an address, where there are servers, and lets pass what goes over the bridges that this host made for them. */
-function passGuests(model: Iptables, guests: readonly FilteredGuest[]): void {
+function passGuests(walls: readonly Wall[], guests: readonly FilteredGuest[]): void {
   const dhcp = guests.some(guest => dhcpServers(guest.network).length > 0) ? [DHCP] : [];
   const bridges = new Set(guests.flatMap(guest => bridgedHere(guest.network).map(network => network.bridge)));
-  model.setRules('filter', 'INPUT', dhcp);
-  model.setRules('filter', 'FORWARD', [
-    ...dhcp,
-    ...[...bridges].toSorted().flatMap(bridge => [`-i ${bridge} -j ACCEPT`, `-o ${bridge} -j ACCEPT`]),
-  ]);
-}
-
-const dhcpServers = (network: NetworkInfo): string[] =>
-  network.flatMap(vif =>
-    (vif.network?.subnets ?? []).flatMap(subnet =>
-      subnet.meta.dhcp_server ? [subnet.meta.dhcp_server] : [],
-    ),
-  );
-
-/** The chain of a guest, first match decides. */
-function chainRules(
-  network: NetworkInfo,
-  own: readonly SecurityGroupRuleRow[],
-  members: ReadonlyMap<number, readonly string[]>,
-  sameNetwork: boolean,
-): string[] {
-  const out = [
-    '-m state --state INVALID -j DROP',
-    '-m state --state RELATED,ESTABLISHED -j ACCEPT',
-    '-j $provider',
-    ...dhcpServers(network).map(server => `-s ${server}/32 -p udp -m udp --sport 67 --dport 68 -j ACCEPT`),
-  ];
-  if (sameNetwork) {
-    for (const vif of network) {
-      for (const subnet of vif.network?.subnets ?? []) {
-        if (subnet.version === 4 && subnet.cidr) out.push(`-s ${subnet.cidr} -j ACCEPT`);
-      }
-    }
+  const over = [...bridges]
+    .toSorted()
+    .flatMap(bridge => [`-i ${bridge} -j ACCEPT`, `-o ${bridge} -j ACCEPT`]);
+  for (const { family, rules } of walls) {
+    const first = family === 4 ? dhcp : [];
+    rules.setRules('filter', 'INPUT', first);
+    rules.setRules('filter', 'FORWARD', [...first, ...over]);
   }
-  for (const rule of own) {
-    const match = matchOf(rule);
-    if (match === null) continue;
-    if (rule.cidr) {
-      if (!rule.cidr.includes(':')) out.push(`-s ${rule.cidr}${match} -j ACCEPT`);
-    } else if (rule.group_id !== null) {
-      for (const address of members.get(rule.group_id) ?? []) out.push(`-s ${address}/32${match} -j ACCEPT`);
-    } else {
-      out.push(`${match.trim()} -j ACCEPT`.trim());
-    }
-  }
-  out.push('-j $sg-fallback');
-  return [...new Set(out)];
-}
-
-/** ` -p tcp -m tcp --dport 22`; null for a rule that cannot be written. */
-function matchOf(rule: {
-  protocol: string | null;
-  from_port: number | null;
-  to_port: number | null;
-}): string | null {
-  const protocol = rule.protocol?.toLowerCase() ?? '';
-  const from = rule.from_port ?? -1;
-  const to = rule.to_port ?? -1;
-  if (protocol === '' || protocol === '-1' || protocol === 'all') return '';
-  if (protocol === 'tcp' || protocol === 'udp') {
-    if (from < 0) return ` -p ${protocol}`;
-    const ports = from === to ? `${from}` : `${from}:${to}`;
-    return ` -p ${protocol} -m ${protocol} --dport ${ports}`;
-  }
-  if (protocol === 'icmp') {
-    if (from < 0) return ' -p icmp';
-    return ` -p icmp -m icmp --icmp-type ${to < 0 ? from : `${from}/${to}`}`;
-  }
-  return /^\d{1,3}$/.test(protocol) ? ` -p ${protocol}` : null;
-}
-
-/** Fixed addresses of the living members of groups, in one query. */
-async function addressesOfGroups(db: Database, groupIds: readonly number[]): Promise<Map<number, string[]>> {
-  const found = new Map<number, string[]>();
-  if (groupIds.length === 0) return found;
-  const rows = (await db
-    .knex('security_group_instance_association as link')
-    .join('fixed_ips', 'fixed_ips.instance_uuid', 'link.instance_uuid')
-    .whereIn('link.security_group_id', [...groupIds])
-    .where({ 'link.deleted': 0, 'fixed_ips.deleted': 0, 'fixed_ips.allocated': 1 })
-    .orderBy('fixed_ips.id')
-    .select('link.security_group_id as id', 'fixed_ips.address as address')) as {
-    id: number;
-    address: string;
-  }[];
-  for (const row of rows) found.set(row.id, [...(found.get(row.id) ?? []), row.address]);
-  return found;
-}
-
-/** What the operator refuses for every guest. */
-async function providerRules(db: Database): Promise<string[]> {
-  const rows = (await db.knex('provider_fw_rules').where('deleted', 0).orderBy('id')) as {
-    protocol: string;
-    from_port: number;
-    to_port: number;
-    cidr: string;
-  }[];
-  return rows.flatMap(row => {
-    const match = matchOf(row);
-    return match === null || row.cidr.includes(':') ? [] : [`-s ${row.cidr}${match} -j DROP`];
-  });
 }
 
 /** What a driver has to do for the packet filter of its guests. */

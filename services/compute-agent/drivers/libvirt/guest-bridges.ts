@@ -68,7 +68,7 @@ export function hostFirewall(
   options: Parameters<typeof guestBridges>[0] & { db: Database; filters: boolean },
 ): Firewall {
   const { settings, db, runner, log, filters } = options;
-  const { allow_same_net_traffic: allowSameNetTraffic, lock_path: lockPath } = settings;
-  const walls = filters ? firewall({ db, runner, log, allowSameNetTraffic, lockPath }) : noFirewall;
+  const { allow_same_net_traffic: allowSameNetTraffic, lock_path: lockPath, use_ipv6: ipv6 } = settings;
+  const walls = filters ? firewall({ db, runner, log, allowSameNetTraffic, ipv6, lockPath }) : noFirewall;
   return onBridges(walls, guestBridges(options), log);
 }
