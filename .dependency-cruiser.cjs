@@ -115,7 +115,7 @@ module.exports = {
       comment: 'The codec knows no account, container or object.',
       severity: 'error',
       from: { path: '^libs/swift-http/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^libs/(?!(swift-http|core)/|host/memory)' },
+      to: { path: '^libs/(?!(swift-http|core)/|host/(memory|acceptors))' },
     },
     {
       name: 'swift-below-databases',

@@ -7,6 +7,7 @@ export * from './limits.ts';
 export * from './listeners.ts';
 export * from './log-levels.ts';
 export * from './logger.ts';
+export { theLoop } from './loop-share.ts';
 export * from './masking.ts';
 export * from './metrics.ts';
 export * from './mutex.ts';

@@ -13,6 +13,8 @@ export const LIMITS = {
   bodyTimeoutMs: 60_000,
   /** A reader who takes nothing of an answer for so long is gone. */
   writeStallMs: 60_000,
+  /** Connections the kernel keeps for a server until it accepts them. */
+  listenBacklog: 4096,
   /** Idle keep-alive connections. */
   keepAliveTimeoutMs: 65_000,
   /** How long a stopping server waits for requests in flight. */

@@ -1,7 +1,7 @@
 import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
-import type { Clock } from '@folsom/core';
+import { type Clock, theLoop } from '@folsom/core';
 import type { Knex } from 'knex';
 import { LRUCache } from 'lru-cache';
 import { DatabaseError, isBusy } from './errors.ts';
@@ -105,7 +105,9 @@ export function sqliteClient(clock: Clock): typeof Knex.Client {
     }
 
     /** The one connection that writes. */
-    acquireWriter(): Promise<Connection> {
+    async acquireWriter(): Promise<Connection> {
+      // Not within a transaction: others would wait for it meanwhile.
+      await theLoop.turn();
       return super.acquireConnection();
     }
 
@@ -121,7 +123,11 @@ export function sqliteClient(clock: Clock): typeof Knex.Client {
     }
 
     private async leased(query: QueryObject): Promise<QueryObject> {
-      if (READS.test(query.sql) && reader) return this._query(reader, query);
+      if (READS.test(query.sql) && reader) {
+        // Nothing here waits for anything: without this a chain of statements would keep the loop to its end.
+        await theLoop.turn();
+        return this._query(reader, query);
+      }
       const writer = await this.acquireWriter();
       try {
         // The writer has made it a file with a log that readers can go by.

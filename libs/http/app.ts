@@ -15,6 +15,7 @@ import {
   traceparentOf,
   type World,
 } from '@folsom/core';
+import { type Acceptors, acceptMore } from '@folsom/host/acceptors';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -305,6 +306,7 @@ export function createApp(options: AppOptions): App {
   };
 
   let stopped: Promise<void> | null = null;
+  let acceptors: Acceptors | null = null;
   const sockets = new Set<Socket>();
   let accepted = 0;
   server.server.on('connection', (socket: Socket) => {
@@ -337,7 +339,7 @@ export function createApp(options: AppOptions): App {
       }),
       systemClock.after(LIMITS.stopGraceMs, () => http.closeAllConnections()),
     ];
-    await server.close();
+    await Promise.all([server.close(), acceptors?.close()]);
     for (const timer of timers) timer.cancel();
   };
 
@@ -348,11 +350,12 @@ export function createApp(options: AppOptions): App {
     routes,
     listen: async ({ host, port }) => {
       try {
-        await server.listen({ host, port, backlog: 4096 });
+        await server.listen({ host, port, backlog: LIMITS.listenBacklog });
       } catch (error) {
         throw explainListen(error, name, host, port);
       }
       noteListener(server.server);
+      acceptors = acceptMore(server.server, LIMITS.listenBacklog);
       const address = server.server.address();
       const actual = typeof address === 'object' && address ? address.port : port;
       return `${host.includes(':') ? `[${host}]` : host}:${actual}`;

@@ -1,4 +1,4 @@
-import { metricsOf, must, type RequestContext, type World } from '@folsom/core';
+import { metricsOf, must, type RequestContext, theLoop, type World } from '@folsom/core';
 import { attempt } from './attempt.ts';
 import type { Bus, CallOptions, Delivered, Message, Served, ServeOptions } from './bus.ts';
 import type { Outcome } from './dispatch.ts';
@@ -111,7 +111,10 @@ export function createLocalBus(world: World, options: LocalBusOptions = {}): Loc
   const work = async (worker: Worker, queue: Queue, delivery: Delivery) => {
     if (delivery.expired) return void worker.running.delete(delivery);
     const body = JSON.parse(delivery.text) as Body;
-    const settlement = await attempt(world, worker.options, body, delivery.attempt, delivery.sentAt);
+    // Of one process with those who answer requests, and less urgent.
+    const settlement = await theLoop.background(() =>
+      attempt(world, worker.options, body, delivery.attempt, delivery.sentAt),
+    );
     if (worker.dead) return;
     worker.running.delete(delivery);
     if ('againMs' in settlement) {

@@ -2,6 +2,7 @@ import net from 'node:net';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import tls from 'node:tls';
 import { LIMITS, noteListener, type World } from '@folsom/core';
+import { type Acceptors, acceptMore } from '@folsom/host/acceptors';
 import { Connection, type Shared } from './connection.ts';
 import { HTTP_LIMITS } from './limits.ts';
 import type { LocalServers } from './local-servers.ts';
@@ -26,7 +27,7 @@ export interface HttpServer {
 
 /** How a server listens. */
 export interface ListenOptions {
-  /** Connections the kernel keeps for us until we accept them. Default 4096. */
+  /** Connections the kernel keeps for us until we accept them. Default LIMITS.listenBacklog. */
   backlog?: number;
   /** Certificate and key in PEM: the server speaks TLS only. */
   tls?: { cert: string; key: string } | null;
@@ -57,6 +58,8 @@ const spare = spareMemory(async () => (await import('@folsom/host/memory')).give
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { world } = options;
   const connections = new Set<Connection>();
+  const backlog = options.backlog ?? LIMITS.listenBacklog;
+  let acceptors: Acceptors | null = null;
   let accepted = 0;
   let listening: string | null = null;
   let dateSecond = -1;
@@ -98,9 +101,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     listen: (port, host) =>
       new Promise((resolve, reject) => {
         server.once('error', reject);
-        server.listen({ port, host, backlog: options.backlog ?? 4096 }, () => {
+        server.listen({ port, host, backlog }, () => {
           server.off('error', reject);
           noteListener(server);
+          acceptors = acceptMore(server, backlog);
           const address = server.address() as net.AddressInfo;
           listening = `${address.address}:${address.port}`;
           options.local?.register(listening, options.handler);
@@ -118,7 +122,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         await turnOfTheLoop();
       }
       shared.stopping = true;
-      const closed = new Promise<void>(resolve => server.close(() => resolve()));
+      const closed = Promise.all([
+        new Promise<void>(resolve => server.close(() => resolve())),
+        acceptors?.close(),
+      ]);
       const started = world.clock.monotonic();
       for (let waited = 0; connections.size && waited < graceMs; waited = world.clock.monotonic() - started) {
         for (const connection of connections) connection.closeIfIdle(waited >= LIMITS.stopSilentMs);

@@ -8,12 +8,20 @@ import { canMakeNamespaces, hostNamespace, startProgram, tempDir } from '@folsom
 
 const OFFSET = 24_000;
 const HOST_IP = '192.0.2.10';
+const BURST = fileURLToPath(new URL('./boot/burst.ts', import.meta.url));
+/** Boots of one tenant at the same moment; room for all of them and for their addresses. */
+const BURSTS = [150, 300];
+const ROOM = [
+  ...['quota_instances=100000', 'quota_cores=100000', 'quota_ram=100000000', 'network_size=4096'],
+  'api_rate_limit=False',
+].flatMap(setting => ['--set', `nova.${setting}`]);
 const MEASURE = fileURLToPath(new URL('./boot/measure.ts', import.meta.url));
 const GUEST_IMAGE = fileURLToPath(new URL('../../.cache/guest-image', import.meta.url));
 const MEASURE_MS = 600_000;
 
 /**
  * From POST servers to ACTIVE to the first ssh login, over the whole cloud as `folsom up` runs it: with the fake hypervisor,
+ * one by one and many of one tenant at once while another tenant looks at its servers,
  * and with real guests beside the very same guests started by bare virsh in the same run.
  */
 export async function bench(print: (line: string) => void): Promise<void> {
@@ -23,16 +31,31 @@ export async function bench(print: (line: string) => void): Promise<void> {
 }
 
 async function fake(print: (line: string) => void): Promise<void> {
+  await withCloud([], async dir => print(await measure([], 'fake', dir)));
+  for (const count of BURSTS) {
+    await withCloud(['--fixed-range', '10.91.0.0/20', ...ROOM], async (dir, pid) => {
+      const argv = [process.execPath, BURST, dir, String(pid), String(count)];
+      print((await run(argv, { timeoutMs: MEASURE_MS })).stdout.trimEnd());
+    });
+  }
+}
+
+/** A cloud with the fake hypervisor, for as long as `use` takes. */
+async function withCloud(
+  options: readonly string[],
+  use: (dir: string, pid: number) => Promise<void>,
+): Promise<void> {
   const place = tempDir('bench-boot');
   const dir = join(place.path, 'var');
+  const words = ['up', '--state-dir', dir, '--ports-offset', String(OFFSET), '--compute-driver', 'fake'];
   try {
-    const cloud = await startProgram(
-      'folsom',
-      ['up', '--state-dir', dir, '--ports-offset', String(OFFSET), '--compute-driver', 'fake'],
-      { logFile: join(place.path, 'log'), until: /^ready in [\d.]+ s$/m, timeoutMs: 120_000 },
-    );
+    const cloud = await startProgram('folsom', [...words, ...options], {
+      logFile: join(place.path, 'log'),
+      until: /^ready in [\d.]+ s$/m,
+      timeoutMs: 120_000,
+    });
     try {
-      print(await measure([], 'fake', dir));
+      await use(dir, cloud.pid);
     } finally {
       await cloud.stop();
     }

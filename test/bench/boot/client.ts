@@ -3,6 +3,9 @@ import { join } from 'node:path';
 
 /** A user of the cloud whose state lies in `dir`. */
 export interface Client {
+  /** Of the compute API, with the tenant. */
+  url: string;
+  headers: Readonly<Record<string, string>>;
   call<T>(method: string, path: string, body?: unknown): Promise<T>;
   /** Asks until the server is as wanted; milliseconds since `from`. */
   until(id: string, status: string, from: number, pauseMs: number): Promise<number>;
@@ -11,8 +14,8 @@ export interface Client {
 
 const LIMIT_MS = 180_000;
 
-export async function login(dir: string): Promise<Client> {
-  const text = await readFile(join(dir, 'openrc'), 'utf8');
+export async function login(dir: string, file: 'openrc' | 'openrc-demo' = 'openrc'): Promise<Client> {
+  const text = await readFile(join(dir, file), 'utf8');
   const rc = Object.fromEntries(
     [...text.matchAll(/^export (\w+)='?(.*?)'?$/gm)].map(found => [found[1]!, found[2]!]),
   );
@@ -40,6 +43,8 @@ export async function login(dir: string): Promise<Client> {
     return { status: response.status, text: await response.text() };
   };
   const client: Client = {
+    url,
+    headers,
     async call(method, path, body) {
       const { status, text: answered } = await ask(method, path, body);
       if (status >= 300) throw new Error(`${method} ${path}: ${status} ${answered}`);
