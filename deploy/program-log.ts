@@ -16,7 +16,12 @@ export function programLog(config: Config, program: string, syslogSocket = '/dev
   const path = logPath(program, settings.log_file || null, settings.log_dir || null);
   const output = path === null ? standardError() : openOrExplain(path);
   const syslog = settings.use_syslog
-    ? openSyslog({ name: program, facility: settings.syslog_log_facility, to: syslogSocket })
+    ? openSyslog({
+        name: program,
+        facility: settings.syslog_log_facility,
+        to: syslogSocket,
+        lost: line => path !== null || output.write(line),
+      })
     : null;
   return createLogger({
     level: settings.debug ? 'debug' : 'info',

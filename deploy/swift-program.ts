@@ -104,8 +104,8 @@ export function swiftWorld(section: ConfSection, verbose = false): SwiftWorld {
 
 /** The log goes to syslog where one listens, as the original's does; else, or with `--verbose`, to standard error. */
 function sectionLogger(section: ConfSection, name: string, verbose: boolean): Logger {
-  const syslog = syslogFrom(section, name);
   const { write } = standardError();
+  const syslog = syslogFrom(section, name, line => verbose || write(line));
   const level = section.str('log_level', 'INFO').toLowerCase();
   return createLogger({
     level: level === 'debug' || level === 'error' ? level : level.startsWith('warn') ? 'warn' : 'info',

@@ -70,7 +70,7 @@ it('syslog over UDP: facility and level in front, then the name of the program',
     log_udp_port: String(daemon.port),
     log_facility: 'LOG_LOCAL2',
   });
-  const syslog = syslogFrom(conf, 'object-server')!;
+  const syslog = syslogFrom(conf, 'object-server', () => {})!;
   expect(syslog.write('{"level":"info","message":"a"}\n')).toBe(true);
   syslog.write('{"level":"error","message":"b"}\n');
   expect(await daemon.all).toEqual([
@@ -82,7 +82,7 @@ it('syslog over UDP: facility and level in front, then the name of the program',
 });
 
 it('without a listener at log_address there is no syslog; unknown facilities are refused', () => {
-  expect(syslogFrom(confSection({ log_address: '/nonexistent/log' }), 'x')).toBeNull();
+  expect(syslogFrom(confSection({ log_address: '/nonexistent/log' }), 'x', () => {})).toBeNull();
   expect(facilityNumber('LOG_DAEMON')).toBe(3);
   expect(() => facilityNumber('LOG_MOON')).toThrow('no such facility');
 });

@@ -4,8 +4,9 @@ import { ConfError, type ConfSection } from './swift-conf.ts';
 
 /** Where a program's log lines go besides standard error. */
 export interface Syslog {
-  /** Takes one line of JSON; false if nobody took it. */
+  /** Takes one line of JSON, which goes out soon, together with others; false if nobody takes it. */
   write(line: string): boolean;
+  /** What was taken goes out first. */
   close(): void;
 }
 
@@ -40,13 +41,20 @@ export function facilityNumber(name: string): number {
  * The syslog that a section's `log_facility`, `log_address`, `log_udp_host` and `log_udp_port` name; null if nobody
  * listens there. `prefix` (e.g. `access_`) goes before the names of the options that have it.
  * @param name what each line begins with
+ * @param lost see {@link SyslogOptions}
  */
-export function syslogFrom(conf: ConfSection, name: string, prefix = ''): Syslog | null {
+export function syslogFrom(
+  conf: ConfSection,
+  name: string,
+  lost: SyslogOptions['lost'],
+  prefix = '',
+): Syslog | null {
   const option = (of: string): string => (conf.has(`${prefix}${of}`) ? `${prefix}${of}` : of);
   const host = conf.str(option('log_udp_host'), '');
   const port = conf.int(option('log_udp_port'), 514);
   return openSyslog({
     name,
+    lost,
     facility: conf.str(option('log_facility'), 'LOG_LOCAL0'),
     to: host === '' ? conf.str(option('log_address'), '/dev/log') : { host, port },
   });
@@ -59,24 +67,28 @@ export interface SyslogOptions {
   facility: string;
   /** A socket of this host, or a port elsewhere. */
   to: string | { host: string; port: number };
+  /** Is given every line that was taken and that nobody wanted in the end: syslog went away meanwhile. */
+  lost: (line: string) => void;
 }
 
 /** Null if nobody listens there. Throws ConfError for a facility that does not exist. */
-export function openSyslog({ name, facility: facilityName, to }: SyslogOptions): Syslog | null {
+export function openSyslog({ name, facility: facilityName, to, lost }: SyslogOptions): Syslog | null {
   const facility = facilityNumber(facilityName);
-  const send = typeof to === 'string' ? toSocket(to) : toHost(to.host, to.port);
+  const begin = `>${name}: `;
+  const send =
+    typeof to === 'string'
+      ? openDatagramSender(to, text => lost(`${text.slice(text.indexOf(begin) + begin.length)}\n`))
+      : toHost(to.host, to.port);
   if (send === null) return null;
   return {
     write: line => {
       const level = /"level":"(\w+)"/.exec(line)?.[1] ?? 'info';
       const text = line.length > TEXT_BYTES_MAX ? `${line.slice(0, TEXT_BYTES_MAX)}...` : line.trimEnd();
-      return send.send(`<${facility * 8 + (SEVERITY[level] ?? 6)}>${name}: ${text}`);
+      return send.send(`<${facility * 8 + (SEVERITY[level] ?? 6)}${begin}${text}`);
     },
     close: () => send.close(),
   };
 }
-
-const toSocket = (path: string) => openDatagramSender(path);
 
 function toHost(host: string, port: number) {
   const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');

@@ -36,7 +36,12 @@ export const proxyLogging: Middleware = (app, conf, tools) => {
   const metrics = metricsOf(tools.world);
   metrics.declare(swiftMetrics);
   const syslog = ACCESS_SYSLOG.some(option => conf.has(option))
-    ? syslogFrom(conf, conf.str('access_log_name', 'proxy-server'), 'access_')
+    ? syslogFrom(
+        conf,
+        conf.str('access_log_name', 'proxy-server'),
+        line => tools.log.info('access', { line: line.trimEnd() }),
+        'access_',
+      )
     : null;
   tools.onStop(() => {
     stats.close();
