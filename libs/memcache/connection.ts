@@ -1,4 +1,5 @@
 import net from 'node:net';
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import type { Clock, Logger } from '@folsom/core';
 
 const CONNECT_MS = 300;
@@ -7,8 +8,22 @@ const ERRORS_MAX = 10;
 const ERROR_PAUSE_MS = 60_000;
 /** As large as memcached takes one. */
 export const VALUE_BYTES_MAX = 1024 * 1024;
+/** Keys that are asked for at once. */
+const KEYS_MAX = 64;
 /** A key with a blank or a line end in it would be another command. */
 const KEY = /^[\x21-\x7e]{1,250}$/;
+
+/** A value as memcached keeps it. */
+export interface Stored {
+  flags: number;
+  data: Buffer;
+}
+
+/** Keys that one command will ask for. */
+interface Gathering {
+  keys: Set<string>;
+  found: Promise<Map<string, Stored>>;
+}
 
 /** One connection to a memcached; commands follow each other, each with a time limit. */
 export class MemcachedConnection {
@@ -20,8 +35,10 @@ export class MemcachedConnection {
   private wake: (() => void) | null = null;
   private broken: Error | null = null;
   private tail: Promise<unknown> = Promise.resolve();
+  private gathering: Gathering | null = null;
   private errors: number[] = [];
   private restUntil = 0;
+  private lastFailure: unknown = null;
 
   constructor(server: string, clock: Clock, log: Logger) {
     this.server = server;
@@ -33,7 +50,10 @@ export class MemcachedConnection {
     return this.restUntil > this.clock.monotonic();
   }
 
+  /** Closes the connection and counts a failure; once, however many were waiting for the answer that did not come. */
   failed(error: unknown): void {
+    if (error === this.lastFailure) return;
+    this.lastFailure = error;
     this.close();
     const now = this.clock.monotonic();
     this.log.error('memcached failed', { server: this.server, error });
@@ -48,6 +68,8 @@ export class MemcachedConnection {
 
   /** Sends a command and reads its one line of answer. */
   line(command: Buffer): Promise<string> {
+    // What is read from now on is read after this.
+    this.gathering = null;
     return this.inTurn(async () => {
       (await this.connected()).write(command);
       return this.readLine();
@@ -64,22 +86,44 @@ export class MemcachedConnection {
     await this.line(Buffer.from(`delete ${checked(key)}\r\n`));
   }
 
-  read(key: string): Promise<{ flags: number; data: Buffer } | null> {
-    return this.inTurn(async () => {
-      checked(key);
-      (await this.connected()).write(`get ${key}\r\n`);
-      let found: { flags: number; data: Buffer } | null = null;
-      for (;;) {
-        const [word, name, flags, size] = (await this.readLine()).split(' ');
-        if (word !== 'VALUE') return found;
-        const length = Number(size);
-        if (!(length >= 0 && length <= VALUE_BYTES_MAX)) throw new Error('value too long');
-        await this.until(() => this.buffer.length >= length + 2);
-        if (name === key)
-          found = { flags: Number(flags), data: Buffer.from(this.buffer.subarray(0, length)) };
-        this.buffer = this.buffer.subarray(length + 2);
-      }
-    });
+  /** A value, or null. Reads side by side are one command, which is sent after all of them were asked for. */
+  async read(key: string): Promise<Stored | null> {
+    checked(key);
+    if (!this.gathering || this.gathering.keys.size >= KEYS_MAX) this.gathering = this.gather();
+    const { keys, found } = this.gathering;
+    keys.add(key);
+    return (await found).get(key) ?? null;
+  }
+
+  private gather(): Gathering {
+    const keys = new Set<string>();
+    const made: Gathering = {
+      keys,
+      found: this.inTurn(async () => {
+        try {
+          const socket = await this.connected();
+          await endOfTurn();
+          socket.write(`get ${[...keys].join(' ')}\r\n`);
+        } finally {
+          if (this.gathering === made) this.gathering = null;
+        }
+        return this.values();
+      }),
+    };
+    return made;
+  }
+
+  private async values(): Promise<Map<string, Stored>> {
+    const found = new Map<string, Stored>();
+    for (;;) {
+      const [word, name, flags, size] = (await this.readLine()).split(' ');
+      if (word !== 'VALUE' || name === undefined) return found;
+      const length = Number(size);
+      if (!(length >= 0 && length <= VALUE_BYTES_MAX)) throw new Error('value too long');
+      await this.until(() => this.buffer.length >= length + 2);
+      found.set(name, { flags: Number(flags), data: Buffer.from(this.buffer.subarray(0, length)) });
+      this.buffer = this.buffer.subarray(length + 2);
+    }
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
