@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { Fault, isDiskFull, must, type RunningService, type World } from '@folsom/core';
 import {
+  BATCH_BYTES_MAX,
+  BATCH_METHOD,
   type ConfSection,
   countAnswer,
   invalidDeviceOrPartition,
@@ -17,6 +19,7 @@ import {
   brokenBodyAnswer,
   bytesFromUtf8,
   createHttpServer,
+  EMPTY_BODY,
   type Headers,
   type ListenOptions,
   type LocalServers,
@@ -29,6 +32,7 @@ import {
   titleCase,
   utf8FromBytes,
 } from '@folsom/swift-http';
+import { batchedRequests } from './batch.ts';
 import { isBusy, whileBusy } from './busy.ts';
 import type { AnyDb, DbFileOptions } from './database.ts';
 import type { Metadata } from './metadata.ts';
@@ -94,6 +98,8 @@ export interface DbService<Db> {
   Kind: new (path: string, options: DbFileOptions) => Db;
   /** Path segments after device and partition that a method takes: at least, at most. */
   handlers: Record<string, { parts: [number, number]; handler: DbHandler<Db> }>;
+  /** Does many requests at once; a status for each. See update-batch.ts of swift. */
+  batch?: (requests: (DbRequest<Db> | ServerResponse)[]) => Promise<number[]>;
 }
 
 const REPLICATE_BYTES_MAX = 64 * 1024 * 1024;
@@ -122,46 +128,53 @@ export async function startDbServer<Db extends AnyDb>(
       lease.release();
     }
   };
-  const handleWith = async (http: ServerRequest, lease: DbLease<Db>): Promise<ServerResponse> => {
-    const { path, query, valid } = parseTarget(http.target);
-    if (!valid) return answer(412, http, { body: 'Invalid UTF8' });
-    for (const filter of options.filters ?? []) {
-      const answered = filter(path, http);
-      if (answered) return answered;
+  const bad = (http: ServerRequest, text: string) =>
+    answer(400, http, { body: text, contentType: 'text/plain' });
+
+  const replicate = async (
+    http: ServerRequest,
+    path: string,
+    lease: DbLease<Db>,
+  ): Promise<ServerResponse> => {
+    const parts = splitPath(path, 3);
+    if (!parts) return bad(http, `Invalid path: ${path}`);
+    const [device, partition, hash] = parts as [string, string, string];
+    const wrong = invalidDeviceOrPartition(device, partition);
+    if (wrong) return bad(http, wrong);
+    if (!/^[0-9a-f]{32}$/.test(hash)) return bad(http, `Invalid path: ${path}`);
+    if (options.mountCheck && !isMounted(root, device)) return notMounted(http, device);
+    const body = await readAll(http.body, REPLICATE_BYTES_MAX);
+    let args: unknown;
+    try {
+      args = JSON.parse(body?.toString('utf8') ?? '');
+    } catch (error) {
+      return bad(http, error instanceof Error ? error.message : 'no JSON');
     }
-    const bad = (text: string) => answer(400, http, { body: text, contentType: 'text/plain' });
-    if (http.method === 'REPLICATE') {
-      const parts = splitPath(path, 3);
-      if (!parts) return bad(`Invalid path: ${path}`);
-      const [device, partition, hash] = parts as [string, string, string];
-      const wrong = invalidDeviceOrPartition(device, partition);
-      if (wrong) return bad(wrong);
-      if (!/^[0-9a-f]{32}$/.test(hash)) return bad(`Invalid path: ${path}`);
-      if (options.mountCheck && !isMounted(root, device)) return notMounted(http, device);
-      const body = await readAll(http.body, REPLICATE_BYTES_MAX);
-      let args: unknown;
-      try {
-        args = JSON.parse(body?.toString('utf8') ?? '');
-      } catch (error) {
-        return bad(error instanceof Error ? error.message : 'no JSON');
-      }
-      const deviceDir = join(root, device);
-      const file = join(deviceDir, storageDirectory(datadir, partition, hash), `${hash}.db`);
-      return whileBusy(world.clock, () =>
-        replicateDb(
-          args,
-          { deviceDir, path: file },
-          { open: path => lease.open(path), create: store.create },
-          at => new service.Kind(at, fileOptions),
-          fileOptions.world,
-          http,
-        ),
-      );
-    }
-    const entry = service.handlers[http.method];
+    const deviceDir = join(root, device);
+    const file = join(deviceDir, storageDirectory(datadir, partition, hash), `${hash}.db`);
+    return whileBusy(world.clock, () =>
+      replicateDb(
+        args,
+        { deviceDir, path: file },
+        { open: path => lease.open(path), create: store.create },
+        at => new service.Kind(at, fileOptions),
+        fileOptions.world,
+        http,
+      ),
+    );
+  };
+
+  /** What a request asks for; an answer if it cannot be done. */
+  const requestOf = (
+    http: ServerRequest,
+    path: string,
+    query: string,
+    lease: DbLease<Db>,
+  ): DbRequest<Db> | ServerResponse => {
+    const entry = Object.hasOwn(service.handlers, http.method) ? service.handlers[http.method] : undefined;
     if (!entry) return answer(405, http);
     const parts = splitPath(path, entry.parts[0], entry.parts[1], entry.parts[1] === 5);
-    if (!parts) return bad(`Invalid path: ${path}`);
+    if (!parts) return bad(http, `Invalid path: ${path}`);
     const [device, partition, account, container, object] = parts as [
       string,
       string,
@@ -170,7 +183,7 @@ export async function startDbServer<Db extends AnyDb>(
       string?,
     ];
     const wrong = invalidDeviceOrPartition(device, partition);
-    if (wrong) return bad(wrong);
+    if (wrong) return bad(http, wrong);
     const hash =
       service.kind === 'account'
         ? options.pathHash.hex(account)
@@ -182,10 +195,10 @@ export async function startDbServer<Db extends AnyDb>(
       http.method === 'POST' ||
       (http.method === 'PUT' && (service.kind === 'container' || !container));
     if (needsTime && parseFloatText(timestamp) === null) {
-      return bad(http.method === 'POST' ? 'Missing or bad timestamp' : 'Missing timestamp');
+      return bad(http, http.method === 'POST' ? 'Missing or bad timestamp' : 'Missing timestamp');
     }
     if (options.mountCheck && !isMounted(root, device)) return notMounted(http, device);
-    const request: DbRequest<Db> = {
+    return {
       http,
       method: http.method,
       headers: http.headers,
@@ -199,7 +212,59 @@ export async function startDbServer<Db extends AnyDb>(
       open: () => lease.open(file),
       store,
     };
-    return whileBusy(world.clock, () => entry.handler(request));
+  };
+
+  const runBatch = async (
+    http: ServerRequest,
+    batch: NonNullable<DbService<Db>['batch']>,
+    lease: DbLease<Db>,
+  ): Promise<ServerResponse> => {
+    const items = batchedRequests(await readAll(http.body, BATCH_BYTES_MAX));
+    if (!items) return bad(http, 'no batch');
+    const started = world.clock.monotonic();
+    const statuses = await batch(
+      items.map(([method, target, headers]) => {
+        const own: ServerRequest = { ...http, method, target, headers: new Map(Object.entries(headers)) };
+        own.body = EMPTY_BODY;
+        const { path, query, valid } = parseTarget(target);
+        return valid ? requestOf(own, path, query, lease) : answer(412, own);
+      }),
+    );
+    const ms = world.clock.monotonic() - started;
+    const transactions = new Set<string>();
+    items.forEach(([method, , { 'x-trans-id': transaction }], i) => {
+      countAnswer(world, service.program, method, statuses[i] ?? 500, ms);
+      if (transaction) transactions.add(transaction);
+    });
+    if (options.logRequests !== false) {
+      log.info('updates', {
+        count: items.length,
+        refused: statuses.filter(status => status >= 300).length,
+        requestIds: [...transactions].join(' '),
+        remote: http.remoteAddress,
+        ms: Math.round(ms * 100) / 100,
+      });
+    }
+    return {
+      status: 200,
+      headers: new Map([['content-type', 'application/json']]),
+      body: Buffer.from(JSON.stringify(statuses)),
+    };
+  };
+
+  const handleWith = async (http: ServerRequest, lease: DbLease<Db>): Promise<ServerResponse> => {
+    const { path, query, valid } = parseTarget(http.target);
+    if (!valid) return answer(412, http, { body: 'Invalid UTF8' });
+    for (const filter of options.filters ?? []) {
+      const answered = filter(path, http);
+      if (answered) return answered;
+    }
+    if (http.method === 'REPLICATE') return replicate(http, path, lease);
+    if (http.method === BATCH_METHOD && service.batch) return runBatch(http, service.batch, lease);
+    const request = requestOf(http, path, query, lease);
+    if ('status' in request) return request;
+    const { handler } = must(service.handlers[http.method], 'requestOf has found it');
+    return whileBusy(world.clock, () => handler(request));
   };
 
   const server = createHttpServer({
@@ -231,7 +296,7 @@ export async function startDbServer<Db extends AnyDb>(
       const ms = world.clock.monotonic() - started;
       countAnswer(world, service.program, http.method, response.status, ms);
       if (options.logRequests === false) return response;
-      const level = http.method === 'REPLICATE' ? 'debug' : 'info';
+      const level = http.method === 'REPLICATE' || http.method === BATCH_METHOD ? 'debug' : 'info';
       log[level]('request', {
         method: http.method,
         path: maskedTarget(http.target),

@@ -22,3 +22,10 @@ export {
 export { STORAGE_PORTS, syncToProblem } from './sync-to.ts';
 export { openSyslog, syslogFrom } from './syslog.ts';
 export { normalizeTimestamp, parseFloatText, timestampMs, timestampOf } from './timestamps.ts';
+export {
+  BATCH_BYTES_MAX,
+  BATCH_HEADER,
+  BATCH_METHOD,
+  BATCH_REQUESTS_MAX,
+  type BatchedRequest,
+} from './update-batch.ts';

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { metricsOf, type World } from '@folsom/core';
 import { swiftMetrics } from './metrics.ts';
 import type { ConfSection } from './swift-conf.ts';
+import { BATCH_METHOD } from './update-batch.ts';
 
 /** Counters and times of a server, for a statsd daemon. Nothing here ever fails or waits. */
 export interface Stats {
@@ -52,7 +53,17 @@ export function statsFrom(conf: ConfSection, name: string, world: World, prefix 
   };
 }
 
-const METHODS = new Set(['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'COPY', 'OPTIONS', 'REPLICATE']);
+const METHODS = new Set([
+  'GET',
+  'HEAD',
+  'PUT',
+  'POST',
+  'DELETE',
+  'COPY',
+  'OPTIONS',
+  'REPLICATE',
+  BATCH_METHOD,
+]);
 
 /** A request's method as a label: what nobody knows is one of them. */
 export const methodLabel = (method: string): string => (METHODS.has(method) ? method : '(unknown)');

@@ -10,12 +10,19 @@ import {
   mergeMetadata,
   metadataHeaders,
   metadataOf,
+  type ObjectRow,
   readListingQuery,
   startDbServer,
 } from '@folsom/container-db';
 import type { RunningService } from '@folsom/core';
 import { must } from '@folsom/core';
-import { type ConfSection, normalizeTimestamp, STORAGE_PORTS, syncToProblem } from '@folsom/swift';
+import {
+  BATCH_HEADER,
+  type ConfSection,
+  normalizeTimestamp,
+  STORAGE_PORTS,
+  syncToProblem,
+} from '@folsom/swift';
 import {
   answer,
   createInternalClient,
@@ -27,6 +34,7 @@ import {
 
 import { listingText } from './listing.ts';
 import { listingCache } from './listing-cache.ts';
+import { takeUpdates } from './updates.ts';
 
 /** What only container-server.conf has. */
 export interface ContainerServerConf extends DbServerConf {
@@ -137,6 +145,38 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     return db;
   };
 
+  /** The row that a request about an object brings and where it belongs; or why there is none. */
+  const rowOf = (request: Request): { db: ContainerDb; row: ObjectRow } | ServerResponse => {
+    const { headers, http, method } = request;
+    const db = makeFor(request);
+    if (!db) return answer(404, null);
+    const name = must(request.object, 'only updates come here');
+    const created_at = normalizeTimestamp(
+      must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'),
+    );
+    if (method === 'DELETE') {
+      return {
+        db,
+        row: { name, created_at, size: 0, content_type: 'application/deleted', etag: 'noetag', deleted: 1 },
+      };
+    }
+    const size = headers.get('x-size') ?? '';
+    const type = headers.get('x-content-type');
+    const etag = headers.get('x-etag');
+    if (!/^\d{1,16}$/.test(size) || type === undefined || etag === undefined) {
+      return answer(400, http, { body: 'Missing object statistics', contentType: 'text/plain' });
+    }
+    const content_type = Buffer.from(type, 'latin1').toString('utf8');
+    return { db, row: { name, created_at, size: Number(size), content_type, etag, deleted: 0 } };
+  };
+
+  const takeObject: DbHandler<ContainerDb> = async request => {
+    const taken = rowOf(request);
+    if ('status' in taken) return taken;
+    await taken.db.put([taken.row]);
+    return answer(taken.row.deleted ? 204 : 201, request.http, { headers: [[BATCH_HEADER, 'true']] });
+  };
+
   const badSyncTo = (request: Request): ServerResponse | null => {
     const to = request.headers.get('x-container-sync-to');
     const storagePorts = [...STORAGE_PORTS, options.port, ...(options.storagePorts ?? [])];
@@ -155,32 +195,12 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
 
   const put: DbHandler<ContainerDb> = async request => {
     const { headers, http } = request;
+    if (request.object !== undefined) return takeObject(request);
     const refused = badSyncTo(request);
     if (refused) return refused;
     const timestamp = normalizeTimestamp(
       must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'),
     );
-    if (request.object !== undefined) {
-      const db = makeFor(request);
-      if (!db) return answer(404, null);
-      const size = headers.get('x-size') ?? '';
-      const contentType = headers.get('x-content-type');
-      const etag = headers.get('x-etag');
-      if (!/^\d{1,16}$/.test(size) || contentType === undefined || etag === undefined) {
-        return answer(400, http, { body: 'Missing object statistics', contentType: 'text/plain' });
-      }
-      await db.put([
-        {
-          name: request.object,
-          created_at: timestamp,
-          size: Number(size),
-          content_type: Buffer.from(contentType, 'latin1').toString('utf8'),
-          etag,
-          deleted: 0,
-        },
-      ]);
-      return answer(201, http);
-    }
     let created = !request.open();
     if (created) {
       created = request.store.create(
@@ -206,22 +226,10 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
 
   const remove: DbHandler<ContainerDb> = async request => {
     const { headers, http } = request;
-    const db = makeFor(request);
+    if (request.object !== undefined) return takeObject(request);
+    const db = request.open();
     if (!db) return answer(404, null);
     const timestamp = must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp');
-    if (request.object !== undefined) {
-      await db.put([
-        {
-          name: request.object,
-          created_at: normalizeTimestamp(timestamp),
-          size: 0,
-          content_type: 'application/deleted',
-          etag: 'noetag',
-          deleted: 1,
-        },
-      ]);
-      return answer(204, http);
-    }
     await db.commitPending();
     const stat = db.stat();
     if (db.count(stat) > 0) return answer(409, http);
@@ -290,6 +298,7 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
         HEAD: { parts: [4, 5], handler: head },
         GET: { parts: [4, 5], handler: get },
       },
+      batch: requests => takeUpdates(requests, rowOf),
     },
     options,
   );

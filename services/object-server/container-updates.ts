@@ -1,7 +1,7 @@
 import { must } from '@folsom/core';
 import { pickle } from '@folsom/pickle';
 import { normalizeTimestamp, statsOf } from '@folsom/swift';
-import { bytesFromUtf8, type Headers, internalText, quotePath } from '@folsom/swift-http';
+import { bytesFromUtf8, type Headers, quotePath } from '@folsom/swift-http';
 import type { ObjectRequest, ObjectServerContext } from './context.ts';
 import { writeDurably } from './durable-file.ts';
 
@@ -88,33 +88,18 @@ async function tellOrKeep(
 }
 
 async function tell(context: ObjectServerContext, update: ContainerUpdate, to: Teller): Promise<boolean> {
-  const { options, client, world } = context;
-  const colon = to.host.lastIndexOf(':');
-  const target = { ip: to.host.slice(0, colon), port: Number(to.host.slice(colon + 1)) };
+  const { updates, world } = context;
+  const { host, device } = to;
+  const colon = host.lastIndexOf(':');
+  const target = { ip: host.slice(0, colon), port: Number(host.slice(colon + 1)) };
   try {
-    const response = await client.request(target, {
-      method: update.op,
-      path: updatePath(to.device, to.partition, update),
-      headers: Object.entries(update.headers),
-      connectTimeoutMs: options.connTimeoutMs,
-      timeoutMs: options.nodeTimeoutMs,
-    });
-    if (response.status >= 200 && response.status < 300) {
-      await internalText(response);
-      return true;
-    }
-    response.body.cancel();
-    world.log.error('container update failed, kept for later', {
-      status: response.status,
-      host: to.host,
-      device: to.device,
-    });
+    const path = updatePath(device, to.partition, update);
+    const status = await updates.send(target, [update.op, path, update.headers]);
+    if (status >= 200 && status < 300) return true;
+    world.log.error('container update failed, kept for later', { status, host, device });
   } catch (error) {
-    world.log.error('container update failed, kept for later', {
-      host: to.host,
-      device: to.device,
-      reason: (error as Error).message,
-    });
+    const reason = (error as Error).message;
+    world.log.error('container update failed, kept for later', { host, device, reason });
   }
   return false;
 }

@@ -1,15 +1,16 @@
 import type { World } from '@folsom/core';
 import { type PathHash, statsOf } from '@folsom/swift';
-import type { InternalClient, ServerRequest } from '@folsom/swift-http';
+import type { ServerRequest } from '@folsom/swift-http';
 import type { ObjectPlace } from './object-file.ts';
 import type { ObjectServerOptions } from './options.ts';
+import type { UpdateSender } from './update-sender.ts';
 
 /** What every handler of the object server works with. */
 export interface ObjectServerContext {
   options: ObjectServerOptions;
   pathHash: PathHash;
-  /** For container updates. */
-  client: InternalClient;
+  /** Tells container servers. */
+  updates: UpdateSender;
   world: World;
 }
 

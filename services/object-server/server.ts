@@ -32,6 +32,7 @@ import { getObject, headObject } from './read-object.ts';
 import { RECLAIM_AGE_SECONDS, suffixHashes } from './suffix-hashes.ts';
 import { listSuffixes } from './suffix-listing.ts';
 import { LISTING_HEADER } from './sync-protocol.ts';
+import { updateSender } from './update-sender.ts';
 
 export interface ObjectServerSettings extends ListenOptions {
   options: ObjectServerOptions;
@@ -69,7 +70,11 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
   const context: ObjectServerContext = {
     options,
     pathHash: settings.pathHash,
-    client,
+    updates: updateSender(
+      client,
+      { connectTimeoutMs: options.connTimeoutMs, timeoutMs: options.nodeTimeoutMs },
+      world.clock,
+    ),
     world: { ...world, log },
   };
   const filters = settings.filters ?? [];
