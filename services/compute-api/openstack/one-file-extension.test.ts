@@ -12,6 +12,7 @@ const folder = mkdtempSync(join(import.meta.dirname, 'extensions-'));
 /** A boot attribute, an addition to views, an operation with policy, XML and faults: all that an extension may be. */
 const FILE = `
 import Type from 'typebox';
+import { attribute, one, view } from '@folsom/wire/view';
 import { Fault } from '@folsom/core';
 import { bare, operation } from '../http/operation.ts';
 import { serverAttributes } from '../http/server-attributes.ts';
@@ -19,6 +20,7 @@ import { name } from '../http/shapes.ts';
 import { present } from '../http/xml.ts';
 
 const owners = new Map();
+const shown = one(view('owner', { phone: attribute(phone => phone) }));
 
 export const extension = {
   alias: 'EXT-OWNER',
@@ -31,15 +33,7 @@ export const extension = {
     readBoot: server => ({ metadata: { owner: server['EXT-OWNER:owner'] ?? 'nobody' } }),
     readXml: node => present(node, ['owner']).owner ? { 'EXT-OWNER:owner': node.attributes.owner } : {},
   }),
-  server: (_api, view, instance) => {
-    view['EXT-OWNER:owner'] = instance.metadata.owner ?? 'nobody';
-  },
-  xml: {
-    server: {
-      namespaces: { 'EXT-OWNER': 'http://example.org/owner' },
-      attributes: { 'EXT-OWNER:owner': 'EXT-OWNER:owner' },
-    },
-  },
+  server: { 'EXT-OWNER:owner': attribute(instance => instance.metadata.owner ?? 'nobody') },
   resources: ['/os-owners'],
   operations: [
     operation({
@@ -48,12 +42,12 @@ export const extension = {
       path: '/os-owners/:id',
       policy: null,
       answers: 200,
-      view: { xml: { tag: 'owner', at: 'owner', attributes: { phone: 'phone' } } },
+      view: shown,
       faults: { NobodyKnowsThem: [404, fault => 'Nobody knows ' + fault.values.who] },
       run: ({ params }) => {
         const phone = owners.get(params.id);
         if (phone === undefined) throw new Fault('NobodyKnowsThem', 500, 'inner', { values: { who: params.id } });
-        return { owner: { phone } };
+        return shown.json(phone);
       },
     }),
     operation({

@@ -1,14 +1,14 @@
 import { must } from '@folsom/core';
 import type { FlavorRow } from '@folsom/nova/flavors';
+import type { DocumentView } from '@folsom/wire/view';
 import Type from 'typebox';
 import type { FlavorQuery } from '../../domain/flavors.ts';
 import { integer } from '../../domain/values.ts';
-import type { Caller, ComputeOperation, JsonObject, Registry } from '../http/api.ts';
+import type { Caller, ComputeOperation, Registry } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
-import { nextLink } from '../http/links.ts';
 import { operation } from '../http/operation.ts';
 import { markerQuery } from '../http/paging.ts';
-import { flavorSummary, flavorTemplates, flavorView } from '../views/flavors.ts';
+import { flavorViews } from '../views/flavors.ts';
 
 const numberFilter = (name: string) =>
   Type.Optional(
@@ -45,7 +45,9 @@ interface Asked {
   limit?: number;
 }
 
-async function page(caller: Caller, asked: Asked, one: typeof flavorView): Promise<JsonObject> {
+type Page = DocumentView<[readonly FlavorRow[], Caller]>;
+
+async function page(caller: Caller, asked: Asked, shown: Page): Promise<object> {
   const { is_public, limit, ...filter } = asked;
   const { domain, config } = caller.api;
   const access = accessOf(caller, is_public);
@@ -54,13 +56,11 @@ async function page(caller: Caller, asked: Asked, one: typeof flavorView): Promi
     ...(access === undefined ? {} : { access }),
     limit: Math.min(config.osapi_max_limit, limit ?? config.osapi_max_limit),
   });
-  const ids = flavors.map((flavor: FlavorRow) => ({ id: flavor.flavorid }));
-  const next = nextLink(caller, 'flavors', ids);
-  return { flavors: flavors.map(flavor => one(caller, flavor)), ...(next ? { flavors_links: next } : {}) };
+  return shown.json(flavors, caller);
 }
 
 export function flavorOperations(registry: Registry): readonly ComputeOperation[] {
-  const xml = flavorTemplates(registry);
+  const flavor = flavorViews(registry);
   return [
     operation({
       name: 'ListFlavors',
@@ -70,9 +70,9 @@ export function flavorOperations(registry: Registry): readonly ComputeOperation[
       policy: null,
       query,
       answers: 200,
-      view: { xml: xml.minimal },
+      view: flavor.summaries,
       throws: ['ListMarkerNotFound'],
-      run: ({ context, query: asked }) => page(context, asked, flavorSummary),
+      run: ({ context, query: asked }) => page(context, asked, flavor.summaries),
     }),
     operation({
       name: 'ListFlavorDetails',
@@ -82,9 +82,9 @@ export function flavorOperations(registry: Registry): readonly ComputeOperation[
       policy: null,
       query,
       answers: 200,
-      view: { xml: xml.detail },
+      view: flavor.details,
       throws: ['ListMarkerNotFound'],
-      run: ({ context, query: asked }) => page(context, asked, flavorView),
+      run: ({ context, query: asked }) => page(context, asked, flavor.details),
     }),
     operation({
       name: 'ShowFlavor',
@@ -93,11 +93,10 @@ export function flavorOperations(registry: Registry): readonly ComputeOperation[
       path: '/flavors/:id',
       policy: null,
       answers: 200,
-      view: { xml: xml.one },
+      view: flavor.one,
       throws: ['FlavorNotFound'],
-      run: async ({ domain, context, params }) => ({
-        flavor: flavorView(context, await domain.flavors.get(context, params.id, { deleted: true })),
-      }),
+      run: async ({ domain, context, params }) =>
+        flavor.one.json(await domain.flavors.get(context, params.id, { deleted: true }), context),
     }),
   ];
 }

@@ -4,7 +4,7 @@ import type { Caller, ComputeOperation, Registry } from '../http/api.ts';
 import { badRequest, notFound } from '../http/faults.ts';
 import { bare, operation, overLimit } from '../http/operation.ts';
 import { markerQuery } from '../http/paging.ts';
-import { imageSummary, imagesView, imageTemplates, imageView } from '../views/images.ts';
+import { imageViews } from '../views/images.ts';
 import { metadataXml, metaItemXml, readMetadataXml, readMetaItemXml } from './metadata-xml.ts';
 
 /** Query parameters as the image service knows them. */
@@ -41,7 +41,7 @@ const badPage = { Invalid: 400 } as const;
 
 /** Images as the image service has them, in nova's shape. */
 export function imageOperations(registry: Registry): readonly ComputeOperation[] {
-  const xml = imageTemplates(registry);
+  const image = imageViews(registry);
   return [
     operation({
       name: 'ListImages',
@@ -51,10 +51,10 @@ export function imageOperations(registry: Registry): readonly ComputeOperation[]
       policy: null,
       query,
       answers: 200,
-      view: { xml: xml.minimal },
+      view: image.summaries,
       faults: badPage,
       throws: ['NotAuthorized'],
-      run: async ({ context, query: page }) => imagesView(context, await list(context, page), imageSummary),
+      run: async ({ context, query: page }) => image.summaries.json(await list(context, page), context),
     }),
     operation({
       name: 'ListImageDetails',
@@ -64,10 +64,10 @@ export function imageOperations(registry: Registry): readonly ComputeOperation[]
       policy: null,
       query,
       answers: 200,
-      view: { xml: xml.detail },
+      view: image.details,
       faults: badPage,
       throws: ['NotAuthorized'],
-      run: async ({ context, query: page }) => imagesView(context, await list(context, page), imageView),
+      run: async ({ context, query: page }) => image.details.json(await list(context, page), context),
     }),
     operation({
       name: 'ShowImage',
@@ -76,12 +76,11 @@ export function imageOperations(registry: Registry): readonly ComputeOperation[]
       path: '/images/:id',
       policy: null,
       answers: 200,
-      view: { xml: xml.one },
+      view: image.one,
       faults: missing,
       throws: ['ImageNotAuthorized'],
-      run: async ({ domain, context, params }) => ({
-        image: imageView(context, await domain.images.get(context, params.id)),
-      }),
+      run: async ({ domain, context, params }) =>
+        image.one.json(await domain.images.get(context, params.id), context),
     }),
     operation({
       name: 'CreateImage',

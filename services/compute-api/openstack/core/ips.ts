@@ -1,7 +1,7 @@
 import type { ComputeOperation } from '../http/api.ts';
 import { notFound, notImplemented } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
-import { addressesXml, networkXml } from '../views/servers.ts';
+import { addressViews } from '../views/servers.ts';
 
 const path = '/servers/:server_id/ips';
 const faults = { InstanceNotFound: [404, 'Instance does not exist'] } as const;
@@ -18,11 +18,10 @@ export const addressOperations: readonly ComputeOperation[] = [
     path,
     policy: null,
     answers: 200,
-    view: { xml: addressesXml },
+    view: addressViews.all,
     faults,
-    run: async ({ domain, context, params }) => ({
-      addresses: await domain.servers.addresses(context, params.server_id),
-    }),
+    run: async ({ domain, context, params }) =>
+      addressViews.all.json(await domain.servers.addresses(context, params.server_id)),
   }),
   operation({
     name: 'ShowAddresses',
@@ -31,14 +30,14 @@ export const addressOperations: readonly ComputeOperation[] = [
     path: `${path}/:id`,
     policy: null,
     answers: 200,
-    view: { xml: networkXml },
+    view: addressViews.one,
     faults,
     run: async ({ domain, context, params }) => {
       const found = await domain.servers.addresses(context, params.server_id);
       if (!Object.hasOwn(found, params.id)) {
         throw notFound('Instance is not a member of specified network');
       }
-      return { [params.id]: found[params.id] };
+      return addressViews.one.json(params.id, found);
     },
   }),
   operation({

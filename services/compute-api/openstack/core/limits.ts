@@ -97,7 +97,7 @@ function rates(states: readonly RateLimitState[]) {
 
 export function limitOperations(registry: Registry): readonly ComputeOperation[] {
   const xml: XmlTemplate = {
-    ...registry.xml('limits', element),
+    ...element,
     at: 'limits',
     namespaces: { '': NOVA_NS.common, atom: NOVA_NS.atom, ...registry.namespaces('limits') },
   };

@@ -1,5 +1,4 @@
 import { answer } from '@folsom/http/operation';
-import type { XmlTemplate } from '@folsom/wire/nova-xml';
 import Type from 'typebox';
 import type { ServerChanges } from '../../domain/rebuild.ts';
 import type { ComputeOperation, Registry } from '../http/api.ts';
@@ -8,7 +7,7 @@ import { selfHref } from '../http/links.ts';
 import { bare, operation, overLimit, refusedStates } from '../http/operation.ts';
 import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';
 import { isObject } from '../http/values.ts';
-import { serverView } from '../views/servers.ts';
+import type { ServerViews } from '../views/servers.ts';
 import { rebuildImage, rebuildShape, resizeShape } from './server-body.ts';
 import { rebuildFaults, resizeFaults, settleFaults } from './server-faults.ts';
 import { actionXml } from './server-xml.ts';
@@ -49,7 +48,7 @@ const newImage = Type.Object(
 );
 
 /** The actions every server has; extensions bring more. */
-export const serverActions = (registry: Registry, xml: XmlTemplate): ComputeOperation[] => [
+export const serverActions = (registry: Registry, views: ServerViews): ComputeOperation[] => [
   operation({
     name: 'RebootServer',
     about: 'SOFT asks the guest, HARD does not.',
@@ -83,7 +82,7 @@ export const serverActions = (registry: Registry, xml: XmlTemplate): ComputeOper
       return bare();
     },
   }),
-  rebuildOperation(registry, xml),
+  rebuildOperation(registry, views),
   resizeOperation(registry),
   ...(['confirmResize', 'revertResize'] as const).map(key =>
     operation({
@@ -121,7 +120,7 @@ export const serverActions = (registry: Registry, xml: XmlTemplate): ComputeOper
   }),
 ];
 
-function rebuildOperation({ attributes }: Registry, xml: XmlTemplate): ComputeOperation {
+function rebuildOperation({ attributes }: Registry, views: ServerViews): ComputeOperation {
   return operation({
     name: 'RebuildServer',
     about: 'Puts a server back to the state of an image, keeping its identity, addresses and size.',
@@ -139,7 +138,7 @@ function rebuildOperation({ attributes }: Registry, xml: XmlTemplate): ComputeOp
       return domain.servers.show(context, params.id);
     },
     answers: 202,
-    view: { xml },
+    view: views.one,
     faults: { ...rebuildFaults, ...refusedStates('rebuild') },
     throws: ['InstanceNotFound', 'InstanceUserDataTooLarge', 'FlavorNotFound'],
     run: async ({ domain, context, params, body }) => {
@@ -156,7 +155,7 @@ function rebuildOperation({ attributes }: Registry, xml: XmlTemplate): ComputeOp
         changes,
         ...(body.adminPass === undefined ? {} : { password: body.adminPass }),
       });
-      const view = serverView(context, server);
+      const view = views.full.json(server, context);
       if (context.api.config.enable_instance_password) view.adminPass = password;
       const headers = { location: selfHref(context, 'servers', server.uuid) };
       return answer({ document: { server: view }, headers });

@@ -3,12 +3,12 @@ import { answer } from '@folsom/http/operation';
 import type { BootRequest } from '../../domain/boot-request.ts';
 import { listedFrom } from '../../domain/instance-details.ts';
 import type { ServerChanges } from '../../domain/rebuild.ts';
-import type { Caller, ComputeOperation, JsonObject, Registry, ServerAttributes } from '../http/api.ts';
-import { linksOf, selfHref } from '../http/links.ts';
+import type { Caller, ComputeOperation, Registry, ServerAttributes } from '../http/api.ts';
+import { selfHref } from '../http/links.ts';
 import { operation, refusedStates } from '../http/operation.ts';
 import { markerQuery } from '../http/paging.ts';
 import { serversText } from '../views/server-texts.ts';
-import { serversView, serverTemplates, serverView } from '../views/servers.ts';
+import { acceptedServer, type ServerViews, serverViews } from '../views/servers.ts';
 import { serverActions } from './server-actions.ts';
 import { bootShape, serverBody, updateShape } from './server-body.ts';
 import { bootFaults, bootThrows, listThrows } from './server-faults.ts';
@@ -26,7 +26,7 @@ const listed = (caller: Caller, page: { marker?: string; limit?: number }) => {
   });
 };
 
-const listOperations = (xml: ReturnType<typeof serverTemplates>): ComputeOperation[] => [
+const listOperations = (server: ServerViews): ComputeOperation[] => [
   operation({
     name: 'ListServers',
     about: 'Servers of the tenant, newest first: their ids and names.',
@@ -35,17 +35,9 @@ const listOperations = (xml: ReturnType<typeof serverTemplates>): ComputeOperati
     policy: null,
     query,
     answers: 200,
-    view: { xml: xml.minimal },
+    view: server.summaries,
     throws: listThrows,
-    run: async ({ context, query: page }) => {
-      const rows = await listed(context, page);
-      const views = rows.map(row => ({
-        id: row.uuid,
-        name: row.display_name,
-        links: linksOf(context, 'servers', row.uuid),
-      }));
-      return serversView(context, rows, views);
-    },
+    run: async ({ context, query: page }) => server.summaries.json(await listed(context, page), context),
   }),
   operation({
     name: 'ListServerDetails',
@@ -55,14 +47,13 @@ const listOperations = (xml: ReturnType<typeof serverTemplates>): ComputeOperati
     policy: null,
     query,
     answers: 200,
-    view: { xml: xml.detail },
+    view: server.details,
     throws: listThrows,
     run: async ({ domain, context, query: page }) => {
       const rows = await listed(context, page);
       const sources = await domain.servers.sources(rows);
-      if (context.format === 'json') return answer({ bytes: serversText(context, sources) });
-      const views = sources.map(source => serverView(context, listedFrom(source)));
-      return serversView(context, rows, views);
+      if (context.format === 'json') return answer({ bytes: serversText(server, context, sources) });
+      return server.details.json(sources.map(listedFrom), context);
     },
   }),
 ];
@@ -111,7 +102,7 @@ function bootOf(body: BootBody, attributes: readonly ServerAttributes[]): BootRe
   return request;
 }
 
-function bootOperation(registry: Registry, xml: ReturnType<typeof serverTemplates>): ComputeOperation {
+function bootOperation(registry: Registry, views: ServerViews): ComputeOperation {
   const { attributes } = registry;
   return operation({
     name: 'BootServer',
@@ -125,7 +116,7 @@ function bootOperation(registry: Registry, xml: ReturnType<typeof serverTemplate
     ),
     readXml: root => readCreateXml(root, attributes),
     answers: 202,
-    view: { xml: xml.one },
+    view: views.one,
     faults: bootFaults,
     throws: bootThrows,
     run: async ({ domain, context, body }) => {
@@ -135,8 +126,7 @@ function bootOperation(registry: Registry, xml: ReturnType<typeof serverTemplate
         if (document !== undefined) return document;
       }
       const uuid = must(booted.uuids[0], 'uuids is not empty');
-      const server: JsonObject = { id: uuid, links: linksOf(context, 'servers', uuid) };
-      for (const add of context.api.registry.serverCreated(context)) add(context.api, server, booted.shown);
+      const server = acceptedServer(uuid, booted.shown, context);
       if (context.api.config.enable_instance_password) server.adminPass = booted.adminPassword;
       const headers = { location: selfHref(context, 'servers', uuid) };
       return answer({ document: { server }, headers });
@@ -144,7 +134,7 @@ function bootOperation(registry: Registry, xml: ReturnType<typeof serverTemplate
   });
 }
 
-function updateOperation(registry: Registry, xml: ReturnType<typeof serverTemplates>): ComputeOperation {
+function updateOperation(registry: Registry, views: ServerViews): ComputeOperation {
   const { attributes } = registry;
   return operation({
     name: 'UpdateServer',
@@ -156,7 +146,7 @@ function updateOperation(registry: Registry, xml: ReturnType<typeof serverTempla
       Object.assign({}, updateShape, ...attributes.map(item => item.changeShape)) as typeof updateShape,
     ),
     answers: 200,
-    view: { xml: xml.one },
+    view: views.one,
     throws: ['InstanceNotFound', 'UnexpectedTaskStateError'],
     run: async ({ domain, context, params, body: { server } }) => {
       const changes: ServerChanges = {
@@ -166,15 +156,15 @@ function updateOperation(registry: Registry, xml: ReturnType<typeof serverTempla
       };
       for (const attribute of attributes) Object.assign(changes, attribute.readChanges(server as never));
       const changed = await domain.servers.change(context, params.id, changes);
-      return { server: serverView(context, changed) };
+      return views.one.json(changed, context);
     },
   });
 }
 
 export function serverOperations(registry: Registry): readonly ComputeOperation[] {
-  const xml = serverTemplates(registry);
+  const views = serverViews(registry);
   return [
-    ...listOperations(xml),
+    ...listOperations(views),
     operation({
       name: 'ShowServer',
       about: 'A server.',
@@ -182,14 +172,13 @@ export function serverOperations(registry: Registry): readonly ComputeOperation[
       path: '/servers/:id',
       policy: null,
       answers: 200,
-      view: { xml: xml.one },
+      view: views.one,
       throws: ['InstanceNotFound'],
-      run: async ({ domain, context, params }) => ({
-        server: serverView(context, await domain.servers.show(context, params.id)),
-      }),
+      run: async ({ domain, context, params }) =>
+        views.one.json(await domain.servers.show(context, params.id), context),
     }),
-    bootOperation(registry, xml),
-    updateOperation(registry, xml),
+    bootOperation(registry, views),
+    updateOperation(registry, views),
     operation({
       name: 'DeleteServer',
       about: 'Ends a server in whatever state it is.',
@@ -201,6 +190,6 @@ export function serverOperations(registry: Registry): readonly ComputeOperation[
       throws: ['InstanceNotFound'],
       run: ({ domain, context, params }) => domain.servers.delete(context, params.id),
     }),
-    ...serverActions(registry, xml.one),
+    ...serverActions(registry, views),
   ];
 }

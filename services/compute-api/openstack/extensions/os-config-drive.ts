@@ -1,3 +1,4 @@
+import { attribute } from '@folsom/wire/view';
 import Type from 'typebox';
 import type { Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
@@ -27,8 +28,5 @@ export const extension: Extension = {
     readBoot: server => ({ configDrive: server.config_drive ?? null }),
     readXml: node => present(node, ['config_drive']),
   }),
-  server: (_api, view, instance) => {
-    view.config_drive = instance.config_drive ?? '';
-  },
-  xml: { server: { attributes: { config_drive: 'config_drive' } } },
+  server: { config_drive: attribute(instance => instance.config_drive ?? '') },
 };

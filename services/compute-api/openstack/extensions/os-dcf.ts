@@ -1,18 +1,15 @@
+import { attribute, type Parts } from '@folsom/wire/view';
 import Type from 'typebox';
 import { boolFromString } from '../../domain/values.ts';
-import type { Caller, CreatedAddition, Extension } from '../http/api.ts';
+import type { Api, CreatedInstance, Extension } from '../http/api.ts';
 import { serverAttributes } from '../http/server-attributes.ts';
 import { truth } from '../http/shapes.ts';
 
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/disk_config/api/v1.1';
-
 const KEY = 'OS-DCF:diskConfig';
 const word = (auto: boolean): string => (auto ? 'AUTO' : 'MANUAL');
-const sees = (caller: Caller): boolean =>
-  caller.api.domain.policy.allowed(caller, 'compute_extension:disk_config');
 
-const show: CreatedAddition = (_api, view, instance) => {
-  view[KEY] = word(instance.auto_disk_config === true);
+const shown: Parts<[CreatedInstance, Api]> = {
+  [KEY]: attribute(instance => word(instance.auto_disk_config === true)),
 };
 
 /** In either spelling. */
@@ -37,7 +34,7 @@ const autoOf = (asked: Asked): boolean | undefined =>
 export const extension: Extension = {
   alias: 'OS-DCF',
   name: 'DiskConfig',
-  namespace: NAMESPACE,
+  namespace: 'http://docs.openstack.org/compute/ext/disk_config/api/v1.1',
   updated: '2011-09-27T00:00:00+00:00',
   description: 'Disk Management Extension',
   attributes: serverAttributes({
@@ -54,15 +51,12 @@ export const extension: Extension = {
       return /^(AUTO|MANUAL)$/.test(disk) ? { [KEY]: disk } : { auto_disk_config: disk };
     },
   }),
-  seesServers: sees,
-  server: show,
-  serverCreated: show,
-  image: (caller, view, image) => {
-    const value = image.properties.auto_disk_config;
-    if (value !== undefined && sees(caller)) view[KEY] = word(boolFromString(value));
-  },
-  xml: {
-    server: { namespaces: { 'OS-DCF': NAMESPACE }, attributes: { [KEY]: KEY } },
-    image: { namespaces: { 'OS-DCF': NAMESPACE }, attributes: { [KEY]: KEY } },
+  seenBy: caller => caller.api.domain.policy.allowed(caller, 'compute_extension:disk_config'),
+  server: shown,
+  serverCreated: shown,
+  image: {
+    [KEY]: attribute(({ properties: { auto_disk_config: value } }) =>
+      value === undefined ? undefined : word(boolFromString(value)),
+    ),
   },
 };

@@ -1,5 +1,6 @@
 import { ownText } from '@folsom/http/operation';
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
+import { attribute } from '@folsom/wire/view';
 import Type from 'typebox';
 import type { FlavorAccess } from '../../domain/flavors.ts';
 import type { Extension } from '../http/api.ts';
@@ -8,7 +9,6 @@ import { operation } from '../http/operation.ts';
 import { name } from '../http/shapes.ts';
 
 const KEY = 'os-flavor-access:is_public';
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/flavor_access/api/v2';
 
 const xml: XmlTemplate = {
   tag: 'flavor_access',
@@ -48,14 +48,11 @@ const change = (key: 'addTenantAccess' | 'removeTenantAccess') =>
 export const extension: Extension = {
   alias: 'os-flavor-access',
   name: 'FlavorAccess',
-  namespace: NAMESPACE,
+  namespace: 'http://docs.openstack.org/compute/ext/flavor_access/api/v2',
   updated: '2012-08-01T00:00:00+00:00',
   description: 'Flavor access supprt',
-  flavor: (caller, view, flavor) => {
-    if (caller.api.domain.policy.allowed(caller, 'compute_extension:flavor_access'))
-      view[KEY] = flavor.is_public;
-  },
-  xml: { flavor: { namespaces: { 'os-flavor-access': NAMESPACE }, attributes: { [KEY]: KEY } } },
+  seenBy: caller => caller.api.domain.policy.allowed(caller, 'compute_extension:flavor_access'),
+  flavor: { [KEY]: attribute(flavor => flavor.is_public) },
   resources: ['/flavors/:flavor_id/os-flavor-access'],
   operations: [
     operation({

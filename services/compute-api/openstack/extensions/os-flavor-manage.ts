@@ -1,4 +1,4 @@
-import { answer, ownText } from '@folsom/http/operation';
+import { ownText } from '@folsom/http/operation';
 import Type from 'typebox';
 import { integer } from '../../domain/values.ts';
 import type { Extension } from '../http/api.ts';
@@ -6,7 +6,7 @@ import { badRequest } from '../http/faults.ts';
 import { bare, operation } from '../http/operation.ts';
 import { name, readBy, truth } from '../http/shapes.ts';
 import { isObject, scalarText } from '../http/values.ts';
-import { flavorTemplates, flavorView } from '../views/flavors.ts';
+import { flavorViews } from '../views/flavors.ts';
 
 const policy = 'compute_extension:flavormanage';
 
@@ -71,40 +71,41 @@ const flavor = Type.Refine(
   goodNumbers,
 );
 
+const createFlavor = (shown: ReturnType<typeof flavorViews>) =>
+  operation({
+    name: 'CreateFlavor',
+    about: 'Makes a flavor.',
+    method: 'POST',
+    path: '/flavors',
+    policy,
+    body: Type.Object({ flavor }),
+    answers: 200,
+    view: shown.one,
+    faults: { InstanceTypeExists: [409, ownText] },
+    run: async ({ domain, context, body: { flavor: asked } }) => {
+      const made = await domain.flavors.create(context, {
+        name: asked.name,
+        flavorid: asked.id,
+        memory_mb: asked.ram,
+        vcpus: asked.vcpus,
+        root_gb: asked.disk,
+        ephemeral_gb: asked['OS-FLV-EXT-DATA:ephemeral'],
+        swap: asked.swap,
+        rxtx_factor: asked.rxtx_factor,
+        is_public: asked['os-flavor-access:is_public'] ?? true,
+      });
+      return { flavor: { ...shown.full.json(made, context), rxtx_factor: made.rxtx_factor } };
+    },
+  });
+
 export const extension: Extension = {
   alias: 'os-flavor-manage',
   name: 'FlavorManage',
   namespace: 'http://docs.openstack.org/compute/ext/flavor_manage/api/v1.1',
   updated: '2012-01-19T00:00:00+00:00',
   description: '\n    Flavor create/delete API support\n    ',
-  operations: [
-    operation({
-      name: 'CreateFlavor',
-      about: 'Makes a flavor.',
-      method: 'POST',
-      path: '/flavors',
-      policy,
-      body: Type.Object({ flavor }),
-      answers: 200,
-      faults: { InstanceTypeExists: [409, ownText] },
-      run: async ({ domain, context, body: { flavor: asked } }) => {
-        const made = await domain.flavors.create(context, {
-          name: asked.name,
-          flavorid: asked.id,
-          memory_mb: asked.ram,
-          vcpus: asked.vcpus,
-          root_gb: asked.disk,
-          ephemeral_gb: asked['OS-FLV-EXT-DATA:ephemeral'],
-          swap: asked.swap,
-          rxtx_factor: asked.rxtx_factor,
-          is_public: asked['os-flavor-access:is_public'] ?? true,
-        });
-        return answer({
-          document: { flavor: { ...flavorView(context, made), rxtx_factor: made.rxtx_factor } },
-          xml: flavorTemplates(context.api.registry).one,
-        });
-      },
-    }),
+  operations: registry => [
+    createFlavor(flavorViews(registry)),
     operation({
       name: 'DeleteFlavor',
       about: 'Deletes a flavor; servers keep the size that it gave them.',

@@ -1,4 +1,5 @@
 import type { XmlTemplate } from '@folsom/wire/nova-xml';
+import { attribute } from '@folsom/wire/view';
 import Type from 'typebox';
 import type { Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
@@ -50,10 +51,7 @@ export const extension: Extension = {
     readBoot: server => ({ keyName: server.key_name ?? null }),
     readXml: node => present(node, ['key_name']),
   }),
-  server: (_api, view, instance) => {
-    view.key_name = instance.key_name;
-  },
-  xml: { server: { attributes: { key_name: 'key_name' } } },
+  server: { key_name: attribute(instance => instance.key_name) },
   resources: ['/os-keypairs'],
   operations: [
     operation({

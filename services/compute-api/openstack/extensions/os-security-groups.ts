@@ -2,9 +2,10 @@ import { isFault } from '@folsom/core';
 import { ownText } from '@folsom/http/operation';
 import { child, type XmlElement } from '@folsom/wire';
 import { attributeOrChild } from '@folsom/wire/nova-xml';
+import { attribute, children, type Parts, view } from '@folsom/wire/view';
 import Type from 'typebox';
 import { isWanted } from '../../domain/listing.ts';
-import type { Api, ComputeOperation, Extension, JsonObject } from '../http/api.ts';
+import type { Api, ComputeOperation, CreatedInstance, Extension } from '../http/api.ts';
 import { badRequest, unprocessable } from '../http/faults.ts';
 import { bare, operation, overLimitSaying } from '../http/operation.ts';
 import { offsetQuery, pageByOffset } from '../http/paging.ts';
@@ -15,9 +16,11 @@ import { groupsXml, groupView, groupXml, ruleView, ruleXml } from '../views/secu
 
 const policy = 'compute_extension:security_groups';
 
-function showGroups(_api: Api, view: JsonObject, instance: { groups: string[] }): void {
-  if (instance.groups.length > 0) view.security_groups = instance.groups.map(name => ({ name }));
-}
+const named = view<[string]>('security_group', { name: attribute(name => name) });
+/** The groups of a server; nothing where it is in none. */
+const groupsShown: Parts<[CreatedInstance, Api]> = {
+  security_groups: children(named, ({ groups }) => (groups.length > 0 ? groups : undefined)),
+};
 
 const readGroup = (root: XmlElement) => {
   const description = child(root, 'description');
@@ -291,20 +294,9 @@ export const extension: Extension = {
       return { security_groups: names.map(name => ({ name })) };
     },
   }),
-  seesServers: caller => caller.api.domain.policy.allowed(caller, policy),
-  server: showGroups,
-  serverCreated: showGroups,
-  xml: {
-    server: {
-      children: [
-        {
-          tag: 'security_groups',
-          at: (view: JsonObject) => ('security_groups' in view ? view : undefined),
-          children: [{ tag: 'security_group', at: 'security_groups', attributes: { name: 'name' } }],
-        },
-      ],
-    },
-  },
+  seenBy: caller => caller.api.domain.policy.allowed(caller, policy),
+  server: groupsShown,
+  serverCreated: groupsShown,
   resources: ['/os-security-groups', '/os-security-group-rules', '/servers/:server_id/os-security-groups'],
   operations: [
     ...groupOperations,

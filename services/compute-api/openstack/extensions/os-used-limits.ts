@@ -1,11 +1,9 @@
 import type { Extension } from '../http/api.ts';
 
-const NAMESPACE = 'http://docs.openstack.org/compute/ext/used_limits/api/v1.1';
-
 export const extension: Extension = {
   alias: 'os-used-limits',
   name: 'UsedLimits',
-  namespace: NAMESPACE,
+  namespace: 'http://docs.openstack.org/compute/ext/used_limits/api/v1.1',
   updated: '2012-07-13T00:00:00+00:00',
   description: 'Provide data on limited resources that are being used.',
   limits: async (caller, absolute) => {
@@ -20,5 +18,4 @@ export const extension: Extension = {
     absolute.totalFloatingIpsUsed = used.floating_ips.in_use;
     absolute.totalSecurityGroupsUsed = used.security_groups.in_use;
   },
-  xml: { limits: { namespaces: { 'os-used-limits': NAMESPACE } } },
 };

@@ -3,7 +3,8 @@ import type { Operation } from '@folsom/http/operation';
 import type { FlavorRow } from '@folsom/nova/flavors';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import type { XmlElement } from '@folsom/wire';
-import type { XmlAddition, XmlTemplate } from '@folsom/wire/nova-xml';
+import type { XmlTemplate } from '@folsom/wire/nova-xml';
+import type { Parts, Writer } from '@folsom/wire/view';
 import type { TProperties } from 'typebox';
 import type { Booted, BootRequest } from '../../domain/boot-request.ts';
 import type { NovaConfig } from '../../domain/deps.ts';
@@ -60,36 +61,35 @@ export interface ServerAttributes {
 
 export type JsonObject = Record<string, unknown>;
 
-/** Sees nothing of the request: what it adds to an unchanged server is kept for the next one who may see it. */
-export type ServerAddition = (api: Api, view: JsonObject, instance: ListedInstance) => void;
-/** The same for a server that has just been asked for. */
-export type CreatedAddition = (
-  api: Api,
-  view: JsonObject,
-  instance: Pick<ListedInstance, 'auto_disk_config' | 'groups'>,
-) => void;
+/** A server that has just been asked for. */
+export type CreatedInstance = Pick<ListedInstance, 'auto_disk_config' | 'groups'>;
 
-/** What an extension may add to the answers of the core resources. */
-export interface Additions {
-  /** Server in show, detail, update and rebuild. */
-  server?: ServerAddition;
+/** What extensions add parts to. */
+export interface Shown {
+  /**
+   * Server in show, detail, update and rebuild. Parts see nothing of the request: what they add to an unchanged server is kept for the
+   * next one who may see it.
+   */
+  server: [instance: ListedInstance, api: Api];
   /** Server in the answer to its creation. */
-  serverCreated?: CreatedAddition;
-  /** Whether the caller sees what is added to servers; asked once a request. Absent: everybody does. */
-  seesServers?(caller: Caller): boolean;
-  flavor?(caller: Caller, view: JsonObject, flavor: FlavorRow): void;
-  image?(caller: Caller, view: JsonObject, image: ImageWire): void;
+  serverCreated: [instance: CreatedInstance, api: Api];
+  flavor: [flavor: FlavorRow, api: Api];
+  image: [image: ImageWire, api: Api];
+}
+
+/** What an extension may add to the answers of the core resources, in JSON and XML. */
+export type Additions = { [Resource in keyof Shown]?: Parts<Shown[Resource]> } & {
+  /** Whether the caller sees what is added; asked once a request. Absent: everybody does. */
+  seenBy?(caller: Caller): boolean;
   /** The absolute limits. */
   limits?(caller: Caller, absolute: JsonObject): Promise<void> | void;
-  /** How the additions look in XML, by the core resource they belong to. */
-  xml?: { server?: XmlAddition; flavor?: XmlAddition; image?: XmlAddition; limits?: XmlAddition };
-}
+};
 
 /**
  * One extension: one file in `extensions/`, found by reading the folder. Its alias says when it is loaded; what is not
  * loaded leaves no trace in routes, bodies, answers or XML.
  */
-export interface Extension extends Additions {
+export type Extension = Additions & {
   alias: string;
   name: string;
   namespace: string;
@@ -101,20 +101,17 @@ export interface Extension extends Additions {
   operations?: readonly ComputeOperation[] | ((registry: Registry) => readonly ComputeOperation[]);
   /** What it reads from the bodies that boot, rebuild and change servers. */
   attributes?: ServerAttributes;
-}
+};
 
 /** The loaded extensions and what they add. */
 export interface Registry {
   extensions: readonly Extension[];
-  /** What the caller sees added to servers. */
-  server(caller: Caller): ServerAddition[];
-  /** The same in the answer to their creation. */
-  serverCreated(caller: Caller): CreatedAddition[];
-  flavor: NonNullable<Additions['flavor']>[];
-  image: NonNullable<Additions['image']>[];
+  /** What the caller sees added to a resource. */
+  added<Resource extends keyof Shown>(resource: Resource, caller: Caller): readonly Writer<Shown[Resource]>[];
   limits: NonNullable<Additions['limits']>[];
   attributes: readonly ServerAttributes[];
-  /** The template with the additions for its resource. */
-  xml(kind: keyof NonNullable<Additions['xml']>, element: XmlTemplate): XmlTemplate;
-  namespaces(kind: keyof NonNullable<Additions['xml']>): Record<string, string>;
+  /** The element of a resource with what is added to it. */
+  xml(resource: keyof Shown, element: XmlTemplate): XmlTemplate;
+  /** The namespaces that this needs. */
+  namespaces(resource: keyof Shown | 'limits'): Record<string, string>;
 }

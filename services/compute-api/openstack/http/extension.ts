@@ -1,29 +1,55 @@
 import { readdirSync } from 'node:fs';
-import { extendTemplate, namespacesOf } from '@folsom/wire/nova-xml';
-import type { Additions, Caller, Extension, Registry } from './api.ts';
+import { extendTemplate } from '@folsom/wire/nova-xml';
+import { type Parts, type Writer, writerOf, xmlOf } from '@folsom/wire/view';
+import type { Caller, Extension, Registry, Shown } from './api.ts';
 
 const present = <T>(items: readonly (T | undefined)[]): T[] =>
   items.filter(item => item !== undefined) as T[];
+
+/** The resources that extensions may add to. */
+const RESOURCES = ['server', 'serverCreated', 'flavor', 'image'] as const satisfies (keyof Shown)[];
 
 export function registryOf(extensions: readonly Extension[]): Registry {
   const sorted = [...extensions].sort((a, b) => (a.alias < b.alias ? -1 : 1));
   const aliases = new Set(sorted.map(extension => extension.alias));
   if (aliases.size !== sorted.length) throw new Error('two extensions have the same alias');
-  const additionsOf = (kind: keyof NonNullable<Additions['xml']>) =>
-    present(sorted.map(extension => extension.xml?.[kind]));
-  const seen = (caller: Caller) => sorted.filter(extension => extension.seesServers?.(caller) ?? true);
+  const adding = (resource: keyof Shown) => sorted.filter(extension => extension[resource] !== undefined);
+  const writers = Object.fromEntries(
+    RESOURCES.map(resource => [
+      resource,
+      adding(resource).map(extension => ({
+        seenBy: extension.seenBy,
+        write: writerOf((extension[resource] ?? {}) as Parts<never>),
+      })),
+    ]),
+  );
   return {
     extensions: sorted,
-    server: caller => present(seen(caller).map(extension => extension.server)),
-    serverCreated: caller => present(seen(caller).map(extension => extension.serverCreated)),
-    flavor: present(sorted.map(extension => extension.flavor)),
-    image: present(sorted.map(extension => extension.image)),
+    added: <Resource extends keyof Shown>(resource: Resource, caller: Caller) =>
+      (writers[resource] ?? []).flatMap(({ seenBy, write }) =>
+        seenBy?.(caller) === false ? [] : [write as unknown as Writer<Shown[Resource]>],
+      ),
     limits: present(sorted.map(extension => extension.limits)),
     attributes: present(sorted.map(extension => extension.attributes)),
-    xml: (kind, element) => extendTemplate(element, additionsOf(kind)),
-    namespaces: kind => namespacesOf(additionsOf(kind)),
+    xml: (resource, element) =>
+      extendTemplate(
+        element,
+        adding(resource).map(extension => xmlOf(extension[resource] ?? {})),
+      ),
+    namespaces: resource =>
+      Object.fromEntries(
+        sorted
+          .filter(({ alias, [resource]: parts }) =>
+            resource === 'limits' ? parts !== undefined : hasPrefix(parts, alias),
+          )
+          .map(({ alias, namespace }) => [alias, namespace]),
+      ),
   };
 }
+
+/** The prefix of an extension's keys is its alias. */
+const hasPrefix = (parts: object | undefined, alias: string): boolean =>
+  Object.keys(parts ?? {}).some(key => key.startsWith(`${alias}:`));
 
 /** Every extension whose file lies in the folder. */
 export async function readExtensions(folder: URL): Promise<Extension[]> {

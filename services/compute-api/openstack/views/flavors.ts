@@ -1,41 +1,39 @@
 import type { FlavorRow } from '@folsom/nova/flavors';
-import { atomLinks, NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
-import type { Caller, JsonObject, Registry } from '../http/api.ts';
+import { NOVA_NS } from '@folsom/wire/nova-xml';
+import { attribute, links, one, type Parts, view } from '@folsom/wire/view';
+import type { Caller, Registry } from '../http/api.ts';
 import { linksOf } from '../http/links.ts';
+import { extended, page } from './core-resources.ts';
 
-export function flavorView(caller: Caller, flavor: FlavorRow): JsonObject {
-  const view: JsonObject = {
-    id: flavor.flavorid,
-    name: flavor.name,
-    ram: flavor.memory_mb,
-    disk: flavor.root_gb,
-    vcpus: flavor.vcpus || '',
-    links: linksOf(caller, 'flavors', flavor.flavorid),
-  };
-  for (const add of caller.api.registry.flavor) add(caller, view, flavor);
-  return view;
-}
+type Of = [flavor: FlavorRow, caller: Caller];
 
-export const flavorSummary = (caller: Caller, flavor: FlavorRow): JsonObject => ({
-  id: flavor.flavorid,
-  name: flavor.name,
-  links: linksOf(caller, 'flavors', flavor.flavorid),
+const names: Parts<Of> = {
+  id: attribute(flavor => flavor.flavorid),
+  name: attribute(flavor => flavor.name),
+};
+const linked: Parts<Of> = {
+  links: links((flavor, caller) => linksOf(caller, 'flavors', flavor.flavorid)),
+};
+const summary = view<Of>('flavor', { ...names, ...linked });
+const detailed = view<Of>('flavor', {
+  ...names,
+  ram: attribute(flavor => flavor.memory_mb),
+  disk: attribute(flavor => flavor.root_gb),
+  vcpus: attribute(flavor => flavor.vcpus || ''),
+  ...linked,
 });
 
-const detailed: XmlTemplate = {
-  tag: 'flavor',
-  attributes: { name: 'name', id: 'id', ram: 'ram', disk: 'disk', vcpus: 'vcpus' },
-  children: [atomLinks()],
-};
-const basic: XmlTemplate = { tag: 'flavor', attributes: { name: 'name', id: 'id' }, children: [atomLinks()] };
+const idOf = (flavor: FlavorRow) => flavor.flavorid;
 const namespaces = { '': NOVA_NS.v11, atom: NOVA_NS.atom };
 
-export function flavorTemplates(registry: Registry) {
-  const full = registry.xml('flavor', detailed);
-  const all = { ...namespaces, ...registry.namespaces('flavor') };
+/** What flavors look like with the loaded extensions. */
+export function flavorViews(registry: Registry) {
+  const full = extended('flavor', detailed, registry);
+  const all = { namespaces: { ...namespaces, ...registry.namespaces('flavor') } };
   return {
-    one: { ...full, at: 'flavor', namespaces: all } as XmlTemplate,
-    minimal: { tag: 'flavors', namespaces, children: [{ ...basic, at: 'flavors' }] } as XmlTemplate,
-    detail: { tag: 'flavors', namespaces: all, children: [{ ...full, at: 'flavors' }] } as XmlTemplate,
+    full,
+    one: one(full, all),
+    summaries: page(summary, idOf, { namespaces }),
+    details: page(full, idOf, all),
   };
 }

@@ -1,7 +1,9 @@
 import type { ImageWire } from '@folsom/nova/rpc/wire';
-import { atomLinks, metadataElement, NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
-import type { Caller, JsonObject, Registry } from '../http/api.ts';
-import { type Link, linksOf, nextLink, withPrefix } from '../http/links.ts';
+import { NOVA_NS } from '@folsom/wire/nova-xml';
+import { attribute, child, links, metadata, one, type Parts, view } from '@folsom/wire/view';
+import type { Caller, Registry } from '../http/api.ts';
+import { type Link, linksOf, withPrefix } from '../http/links.ts';
+import { extended, page } from './core-resources.ts';
 
 const STATUS: Record<string, string> = {
   active: 'ACTIVE',
@@ -28,71 +30,43 @@ function imageLinks(caller: Caller, id: string): Link[] {
 
 const time = (text: string | null): string | null => (text === null ? null : `${text.slice(0, 19)}Z`);
 
-export function imageView(caller: Caller, image: ImageWire): JsonObject {
-  const view: JsonObject = {
-    id: image.id,
-    name: image.name,
-    minRam: image.min_ram,
-    minDisk: image.min_disk,
-    metadata: image.properties,
-    created: time(image.created_at),
-    updated: time(image.updated_at),
-    status: STATUS[image.status] ?? 'UNKNOWN',
-    progress: PROGRESS[image.status] ?? 0,
-    links: imageLinks(caller, image.id),
-  };
-  const server = image.properties.instance_uuid;
-  if (typeof server === 'string') view.server = { id: server, links: linksOf(caller, 'servers', server) };
-  for (const add of caller.api.registry.image) add(caller, view, image);
-  return view;
-}
+type Of = [image: ImageWire, caller: Caller];
 
-export const imageSummary = (caller: Caller, image: ImageWire): JsonObject => ({
-  id: image.id,
-  name: image.name,
-  links: imageLinks(caller, image.id),
+const names: Parts<Of> = { id: attribute(image => image.id), name: attribute(image => image.name) };
+const linked: Parts<Of> = { links: links((image, caller) => imageLinks(caller, image.id)) };
+
+/** The server that an image was made of. */
+const serverOf = view<[{ id: string; caller: Caller }]>('server', {
+  id: attribute(({ id }) => id),
+  links: links(({ id, caller }) => linksOf(caller, 'servers', id)),
 });
 
-export function imagesView(
-  caller: Caller,
-  images: readonly ImageWire[],
-  one: (caller: Caller, image: ImageWire) => JsonObject,
-): JsonObject {
-  const next = nextLink(caller, 'images', images);
-  return { images: images.map(image => one(caller, image)), ...(next ? { images_links: next } : {}) };
-}
+const summary = view<Of>('image', { ...names, ...linked });
+const detailed = view<Of>('image', {
+  ...names,
+  minRam: attribute(image => image.min_ram),
+  minDisk: attribute(image => image.min_disk),
+  created: attribute(image => time(image.created_at)),
+  updated: attribute(image => time(image.updated_at)),
+  status: attribute(image => STATUS[image.status] ?? 'UNKNOWN'),
+  progress: attribute(image => PROGRESS[image.status] ?? 0),
+  server: child(serverOf, ({ properties: { instance_uuid: id } }, caller) =>
+    typeof id === 'string' ? { id, caller } : undefined,
+  ),
+  metadata: metadata(image => image.properties),
+  ...linked,
+});
 
-const detailed: XmlTemplate = {
-  tag: 'image',
-  attributes: {
-    name: 'name',
-    id: 'id',
-    updated: 'updated',
-    created: 'created',
-    status: 'status',
-    progress: 'progress',
-    minRam: 'minRam',
-    minDisk: 'minDisk',
-  },
-  children: [
-    { tag: 'server', at: 'server', attributes: { id: 'id' }, children: [atomLinks()] },
-    metadataElement,
-    atomLinks(),
-  ],
-};
-const basic: XmlTemplate = { tag: 'image', attributes: { name: 'name', id: 'id' }, children: [atomLinks()] };
+const idOf = (image: ImageWire) => image.id;
 const namespaces = { '': NOVA_NS.v11, atom: NOVA_NS.atom };
 
-export function imageTemplates(registry: Registry) {
-  const full = registry.xml('image', detailed);
-  const all = { ...namespaces, ...registry.namespaces('image') };
+/** What images look like with the loaded extensions. */
+export function imageViews(registry: Registry) {
+  const full = extended('image', detailed, registry);
+  const all = { namespaces: { ...namespaces, ...registry.namespaces('image') } };
   return {
-    one: { ...full, at: 'image', namespaces: all } as XmlTemplate,
-    minimal: {
-      tag: 'images',
-      namespaces,
-      children: [{ ...basic, at: 'images' }, atomLinks('images_links')],
-    } as XmlTemplate,
-    detail: { tag: 'images', namespaces: all, children: [{ ...full, at: 'images' }] } as XmlTemplate,
+    one: one(full, all),
+    summaries: page(summary, idOf, { namespaces, linked: true }),
+    details: page(full, idOf, all),
   };
 }

@@ -1,6 +1,10 @@
+import type { Writer } from '@folsom/wire/view';
 import { type DetailSource, listedFrom, sameDetails } from '../../domain/instance-details.ts';
-import type { Caller, Registry, ServerAddition } from '../http/api.ts';
-import { serversView, serverView } from './servers.ts';
+import type { Caller, Registry, Shown } from '../http/api.ts';
+import { nextLink } from '../http/links.ts';
+import type { ServerViews } from './servers.ts';
+
+type ServerAddition = Writer<Shown['server']>;
 
 interface Kept {
   source: DetailSource;
@@ -23,11 +27,15 @@ const kept = new WeakMap<Registry, { audiences: Map<string, Audience>; texts: nu
  * The JSON of a page of detailed servers. Making it is most of the work of a long listing, so the text of each server is kept
  * and used again while nothing that it shows has changed.
  */
-export function serversText(caller: Caller, sources: readonly DetailSource[]): string {
+export function serversText(
+  { full, details }: ServerViews,
+  caller: Caller,
+  sources: readonly DetailSource[],
+): string {
   // Nothing is kept for an empty page, or anybody could fill the memory with host names.
-  if (sources.length === 0) return JSON.stringify(serversView(caller, [], []));
+  if (sources.length === 0) return JSON.stringify(details.json([], caller));
   const { registry } = caller.api;
-  const additions = registry.server(caller);
+  const additions = registry.added('server', caller);
   let store = kept.get(registry);
   if (!store || store.texts + sources.length > TEXTS_MAX) {
     store = { audiences: new Map(), texts: 0 };
@@ -47,18 +55,17 @@ export function serversText(caller: Caller, sources: readonly DetailSource[]): s
       texts.push(known.text);
       continue;
     }
-    const text = JSON.stringify(serverView(caller, listedFrom(source), additions));
+    const text = JSON.stringify(full.json(listedFrom(source), caller, additions));
     if (!known) store.texts++;
     audience.texts.set(uuid, { source, text });
     texts.push(text);
   }
-  const { servers: _none, ...links } = serversView(
+  const next = nextLink(
     caller,
-    sources.map(source => source.row),
-    [],
+    'servers',
+    sources.map(({ row }) => ({ id: row.uuid })),
   );
-  const rest = JSON.stringify(links).slice(1);
-  return `{"servers":[${texts.join()}]${rest === '}' ? rest : `,${rest}`}`;
+  return `{"servers":[${texts.join()}]${next ? `,"servers_links":${JSON.stringify(next)}` : ''}}`;
 }
 
 // The registry makes a new array every time, of the same functions.

@@ -1,11 +1,24 @@
 import { createHash } from 'node:crypto';
 import { isoSeconds } from '@folsom/core';
-import { atomLinks, metadataElement, NOVA_NS, pairs, type XmlTemplate } from '@folsom/wire/nova-xml';
+import { NOVA_NS, pairs, type XmlTemplate } from '@folsom/wire/nova-xml';
+import {
+  attribute,
+  attributesOf,
+  child,
+  elementsOf,
+  links,
+  metadata,
+  one,
+  type Parts,
+  shownAs,
+  view,
+} from '@folsom/wire/view';
 import { LRUCache } from 'lru-cache';
 import type { ListedInstance } from '../../domain/instance-details.ts';
 import { vmState } from '../../domain/instances.ts';
-import type { Caller, JsonObject, Registry, ServerAddition } from '../http/api.ts';
-import { bookmark, idFromHref, linksOf, nextLink } from '../http/links.ts';
+import type { Caller, CreatedInstance, JsonObject, Registry } from '../http/api.ts';
+import { bookmark, idFromHref, linksOf } from '../http/links.ts';
+import { extended, page } from './core-resources.ts';
 
 const RESIZING = ['resize_prep', 'resize_migrating', 'resize_migrated', 'resize_finish'];
 const REBUILDING = ['rebuilding', 'rebuild_block_device_mapping', 'rebuild_spawning'];
@@ -56,138 +69,124 @@ function hostIdOf(projectId: string | null, host: string | null): string {
 
 const time = (ms: number | null): string | null => (ms === null ? null : isoSeconds(ms));
 
-/** The server as show, detail, update and rebuild give it. */
-export function serverView(
-  caller: Caller,
-  instance: ListedInstance,
-  additions: readonly ServerAddition[] = caller.api.registry.server(caller),
-): JsonObject {
-  const status = statusOf(instance.vm_state, instance.task_state);
-  const imageId = idFromHref(instance.image_ref);
-  const view: JsonObject = {
-    id: instance.uuid,
-    name: instance.display_name,
-    status,
-    tenant_id: instance.project_id ?? '',
-    user_id: instance.user_id ?? '',
-    metadata: instance.metadata,
-    hostId: hostIdOf(instance.project_id, instance.host),
-    image: { id: imageId, links: bookmark(caller, 'images', imageId) },
-    flavor: instance.flavor
-      ? { id: instance.flavor.flavorid, links: bookmark(caller, 'flavors', instance.flavor.flavorid) }
-      : {},
-    created: instance.created,
-    updated: instance.updated ?? instance.created,
-    addresses: instance.addresses,
-    accessIPv4: instance.access_ip_v4 ?? '',
-    accessIPv6: instance.access_ip_v6 ?? '',
-    links: linksOf(caller, 'servers', instance.uuid),
-  };
-  const { fault } = instance;
-  if (fault) {
-    view.fault = {
-      code: fault.code,
-      created: time(fault.created_at),
-      message: fault.message,
-      // The details of what broke inside are for operators.
-      ...(fault.details && (caller.isAdmin || fault.code !== 500) ? { details: fault.details } : {}),
-    };
-  }
-  if (WITH_PROGRESS.has(status)) view.progress = instance.progress ?? 0;
-  for (const add of additions) add(caller.api, view, instance);
-  return view;
-}
-
-/** A page of servers with its `next` link. */
-export function serversView(
-  caller: Caller,
-  items: readonly { uuid: string }[],
-  views: readonly JsonObject[],
-): JsonObject {
-  const next = nextLink(
-    caller,
-    'servers',
-    items.map(item => ({ id: item.uuid })),
-  );
-  return { servers: views, ...(next ? { servers_links: next } : {}) };
-}
+type Of = [instance: ListedInstance, caller: Caller];
 
 const network: XmlTemplate = {
   tag: 'network',
   attributes: { id: '0' },
   children: [{ tag: 'ip', at: '1', attributes: { version: 'version', addr: 'addr' } }],
 };
+const networks: XmlTemplate = { tag: 'addresses', at: 'addresses', children: [{ ...network, at: pairs }] };
 
-export const addressesXml: XmlTemplate = {
-  tag: 'addresses',
-  at: 'addresses',
-  namespaces: { '': NOVA_NS.v11 },
-  children: [{ ...network, at: pairs }],
-};
-export const networkXml: XmlTemplate = {
-  ...network,
-  // An object: a list would stand for two networks.
-  at: (view: JsonObject) => Object.assign({}, pairs(view)[0]),
-  namespaces: { '': NOVA_NS.v11 },
-};
-
-const basic: XmlTemplate = { tag: 'server', attributes: { name: 'name', id: 'id' }, children: [atomLinks()] };
-
-const linked = (tag: string): XmlTemplate => ({
-  tag,
-  at: tag,
-  attributes: { id: 'id' },
-  children: [atomLinks()],
+/** Nothing is in one that is not there any more. */
+type Linked = { id?: string; links?: unknown };
+const linked = (tag: string) =>
+  view<[Linked]>(tag, { id: attribute(({ id }) => id), links: links(item => item.links) });
+interface ShownFault {
+  code: number;
+  created: string | null;
+  message: string;
+  details?: string;
+}
+const fault = view<[ShownFault]>('fault', {
+  ...attributesOf<ShownFault>('code', 'created'),
+  ...elementsOf<ShownFault>('message', 'details'),
 });
 
-const detailed: XmlTemplate = {
-  tag: 'server',
-  attributes: {
-    name: 'name',
-    id: 'id',
-    userId: 'user_id',
-    tenantId: 'tenant_id',
-    updated: 'updated',
-    created: 'created',
-    hostId: 'hostId',
-    accessIPv4: 'accessIPv4',
-    accessIPv6: 'accessIPv6',
-    status: 'status',
-    progress: 'progress',
-    reservation_id: 'reservation_id',
-    adminPass: 'adminPass',
-  },
-  children: [
-    linked('image'),
-    linked('flavor'),
-    {
-      tag: 'fault',
-      at: 'fault',
-      attributes: { code: 'code', created: 'created' },
-      children: [
-        { tag: 'message', at: 'message', text: '' },
-        { tag: 'details', at: 'details', text: '' },
-      ],
-    },
-    metadataElement,
-    addressesXml,
-    atomLinks(),
-  ],
-};
-
-const namespaces = { '': NOVA_NS.v11, atom: NOVA_NS.atom };
-
-/** Templates of the server resource with what the loaded extensions add. */
-export function serverTemplates(registry: Registry) {
-  const full = registry.xml('server', detailed);
-  const all = { ...namespaces, ...registry.namespaces('server') };
+/** The details of what broke inside are for operators. */
+function faultOf({ fault: found }: ListedInstance, { isAdmin }: Caller): ShownFault | undefined {
+  if (!found) return undefined;
+  const { code, created_at, message, details } = found;
   return {
-    one: { ...full, at: 'server', namespaces: all } as XmlTemplate,
-    minimal: {
-      tag: 'servers',
-      namespaces,
-      children: [{ ...basic, at: 'servers' }, atomLinks('servers_links')],
-    } as XmlTemplate,
-    detail: { tag: 'servers', namespaces: all, children: [{ ...full, at: 'servers' }] } as XmlTemplate,
+    ...{ code, created: time(created_at), message },
+    ...(details && (isAdmin || code !== 500) ? { details } : {}),
   };
 }
+
+const id: Parts<[{ uuid: string }, Caller]> = { id: attribute(instance => instance.uuid) };
+const names: Parts<[{ uuid: string; display_name: string | null }, Caller]> = {
+  ...id,
+  name: attribute(instance => instance.display_name),
+};
+const selfLinks: Parts<[{ uuid: string }, Caller]> = {
+  links: links((instance, caller) => linksOf(caller, 'servers', instance.uuid)),
+};
+const summary = view<[{ uuid: string; display_name: string | null }, Caller]>('server', {
+  ...names,
+  ...selfLinks,
+});
+
+const status = (instance: ListedInstance) => statusOf(instance.vm_state, instance.task_state);
+
+/** The server as show, detail, update and rebuild give it. */
+const detailed = view<Of>('server', {
+  ...names,
+  status: attribute(status),
+  tenant_id: attribute(instance => instance.project_id ?? '', { name: 'tenantId' }),
+  user_id: attribute(instance => instance.user_id ?? '', { name: 'userId' }),
+  metadata: metadata(instance => instance.metadata),
+  hostId: attribute(instance => hostIdOf(instance.project_id, instance.host)),
+  image: child(linked('image'), ({ image_ref }, caller) => {
+    const id = idFromHref(image_ref);
+    return { id, links: bookmark(caller, 'images', id) };
+  }),
+  flavor: child(linked('flavor'), ({ flavor }, caller) =>
+    flavor ? { id: flavor.flavorid, links: bookmark(caller, 'flavors', flavor.flavorid) } : {},
+  ),
+  created: attribute(instance => instance.created),
+  updated: attribute(instance => instance.updated ?? instance.created),
+  addresses: shownAs({ children: [networks] }, instance => instance.addresses),
+  accessIPv4: attribute(instance => instance.access_ip_v4 ?? ''),
+  accessIPv6: attribute(instance => instance.access_ip_v6 ?? ''),
+  ...selfLinks,
+  fault: child(fault, faultOf),
+  progress: attribute(instance =>
+    WITH_PROGRESS.has(status(instance)) ? (instance.progress ?? 0) : undefined,
+  ),
+  // Of the answers to a creation and a rebuild.
+  adminPass: attribute(),
+  reservation_id: attribute(),
+});
+
+const idOf = (instance: { uuid: string }) => instance.uuid;
+const namespaces = { '': NOVA_NS.v11, atom: NOVA_NS.atom };
+const own = { '': NOVA_NS.v11 };
+
+/** Addresses of a server by network, and those of one network. */
+export const addressViews = {
+  all: {
+    json: (found: ListedInstance['addresses']) => ({ addresses: found }),
+    xml: { ...networks, namespaces: own },
+  },
+  one: {
+    json: (name: string, found: ListedInstance['addresses']) => ({ [name]: found[name] }),
+    // An object: a list would stand for two networks.
+    xml: {
+      ...network,
+      at: (document: object) => Object.assign({}, Object.entries(document)[0]),
+      namespaces: own,
+    },
+  },
+};
+
+const accepted = view<[{ uuid: string }, Caller]>('server', { ...id, ...selfLinks });
+
+/** The server in the answer to its creation. */
+export function acceptedServer(uuid: string, shown: CreatedInstance, caller: Caller): JsonObject {
+  const document = accepted.json({ uuid }, caller);
+  for (const add of caller.api.registry.added('serverCreated', caller)) add(document, shown, caller.api);
+  return document;
+}
+
+/** What servers look like with the loaded extensions. */
+export function serverViews(registry: Registry) {
+  const full = extended('server', detailed, registry);
+  const all = { namespaces: { ...namespaces, ...registry.namespaces('server') } };
+  return {
+    full,
+    one: one(full, all),
+    summaries: page(summary, idOf, { namespaces, linked: true }),
+    details: page(full, idOf, all),
+  };
+}
+export type ServerViews = ReturnType<typeof serverViews>;
