@@ -6,8 +6,8 @@ import { imageReference } from '@folsom/image/reference';
 const HEAD = `# Reference of the APIs
 
 Made from the declarations of the operations by \`npm run docs\`; a test holds both equal. \`?\` marks what may be left out, \`…\` what is
-free. \`answers\` has the status when all goes well and then the faults that the operation may throw, by their status. Beside what
-is named here every operation may answer 400 (it cannot be read or does not fit), 401 (no valid token), 403 (the policy
+free. \`answers\` has the status when all goes well, with the keys of the document where it is described, and then the faults that the
+operation may throw, by their status. Beside what is named here every operation may answer 400 (it cannot be read or does not fit), 401 (no valid token), 403 (the policy
 says no), 404 (not there, or not the caller's), 413 (too large) and 503 (what it needs is away).
 
 `;

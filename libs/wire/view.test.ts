@@ -10,6 +10,7 @@ import {
   inJson,
   links,
   many,
+  manyWrapped,
   metadata,
   one,
   shownAs,
@@ -81,6 +82,13 @@ it('makes the document and its XML of one description', () => {
   );
 });
 
+it('says what is in it', () => {
+  expect(one(owner).keys).toBe('{ owner: { name } }');
+  expect(many(chapter).keys).toBe('{ chapters: [ { number, text } … ] }');
+  expect(manyWrapped(owner).keys).toBe('{ owners: [ { owner: { name } } … ] }');
+  expect(book.keys).toContain('owner: { name }, chapters: [ { number, text } … ], notes');
+});
+
 it('shows several, what an answer adds, and nothing of what is not there', () => {
   const shown = many(book);
   const document = shown.json([bare], 'here');
@@ -97,6 +105,27 @@ it('shows several, what an answer adds, and nothing of what is not there', () =>
   );
   expect(xml).not.toContain('owner');
   expect(many(owner, { tag: 'people' }).xml.tag).toBe('people');
+});
+
+it('has a list inside only where there is one, and each in an object of its own where that is wanted', () => {
+  const shelf = view<[string[] | undefined]>('shelf', {
+    owners: children(owner, names => names?.map(name => ({ name })), { ifAny: true }),
+  });
+  const text = (of: string[] | undefined) => renderXml(one(shelf).xml, one(shelf).json(of)).split('\n')[1];
+  expect(text(undefined)).toBe('<shelf/>');
+  expect(text([])).toBe('<shelf><owners/></shelf>');
+  expect(text(['x'])).toBe('<shelf><owners><owner name="x"/></owners></shelf>');
+  const crowd = view<[{ name: string }[]]>('crowd', {
+    people: children(owner, people => people, { within: null }),
+    guests: children(owner, people => people, { within: 'visitors' }),
+  });
+  expect(renderXml(one(crowd).xml, one(crowd).json([{ name: 'x' }])).split('\n')[1]).toBe(
+    '<crowd><owner name="x"/><visitors><owner name="x"/></visitors></crowd>',
+  );
+  const wrapped = manyWrapped(owner);
+  const document = wrapped.json([{ name: 'x' }, { name: 'y' }]);
+  expect(document).toEqual({ owners: [{ owner: { name: 'x' } }, { owner: { name: 'y' } }] });
+  expect(renderXml(wrapped.xml, document)).toContain('<owners><owner name="x"/><owner name="y"/></owners>');
 });
 
 it('may be the whole document, or parts of one', () => {

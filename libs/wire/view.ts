@@ -13,6 +13,8 @@ export interface Part<Of extends unknown[]> {
   of?: ((...of: Of) => unknown) | undefined;
   /** Where XML shows the value under that key; absent: nowhere. */
   xml?: (key: string) => Shown;
+  /** The keys that the value itself has. */
+  keys?: string;
 }
 export type Parts<Of extends unknown[]> = Readonly<Record<string, Part<Of>>>;
 
@@ -29,7 +31,7 @@ interface Spelling {
   /** Absent: the key. */
   name?: string;
   /** What XML shows of the value; absent: the value as Python prints it. */
-  print?: (value: unknown) => unknown;
+  print?: ((value: unknown) => unknown) | undefined;
 }
 
 const text =
@@ -97,15 +99,27 @@ export const child = <Of extends unknown[], Inner>(
     return found === undefined ? undefined : inner.json(found);
   },
   xml: key => ({ children: [{ ...inner.element, tag: key, at: key }] }),
+  keys: inner.keys,
 });
 
-/** Others inside this one: an element of the key's name with one for each. */
+/**
+ * Others inside this one: an element of the key's name with one for each. `within`: the name of that element, null for none around
+ * them; `ifAny`: not where there is nothing to list.
+ */
 export const children = <Of extends unknown[], Inner>(
   inner: View<[Inner]>,
   of: (...of: Of) => readonly Inner[] | undefined,
+  { within, ifAny = false }: { within?: string | null; ifAny?: boolean } = {},
 ): Part<Of> => ({
   of: (...thing) => of(...thing)?.map(item => inner.json(item)),
-  xml: key => ({ children: [{ tag: key, children: [{ ...inner.element, at: key }] }] }),
+  xml: key => {
+    const items = { ...inner.element, at: key };
+    if (within === null) return { children: [items] };
+    const list = { tag: within ?? key, children: [items] };
+    const where = (document: Record<string, unknown>) => (key in document ? document : undefined);
+    return { children: [ifAny ? { ...list, at: where } : list] };
+  },
+  keys: `[ ${inner.keys} … ]`,
 });
 
 export interface View<Of extends unknown[]> {
@@ -113,7 +127,15 @@ export interface View<Of extends unknown[]> {
   json(...of: Of): Record<string, unknown>;
   /** Its element in XML, made of that. */
   element: XmlTemplate & { tag: string };
+  /** Its keys in a line: `{ id, name, links }`. */
+  keys: string;
 }
+
+/** Keys in a line, those inside of others too. */
+export const keysOf = (parts: Parts<never>): string =>
+  Object.entries(parts)
+    .map(([key, { keys }]) => (keys === undefined ? key : `${key}: ${keys}`))
+    .join(', ');
 
 /** What parts add to an element. */
 export function xmlOf(parts: Parts<never>): Shown {
@@ -147,6 +169,7 @@ export function view<Of extends unknown[]>(tag: string, parts: Parts<Of>): View<
       return document;
     },
     element: { tag, ...xmlOf(parts as Parts<never>) },
+    keys: `{ ${keysOf(parts as Parts<never>)} }`,
   };
 }
 
@@ -154,6 +177,7 @@ export function view<Of extends unknown[]>(tag: string, parts: Parts<Of>): View<
 export interface DocumentView<Of extends unknown[]> {
   json(...of: Of): Record<string, unknown>;
   xml: XmlTemplate;
+  keys: string;
 }
 
 type Namespaces = Readonly<Record<string, string>>;
@@ -161,26 +185,48 @@ const withNamespaces = (namespaces: Namespaces | undefined) => (namespaces ? { n
 
 /** One resource, under its tag. */
 export const one = <Of extends unknown[]>(
-  { element, json }: View<Of>,
+  { element, json, keys }: View<Of>,
   { namespaces }: { namespaces?: Namespaces } = {},
 ): DocumentView<Of> => ({
   json: (...of) => ({ [element.tag]: json(...of) }),
   xml: { ...element, at: element.tag, ...withNamespaces(namespaces) },
+  keys: `{ ${element.tag}: ${keys} }`,
 });
 
 /** Several, under their tag's plural. */
 export function many<Thing, Rest extends unknown[]>(
-  { element, json }: View<[Thing, ...Rest]>,
+  { element, json, keys }: View<[Thing, ...Rest]>,
   { tag = `${element.tag}s`, namespaces }: { tag?: string; namespaces?: Namespaces } = {},
 ): DocumentView<[readonly Thing[], ...Rest]> {
   return {
     json: (things, ...rest) => ({ [tag]: things.map(thing => json(thing, ...rest)) }),
     xml: { tag, children: [{ ...element, at: tag }], ...withNamespaces(namespaces) },
+    keys: `{ ${tag}: [ ${keys} … ] }`,
   };
 }
 
+/** Several, each in an object of its own under its tag; XML has them without. */
+export const manyWrapped = <Thing>(
+  { element, json, keys }: View<[Thing]>,
+  { tag = `${element.tag}s` } = {},
+): DocumentView<[readonly Thing[]]> => ({
+  json: things => ({ [tag]: things.map(thing => ({ [element.tag]: json(thing) })) }),
+  keys: `{ ${tag}: [ { ${element.tag}: ${keys} } … ] }`,
+  xml: {
+    tag,
+    children: [
+      {
+        ...element,
+        at: (document: Record<string, Record<string, unknown>[]>) =>
+          document[tag]?.map(item => item[element.tag]),
+      },
+    ],
+  },
+});
+
 /** A document that is the resource itself, without a key around it. */
-export const bareDocument = <Of extends unknown[]>({ element, json }: View<Of>): DocumentView<Of> => ({
+export const bareDocument = <Of extends unknown[]>({ element, json, keys }: View<Of>): DocumentView<Of> => ({
   json,
+  keys,
   xml: element,
 });

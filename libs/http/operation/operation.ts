@@ -20,12 +20,14 @@ export type FaultAnswer =
 /** Keeps a fault's own text under another status: `{ KeyPairExists: [409, ownText] }`. */
 export const ownText = (fault: Fault): string => fault.message;
 
-/** How an answer looks. */
+/** How an answer looks. Where a service describes its resources (`@folsom/wire/view`), all of it comes from that one description. */
 export interface View {
-  /** The JSON document. */
-  shape?: TSchema;
+  /** Makes the document of what `run` has found: `run` gives it back. */
+  json?(...of: never): object;
   /** How the service's writer makes XML of it: its own kind of template; absent: by the service's generic rules. */
   xml?: unknown;
+  /** The keys of the document, for the reference. */
+  keys?: string;
 }
 
 /** What `run` sees: typed values and the domain, no request. */

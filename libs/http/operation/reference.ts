@@ -57,9 +57,9 @@ function sent({ query, body }: Operation<never, never>, types: readonly string[]
 
 type StatusOf = NonNullable<ReferencePart['statusOf']>;
 
-/** `202; 404: `FloatingIpNotFound`, `NotAuthorized``: the status when all went well, then the faults by theirs. */
+/** `200 `{ server: … }`; 404: `InstanceNotFound``: the status when all went well, with what is in the answer, then the faults by theirs. */
 function answers(
-  { answers: status, faults = {}, throws = [] }: Operation<never, never>,
+  { answers: status, view, faults = {}, throws = [] }: Operation<never, never>,
   statusOf: StatusOf,
 ): string {
   const statuses = new Map<number, string[]>();
@@ -71,9 +71,8 @@ function answers(
   for (const fault of throws)
     add(fault, must(statusOf(fault), 'a fault that is thrown as it is has a status'));
   const refused = [...statuses].sort(([a], [b]) => a - b);
-  return [status, ...refused.map(([answered, names]) => `${answered}: ${names.sort().join(', ')}`)].join(
-    '; ',
-  );
+  const good = view?.keys === undefined ? status : `${status} ${code(view.keys)}`;
+  return [good, ...refused.map(([answered, names]) => `${answered}: ${names.sort().join(', ')}`)].join('; ');
 }
 
 const code = (text: string): string => `\`${text.replaceAll('|', '\\|')}\``;

@@ -13,7 +13,7 @@ import type { Deps } from './deps.ts';
 import { computeFault } from './faults.ts';
 import { rowId } from './values.ts';
 
-export type { ComputeNode };
+export type { ComputeNode, ComputeNodeStatistics };
 
 export const allHypervisors = (deps: Deps, _context: RequestContext): Promise<ComputeNode[]> =>
   listComputeNodes(deps.db.knex);

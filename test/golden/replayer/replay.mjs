@@ -233,7 +233,7 @@ async function exchange(x, setup, rules) {
     lastChange = { recorded: recordedNow, target: Math.floor(Date.now() / 1000) * 1000 };
   }
   // What is known to differ will not become the recorded answer; those after it may go by what it waited for.
-  const patience = safe && rules.known ? Math.min(rules.settle, 0.2) : rules.settle;
+  const patience = rules.known ? Math.min(rules.settle, safe ? 0.2 : 1) : rules.settle;
   const until = Date.now() + patience * 1000;
   let c;
   for (;;) {

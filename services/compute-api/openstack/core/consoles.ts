@@ -1,8 +1,15 @@
+import { elementsOf, inJson, one, view } from '@folsom/wire/view';
+import type { TextConsole } from '../../domain/consoles.ts';
 import type { ComputeOperation } from '../http/api.ts';
 import { badRequest, notFound, notImplemented } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
 
-const text = (tag: string) => ({ tag, at: tag, text: '' });
+const shown = one(
+  view<[TextConsole]>('console', {
+    ...elementsOf<TextConsole>('id', 'port', 'host', 'password', 'console_type'),
+    instance_name: inJson(({ instance_name }) => instance_name),
+  }),
+);
 
 const path = '/servers/:server_id/consoles';
 
@@ -28,20 +35,11 @@ export const consoleOperations: readonly ComputeOperation[] = [
     path: `${path}/:id`,
     policy: null,
     answers: 200,
-    view: {
-      xml: {
-        tag: 'console',
-        at: 'console',
-        children: ['id', 'port', 'host', 'password', 'console_type'].map(text),
-      },
-    },
+    view: shown,
     faults: { ConsoleNotFound: 404 },
     throws: ['InstanceNotFound'],
-    run: async ({ domain, context, params }) => {
-      const found = await domain.servers.textConsole(context, params.server_id, params.id);
-      const { id, console_type, password, instance_name, port, host } = found;
-      return { console: { id, console_type, password, instance_name, port, host } };
-    },
+    run: async ({ domain, context, params }) =>
+      shown.json(await domain.servers.textConsole(context, params.server_id, params.id)),
   }),
   operation({
     name: 'CreateConsole',

@@ -1,23 +1,17 @@
-import { atomLinks, NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
-import type { ComputeOperation, Extension, JsonObject } from '../http/api.ts';
+import { NOVA_NS } from '@folsom/wire/nova-xml';
+import { attributesOf, elementsOf, links, many, one, view } from '@folsom/wire/view';
+import type { ComputeOperation, Extension } from '../http/api.ts';
 import { notFound } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
 
-const element: XmlTemplate = {
-  tag: 'extension',
-  attributes: { name: 'name', namespace: 'namespace', alias: 'alias', updated: 'updated' },
-  children: [{ tag: 'description', text: 'description' }, atomLinks()],
-};
-const namespaces = { '': NOVA_NS.common, atom: NOVA_NS.atom };
-
-const view = ({ name, alias, description, namespace, updated }: Extension): JsonObject => ({
-  name,
-  alias,
-  description,
-  namespace,
-  updated,
-  links: [],
+const described = view<[Extension]>('extension', {
+  ...attributesOf<Extension>('name', 'alias', 'namespace', 'updated'),
+  ...elementsOf<Extension>('description'),
+  links: links(() => []),
 });
+const namespaces = { '': NOVA_NS.common, atom: NOVA_NS.atom };
+const shown = one(described, { namespaces });
+const listed = many(described, { namespaces });
 
 /** What is loaded, read from the extensions' own declarations. */
 export const extensionOperations: readonly ComputeOperation[] = [
@@ -28,8 +22,8 @@ export const extensionOperations: readonly ComputeOperation[] = [
     path: '/extensions',
     policy: null,
     answers: 200,
-    view: { xml: { tag: 'extensions', namespaces, children: [{ ...element, at: 'extensions' }] } },
-    run: ({ context }) => ({ extensions: context.api.registry.extensions.map(view) }),
+    view: listed,
+    run: ({ context }) => listed.json(context.api.registry.extensions),
   }),
   operation({
     name: 'ShowExtension',
@@ -38,11 +32,11 @@ export const extensionOperations: readonly ComputeOperation[] = [
     path: '/extensions/:id',
     policy: null,
     answers: 200,
-    view: { xml: { ...element, at: 'extension', namespaces } },
+    view: shown,
     run: ({ context, params }) => {
       const found = context.api.registry.extensions.find(item => item.alias === params.id);
       if (!found) throw notFound();
-      return { extension: view(found) };
+      return shown.json(found);
     },
   }),
 ];

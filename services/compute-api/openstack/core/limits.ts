@@ -1,5 +1,6 @@
 import { isoSeconds } from '@folsom/core';
-import { NOVA_NS, pairs, type XmlTemplate } from '@folsom/wire/nova-xml';
+import { NOVA_NS, pairs } from '@folsom/wire/nova-xml';
+import { attribute, attributesOf, children, one, shownAs, view } from '@folsom/wire/view';
 import type { QuotaResource } from '../../domain/quotas.ts';
 import type { ComputeOperation, JsonObject, Registry } from '../http/api.ts';
 import { operation } from '../http/operation.ts';
@@ -49,58 +50,52 @@ const inOrder = (absolute: JsonObject): JsonObject => ({
   ...absolute,
 });
 
-const element: XmlTemplate = {
-  tag: 'limits',
-  children: [
+interface Rate {
+  uri: string;
+  regex: string;
+  limits: RateLimitState[];
+}
+const limit = view<[RateLimitState]>('limit', {
+  ...attributesOf<RateLimitState>('verb', 'value', 'remaining', 'unit'),
+  'next-available': attribute(({ resetTime }) => isoSeconds(resetTime * 1000)),
+});
+const rate = view<[Rate]>('rate', {
+  ...attributesOf<Rate>('uri', 'regex'),
+  limit: children(limit, ({ limits }) => limits, { within: null }),
+});
+const limitsView = view<[rates: Rate[], absolute: JsonObject]>('limits', {
+  rate: children(rate, rates => rates, { within: 'rates' }),
+  absolute: shownAs(
     {
-      tag: 'rates',
       children: [
         {
-          tag: 'rate',
-          at: 'rate',
-          attributes: { uri: 'uri', regex: 'regex' },
-          children: [
-            {
-              tag: 'limit',
-              at: 'limit',
-              attributes: {
-                value: 'value',
-                verb: 'verb',
-                remaining: 'remaining',
-                unit: 'unit',
-                'next-available': 'next-available',
-              },
-            },
-          ],
+          tag: 'absolute',
+          at: 'absolute',
+          children: [{ tag: 'limit', at: pairs, attributes: { name: '0', value: '1' } }],
         },
       ],
     },
-    {
-      tag: 'absolute',
-      at: 'absolute',
-      children: [{ tag: 'limit', at: pairs, attributes: { name: '0', value: '1' } }],
-    },
-  ],
-};
+    (_rates, absolute) => absolute,
+  ),
+});
 
 /** Limits of the same address stand together. */
-function rates(states: readonly RateLimitState[]) {
-  const groups = new Map<string, { uri: string; regex: string; limit: JsonObject[] }>();
-  for (const { uri, regex, verb, value, remaining, unit, resetTime } of states) {
+function rates(states: readonly RateLimitState[]): Rate[] {
+  const groups = new Map<string, Rate>();
+  for (const state of states) {
+    const { uri, regex } = state;
     const key = `${uri} ${regex}`;
-    const group = groups.get(key) ?? { uri, regex, limit: [] };
+    const group = groups.get(key) ?? { uri, regex, limits: [] };
     groups.set(key, group);
-    group.limit.push({ verb, value, remaining, unit, 'next-available': isoSeconds(resetTime * 1000) });
+    group.limits.push(state);
   }
   return [...groups.values()];
 }
 
 export function limitOperations(registry: Registry): readonly ComputeOperation[] {
-  const xml: XmlTemplate = {
-    ...element,
-    at: 'limits',
+  const shown = one(limitsView, {
     namespaces: { '': NOVA_NS.common, atom: NOVA_NS.atom, ...registry.namespaces('limits') },
-  };
+  });
   return [
     operation({
       name: 'ShowLimits',
@@ -109,7 +104,7 @@ export function limitOperations(registry: Registry): readonly ComputeOperation[]
       path: '/limits',
       policy: null,
       answers: 200,
-      view: { xml },
+      view: shown,
       run: async ({ domain, context }) => {
         const limits = await domain.quotas.own(context);
         const absolute: JsonObject = {};
@@ -118,7 +113,7 @@ export function limitOperations(registry: Registry): readonly ComputeOperation[]
         }
         for (const add of registry.limits) await add(context, absolute);
         const states = context.api.rateLimiter?.states(context.userId) ?? [];
-        return { limits: { rate: rates(states), absolute: inOrder(absolute) } };
+        return shown.json(rates(states), inOrder(absolute));
       },
     }),
   ];

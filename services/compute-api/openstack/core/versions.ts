@@ -1,7 +1,8 @@
 import { must } from '@folsom/core';
 import { type App, type RenderedFault, send } from '@folsom/http';
 import { writeXml, XML_DECLARATION, type XmlNode } from '@folsom/wire';
-import { atomLinks, NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
+import { NOVA_NS } from '@folsom/wire/nova-xml';
+import { attributesOf, children, links, many, one, view } from '@folsom/wire/view';
 import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { answerFormat } from '../http/accept.ts';
 import { MOUNTS } from '../http/caller.ts';
@@ -33,29 +34,30 @@ export const COMPUTE_VERSION: ApiVersion = {
   wadl: 'http://docs.openstack.org/api/openstack-compute/1.1/wadl/os-compute-1.1.wadl',
 };
 
-const version: XmlTemplate = {
-  tag: 'version',
-  attributes: { id: 'id', status: 'status', updated: 'updated' },
-  children: [
-    {
-      tag: 'media-types',
-      at: (datum: Record<string, unknown>) => ('media-types' in datum ? datum : undefined),
-      children: [{ tag: 'media-type', at: 'media-types', attributes: { base: 'base', type: 'type' } }],
-    },
-    atomLinks(),
-  ],
-};
-const namespaces = { '': NOVA_NS.common, atom: NOVA_NS.atom };
-const versionXml: XmlTemplate = { ...version, at: 'version', namespaces };
-const versionsXml: XmlTemplate = { tag: 'versions', namespaces, children: [{ ...version, at: 'versions' }] };
-const choicesXml: XmlTemplate = { tag: 'choices', namespaces, children: [{ ...version, at: 'choices' }] };
-
-interface VersionView {
+interface VersionLink {
+  rel: string;
+  href: string;
+  type?: string;
+}
+interface ShownVersion {
   id: string;
   status: string;
-  updated: string;
-  links: { rel: string; href: string; type?: string }[];
+  updated?: string;
+  links: VersionLink[];
+  mediaTypes?: ApiVersion['mediaTypes'];
 }
+type MediaType = ApiVersion['mediaTypes'][number];
+
+const mediaType = view<[MediaType]>('media-type', attributesOf<MediaType>('base', 'type'));
+const version = view<[ShownVersion]>('version', {
+  ...attributesOf<ShownVersion>('id', 'status', 'updated'),
+  'media-types': children(mediaType, ({ mediaTypes }) => mediaTypes, { ifAny: true }),
+  links: links(item => item.links),
+});
+const namespaces = { '': NOVA_NS.common, atom: NOVA_NS.atom };
+const shown = one(version, { namespaces });
+const listed = many(version, { namespaces });
+const choices = many(version, { namespaces, tag: 'choices' });
 
 /** The documents at `/` and at each mount, and what is answered everywhere else. */
 export function mountVersions(app: App, api: ApiVersion, linkPrefix: string | null): void {
@@ -71,11 +73,11 @@ export function mountVersions(app: App, api: ApiVersion, linkPrefix: string | nu
 
 type HostOf = (request: FastifyRequest) => string;
 
-const itemOf = ({ id, updated }: ApiVersion, links: VersionView['links']): VersionView => ({
+const itemOf = ({ id, updated }: ApiVersion, own: VersionLink[]) => ({
   id,
   status: 'CURRENT',
   updated,
-  links,
+  links: own,
 });
 
 function mountRoot(app: App, api: ApiVersion, host: HostOf): void {
@@ -83,7 +85,7 @@ function mountRoot(app: App, api: ApiVersion, host: HostOf): void {
     const item = itemOf(api, [{ rel: 'self', href: `${host(request)}/${api.mounts[0]}/` }]);
     if (wantsAtom(request)) return atom(reply, 'Available API Versions', `${host(request)}/`, [item]);
     const as = answerFormat(request.url, request.headers.accept);
-    return writeDocument(reply.code(200), { versions: [item] }, versionsXml, as);
+    return writeDocument(reply.code(200), listed.json([item]), listed.xml, as);
   });
   app.server.post('/', { config: { name: 'versions', public: true } }, async () => {
     throw badRequest();
@@ -123,9 +125,9 @@ function mountVersion(app: App, api: ApiVersion, mount: string, host: HostOf): v
       { rel: 'describedby', type: 'application/vnd.sun.wadl+xml', href: api.wadl },
     ]);
     if (wantsAtom(request)) return atom(reply, 'About This Version', self, [item]);
-    const document = { version: { ...item, 'media-types': api.mediaTypes } };
+    const document = shown.json({ ...item, mediaTypes: api.mediaTypes });
     const as = answerFormat(request.url, request.headers.accept);
-    return writeDocument(reply.code(200), document, versionXml, as);
+    return writeDocument(reply.code(200), document, shown.xml, as);
   });
 }
 
@@ -138,18 +140,16 @@ function mountChoices(app: App, api: ApiVersion, host: HostOf): void {
       return reply;
     }
     const path = must(request.url.split('?', 1)[0], 'a split has a first part').replace(/^\/+|\/+$/g, '');
-    const view = {
-      choices: [
-        {
-          id: api.id,
-          status: 'CURRENT',
-          links: [{ rel: 'self', href: `${host(request)}/${api.mounts[0]}/${path}` }],
-          'media-types': api.mediaTypes,
-        },
-      ],
-    };
+    const document = choices.json([
+      {
+        id: api.id,
+        status: 'CURRENT',
+        links: [{ rel: 'self', href: `${host(request)}/${api.mounts[0]}/${path}` }],
+        mediaTypes: api.mediaTypes,
+      },
+    ]);
     const as = answerFormat(request.url, request.headers.accept);
-    return writeDocument(reply.code(300), view, choicesXml, as);
+    return writeDocument(reply.code(300), document, choices.xml, as);
   });
 }
 
@@ -165,7 +165,12 @@ const wantsAtom = (request: FastifyRequest): boolean =>
     'a split has a first part',
   ).trim() === 'application/atom+xml';
 
-function atom(reply: FastifyReply, title: string, id: string, versions: VersionView[]): FastifyReply {
+function atom(
+  reply: FastifyReply,
+  title: string,
+  id: string,
+  versions: readonly ReturnType<typeof itemOf>[],
+): FastifyReply {
   const text = (tag: string, content: string, attributes: Record<string, string> = {}): XmlNode => ({
     tag,
     content,

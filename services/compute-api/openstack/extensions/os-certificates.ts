@@ -1,15 +1,14 @@
+import { attributesOf, one, view } from '@folsom/wire/view';
 import type { Extension } from '../http/api.ts';
 import { notImplemented } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
 
 const policy = 'compute_extension:certificates';
-const view = {
-  xml: {
-    tag: 'certificate',
-    at: 'certificate',
-    attributes: { data: 'data', private_key: 'private_key' },
-  },
-};
+interface Certificate {
+  private_key: string | null;
+  data: string;
+}
+const certificate = one(view<[Certificate]>('certificate', attributesOf<Certificate>('private_key', 'data')));
 
 export const extension: Extension = {
   alias: 'os-certificates',
@@ -26,12 +25,12 @@ export const extension: Extension = {
       path: '/os-certificates/:id',
       policy,
       answers: 200,
-      view,
+      view: certificate,
       faults: { CertificateMissing: 404 },
       run: async ({ domain, context, params }) => {
         if (params.id !== 'root') throw notImplemented('Only root certificate can be retrieved.');
         const data = await domain.certificates.root(context);
-        return { certificate: { private_key: null, data } };
+        return certificate.json({ private_key: null, data });
       },
     }),
     operation({
@@ -41,10 +40,10 @@ export const extension: Extension = {
       path: '/os-certificates',
       policy,
       answers: 200,
-      view,
+      view: certificate,
       run: async ({ domain, context }) => {
         const { privateKey: private_key, certificate: data } = await domain.certificates.make(context);
-        return { certificate: { private_key, data } };
+        return certificate.json({ private_key, data });
       },
     }),
   ],

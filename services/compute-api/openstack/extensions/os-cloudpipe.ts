@@ -1,4 +1,6 @@
 import { isoSeconds } from '@folsom/core';
+import { bareDocument, elementsOf, many, textElement, view } from '@folsom/wire/view';
+import type { Cloudpipe } from '../../domain/vpn/cloudpipes.ts';
 import { bootFaults, bootThrows } from '../core/server-faults.ts';
 import type { Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
@@ -8,15 +10,18 @@ import { isObject } from '../http/values.ts';
 
 const policy = 'compute_extension:cloudpipe';
 
-const FIELDS = [
-  'project_id',
-  'instance_id',
-  'created_at',
-  'internal_ip',
-  'public_ip',
-  'public_port',
-  'state',
-] as const;
+const cloudpipes = many(
+  view<[Cloudpipe]>('cloudpipe', {
+    ...elementsOf<Cloudpipe>('project_id', 'instance_id', 'internal_ip', 'public_ip', 'public_port', 'state'),
+    created_at: textElement(({ created_at: at }) => (at === null ? null : isoSeconds(at))),
+  }),
+);
+const made = bareDocument(
+  view<[Pick<Cloudpipe, 'instance_id'>]>(
+    'cloudpipe',
+    elementsOf<Pick<Cloudpipe, 'instance_id'>>('instance_id'),
+  ),
+);
 
 /** The project whose VPN is wanted; null for the caller's. A project's id is in the names of its key and group. */
 const wanted = readBy((body): string | null => {
@@ -51,24 +56,8 @@ export const extension: Extension = {
       path: '/os-cloudpipe',
       policy,
       answers: 200,
-      view: {
-        xml: {
-          tag: 'cloudpipes',
-          children: [
-            {
-              tag: 'cloudpipe',
-              at: 'cloudpipes',
-              children: FIELDS.map(name => ({ tag: name, at: name, text: '' })),
-            },
-          ],
-        },
-      },
-      run: async ({ domain, context }) => ({
-        cloudpipes: (await domain.cloudpipes.list(context)).map(({ created_at, ...rest }) => ({
-          ...rest,
-          created_at: created_at === null ? null : isoSeconds(created_at),
-        })),
-      }),
+      view: cloudpipes,
+      run: async ({ domain, context }) => cloudpipes.json(await domain.cloudpipes.list(context)),
     }),
     operation({
       name: 'CreateCloudpipe',
@@ -78,12 +67,11 @@ export const extension: Extension = {
       policy,
       body: wanted,
       answers: 200,
-      view: { xml: { tag: 'cloudpipe', children: [{ tag: 'instance_id', at: 'instance_id', text: '' }] } },
+      view: made,
       faults,
       throws: [...bootThrows, 'ImageNotFound', 'ImageNotAuthorized'],
-      run: async ({ domain, context, body }) => ({
-        instance_id: await domain.cloudpipes.create(context, body ?? context.projectId ?? ''),
-      }),
+      run: async ({ domain, context, body }) =>
+        made.json({ instance_id: await domain.cloudpipes.create(context, body ?? context.projectId ?? '') }),
     }),
   ],
 };

@@ -1,6 +1,5 @@
 import { ownText } from '@folsom/http/operation';
-import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { attribute } from '@folsom/wire/view';
+import { attribute, attributesOf, many, view } from '@folsom/wire/view';
 import Type from 'typebox';
 import type { FlavorAccess } from '../../domain/flavors.ts';
 import type { Extension } from '../http/api.ts';
@@ -10,20 +9,16 @@ import { name } from '../http/shapes.ts';
 
 const KEY = 'os-flavor-access:is_public';
 
-const xml: XmlTemplate = {
+interface Access {
+  flavor_id: string;
+  tenant_id: string;
+}
+const accesses = many(view<[Access]>('access', attributesOf<Access>('flavor_id', 'tenant_id')), {
   tag: 'flavor_access',
-  children: [
-    {
-      tag: 'access',
-      at: 'flavor_access',
-      attributes: { flavor_id: 'flavor_id', tenant_id: 'tenant_id' },
-    },
-  ],
-};
-
-const answer = ({ flavor, tenants }: FlavorAccess) => ({
-  flavor_access: tenants.map(tenant_id => ({ flavor_id: flavor.flavorid, tenant_id })),
 });
+
+const answer = ({ flavor, tenants }: FlavorAccess) =>
+  accesses.json(tenants.map(tenant_id => ({ flavor_id: flavor.flavorid, tenant_id })));
 
 /** Only administrators give access, whatever the policy says of reading it. */
 const change = (key: 'addTenantAccess' | 'removeTenantAccess') =>
@@ -36,7 +31,7 @@ const change = (key: 'addTenantAccess' | 'removeTenantAccess') =>
     policy: 'compute_extension:flavormanage',
     body: Type.Object({ tenant: name(undefined, { minLength: 1 }) }),
     answers: 200,
-    view: { xml },
+    view: accesses,
     faults: { FlavorAccessExists: [409, ownText] },
     throws: ['FlavorNotFound'],
     run: async ({ domain, context, params, body: { tenant } }) => {
@@ -62,7 +57,7 @@ export const extension: Extension = {
       path: '/flavors/:flavor_id/os-flavor-access',
       policy: 'compute_extension:flavor_access',
       answers: 200,
-      view: { xml },
+      view: accesses,
       faults: { FlavorNotFound: [404, 'Flavor not found.'] },
       run: async ({ domain, context, params }) => {
         const access = await domain.flavors.access(context, params.flavor_id);

@@ -1,29 +1,14 @@
 import { isFault } from '@folsom/core';
 import { answer } from '@folsom/http/operation';
-import type { XmlTemplate } from '@folsom/wire/nova-xml';
 import type { Extension, JsonObject } from '../http/api.ts';
 import { badRequest, notFound } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
 import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';
 import { isObject } from '../http/values.ts';
+import { specsXml, specXml } from '../views/extra-specs.ts';
 
 const policy = 'compute_extension:flavorextraspecs';
 const path = '/flavors/:flavor_id/os-extra_specs';
-
-/** A key is an element's name here. */
-const pair = (tag: string) => (/^[A-Za-z_][\w.-]*$/.test(tag) ? tag : 'extra_spec');
-const xml: XmlTemplate = {
-  tag: 'extra_specs',
-  at: 'extra_specs',
-  children: [
-    { tag: ([key]: [string]) => pair(key), at: (specs: JsonObject) => Object.entries(specs), text: '1' },
-  ],
-};
-const item: XmlTemplate = {
-  tag: ({ 0: key }: { 0: string }) => pair(key),
-  at: (view: JsonObject) => Object.assign({}, Object.entries(view)[0]),
-  text: '1',
-};
 
 const MALFORMED = 'Malformed request body';
 
@@ -73,7 +58,7 @@ export const extension: Extension = {
       path,
       policy,
       answers: 200,
-      view: { xml },
+      view: { xml: specsXml },
       throws: ['FlavorNotFound'],
       run: async ({ domain, context, params }) => ({
         extra_specs: await orNothing(domain.flavors.specs(context, params.flavor_id), {}),
@@ -87,7 +72,7 @@ export const extension: Extension = {
       policy,
       body: specs,
       answers: 200,
-      view: { xml },
+      view: { xml: specsXml },
       throws: ['FlavorNotFound'],
       run: async ({ domain, context, params, body }) => {
         await domain.flavors.setSpecs(context, params.flavor_id, body.texts);
@@ -101,7 +86,7 @@ export const extension: Extension = {
       path: `${path}/:id`,
       policy,
       answers: 200,
-      view: { xml: item },
+      view: { xml: specXml },
       throws: ['FlavorNotFound'],
       run: async ({ domain, context, params }) => {
         const all = await domain.flavors.specs(context, params.flavor_id);
@@ -117,7 +102,7 @@ export const extension: Extension = {
       policy,
       body: oneSpec,
       answers: 200,
-      view: { xml: item },
+      view: { xml: specXml },
       throws: ['FlavorNotFound'],
       run: async ({ domain, context, params, body }) => {
         if (!Object.hasOwn(body.sent, params.id)) throw badRequest('Request body and URI mismatch');

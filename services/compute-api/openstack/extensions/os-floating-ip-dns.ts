@@ -1,6 +1,7 @@
 import { ownText } from '@folsom/http/operation';
+import { attribute, attributesOf, many, one, view } from '@folsom/wire/view';
 import Type from 'typebox';
-import type { Extension, JsonObject } from '../http/api.ts';
+import type { Extension } from '../http/api.ts';
 import { badRequest, unprocessable } from '../http/faults.ts';
 import { bare, operation } from '../http/operation.ts';
 import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';
@@ -13,23 +14,33 @@ const entries = `${path}/:domain_id/entries` as const;
 /** Clients of the time write a domain's dots as `%2E` once more, since the original's router took them for a format. */
 const domainOf = (text: string): string => text.replace(/%2e/gi, '.');
 
-const domainView = (domain: string, rest: JsonObject): JsonObject => ({
-  project: null,
-  availability_zone: null,
-  ...rest,
-  domain,
+interface DnsDomain {
+  domain: string;
+  scope: string | null;
+  project?: string | null;
+  availability_zone?: string | null;
+}
+const domainEntry = view<[DnsDomain]>('domain_entry', {
+  ...attributesOf<DnsDomain>('domain', 'scope'),
+  project: attribute(({ project = null }) => project),
+  availability_zone: attribute(({ availability_zone: zone = null }) => zone),
 });
-const entryView = (ip: string, name: string, domain: string, type: string | null = null): JsonObject => ({
-  ip,
-  domain,
-  type,
-  id: null,
-  name,
-});
+const domainShown = one(domainEntry);
+const domainsShown = many(domainEntry, { tag: 'domain_entries' });
 
-const attributes = (...names: string[]) => Object.fromEntries(names.map(name => [name, name]));
-const DOMAIN = attributes('domain', 'scope', 'project', 'availability_zone');
-const ENTRY = attributes('id', 'ip', 'type', 'domain', 'name');
+interface DnsEntry {
+  ip: string;
+  name: string;
+  domain: string;
+  type?: string;
+}
+const dnsEntry = view<[DnsEntry]>('dns_entry', {
+  id: attribute(() => null),
+  ...attributesOf<DnsEntry>('ip', 'domain', 'name'),
+  type: attribute(({ type = null }) => type),
+});
+const entryShown = one(dnsEntry);
+const entriesShown = many(dnsEntry, { tag: 'dns_entries' });
 
 /** A text of the body that may be absent or null. */
 function optionalText(value: unknown): string | null {
@@ -82,17 +93,8 @@ export const extension: Extension = {
       path,
       policy,
       answers: 200,
-      view: {
-        xml: {
-          tag: 'domain_entries',
-          children: [{ tag: 'domain_entry', at: 'domain_entries', attributes: DOMAIN }],
-        },
-      },
-      run: async ({ domain, context }) => ({
-        domain_entries: (await domain.dns.domains(context)).map(({ domain: name, ...rest }) =>
-          domainView(name, rest),
-        ),
-      }),
+      view: domainsShown,
+      run: async ({ domain, context }) => domainsShown.json(await domain.dns.domains(context)),
     }),
     operation({
       name: 'SetDnsDomain',
@@ -102,13 +104,13 @@ export const extension: Extension = {
       policy,
       body: domainBody,
       answers: 200,
-      view: { xml: { tag: 'domain_entry', at: 'domain_entry', attributes: DOMAIN } },
+      view: domainShown,
       throws: ['InvalidInput'],
       run: async ({ domain, context, params, body }) => {
         const name = domainOf(params.id);
         await domain.dns.setDomain(context, name, body);
         const of = body.scope === 'private' ? { availability_zone: body.zone } : { project: body.project };
-        return { domain_entry: domainView(name, { scope: body.scope, ...of }) };
+        return domainShown.json({ domain: name, scope: body.scope, ...of });
       },
     }),
     operation({
@@ -134,13 +136,11 @@ export const extension: Extension = {
       query: byAddress,
       answers: 200,
       throws: ['InvalidInput'],
-      view: {
-        xml: { tag: 'dns_entries', children: [{ tag: 'dns_entry', at: 'dns_entries', attributes: ENTRY }] },
-      },
+      view: entriesShown,
       run: async ({ domain, context, params, query }) => {
         const name = domainOf(params.domain_id);
         const names = await domain.dns.names(context, name, query.ip);
-        return { dns_entries: names.map(entry => entryView(query.ip, entry, name)) };
+        return entriesShown.json(names.map(entry => ({ ip: query.ip, name: entry, domain: name })));
       },
     }),
     operation({
@@ -150,12 +150,13 @@ export const extension: Extension = {
       path: `${entries}/:id`,
       policy,
       answers: 200,
-      view: { xml: { tag: 'dns_entry', at: 'dns_entry', attributes: ENTRY } },
+      view: entryShown,
       faults: missing,
       throws: ['InvalidInput'],
       run: async ({ domain, context, params }) => {
         const name = domainOf(params.domain_id);
-        return { dns_entry: entryView(await domain.dns.address(context, name, params.id), params.id, name) };
+        const ip = await domain.dns.address(context, name, params.id);
+        return entryShown.json({ ip, name: params.id, domain: name });
       },
     }),
     operation({
@@ -166,7 +167,7 @@ export const extension: Extension = {
       policy,
       body: entryBody,
       answers: 200,
-      view: { xml: { tag: 'dns_entry', at: 'dns_entry', attributes: ENTRY } },
+      view: entryShown,
       faults: missing,
       throws: ['InvalidInput', 'NotAuthorized', 'FloatingIpDNSExists'],
       run: async ({ domain, context, params, body }) => {
@@ -177,7 +178,7 @@ export const extension: Extension = {
           type: body.type,
         };
         await domain.dns.set(context, entry);
-        return { dns_entry: entryView(body.ip, params.id, entry.domain, body.type) };
+        return entryShown.json({ ip: body.ip, name: params.id, domain: entry.domain, type: body.type });
       },
     }),
     operation({

@@ -1,5 +1,8 @@
+import { attributesOf, many, view } from '@folsom/wire/view';
 import type { Extension } from '../http/api.ts';
 import { operation } from '../http/operation.ts';
+
+const pools = many(view<[{ name: string }]>('floating_ip_pool', attributesOf<{ name: string }>('name')));
 
 export const extension: Extension = {
   alias: 'os-floating-ip-pools',
@@ -16,13 +19,8 @@ export const extension: Extension = {
       path: '/os-floating-ip-pools',
       policy: 'compute_extension:floating_ip_pools',
       answers: 200,
-      view: {
-        xml: {
-          tag: 'floating_ip_pools',
-          children: [{ tag: 'floating_ip_pool', at: 'floating_ip_pools', attributes: { name: 'name' } }],
-        },
-      },
-      run: async ({ domain, context }) => ({ floating_ip_pools: await domain.floatingIps.pools(context) }),
+      view: pools,
+      run: async ({ domain, context }) => pools.json(await domain.floatingIps.pools(context)),
     }),
   ],
 };

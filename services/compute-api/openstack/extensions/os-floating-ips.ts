@@ -1,5 +1,5 @@
 import type { Fault } from '@folsom/core';
-import { pythonText, type XmlTemplate } from '@folsom/wire/nova-xml';
+import { attribute, attributesOf, many, one, view } from '@folsom/wire/view';
 import Type from 'typebox';
 import type { LeadingFloatingIp } from '../../domain/floating-ips.ts';
 import { rowId } from '../../domain/values.ts';
@@ -11,23 +11,14 @@ import { isObject } from '../http/values.ts';
 
 const policy = 'compute_extension:floating_ips';
 
-const viewOf = (row: LeadingFloatingIp) => ({
-  instance_id: row.instance_uuid,
-  ip: row.address,
-  fixed_ip: row.fixed_address,
-  id: row.id,
-  pool: row.pool,
+const floatingIp = view<[LeadingFloatingIp]>('floating_ip', {
+  instance_id: attribute(row => row.instance_uuid),
+  ip: attribute(row => row.address),
+  fixed_ip: attribute(row => row.fixed_address),
+  ...attributesOf<LeadingFloatingIp>('id', 'pool'),
 });
-
-// The original wrote Python's word for nothing.
-const shown = (key: string) => (view: Record<string, unknown>) => pythonText(view[key]);
-const element: XmlTemplate = {
-  tag: 'floating_ip',
-  attributes: Object.fromEntries(
-    ['id', 'ip', 'pool', 'fixed_ip', 'instance_id'].map(key => [key, shown(key)]),
-  ),
-};
-const one = { xml: { ...element, at: 'floating_ip' } };
+const shown = one(floatingIp);
+const listed = many(floatingIp);
 
 const faults = {
   FloatingIpNotFound: 404,
@@ -72,10 +63,8 @@ export const extension: Extension = {
       path: '/os-floating-ips',
       policy,
       answers: 200,
-      view: { xml: { tag: 'floating_ips', children: [{ ...element, at: 'floating_ips' }] } },
-      run: async ({ domain, context }) => ({
-        floating_ips: (await domain.floatingIps.list(context)).map(viewOf),
-      }),
+      view: listed,
+      run: async ({ domain, context }) => listed.json(await domain.floatingIps.list(context)),
     }),
     operation({
       name: 'ShowFloatingIp',
@@ -84,11 +73,10 @@ export const extension: Extension = {
       path: '/os-floating-ips/:id',
       policy,
       answers: 200,
-      view: one,
+      view: shown,
       faults,
-      run: async ({ domain, context, params }) => ({
-        floating_ip: viewOf(await domain.floatingIps.get(context, idOf(params.id))),
-      }),
+      run: async ({ domain, context, params }) =>
+        shown.json(await domain.floatingIps.get(context, idOf(params.id))),
     }),
     operation({
       name: 'AllocateFloatingIp',
@@ -101,12 +89,11 @@ export const extension: Extension = {
       // openstackclient 7.4 sends a form.
       readForm: fields => fields,
       answers: 200,
-      view: one,
+      view: shown,
       faults: { FloatingIpLimitExceeded: overLimit, NoMoreFloatingIps: [404, none] },
       throws: ['FloatingIpNotFoundForAddress'],
-      run: async ({ domain, context, body = null }) => ({
-        floating_ip: viewOf(await domain.floatingIps.allocate(context, body)),
-      }),
+      run: async ({ domain, context, body = null }) =>
+        shown.json(await domain.floatingIps.allocate(context, body)),
     }),
     operation({
       name: 'ReleaseFloatingIp',

@@ -1,4 +1,5 @@
 import { ownText } from '@folsom/http/operation';
+import { attributesOf, bareDocument, elementsOf, manyWrapped, view } from '@folsom/wire/view';
 import type { HostSettings, HostUse } from '../../domain/hosts.ts';
 import type { ComputeOperation, Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
@@ -8,7 +9,22 @@ import { isObject } from '../http/values.ts';
 
 const policy = 'compute_extension:hosts';
 
-const FIELDS = ['host', 'project', 'cpu', 'memory_mb', 'disk_gb'] as const;
+const use = view<[HostUse]>(
+  'resource',
+  elementsOf<HostUse>('host', 'project', 'cpu', 'memory_mb', 'disk_gb'),
+);
+/** Each in an object of its own. */
+const uses = manyWrapped(use, { tag: 'host' });
+
+interface Told {
+  host?: string;
+  power_action?: unknown;
+  status?: unknown;
+  maintenance_mode?: unknown;
+}
+const told = bareDocument(
+  view<[Told]>('host', attributesOf<Told>('host', 'power_action', 'status', 'maintenance_mode')),
+);
 
 /** `{"status": "enable"}` and its like. */
 const settings = readBy((body): HostSettings => {
@@ -36,12 +52,10 @@ const power = (action: 'startup' | 'shutdown' | 'reboot', name: string, about: s
     path: `/os-hosts/:id/${action}`,
     policy,
     answers: 200,
-    view: { xml: { tag: 'host', attributes: { host: 'host', power_action: 'power_action' } } },
+    view: told,
     throws: ['HostUnknown', 'PowerActionNotImplemented'],
-    run: async ({ domain, context, params }) => ({
-      host: params.id,
-      power_action: await domain.hosts.power(context, params.id, action),
-    }),
+    run: async ({ domain, context, params }) =>
+      told.json({ host: params.id, power_action: await domain.hosts.power(context, params.id, action) }),
   });
 
 /** Hosts and their daemons; for administrators. */
@@ -76,25 +90,12 @@ export const extension: Extension = {
       path: '/os-hosts/:id',
       policy: null,
       answers: 200,
-      view: {
-        xml: {
-          tag: 'host',
-          children: [
-            {
-              tag: 'resource',
-              at: (view: { host: { resource: HostUse }[] }) => view.host.map(item => item.resource),
-              children: FIELDS.map(name => ({ tag: name, at: name, text: '' })),
-            },
-          ],
-        },
-      },
+      view: uses,
       faults: {
         AdminRequired: [403, 'Describe-resource is admin only functionality'],
         ComputeHostNotFound: [404, 'Host not found'],
       },
-      run: async ({ domain, context, params }) => ({
-        host: (await domain.hosts.use(context, params.id)).map(resource => ({ resource })),
-      }),
+      run: async ({ domain, context, params }) => uses.json(await domain.hosts.use(context, params.id)),
     }),
     operation({
       name: 'UpdateHost',
@@ -106,17 +107,12 @@ export const extension: Extension = {
       beforeBody: ({ domain, context, params }) => domain.hosts.mustBeKnown(context, params.id),
       readXml: root => Object.fromEntries(root.children.map(item => [item.name, item.text])),
       answers: 200,
-      view: {
-        xml: {
-          tag: 'host',
-          attributes: { host: 'host', status: 'status', maintenance_mode: 'maintenance_mode' },
-        },
-      },
+      view: told,
       faults: { HostUnknown: [404, ownText] },
       throws: ['UnexpectedHostAnswer', 'ServiceNotFound'],
       run: async ({ domain, context, params, body }) => {
         const said = await domain.hosts.set(context, params.id, body);
-        return Object.keys(said).length === 0 ? {} : { host: params.id, ...said };
+        return told.json(Object.keys(said).length === 0 ? {} : { host: params.id, ...said });
       },
     }),
     power('startup', 'StartHost', 'Asks a host to start; its hypervisor must know how.'),

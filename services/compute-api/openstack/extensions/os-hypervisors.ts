@@ -1,57 +1,68 @@
 import { ownText } from '@folsom/http/operation';
-import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import type { ComputeNode } from '../../domain/hypervisors.ts';
+import { attribute, attributesOf, child, children, many, one, view } from '@folsom/wire/view';
+import type { ComputeNode, ComputeNodeStatistics } from '../../domain/hypervisors.ts';
 import type { Extension } from '../http/api.ts';
 import { operation } from '../http/operation.ts';
 
-const DETAILS = [
+const names = attributesOf<ComputeNode>('id', 'hypervisor_hostname');
+
+/** What is counted, which can be summed up over all. */
+const COUNTED = [
   'vcpus',
   'memory_mb',
   'local_gb',
   'vcpus_used',
   'memory_mb_used',
   'local_gb_used',
-  'hypervisor_type',
-  'hypervisor_version',
   'free_ram_mb',
   'free_disk_gb',
   'current_workload',
   'running_vms',
-  'cpu_info',
   'disk_available_least',
 ] as const;
+const KINDS = ['hypervisor_type', 'hypervisor_version', 'cpu_info'] as const;
 
-const summary = (node: ComputeNode) => ({ id: node.id, hypervisor_hostname: node.hypervisor_hostname });
-
-const detail = (node: ComputeNode) => ({
-  ...summary(node),
-  ...Object.fromEntries(DETAILS.map(name => [name, node[name] ?? null])),
-  service: { id: node.service_id, host: node.service?.host ?? null },
+const service = view<[ComputeNode]>('service', {
+  id: attribute(node => node.service_id),
+  host: attribute(node => node.service?.host ?? null),
 });
-
-const attributes = (names: readonly string[]) => Object.fromEntries(names.map(name => [name, name]));
-const NAMES = attributes(['id', 'hypervisor_hostname']);
-const element: XmlTemplate = { tag: 'hypervisor', attributes: NAMES };
-const detailed: XmlTemplate = {
-  tag: 'hypervisor',
-  attributes: { ...NAMES, ...attributes(DETAILS) },
-  children: [{ tag: 'service', at: 'service', attributes: attributes(['id', 'host']) }],
-};
-const listOf = (item: XmlTemplate): XmlTemplate => ({
-  tag: 'hypervisors',
-  children: [{ ...item, at: 'hypervisors' }],
+const summary = view<[ComputeNode]>('hypervisor', names);
+const detailed = view<[ComputeNode]>('hypervisor', {
+  ...names,
+  ...Object.fromEntries([...COUNTED, ...KINDS].map(name => [name, attribute(node => node[name] ?? null)])),
+  service: child(service, node => node),
 });
-
-const serversXml: XmlTemplate = {
-  tag: 'servers',
-  children: [{ tag: 'server', at: 'servers', attributes: attributes(['name', 'uuid']) }],
-};
-
-const policy = 'compute_extension:hypervisors';
-const STATISTICS = DETAILS.filter(
-  name => !['hypervisor_type', 'hypervisor_version', 'cpu_info'].includes(name),
+const statistics = one(
+  view<[ComputeNodeStatistics]>(
+    'hypervisor_statistics',
+    attributesOf<ComputeNodeStatistics>('count', ...COUNTED),
+  ),
+);
+const uptime = one(
+  view<[{ node: ComputeNode; uptime: string }]>('hypervisor', {
+    id: attribute(({ node }) => node.id),
+    hypervisor_hostname: attribute(({ node }) => node.hypervisor_hostname),
+    uptime: attribute(found => found.uptime),
+  }),
 );
 
+interface Guest {
+  name: string;
+  uuid: string;
+}
+const guest = view<[Guest]>('server', attributesOf<Guest>('name', 'uuid'));
+/** Its guests, where it has any. */
+const withGuests = view<[{ node: ComputeNode; servers: readonly Guest[] }]>('hypervisor', {
+  id: attribute(({ node }) => node.id),
+  hypervisor_hostname: attribute(({ node }) => node.hypervisor_hostname),
+  servers: children(guest, ({ servers }) => (servers.length === 0 ? undefined : servers)),
+});
+const listed = many(summary);
+const listedInDetail = many(detailed);
+const shown = one(detailed);
+const listedWithGuests = many(withGuests);
+
+const policy = 'compute_extension:hypervisors';
 /** What the hosts offer and how much of it is used; for administrators. */
 export const extension: Extension = {
   alias: 'os-hypervisors',
@@ -68,10 +79,8 @@ export const extension: Extension = {
       path: '/os-hypervisors',
       policy,
       answers: 200,
-      view: { xml: listOf(element) },
-      run: async ({ domain, context }) => ({
-        hypervisors: (await domain.hypervisors.list(context)).map(summary),
-      }),
+      view: listed,
+      run: async ({ domain, context }) => listed.json(await domain.hypervisors.list(context)),
     }),
     operation({
       name: 'ListHypervisorDetails',
@@ -80,10 +89,8 @@ export const extension: Extension = {
       path: '/os-hypervisors/detail',
       policy,
       answers: 200,
-      view: { xml: listOf(detailed) },
-      run: async ({ domain, context }) => ({
-        hypervisors: (await domain.hypervisors.list(context)).map(detail),
-      }),
+      view: listedInDetail,
+      run: async ({ domain, context }) => listedInDetail.json(await domain.hypervisors.list(context)),
     }),
     operation({
       name: 'ShowHypervisorStatistics',
@@ -92,16 +99,8 @@ export const extension: Extension = {
       path: '/os-hypervisors/statistics',
       policy,
       answers: 200,
-      view: {
-        xml: {
-          tag: 'hypervisor_statistics',
-          at: 'hypervisor_statistics',
-          attributes: attributes(['count', ...STATISTICS]),
-        },
-      },
-      run: async ({ domain, context }) => ({
-        hypervisor_statistics: await domain.hypervisors.statistics(context),
-      }),
+      view: statistics,
+      run: async ({ domain, context }) => statistics.json(await domain.hypervisors.statistics(context)),
     }),
     operation({
       name: 'ShowHypervisor',
@@ -110,11 +109,10 @@ export const extension: Extension = {
       path: '/os-hypervisors/:id',
       policy,
       answers: 200,
-      view: { xml: { ...detailed, at: 'hypervisor' } },
+      view: shown,
       throws: ['HypervisorNotFound'],
-      run: async ({ domain, context, params }) => ({
-        hypervisor: detail(await domain.hypervisors.get(context, params.id)),
-      }),
+      run: async ({ domain, context, params }) =>
+        shown.json(await domain.hypervisors.get(context, params.id)),
     }),
     operation({
       name: 'ShowHypervisorUptime',
@@ -123,13 +121,11 @@ export const extension: Extension = {
       path: '/os-hypervisors/:id/uptime',
       policy,
       answers: 200,
-      view: { xml: { tag: 'hypervisor', at: 'hypervisor', attributes: { ...NAMES, uptime: 'uptime' } } },
+      view: uptime,
       faults: { UptimeNotImplemented: [501, ownText] },
       throws: ['HypervisorNotFound'],
-      run: async ({ domain, context, params }) => {
-        const { node, uptime } = await domain.hypervisors.uptime(context, params.id);
-        return { hypervisor: { ...summary(node), uptime } };
-      },
+      run: async ({ domain, context, params }) =>
+        uptime.json(await domain.hypervisors.uptime(context, params.id)),
     }),
     operation({
       name: 'SearchHypervisors',
@@ -138,11 +134,10 @@ export const extension: Extension = {
       path: '/os-hypervisors/:id/search',
       policy,
       answers: 200,
-      view: { xml: listOf(element) },
+      view: listed,
       throws: ['NoHypervisorMatches'],
-      run: async ({ domain, context, params }) => ({
-        hypervisors: (await domain.hypervisors.search(context, params.id)).map(summary),
-      }),
+      run: async ({ domain, context, params }) =>
+        listed.json(await domain.hypervisors.search(context, params.id)),
     }),
     operation({
       name: 'ListHypervisorServers',
@@ -151,14 +146,10 @@ export const extension: Extension = {
       path: '/os-hypervisors/:id/servers',
       policy,
       answers: 200,
-      view: { xml: listOf({ ...element, children: [serversXml] }) },
+      view: listedWithGuests,
       throws: ['NoHypervisorMatches'],
-      run: async ({ domain, context, params }) => ({
-        hypervisors: (await domain.hypervisors.servers(context, params.id)).map(({ node, servers }) => ({
-          ...summary(node),
-          ...(servers.length === 0 ? {} : { servers: servers.map(({ name, uuid }) => ({ name, uuid })) }),
-        })),
-      }),
+      run: async ({ domain, context, params }) =>
+        listedWithGuests.json(await domain.hypervisors.servers(context, params.id)),
     }),
   ],
 };

@@ -1,5 +1,4 @@
-import type { XmlTemplate } from '@folsom/wire/nova-xml';
-import { attribute } from '@folsom/wire/view';
+import { attribute, elementsOf, manyWrapped, one, view } from '@folsom/wire/view';
 import Type from 'typebox';
 import type { Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
@@ -10,12 +9,22 @@ import { present } from '../http/xml.ts';
 
 const policy = 'compute_extension:keypairs';
 
-const child = (tag: string): XmlTemplate => ({ tag, at: tag, text: '' });
-const xml: XmlTemplate = {
-  tag: 'keypair',
-  at: 'keypair',
-  children: ['public_key', 'private_key', 'name', 'fingerprint', 'user_id'].map(child),
-};
+interface ShownKeyPair {
+  name: string;
+  public_key: string | null;
+  fingerprint: string | null;
+  user_id?: string;
+  private_key?: string;
+}
+const keyPair = view<[ShownKeyPair]>(
+  'keypair',
+  elementsOf<ShownKeyPair>('public_key', 'private_key', 'name', 'fingerprint', 'user_id'),
+);
+const shown = one(keyPair);
+/** Each in an object of its own. */
+const listed = manyWrapped(
+  view<[ShownKeyPair]>('keypair', elementsOf<ShownKeyPair>('name', 'fingerprint', 'public_key')),
+);
 
 const keyName = readBy((value): string | null => {
   if (value == null || value === '') return null;
@@ -61,23 +70,8 @@ export const extension: Extension = {
       path: '/os-keypairs',
       policy,
       answers: 200,
-      view: {
-        xml: {
-          tag: 'keypairs',
-          children: [
-            {
-              tag: 'keypair',
-              at: ({ keypairs }: { keypairs: { keypair: object }[] }) => keypairs.map(item => item.keypair),
-              children: ['name', 'fingerprint', 'public_key'].map(child),
-            },
-          ],
-        },
-      },
-      run: async ({ domain, context }) => ({
-        keypairs: (await domain.keyPairs.list(context)).map(({ name, public_key, fingerprint }) => ({
-          keypair: { name, public_key, fingerprint },
-        })),
-      }),
+      view: listed,
+      run: async ({ domain, context }) => listed.json(await domain.keyPairs.list(context)),
     }),
     operation({
       name: 'ShowKeyPair',
@@ -86,11 +80,11 @@ export const extension: Extension = {
       path: '/os-keypairs/:id',
       policy,
       answers: 200,
-      view: { xml },
+      view: shown,
       throws: ['KeypairNotFound'],
       run: async ({ domain, context, params }) => {
         const { name, public_key, fingerprint } = await domain.keyPairs.get(context, params.id);
-        return { keypair: { name, public_key, fingerprint } };
+        return shown.json({ name, public_key, fingerprint });
       },
     }),
     operation({
@@ -101,18 +95,18 @@ export const extension: Extension = {
       policy,
       body: newKeyPair,
       answers: 200,
-      view: { xml },
+      view: shown,
       faults: {
         KeypairLimitExceeded: overLimitSaying('Quota exceeded, too many key pairs.'),
         InvalidKeypair: [400, INVALID],
         KeyPairExists: [409, ({ values }) => `Key pair '${values.key_name}' already exists.`],
       },
-      run: async ({ domain, context, body: { keypair } }) => ({
-        keypair:
+      run: async ({ domain, context, body: { keypair } }) =>
+        shown.json(
           keypair.public_key === undefined
             ? await domain.keyPairs.make(context, keypair.name)
             : await domain.keyPairs.import(context, keypair.name, keypair.public_key),
-      }),
+        ),
     }),
     operation({
       name: 'DeleteKeyPair',

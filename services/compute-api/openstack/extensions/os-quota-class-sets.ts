@@ -1,9 +1,9 @@
 import type { Extension } from '../http/api.ts';
 import { operation } from '../http/operation.ts';
-import { limitsBody, quotaTemplate } from './os-quota-sets.ts';
+import { limitsBody, quotaSet } from './os-quota-sets.ts';
 
 const policy = 'compute_extension:quota_classes';
-const view = { xml: quotaTemplate('quota_class_set') };
+const quotas = quotaSet('quota_class_set');
 
 /** Named sets of quotas. */
 export const extension: Extension = {
@@ -21,11 +21,10 @@ export const extension: Extension = {
       path: '/os-quota-class-sets/:id',
       policy,
       answers: 200,
-      view,
+      view: quotas,
       faults: { NotAuthorized: 403 },
-      run: async ({ domain, context, params }) => ({
-        quota_class_set: { id: params.id, ...(await domain.quotas.ofClass(context, params.id)) },
-      }),
+      run: async ({ domain, context, params }) =>
+        quotas.json(await domain.quotas.ofClass(context, params.id), params.id),
     }),
     operation({
       name: 'UpdateQuotaClass',
@@ -35,10 +34,9 @@ export const extension: Extension = {
       policy,
       body: limitsBody('quota_class_set'),
       answers: 200,
-      view,
-      run: async ({ domain, context, params, body }) => ({
-        quota_class_set: await domain.quotas.setOfClass(context, params.id, body),
-      }),
+      view: quotas,
+      run: async ({ domain, context, params, body }) =>
+        quotas.json(await domain.quotas.setOfClass(context, params.id, body)),
     }),
   ],
 };

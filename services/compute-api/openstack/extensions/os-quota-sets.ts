@@ -1,4 +1,4 @@
-import type { XmlTemplate } from '@folsom/wire/nova-xml';
+import { attribute, elementsOf, one, view } from '@folsom/wire/view';
 import { isQuotaResource, type Limits, QUOTA_RESOURCES } from '../../domain/quotas.ts';
 import { integer } from '../../domain/values.ts';
 import type { Extension } from '../http/api.ts';
@@ -7,13 +7,14 @@ import { operation } from '../http/operation.ts';
 import { readBy } from '../http/shapes.ts';
 import { isObject } from '../http/values.ts';
 
-/** Quotas of a tenant or a class in XML: an attribute and one element a resource. */
-export const quotaTemplate = (tag: string): XmlTemplate => ({
-  tag,
-  at: tag,
-  attributes: { id: 'id' },
-  children: QUOTA_RESOURCES.toSorted().map(name => ({ tag: name, at: name, text: '' })),
-});
+/** Quotas of a tenant or a class: those it is asked for by id say whose they are. */
+export const quotaSet = (tag: string) =>
+  one(
+    view<[limits: Limits, id?: string]>(tag, {
+      id: attribute((_limits, id) => id),
+      ...elementsOf<Limits>(...QUOTA_RESOURCES.toSorted()),
+    }),
+  );
 
 const INT_MAX = 2_147_483_647;
 const UNLIMITED = -1;
@@ -35,7 +36,7 @@ export const limitsBody = (key: string) =>
     return out;
   }, `\`${key}\`: limits by resource; -1 is none.`);
 
-const view = { xml: quotaTemplate('quota_set') };
+const quotas = quotaSet('quota_set');
 
 /** What a tenant may have. */
 export const extension: Extension = {
@@ -53,11 +54,10 @@ export const extension: Extension = {
       path: '/os-quota-sets/:id',
       policy: 'compute_extension:quotas:show',
       answers: 200,
-      view,
+      view: quotas,
       faults: { NotAuthorized: 403 },
-      run: async ({ domain, context, params }) => ({
-        quota_set: { id: params.id, ...(await domain.quotas.ofTenant(context, params.id)) },
-      }),
+      run: async ({ domain, context, params }) =>
+        quotas.json(await domain.quotas.ofTenant(context, params.id), params.id),
     }),
     operation({
       name: 'UpdateQuotas',
@@ -67,10 +67,9 @@ export const extension: Extension = {
       policy: 'compute_extension:quotas:update',
       body: limitsBody('quota_set'),
       answers: 200,
-      view,
-      run: async ({ domain, context, params, body }) => ({
-        quota_set: await domain.quotas.setOfTenant(context, params.id, body),
-      }),
+      view: quotas,
+      run: async ({ domain, context, params, body }) =>
+        quotas.json(await domain.quotas.setOfTenant(context, params.id, body)),
     }),
     operation({
       name: 'ShowDefaultQuotas',
@@ -79,10 +78,8 @@ export const extension: Extension = {
       path: '/os-quota-sets/:id/defaults',
       policy: 'compute_extension:quotas:show',
       answers: 200,
-      view,
-      run: ({ domain, context, params }) => ({
-        quota_set: { id: params.id, ...domain.quotas.defaults(context) },
-      }),
+      view: quotas,
+      run: ({ domain, context, params }) => quotas.json(domain.quotas.defaults(context), params.id),
     }),
   ],
 };

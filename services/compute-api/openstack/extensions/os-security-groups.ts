@@ -12,14 +12,14 @@ import { offsetQuery, pageByOffset } from '../http/paging.ts';
 import { serverAttributes } from '../http/server-attributes.ts';
 import { NAME_CHARS_MAX, readBy } from '../http/shapes.ts';
 import { isObject, scalarText } from '../http/values.ts';
-import { groupsXml, groupView, groupXml, ruleView, ruleXml } from '../views/security-groups.ts';
+import { groupsView, groupView, ruleView } from '../views/security-groups.ts';
 
 const policy = 'compute_extension:security_groups';
 
 const named = view<[string]>('security_group', { name: attribute(name => name) });
 /** The groups of a server; nothing where it is in none. */
 const groupsShown: Parts<[CreatedInstance, Api]> = {
-  security_groups: children(named, ({ groups }) => (groups.length > 0 ? groups : undefined)),
+  security_groups: children(named, ({ groups }) => (groups.length > 0 ? groups : undefined), { ifAny: true }),
 };
 
 const readGroup = (root: XmlElement) => {
@@ -155,10 +155,10 @@ const groupOperations: readonly ComputeOperation[] = [
     policy,
     query: Type.Object({ ...offsetQuery.properties, all_tenants: Type.Optional(Type.String()) }),
     answers: 200,
-    view: { xml: groupsXml },
+    view: groupsView,
     run: async ({ domain, context, query }) => {
       const page = { ...pageByOffset(context, query), allTenants: isWanted(query.all_tenants) };
-      return { security_groups: (await domain.groups.list(context, page)).map(groupView) };
+      return groupsView.json(await domain.groups.list(context, page));
     },
   }),
   operation({
@@ -168,12 +168,10 @@ const groupOperations: readonly ComputeOperation[] = [
     path: '/os-security-groups/:id',
     policy,
     answers: 200,
-    view: { xml: groupXml },
+    view: groupView,
     faults: notFound,
     throws: ['InvalidSecurityGroupId'],
-    run: async ({ domain, context, params }) => ({
-      security_group: groupView(await domain.groups.get(context, params.id)),
-    }),
+    run: async ({ domain, context, params }) => groupView.json(await domain.groups.get(context, params.id)),
   }),
   operation({
     name: 'CreateSecurityGroup',
@@ -186,12 +184,11 @@ const groupOperations: readonly ComputeOperation[] = [
     // openstackclient 7.4 sends forms.
     readForm: fields => ({ security_group: fields }),
     answers: 200,
-    view: { xml: groupXml },
+    view: groupView,
     faults: { OverQuota: overLimitSaying('Quota exceeded, too many security groups.') },
     throws: ['SecurityGroupExists'],
-    run: async ({ domain, context, body: { security_group: asked } }) => ({
-      security_group: groupView(await domain.groups.create(context, asked.name, asked.description)),
-    }),
+    run: async ({ domain, context, body: { security_group: asked } }) =>
+      groupView.json(await domain.groups.create(context, asked.name, asked.description)),
   }),
   operation({
     name: 'DeleteSecurityGroup',
@@ -214,11 +211,10 @@ const groupOperations: readonly ComputeOperation[] = [
     path: '/servers/:server_id/os-security-groups',
     policy,
     answers: 200,
-    view: { xml: groupsXml },
+    view: groupsView,
     faults: notFound,
-    run: async ({ domain, context, params }) => ({
-      security_groups: (await domain.servers.groups(context, params.server_id)).map(groupView),
-    }),
+    run: async ({ domain, context, params }) =>
+      groupsView.json(await domain.servers.groups(context, params.server_id)),
   }),
 ];
 
@@ -233,7 +229,7 @@ const ruleOperations: readonly ComputeOperation[] = [
     readXml: readRule,
     readForm: fields => ({ security_group_rule: fields }),
     answers: 200,
-    view: { xml: ruleXml },
+    view: ruleView,
     faults: {
       ...notFound,
       SecurityGroupLimitExceeded: overLimitSaying('Quota exceeded, too many security group rules.'),
@@ -248,8 +244,8 @@ const ruleOperations: readonly ComputeOperation[] = [
       'InvalidInput',
       'InvalidCidr',
     ],
-    run: async ({ domain, context, body: { security_group_rule: asked } }) => ({
-      security_group_rule: ruleView(
+    run: async ({ domain, context, body: { security_group_rule: asked } }) =>
+      ruleView.json(
         await domain.groups.addRule(context, {
           parent: asked.parent_group_id ?? '',
           source: asked.group_id,
@@ -259,7 +255,6 @@ const ruleOperations: readonly ComputeOperation[] = [
           cidr: asked.cidr,
         }),
       ),
-    }),
   }),
   operation({
     name: 'DeleteSecurityGroupRule',

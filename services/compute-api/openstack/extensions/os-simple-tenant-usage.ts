@@ -1,5 +1,6 @@
-import type { XmlTemplate } from '@folsom/wire/nova-xml';
+import { children, many, one, type Parts, textElement, view } from '@folsom/wire/view';
 import Type from 'typebox';
+import type { ServerUsage, TenantUsage } from '../../domain/usage.ts';
 import type { Extension } from '../http/api.ts';
 import { badRequest } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
@@ -40,41 +41,33 @@ const printedTime = (value: unknown): string =>
         .replace('T', ' ')
         .replace(/\.000000$/, '');
 
-const leaf = (tag: string, print?: (value: unknown) => string): XmlTemplate => ({
-  tag,
-  text: (datum: Record<string, unknown>) => (print ? print(datum[tag]) : (datum[tag] ?? null)),
-});
+/** Elements that are there whatever is known: of a tenant that used nothing, nothing is. */
+const leaves = <Thing>(
+  names: readonly (keyof Thing & string)[],
+  print?: (value: unknown) => string,
+): Parts<[Thing]> =>
+  Object.fromEntries(
+    names.map(name => [name, textElement((thing: Thing) => thing[name], { always: true, print })]),
+  );
 
-const element: XmlTemplate = {
-  tag: 'tenant_usage',
-  children: [
-    leaf('tenant_id'),
-    ...['total_local_gb_usage', 'total_vcpus_usage', 'total_memory_mb_usage', 'total_hours'].map(name =>
-      leaf(name, printedFloat),
-    ),
-    leaf('start', printedTime),
-    leaf('stop', printedTime),
-    {
-      tag: 'server_usages',
-      children: [
-        {
-          tag: 'server_usage',
-          at: 'server_usages',
-          children: [
-            leaf('instance_id'),
-            leaf('name'),
-            leaf('hours', printedFloat),
-            ...['memory_mb', 'local_gb', 'vcpus', 'tenant_id', 'flavor'].map(name => leaf(name)),
-            leaf('started_at', printedTime),
-            leaf('ended_at', printedTime),
-            leaf('state'),
-            leaf('uptime'),
-          ],
-        },
-      ],
-    },
-  ],
-};
+const server = view<[ServerUsage]>('server_usage', {
+  ...leaves<ServerUsage>(['instance_id', 'name']),
+  ...leaves<ServerUsage>(['hours'], printedFloat),
+  ...leaves<ServerUsage>(['memory_mb', 'local_gb', 'vcpus', 'tenant_id', 'flavor']),
+  ...leaves<ServerUsage>(['started_at', 'ended_at'], printedTime),
+  ...leaves<ServerUsage>(['state', 'uptime']),
+});
+const tenant = view<[Partial<TenantUsage>]>('tenant_usage', {
+  ...leaves<Partial<TenantUsage>>(['tenant_id']),
+  ...leaves<Partial<TenantUsage>>(
+    ['total_local_gb_usage', 'total_vcpus_usage', 'total_memory_mb_usage', 'total_hours'],
+    printedFloat,
+  ),
+  ...leaves<Partial<TenantUsage>>(['start', 'stop'], printedTime),
+  server_usages: children(server, usage => usage.server_usages),
+});
+const shown = one(tenant);
+const listed = many(tenant);
 
 /** What tenants have used in a time. */
 export const extension: Extension = {
@@ -93,10 +86,9 @@ export const extension: Extension = {
       policy: 'compute_extension:simple_tenant_usage:list',
       query,
       answers: 200,
-      view: { xml: { tag: 'tenant_usages', children: [{ ...element, at: 'tenant_usages' }] } },
-      run: async ({ domain, context, query: { start, end, detailed } }) => ({
-        tenant_usages: await domain.usage.ofTenants(context, { start, stop: end }, detailed === '1'),
-      }),
+      view: listed,
+      run: async ({ domain, context, query: { start, end, detailed } }) =>
+        listed.json(await domain.usage.ofTenants(context, { start, stop: end }, detailed === '1')),
     }),
     operation({
       name: 'ShowTenantUsage',
@@ -106,10 +98,9 @@ export const extension: Extension = {
       policy: null,
       query,
       answers: 200,
-      view: { xml: { ...element, at: 'tenant_usage' } },
-      run: async ({ domain, context, params, query: { start, end } }) => ({
-        tenant_usage: (await domain.usage.ofTenant(context, { start, stop: end }, params.id)) ?? {},
-      }),
+      view: shown,
+      run: async ({ domain, context, params, query: { start, end } }) =>
+        shown.json((await domain.usage.ofTenant(context, { start, stop: end }, params.id)) ?? {}),
     }),
   ],
 };

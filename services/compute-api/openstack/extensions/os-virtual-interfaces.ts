@@ -1,7 +1,16 @@
 import { NOVA_NS } from '@folsom/wire/nova-xml';
+import { attribute, many, view } from '@folsom/wire/view';
 import type { Extension } from '../http/api.ts';
 import { operation } from '../http/operation.ts';
 import { offsetQuery, pageByOffset } from '../http/paging.ts';
+
+const interfacesShown = many(
+  view<[{ uuid: string | null; address: string | null }]>('virtual_interface', {
+    id: attribute(({ uuid }) => uuid),
+    mac_address: attribute(({ address }) => address),
+  }),
+  { namespaces: { '': NOVA_NS.v11 } },
+);
 
 export const extension: Extension = {
   alias: 'os-virtual-interfaces',
@@ -19,28 +28,12 @@ export const extension: Extension = {
       policy: 'compute_extension:virtual_interfaces',
       query: offsetQuery,
       answers: 200,
-      view: {
-        xml: {
-          tag: 'virtual_interfaces',
-          namespaces: { '': NOVA_NS.v11 },
-          children: [
-            {
-              tag: 'virtual_interface',
-              at: 'virtual_interfaces',
-              attributes: { id: 'id', mac_address: 'mac_address' },
-            },
-          ],
-        },
-      },
+      view: interfacesShown,
       throws: ['InstanceNotFound'],
       run: async ({ domain, context, params, query }) => {
         const { offset, limit } = pageByOffset(context, query);
         const interfaces = await domain.servers.interfaces(context, params.server_id);
-        return {
-          virtual_interfaces: interfaces
-            .slice(offset, offset + limit)
-            .map(({ uuid, address }) => ({ id: uuid, mac_address: address })),
-        };
+        return interfacesShown.json(interfaces.slice(offset, offset + limit));
       },
     }),
   ],

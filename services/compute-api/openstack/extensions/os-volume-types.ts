@@ -1,25 +1,25 @@
 import { isFault } from '@folsom/core';
 import { answer } from '@folsom/http/operation';
+import { inJson } from '@folsom/wire/view';
 import { wireBase } from '../../domain/values.ts';
 import type { VolumeType } from '../../domain/volume-types.ts';
-import type { Extension, JsonObject } from '../http/api.ts';
+import type { Extension } from '../http/api.ts';
 import { badRequest, notFound } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
+import { specsXml, specXml } from '../views/extra-specs.ts';
 import { aboutKey, oneSpecBody, specsBody, typeBody, typeFaults } from '../views/volume-bodies.ts';
-import { many, one, specsXml, specXml, typeXml } from '../views/volumes.ts';
+import { typeViews } from '../views/volumes.ts';
 
 const policy = 'compute_extension:volumetypes';
 const path = '/os-volume-types';
 const specsPath = `${path}/:vol_type_id/extra_specs` as const;
 const noBody = () => badRequest('No Request Body');
 
+const BASE = ['created_at', 'updated_at', 'deleted_at', 'deleted'] as const;
 /** The whole row, as it came from the original. */
-const typeOf = (type: VolumeType): JsonObject => ({
-  ...wireBase(type),
-  id: type.id,
-  name: type.name,
-  extra_specs: type.extra_specs,
-});
+const volumeType = typeViews(
+  Object.fromEntries(BASE.map(name => [name, inJson((type: VolumeType) => wireBase(type)[name])])),
+);
 
 /** A type that is not there has nothing to list. */
 async function specsOf(work: Promise<VolumeType>): Promise<Record<string, string>> {
@@ -47,10 +47,8 @@ export const extension: Extension = {
       path,
       policy,
       answers: 200,
-      view: many(typeXml),
-      run: async ({ domain, context }) => ({
-        volume_types: (await domain.volumeTypes.list(context)).map(typeOf),
-      }),
+      view: volumeType.many,
+      run: async ({ domain, context }) => volumeType.many.json(await domain.volumeTypes.list(context)),
     }),
     operation({
       name: 'ShowVolumeType',
@@ -59,11 +57,10 @@ export const extension: Extension = {
       path: `${path}/:id`,
       policy,
       answers: 200,
-      view: one(typeXml),
+      view: volumeType.one,
       faults: typeFaults,
-      run: async ({ domain, context, params }) => ({
-        volume_type: typeOf(await domain.volumeTypes.get(context, params.id)),
-      }),
+      run: async ({ domain, context, params }) =>
+        volumeType.one.json(await domain.volumeTypes.get(context, params.id)),
     }),
     operation({
       name: 'CreateVolumeType',
@@ -74,11 +71,10 @@ export const extension: Extension = {
       body: typeBody,
       bodyRequired: false,
       answers: 200,
-      view: one(typeXml),
+      view: volumeType.one,
       faults: typeFaults,
-      run: async ({ domain, context, body }) => ({
-        volume_type: typeOf(await domain.volumeTypes.create(context, body.name, body.specs)),
-      }),
+      run: async ({ domain, context, body }) =>
+        volumeType.one.json(await domain.volumeTypes.create(context, body.name, body.specs)),
     }),
     operation({
       name: 'DeleteVolumeType',

@@ -1,6 +1,5 @@
 import { answer } from '@folsom/http/operation';
-import type { Volume } from '../../domain/volumes.ts';
-import type { ComputeOperation, Extension, JsonObject } from '../http/api.ts';
+import type { ComputeOperation, Extension } from '../http/api.ts';
 import { selfHref } from '../http/links.ts';
 import { bare, operation } from '../http/operation.ts';
 import { offsetQuery, pageByOffset } from '../http/paging.ts';
@@ -11,29 +10,16 @@ import {
   volumeBody,
   volumeFaults,
 } from '../views/volume-bodies.ts';
-import {
-  attachmentView,
-  CAMEL,
-  justMade,
-  many,
-  one,
-  snapshotView,
-  snapshotXml,
-  volumeView,
-  volumeXml,
-} from '../views/volumes.ts';
+import { CAMEL, justMade, snapshotViews, volumeViews } from '../views/volumes.ts';
 import { attachmentOperations, attachmentsPath } from '../volumes/attachments.ts';
 import { bootFromVolumeOperations, bootVolumes, volumesBoot } from '../volumes/boot.ts';
 
 const policy = 'compute_extension:volumes';
-const volumeElement = volumeXml(CAMEL);
-const snapshotElement = snapshotXml(CAMEL);
-
-const volumeOf = (volume: Volume): JsonObject =>
-  volumeView(CAMEL, volume, {
-    attachments: [attachmentView(CAMEL, volume) ?? {}],
-    type: volume.volume_type ?? volume.volume_type_id,
-  });
+const shown = volumeViews(CAMEL, {
+  typeOf: volume => volume.volume_type ?? volume.volume_type_id,
+  emptyAttachment: true,
+});
+const snapshot = snapshotViews(CAMEL);
 
 const volumes = (name: string, about: string, path: string) =>
   operation({
@@ -44,10 +30,9 @@ const volumes = (name: string, about: string, path: string) =>
     policy,
     query: offsetQuery,
     answers: 200,
-    view: many(volumeElement),
-    run: async ({ domain, context, query }) => ({
-      volumes: (await domain.volumes.list(context, pageByOffset(context, query))).map(volumeOf),
-    }),
+    view: shown.many,
+    run: async ({ domain, context, query }) =>
+      shown.many.json(await domain.volumes.list(context, pageByOffset(context, query))),
   });
 const snapshots = (name: string, about: string, path: string) =>
   operation({
@@ -58,11 +43,9 @@ const snapshots = (name: string, about: string, path: string) =>
     policy,
     query: offsetQuery,
     answers: 200,
-    view: many(snapshotElement),
-    run: async ({ domain, context, query }) => {
-      const rows = await domain.snapshots.list(context, pageByOffset(context, query));
-      return { snapshots: rows.map(row => snapshotView(CAMEL, row)) };
-    },
+    view: snapshot.many,
+    run: async ({ domain, context, query }) =>
+      snapshot.many.json(await domain.snapshots.list(context, pageByOffset(context, query))),
   });
 
 const resources: readonly ComputeOperation[] = [
@@ -75,11 +58,9 @@ const resources: readonly ComputeOperation[] = [
     path: '/os-volumes/:id',
     policy,
     answers: 200,
-    view: one(volumeElement),
+    view: shown.one,
     faults: volumeFaults,
-    run: async ({ domain, context, params }) => ({
-      volume: volumeOf(await domain.volumes.get(context, params.id)),
-    }),
+    run: async ({ domain, context, params }) => shown.one.json(await domain.volumes.get(context, params.id)),
   }),
   operation({
     name: 'CreateVolume',
@@ -91,13 +72,13 @@ const resources: readonly ComputeOperation[] = [
     bodyRequired: false,
     readXml: readVolumeXml,
     answers: 200,
-    view: one(volumeElement),
+    view: shown.one,
     faults: createFaults,
     throws: ['InvalidInput', 'InvalidSnapshot', 'InvalidMetadata', 'VolumeNotFound'],
     run: async ({ domain, context, body }) => {
       const volume = await domain.volumes.create(context, body);
       return answer({
-        document: { volume: volumeOf(justMade(volume)) },
+        document: shown.one.json(justMade(volume)),
         headers: { location: selfHref(context, 'os-volumes', volume.id) },
       });
     },
@@ -125,11 +106,10 @@ const resources: readonly ComputeOperation[] = [
     path: '/os-snapshots/:id',
     policy,
     answers: 200,
-    view: one(snapshotElement),
+    view: snapshot.one,
     faults: volumeFaults,
-    run: async ({ domain, context, params }) => ({
-      snapshot: snapshotView(CAMEL, await domain.snapshots.get(context, params.id)),
-    }),
+    run: async ({ domain, context, params }) =>
+      snapshot.one.json(await domain.snapshots.get(context, params.id)),
   }),
   operation({
     name: 'CreateSnapshot',
@@ -140,12 +120,10 @@ const resources: readonly ComputeOperation[] = [
     body: snapshotBody,
     bodyRequired: false,
     answers: 200,
-    view: one(snapshotElement),
+    view: snapshot.one,
     faults: volumeFaults,
     throws: ['InvalidVolume'],
-    run: async ({ domain, context, body }) => ({
-      snapshot: snapshotView(CAMEL, await domain.snapshots.create(context, body)),
-    }),
+    run: async ({ domain, context, body }) => snapshot.one.json(await domain.snapshots.create(context, body)),
   }),
   operation({
     name: 'DeleteSnapshot',

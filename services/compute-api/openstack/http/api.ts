@@ -110,6 +110,8 @@ export interface Registry {
   added<Resource extends keyof Shown>(resource: Resource, caller: Caller): readonly Writer<Shown[Resource]>[];
   limits: NonNullable<Additions['limits']>[];
   attributes: readonly ServerAttributes[];
+  /** What is added to a resource: its keys, for the reference. */
+  keys(resource: keyof Shown): readonly string[];
   /** The element of a resource with what is added to it. */
   xml(resource: keyof Shown, element: XmlTemplate): XmlTemplate;
   /** The namespaces that this needs. */

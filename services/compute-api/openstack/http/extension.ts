@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { extendTemplate } from '@folsom/wire/nova-xml';
-import { type Parts, type Writer, writerOf, xmlOf } from '@folsom/wire/view';
+import { keysOf, type Parts, type Writer, writerOf, xmlOf } from '@folsom/wire/view';
 import type { Caller, Extension, Registry, Shown } from './api.ts';
 
 const present = <T>(items: readonly (T | undefined)[]): T[] =>
@@ -31,6 +31,7 @@ export function registryOf(extensions: readonly Extension[]): Registry {
       ),
     limits: present(sorted.map(extension => extension.limits)),
     attributes: present(sorted.map(extension => extension.attributes)),
+    keys: resource => adding(resource).map(extension => keysOf(extension[resource] ?? {})),
     xml: (resource, element) =>
       extendTemplate(
         element,

@@ -15,10 +15,11 @@ export interface CoreView<Name extends Resource> extends View<[Thing<Name>, Call
 /** The view with what extensions add to it: JSON has what the caller sees, XML what the registry has. */
 export const extended = <Name extends Resource>(
   name: Name,
-  { json, element }: View<[Thing<Name>, Caller]>,
+  { json, element, keys }: View<[Thing<Name>, Caller]>,
   registry: Registry,
 ): CoreView<Name> => ({
   element: { ...registry.xml(name, element), tag: element.tag },
+  keys: [keys.slice(0, -2), ...registry.keys(name)].join(', ').concat(' }'),
   json: (thing, caller, added = caller.api.registry.added(name, caller)) => {
     const document = json(thing, caller);
     const of = [thing, caller.api] as unknown as Shown[Name];
@@ -37,6 +38,7 @@ export function page<Item>(
   const collection = `${view.element.tag}s`;
   const next = `${collection}_links`;
   return {
+    keys: all.keys,
     json: (items, caller) => {
       const found = nextLink(
         caller,

@@ -1,52 +1,44 @@
-import { NOVA_NS, type XmlTemplate } from '@folsom/wire/nova-xml';
+import { NOVA_NS } from '@folsom/wire/nova-xml';
+import {
+  attribute,
+  attributesOf,
+  child,
+  children,
+  many,
+  one,
+  type Parts,
+  textElement,
+  view,
+} from '@folsom/wire/view';
 import type { GroupDetails, RuleDetails } from '../../domain/security-groups.ts';
-import type { JsonObject } from '../http/api.ts';
 
-export const ruleView = (rule: RuleDetails): JsonObject => ({
-  id: rule.id,
-  parent_group_id: rule.parent_group_id,
-  ip_protocol: rule.protocol,
-  from_port: rule.from_port,
-  to_port: rule.to_port,
-  group: rule.source ? { name: rule.source.name, tenant_id: rule.source.project_id } : {},
-  ip_range: rule.group_id === null ? { cidr: rule.cidr } : {},
+const always = { always: true };
+
+/** The group whose members may come in, and the range of addresses that may: a rule has one of them, and the other is empty. */
+const source = view<[RuleDetails['source']]>('group', {
+  name: textElement(found => found?.name, always),
+  tenant_id: textElement(found => found?.project_id, always),
+});
+const range = view<[RuleDetails]>('ip_range', {
+  cidr: textElement(rule => (rule.group_id === null ? rule.cidr : undefined), always),
 });
 
-export const groupView = (row: GroupDetails): JsonObject => ({
-  id: row.id,
-  name: row.name,
-  description: row.description,
-  tenant_id: row.project_id,
-  rules: row.rules.map(ruleView),
+const parts: Parts<[RuleDetails]> = {
+  ...attributesOf<RuleDetails>('id', 'parent_group_id'),
+  ip_protocol: textElement(rule => rule.protocol, always),
+  from_port: textElement(rule => rule.from_port, always),
+  to_port: textElement(rule => rule.to_port, always),
+  group: child(source, rule => rule.source),
+  ip_range: child(range, rule => rule),
+};
+const group = view<[GroupDetails]>('security_group', {
+  ...attributesOf<GroupDetails>('id', 'name'),
+  tenant_id: attribute(row => row.project_id),
+  description: textElement(row => row.description, always),
+  rules: children(view<[RuleDetails]>('rule', parts), row => row.rules),
 });
 
-const textOf = (tag: string): XmlTemplate => ({ tag, text: tag });
-const rule: XmlTemplate = {
-  tag: 'rule',
-  attributes: { id: 'id', parent_group_id: 'parent_group_id' },
-  children: [
-    textOf('ip_protocol'),
-    textOf('from_port'),
-    textOf('to_port'),
-    { tag: 'group', at: 'group', children: [textOf('name'), textOf('tenant_id')] },
-    { tag: 'ip_range', at: 'ip_range', children: [textOf('cidr')] },
-  ],
-};
-const group: XmlTemplate = {
-  tag: 'security_group',
-  attributes: { id: 'id', tenant_id: 'tenant_id', name: 'name' },
-  children: [textOf('description'), { tag: 'rules', children: [{ ...rule, at: 'rules' }] }],
-};
 const namespaces = { '': NOVA_NS.v11 };
-export const ruleXml: XmlTemplate = {
-  ...rule,
-  tag: 'security_group_rule',
-  at: 'security_group_rule',
-  namespaces,
-};
-export const groupXml: XmlTemplate = { ...group, at: 'security_group', namespaces };
-export const groupsXml: XmlTemplate = {
-  tag: 'security_groups',
-  namespaces,
-  children: [{ ...group, at: 'security_groups' }],
-};
+export const ruleView = one(view<[RuleDetails]>('security_group_rule', parts), { namespaces });
+export const groupView = one(group, { namespaces });
+export const groupsView = many(group, { namespaces });

@@ -1,8 +1,19 @@
-import { metadataElement, type XmlTemplate } from '@folsom/wire/nova-xml';
+import {
+  attribute,
+  attributesOf,
+  children,
+  many,
+  metadata,
+  one,
+  type Parts,
+  shownAs,
+  view,
+} from '@folsom/wire/view';
 import { wireTime } from '../../domain/values.ts';
 import type { VolumeSnapshotRow } from '../../domain/volume-snapshots.ts';
+import type { VolumeType } from '../../domain/volume-types.ts';
 import type { Volume } from '../../domain/volumes.ts';
-import type { JsonObject } from '../http/api.ts';
+import { specsXml } from './extra-specs.ts';
 
 /** The volume API and the compute API show the same under other names. */
 export interface VolumeWords {
@@ -37,107 +48,64 @@ export const CAMEL: VolumeWords = {
   server: 'serverId',
 };
 
-/** The one attachment of a volume; undefined where it has none. */
-export const attachmentView = (words: VolumeWords, volume: Volume): JsonObject | undefined =>
-  volume.attach_status !== 'attached'
-    ? undefined
-    : {
-        id: volume.id,
-        [words.volume]: volume.id,
-        [words.server]: volume.instance_uuid,
-        ...(volume.mountpoint ? { device: volume.mountpoint } : {}),
-      };
-
 /** As the answer to its creation shows it: its metadata and the name of its type are in the next answer, as in Folsom's. */
 export const justMade = (volume: Volume): Volume => ({ ...volume, metadata: {}, volume_type: null });
 
-export const volumeView = (
-  words: VolumeWords,
-  volume: Volume,
-  shown: { attachments: unknown[]; type: unknown },
-): JsonObject => ({
-  id: volume.id,
-  status: volume.status,
-  size: volume.size,
-  [words.zone]: volume.availability_zone,
-  [words.created]: wireTime(volume.created_at),
-  attachments: shown.attachments,
-  [words.name]: volume.display_name,
-  [words.description]: volume.display_description,
-  [words.type]: shown.type,
-  [words.snapshot]: volume.snapshot_id,
-  metadata: volume.metadata,
-});
-
-export const snapshotView = (words: VolumeWords, snapshot: VolumeSnapshotRow): JsonObject => ({
-  id: snapshot.id,
-  [words.volume]: snapshot.volume_id,
-  status: snapshot.status,
-  size: snapshot.volume_size,
-  [words.created]: wireTime(snapshot.created_at),
-  [words.name]: snapshot.display_name,
-  [words.description]: snapshot.display_description,
-});
-
-const named = (names: readonly string[]): Record<string, string> =>
-  Object.fromEntries(names.map(name => [name, name]));
 /** XML shows times as Python prints them. */
-const printed = (words: VolumeWords) => ({
-  [words.created]: (view: JsonObject) => String(view[words.created]).replace('T', ' ').replace(/\.0+$/, ''),
-});
+const printed = { print: (time: unknown) => String(time).replace('T', ' ').replace(/\.0+$/, '') };
 
-const attachmentXml = (words: VolumeWords): XmlTemplate => ({
-  tag: 'attachment',
-  attributes: named(['id', words.server, words.volume, 'device']),
-});
-
-export const volumeXml = (words: VolumeWords): XmlTemplate => ({
-  tag: 'volume',
-  attributes: {
-    ...named(['id', 'status', 'size', words.zone, words.name, words.description, words.type, words.snapshot]),
-    ...printed(words),
-  },
-  children: [
-    { tag: 'attachments', children: [{ ...attachmentXml(words), at: 'attachments' }] },
-    metadataElement,
-  ],
-});
-
-export const snapshotXml = (words: VolumeWords): XmlTemplate => ({
-  tag: 'snapshot',
-  attributes: {
-    ...named(['id', 'status', 'size', words.name, words.description, words.volume]),
-    ...printed(words),
-  },
-});
-
-export const one = (element: XmlTemplate) => ({ xml: { ...element, at: element.tag as string } });
-export const many = (element: XmlTemplate) => ({
-  xml: { tag: `${element.tag as string}s`, children: [{ ...element, at: `${element.tag as string}s` }] },
-});
-
-/** A key is an element's name here. */
-const elementName = (key: string) => (/^[A-Za-z_][\w.-]*$/.test(key) ? key : 'extra_spec');
-
-export const specsXml: XmlTemplate = {
-  tag: 'extra_specs',
-  at: 'extra_specs',
-  always: true,
-  children: [
-    {
-      tag: ([key]: [string]) => elementName(key),
-      at: (specs: JsonObject) => Object.entries(specs),
-      text: '1',
-    },
-  ],
+/** The one attachment that a volume has; what is not attached has an empty one in the compute API, and none in the volume API. */
+const attachmentOf = (words: VolumeWords) => {
+  const ifAttached = (of: (volume: Volume) => unknown) => (volume: Volume) =>
+    volume.attach_status === 'attached' ? of(volume) : undefined;
+  return view<[Volume]>('attachment', {
+    id: attribute(ifAttached(volume => volume.id)),
+    [words.volume]: attribute(ifAttached(volume => volume.id)),
+    [words.server]: attribute(ifAttached(volume => volume.instance_uuid)),
+    device: attribute(ifAttached(volume => volume.mountpoint || undefined)),
+  });
 };
-export const specXml: XmlTemplate = {
-  tag: ({ 0: key }: { 0: string }) => elementName(key),
-  at: (view: JsonObject) => Object.assign({}, Object.entries(view)[0]),
-  text: '1',
-};
-export const typeXml: XmlTemplate = {
-  tag: 'volume_type',
-  attributes: { id: 'id', name: 'name' },
-  children: [specsXml],
-};
+
+/** Volumes in the words of an API, which says what stands for their type and where nothing is attached. */
+export function volumeViews(
+  words: VolumeWords,
+  { typeOf, emptyAttachment }: { typeOf(volume: Volume): unknown; emptyAttachment: boolean },
+) {
+  const volume = view<[Volume]>('volume', {
+    ...attributesOf<Volume>('id', 'status', 'size'),
+    [words.zone]: attribute(row => row.availability_zone),
+    [words.created]: attribute(row => wireTime(row.created_at), printed),
+    attachments: children(attachmentOf(words), row =>
+      emptyAttachment || row.attach_status === 'attached' ? [row] : [],
+    ),
+    [words.name]: attribute(row => row.display_name),
+    [words.description]: attribute(row => row.display_description),
+    [words.type]: attribute(typeOf),
+    [words.snapshot]: attribute(row => row.snapshot_id),
+    metadata: metadata(row => row.metadata),
+  });
+  return { volume, one: one(volume), many: many(volume) };
+}
+
+export function snapshotViews(words: VolumeWords) {
+  const snapshot = view<[VolumeSnapshotRow]>('snapshot', {
+    id: attribute(row => row.id),
+    [words.volume]: attribute(row => row.volume_id),
+    status: attribute(row => row.status),
+    size: attribute(row => row.volume_size),
+    [words.created]: attribute(row => wireTime(row.created_at), printed),
+    [words.name]: attribute(row => row.display_name),
+    [words.description]: attribute(row => row.display_description),
+  });
+  return { one: one(snapshot), many: many(snapshot) };
+}
+
+/** Types with what an API shows of them besides, or otherwise. */
+export function typeViews(more: Parts<[VolumeType]> = {}) {
+  const type = view<[VolumeType]>('volume_type', {
+    ...attributesOf<VolumeType>('id', 'name'),
+    extra_specs: shownAs({ children: [specsXml] }, row => row.extra_specs),
+    ...more,
+  });
+  return { one: one(type), many: many(type) };
+}

@@ -2,9 +2,9 @@ import type { Caller, ComputeOperation } from '../http/api.ts';
 import { bare, operation } from '../http/operation.ts';
 import { offsetQuery, pageByOffset } from '../http/paging.ts';
 import { snapshotBody, volumeFaults } from '../views/volume-bodies.ts';
-import { many, one, SNAKE, snapshotView, snapshotXml } from '../views/volumes.ts';
+import { SNAKE, snapshotViews } from '../views/volumes.ts';
 
-const element = snapshotXml(SNAKE);
+const snapshot = snapshotViews(SNAKE);
 
 const everyTenant = ({ search }: Caller): boolean => new URLSearchParams(search).has('all_tenants');
 
@@ -17,11 +17,11 @@ const listing = (name: string, about: string, path: string) =>
     policy: null,
     query: offsetQuery,
     answers: 200,
-    view: many(element),
+    view: snapshot.many,
     run: async ({ domain, context, query }) => {
       const page = pageByOffset(context, query);
       const rows = await domain.snapshots.list(context, { ...page, allTenants: everyTenant(context) });
-      return { snapshots: rows.map(row => snapshotView(SNAKE, row)) };
+      return snapshot.many.json(rows);
     },
   });
 
@@ -35,11 +35,10 @@ export const snapshotOperations: readonly ComputeOperation[] = [
     path: '/snapshots/:id',
     policy: null,
     answers: 200,
-    view: one(element),
+    view: snapshot.one,
     faults: volumeFaults,
-    run: async ({ domain, context, params }) => ({
-      snapshot: snapshotView(SNAKE, await domain.snapshots.get(context, params.id)),
-    }),
+    run: async ({ domain, context, params }) =>
+      snapshot.one.json(await domain.snapshots.get(context, params.id)),
   }),
   operation({
     name: 'CreateSnapshot',
@@ -50,12 +49,10 @@ export const snapshotOperations: readonly ComputeOperation[] = [
     body: snapshotBody,
     bodyRequired: false,
     answers: 200,
-    view: one(element),
+    view: snapshot.one,
     faults: volumeFaults,
     throws: ['InvalidVolume'],
-    run: async ({ domain, context, body }) => ({
-      snapshot: snapshotView(SNAKE, await domain.snapshots.create(context, body)),
-    }),
+    run: async ({ domain, context, body }) => snapshot.one.json(await domain.snapshots.create(context, body)),
   }),
   operation({
     name: 'DeleteSnapshot',

@@ -1,10 +1,12 @@
-import type { VolumeType } from '../../domain/volume-types.ts';
-import type { ComputeOperation, JsonObject } from '../http/api.ts';
+import { attribute } from '@folsom/wire/view';
+import type { ComputeOperation } from '../http/api.ts';
 import { operation } from '../http/operation.ts';
 import { typeFaults } from '../views/volume-bodies.ts';
-import { many, one, typeXml } from '../views/volumes.ts';
+import { typeViews } from '../views/volumes.ts';
 
-export const typeOf = ({ id, name, extra_specs }: VolumeType): JsonObject => ({ id, name, extra_specs });
+export const volumeType = typeViews();
+/** The original shows the id of a single one as a text. */
+const shownType = typeViews({ id: attribute(({ id }) => String(id)) }).one;
 
 export const typeOperations: readonly ComputeOperation[] = [
   operation({
@@ -14,10 +16,8 @@ export const typeOperations: readonly ComputeOperation[] = [
     path: '/types',
     policy: null,
     answers: 200,
-    view: many(typeXml),
-    run: async ({ domain, context }) => ({
-      volume_types: (await domain.volumeTypes.list(context)).map(typeOf),
-    }),
+    view: volumeType.many,
+    run: async ({ domain, context }) => volumeType.many.json(await domain.volumeTypes.list(context)),
   }),
   operation({
     name: 'ShowType',
@@ -26,11 +26,9 @@ export const typeOperations: readonly ComputeOperation[] = [
     path: '/types/:id',
     policy: null,
     answers: 200,
-    view: one(typeXml),
+    view: shownType,
     faults: typeFaults,
-    run: async ({ domain, context, params }) => {
-      const type = typeOf(await domain.volumeTypes.get(context, params.id));
-      return { volume_type: { ...type, id: String(type.id) } };
-    },
+    run: async ({ domain, context, params }) =>
+      shownType.json(await domain.volumeTypes.get(context, params.id)),
   }),
 ];

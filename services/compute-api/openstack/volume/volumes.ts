@@ -1,21 +1,17 @@
 import { answer } from '@folsom/http/operation';
 import type { Volume } from '../../domain/volumes.ts';
-import type { Caller, ComputeOperation, JsonObject } from '../http/api.ts';
+import type { Caller, ComputeOperation } from '../http/api.ts';
 import { selfHref } from '../http/links.ts';
 import { bare, operation } from '../http/operation.ts';
 import { offsetQuery, pageByOffset } from '../http/paging.ts';
 import { createFaults, imageIdIn, readVolumeXml, volumeBody, volumeFaults } from '../views/volume-bodies.ts';
-import { attachmentView, justMade, many, one, SNAKE, volumeView, volumeXml } from '../views/volumes.ts';
+import { justMade, SNAKE, volumeViews } from '../views/volumes.ts';
 
-const element = volumeXml(SNAKE);
+/** Python's word for none. */
+export const volumeTypeOf = ({ volume_type, volume_type_id: id }: Volume) =>
+  volume_type ?? (id === null ? 'None' : String(id));
 
-export const volumeOf = (volume: Volume): JsonObject => {
-  const attachment = attachmentView(SNAKE, volume);
-  return volumeView(SNAKE, volume, {
-    attachments: attachment === undefined ? [] : [attachment],
-    type: volume.volume_type ?? (volume.volume_type_id === null ? 'None' : String(volume.volume_type_id)),
-  });
-};
+const volumeShown = volumeViews(SNAKE, { typeOf: volumeTypeOf, emptyAttachment: false });
 
 /** Options that those who are no administrators may give; what they give beyond them is not heard. */
 const OPTIONS_OF_USERS = new Set(['name', 'status']);
@@ -57,12 +53,11 @@ const listing = (name: string, about: string, path: string) =>
     policy: null,
     query: offsetQuery,
     answers: 200,
-    view: many(element),
+    view: volumeShown.many,
     run: async ({ domain, context, query }) => {
       const { none, ...filter } = wanted(context);
       const page = pageByOffset(context, query);
-      if (none) return { volumes: [] };
-      return { volumes: (await domain.volumes.list(context, { ...filter, ...page })).map(volumeOf) };
+      return volumeShown.many.json(none ? [] : await domain.volumes.list(context, { ...filter, ...page }));
     },
   });
 
@@ -80,11 +75,10 @@ export const volumeOperations: readonly ComputeOperation[] = [
     path: '/volumes/:id',
     policy: null,
     answers: 200,
-    view: one(element),
+    view: volumeShown.one,
     faults: volumeFaults,
-    run: async ({ domain, context, params }) => ({
-      volume: volumeOf(await domain.volumes.get(context, params.id)),
-    }),
+    run: async ({ domain, context, params }) =>
+      volumeShown.one.json(await domain.volumes.get(context, params.id)),
   }),
   operation({
     name: 'CreateVolume',
@@ -96,14 +90,14 @@ export const volumeOperations: readonly ComputeOperation[] = [
     bodyRequired: false,
     readXml: readVolumeXml,
     answers: 200,
-    view: one(element),
+    view: volumeShown.one,
     faults: createFaults,
     throws: ['InvalidInput', 'InvalidSnapshot', 'InvalidMetadata', 'VolumeNotFound'],
     run: async ({ domain, context, body }) => {
       const loaded = context.api.registry.extensions.some(({ alias }) => alias === 'os-image-create');
       const imageId = loaded ? imageIdIn(body) : null;
       const volume = await domain.volumes.create(context, { ...body, imageId });
-      const view = volumeOf(justMade(volume));
+      const view = volumeShown.volume.json(justMade(volume));
       return answer({
         document: { volume: { ...view, ...(imageId === null ? {} : { image_id: imageId }) } },
         headers: { location: selfHref(context, 'volumes', volume.id) },

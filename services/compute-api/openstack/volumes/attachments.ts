@@ -1,5 +1,5 @@
 import { ownText } from '@folsom/http/operation';
-import type { XmlTemplate } from '@folsom/wire/nova-xml';
+import { attribute, attributesOf, many, one, view } from '@folsom/wire/view';
 import Type from 'typebox';
 import type { Attachment } from '../../domain/attachments.ts';
 import type { ComputeOperation } from '../http/api.ts';
@@ -13,16 +13,13 @@ import { name, scalar } from '../http/shapes.ts';
 const policy = 'compute_extension:volumes';
 export const attachmentsPath = '/servers/:server_id/os-volume_attachments';
 
-const viewOf = ({ volumeId, instanceUuid, device }: Attachment) => ({
-  id: volumeId,
-  serverId: instanceUuid,
-  volumeId,
-  device,
+const attachment = view<[Attachment]>('volumeAttachment', {
+  id: attribute(({ volumeId }) => volumeId),
+  serverId: attribute(({ instanceUuid }) => instanceUuid),
+  ...attributesOf<Attachment>('volumeId', 'device'),
 });
-
-const attributes = { id: 'id', serverId: 'serverId', volumeId: 'volumeId', device: 'device' };
-const element: XmlTemplate = { tag: 'volumeAttachment', attributes };
-const one = { xml: { ...element, at: 'volumeAttachment' } };
+const shown = one(attachment);
+const listed = many(attachment);
 
 const unattached = { VolumeUnattached: 404 } as const;
 
@@ -48,13 +45,10 @@ export const attachmentOperations: readonly ComputeOperation[] = [
     policy,
     query: offsetQuery,
     answers: 200,
-    view: { xml: { tag: 'volumeAttachments', children: [{ ...element, at: 'volumeAttachments' }] } },
+    view: listed,
     throws: ['InstanceNotFound'],
-    run: async ({ domain, context, params, query }) => ({
-      volumeAttachments: (
-        await domain.attachments.list(context, params.server_id, pageByOffset(context, query))
-      ).map(viewOf),
-    }),
+    run: async ({ domain, context, params, query }) =>
+      listed.json(await domain.attachments.list(context, params.server_id, pageByOffset(context, query))),
   }),
   operation({
     name: 'ShowVolumeAttachment',
@@ -63,12 +57,11 @@ export const attachmentOperations: readonly ComputeOperation[] = [
     path: `${attachmentsPath}/:id`,
     policy,
     answers: 200,
-    view: one,
+    view: shown,
     faults: unattached,
     throws: ['InstanceNotFound', 'VolumeNotFound'],
-    run: async ({ domain, context, params }) => ({
-      volumeAttachment: viewOf(await domain.attachments.get(context, params.server_id, params.id)),
-    }),
+    run: async ({ domain, context, params }) =>
+      shown.json(await domain.attachments.get(context, params.server_id, params.id)),
   }),
   operation({
     name: 'AttachVolume',
@@ -79,7 +72,7 @@ export const attachmentOperations: readonly ComputeOperation[] = [
     policy,
     body,
     answers: 200,
-    view: one,
+    view: shown,
     faults: { DevicePathInUse: [409, ownText] },
     throws: [
       'InstanceNotFound',
@@ -94,7 +87,7 @@ export const attachmentOperations: readonly ComputeOperation[] = [
       const { volumeId, device = null } = volumeAttachment;
       // An empty name is none.
       const wanted = { volumeId, device: device === '' ? null : device };
-      return { volumeAttachment: viewOf(await domain.attachments.attach(context, params.server_id, wanted)) };
+      return shown.json(await domain.attachments.attach(context, params.server_id, wanted));
     },
   }),
   operation({

@@ -1,8 +1,8 @@
 import type { Extension } from '../../http/api.ts';
 import { notFound, unprocessable } from '../../http/faults.ts';
 import { bare, operation } from '../../http/operation.ts';
+import { specsXml, specXml } from '../../views/extra-specs.ts';
 import { aboutKey, oneSpecBody, specsBody, typeFaults } from '../../views/volume-bodies.ts';
-import { specsXml, specXml } from '../../views/volumes.ts';
 
 const policy = 'volume_extension:types_extra_specs';
 const path = '/types/:type_id/extra_specs';

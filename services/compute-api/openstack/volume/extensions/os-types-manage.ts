@@ -1,8 +1,7 @@
 import type { Extension } from '../../http/api.ts';
 import { bare, operation } from '../../http/operation.ts';
 import { typeBody, typeFaults } from '../../views/volume-bodies.ts';
-import { one, typeXml } from '../../views/volumes.ts';
-import { typeOf } from '../types.ts';
+import { volumeType } from '../types.ts';
 
 const policy = 'volume_extension:types_manage';
 
@@ -22,11 +21,10 @@ export const extension: Extension = {
       body: typeBody,
       bodyRequired: false,
       answers: 200,
-      view: one(typeXml),
+      view: volumeType.one,
       faults: typeFaults,
-      run: async ({ domain, context, body }) => ({
-        volume_type: typeOf(await domain.volumeTypes.create(context, body.name, body.specs)),
-      }),
+      run: async ({ domain, context, body }) =>
+        volumeType.one.json(await domain.volumeTypes.create(context, body.name, body.specs)),
     }),
     operation({
       name: 'DeleteType',

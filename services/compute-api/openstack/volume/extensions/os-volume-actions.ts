@@ -1,30 +1,29 @@
 import { ownText } from '@folsom/http/operation';
-import type { XmlTemplate } from '@folsom/wire/nova-xml';
+import { attribute, one, view } from '@folsom/wire/view';
+import type { Domain } from '../../../domain/index.ts';
 import { boolFromString } from '../../../domain/values.ts';
 import type { Extension } from '../../http/api.ts';
 import { badRequest } from '../../http/faults.ts';
 import { operation } from '../../http/operation.ts';
 import { NAME_CHARS_MAX, readBy } from '../../http/shapes.ts';
 import { isObject } from '../../http/values.ts';
-import { volumeOf } from '../volumes.ts';
+import { volumeTypeOf } from '../volumes.ts';
 
-const SHOWN = [
-  'id',
-  'updated_at',
-  'status',
-  'display_description',
-  'size',
-  'volume_type',
-  'image_id',
-  'container_format',
-  'disk_format',
-  'image_name',
-];
-const xml: XmlTemplate = {
-  tag: 'os-volume_upload_image',
-  at: 'os-volume_upload_image',
-  attributes: Object.fromEntries(SHOWN.map(name => [name, name])),
-};
+type Upload = Awaited<ReturnType<Domain['volumes']['upload']>>;
+const uploading = one(
+  view<[Upload]>('os-volume_upload_image', {
+    id: attribute(({ volume }) => volume.id),
+    updated_at: attribute(({ updatedAt }) => updatedAt),
+    status: attribute(() => 'uploading'),
+    display_description: attribute(({ volume }) => volume.display_description),
+    size: attribute(({ volume }) => volume.size),
+    volume_type: attribute(({ volume }) => volumeTypeOf(volume)),
+    image_id: attribute(({ image }) => image.id),
+    container_format: attribute(({ image }) => image.container_format),
+    disk_format: attribute(({ image }) => image.disk_format),
+    image_name: attribute(({ image }) => image.name),
+  }),
+);
 
 const upload = readBy(body => {
   if (!isObject(body)) throw badRequest('Invalid request body');
@@ -59,26 +58,10 @@ export const extension: Extension = {
       policy: 'volume_extension:volume_actions:upload_image',
       body: upload,
       answers: 202,
-      view: { xml },
+      view: uploading,
       faults: { VolumeNotFound: [404, ownText], InvalidVolume: [400, ownText], Invalid: [400, ownText] },
-      run: async ({ domain, context, params, body }) => {
-        const { volume, image, updatedAt } = await domain.volumes.upload(context, params.id, body);
-        const { id, size, display_description, volume_type } = volumeOf(volume);
-        return {
-          'os-volume_upload_image': {
-            id,
-            updated_at: updatedAt,
-            status: 'uploading',
-            display_description,
-            size,
-            volume_type,
-            image_id: image.id,
-            container_format: image.container_format,
-            disk_format: image.disk_format,
-            image_name: image.name,
-          },
-        };
-      },
+      run: async ({ domain, context, params, body }) =>
+        uploading.json(await domain.volumes.upload(context, params.id, body)),
     }),
   ],
 };
