@@ -13,7 +13,7 @@ import { cacheOperations } from './cache/operations.ts';
 import { httpFault, renderImageFault } from './faults.ts';
 import { loginOf } from './login.ts';
 import { createNotifier } from './notifier.ts';
-import { imageFront } from './operation.ts';
+import { imageFront, type Undeclared } from './operation.ts';
 import { imageOptions, pasteOptions } from './options.ts';
 import type { ApiParts } from './parts.ts';
 import { defaultPolicy } from './policy.ts';
@@ -48,6 +48,8 @@ export interface ImageApiOptions {
   bus?: Bus;
   /** Where to listen; default bind_host and bind_port (9292). */
   listen?: { host: string; port: number };
+  /** For tests: what came out of an operation that does not declare it. */
+  undeclared?: Undeclared;
 }
 
 /** A running service that also tells what it serves. */
@@ -131,10 +133,12 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
     });
   }
   const { policy } = parts;
+  const { undeclared } = options;
   if (parts.cache && /cachemanage/.test(flavor)) {
-    mountOperations(app, cacheOperations, imageFront({ domain: parts, prefix: '/v1', policy }));
+    mountOperations(app, cacheOperations, imageFront({ domain: parts, prefix: '/v1', policy, undeclared }));
   }
-  if (served.v1) mountOperations(app, v1Operations, imageFront({ domain: parts, prefix: '/v1', policy }));
+  if (served.v1)
+    mountOperations(app, v1Operations, imageFront({ domain: parts, prefix: '/v1', policy, undeclared }));
   if (served.v2 && db) {
     const custom = await customProperties(config, world);
     const schema = imageSchema(custom, settings.allow_additional_image_properties);
@@ -142,7 +146,7 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
     mountOperations(
       app,
       v2Operations,
-      imageFront({ domain, prefix: '/v2', policy, types: v2Types(settings) }),
+      imageFront({ domain, prefix: '/v2', policy, types: v2Types(settings), undeclared }),
     );
   }
 

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { Fault } from '@folsom/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CacheFill } from './cache/cache.ts';
-import { httpFault } from './faults.ts';
+import { imageFault } from './faults.ts';
 import type { ApiParts } from './parts.ts';
 import { fileStream, freeChunk } from './stores/chunks.ts';
 
@@ -40,7 +40,7 @@ export async function openDownload(
       return { data: fileStream(file, cached), size: cached, fill: null };
     }
   }
-  if (!image.location) throw httpFault(404, { detail: 'No image data could be found' });
+  if (!image.location) throw imageFault('ImageDataNotFound', { detail: 'No image data could be found' });
   try {
     const store = parts.stores.forLocation(image.location);
     const opened = await store.get(image.location, request.image);
@@ -49,10 +49,11 @@ export async function openDownload(
     return { data: opened.data, size, fill };
   } catch (error) {
     if (error instanceof Fault && error.name === 'ImageDataNotFound') {
-      throw httpFault(404, { explanation: error.message, cause: error });
+      throw imageFault('ImageDataNotFound', { explanation: error.message, cause: error });
     }
     parts.world.log.error('the data of an image could not be opened', { image: image.imageId, error });
-    if (error instanceof Fault) throw httpFault(503, { explanation: error.message, cause: error });
+    if (error instanceof Fault)
+      throw imageFault('StoreUnavailable', { explanation: error.message, cause: error });
     throw error;
   }
 }

@@ -14,9 +14,12 @@ export interface HttpFaultParts {
   cause?: unknown;
 }
 
-/** Any answer of 400 and more: `httpFault(404, { detail: 'Image with identifier x not found' })`. */
-export function httpFault(status: number, parts: HttpFaultParts = {}): Fault {
-  return new Fault(`Http${status}`, status, parts.explanation ?? explanationOf(status), {
+/** Any answer of 400 and more that is not about images: what cannot be read, or another server's. */
+export const httpFault = (status: number, parts: HttpFaultParts = {}): Fault =>
+  webobFault(`Http${status}`, status, parts);
+
+function webobFault(name: string, status: number, parts: HttpFaultParts): Fault {
+  return new Fault(name, status, parts.explanation ?? explanationOf(status), {
     values: {
       ...(parts.detail === undefined ? {} : { detail: parts.detail }),
       ...(parts.body === undefined ? {} : { body: parts.body }),
@@ -25,6 +28,63 @@ export function httpFault(status: number, parts: HttpFaultParts = {}): Fault {
     ...(parts.cause === undefined ? {} : { cause: parts.cause }),
   });
 }
+
+/** What the image services refuse, by name, and the status of each. */
+const STATUS = {
+  InvalidImage: 400,
+  InvalidLocation: 400,
+  InvalidMarker: 400,
+  InvalidMembership: 400,
+  InvalidPatch: 400,
+  InvalidQuery: 400,
+  InvalidStatus: 400,
+  InvalidTag: 400,
+  /** The bytes are not what was said of them, or the store cannot take them. */
+  InvalidUpload: 400,
+  UnknownStore: 400,
+  NotAuthenticated: 401,
+  AttributeForbidden: 403,
+  ImageDeleted: 403,
+  ImageForbidden: 403,
+  ImageProtected: 403,
+  NotSharable: 403,
+  PolicyNotAuthorized: 403,
+  ReadOnlyAccess: 403,
+  ImageDataNotFound: 404,
+  ImageNotActive: 404,
+  ImageNotFound: 404,
+  MemberNotFound: 404,
+  NothingThere: 404,
+  TagNotFound: 404,
+  MethodNotAllowed: 405,
+  DuplicateImageData: 409,
+  /** It is not what it was when the change was asked for. */
+  ImageChanged: 409,
+  ImageExists: 409,
+  ImageNotQueued: 409,
+  PatchConflict: 409,
+  UploadUnderWay: 409,
+  /** Deleted while its bytes came. */
+  ImageGone: 410,
+  UploadAborted: 412,
+  ImageSizeLimitExceeded: 413,
+  StorageFull: 413,
+  StorageWriteDenied: 503,
+  StoreUnavailable: 503,
+  TooManyCopies: 503,
+} as const;
+export type ImageFaultName = keyof typeof STATUS;
+
+/** A refusal of the image services in its words: `imageFault('ImageNotFound', { detail: 'Image does not exist' })`. */
+export const imageFault = (name: ImageFaultName, parts: HttpFaultParts = {}): Fault =>
+  webobFault(name, STATUS[name], parts);
+
+/** Whether a fault is one that is shown as it is: of the catalogue, or a status alone. */
+export const isImageFault = (error: unknown): error is Fault =>
+  error instanceof Fault && (Object.hasOwn(STATUS, error.name) || error.name.startsWith('Http'));
+
+export const imageStatusOf = (name: string): number | undefined =>
+  (STATUS as Readonly<Record<string, number | undefined>>)[name];
 
 const TITLES: Record<number, string> = {
   400: 'Bad Request',

@@ -3,7 +3,7 @@ import type { Policy } from '@folsom/policy';
 import type { FastifyRequest } from 'fastify';
 import { HTML_TYPE, JSON_TYPE } from './answers.ts';
 import type { ImageContext } from './context.ts';
-import { httpFault } from './faults.ts';
+import { httpFault, type ImageFaultName } from './faults.ts';
 import type { ApiParts } from './parts.ts';
 import { enforce } from './policy.ts';
 import type { RegistryParts } from './registry/images.ts';
@@ -16,9 +16,15 @@ export interface ImageCaller {
 }
 
 /** Ways to declare operations of version 1, version 2 and the registry. */
-export const v1Operation = operationFor<ApiParts, ImageCaller>();
-export const v2Operation = operationFor<V2Api, ImageCaller>();
-export const registryOperation = operationFor<RegistryParts, ImageCaller>();
+export const v1Operation = operationFor<ApiParts, ImageCaller, ImageFaultName>();
+export const v2Operation = operationFor<V2Api, ImageCaller, ImageFaultName>();
+export const registryOperation = operationFor<RegistryParts, ImageCaller, ImageFaultName>();
+
+/** What any operation may throw: the policy's word, and that the registry is away. */
+const EVERYWHERE = ['PolicyNotAuthorized', 'ReadOnlyAccess', 'RegistryFailure'] as const;
+
+/** Is told of a fault that came out of an operation which does not declare it. */
+export type Undeclared = NonNullable<Front<unknown, ImageCaller>['undeclared']>;
 
 /** Glance's ways, the same in all three. `policy` is null where nothing is asked of it. */
 export function imageFront<Domain>(options: {
@@ -26,12 +32,15 @@ export function imageFront<Domain>(options: {
   prefix: string;
   policy: Policy | null;
   types?: Front<Domain, ImageCaller>['types'];
+  undeclared?: Undeclared | undefined;
 }): Front<Domain, ImageCaller> {
   const { policy } = options;
   return {
     domain: options.domain,
     prefixes: [options.prefix],
     ...(options.types ? { types: options.types } : {}),
+    ...(options.undeclared ? { undeclared: options.undeclared } : {}),
+    throws: EVERYWHERE,
     context: request => ({ image: request.image, request }),
     // Whatever its Content-Type says.
     notation: () => 'json',

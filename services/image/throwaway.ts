@@ -8,6 +8,7 @@ import { type Database, dbSync, openDatabase } from '@folsom/db';
 import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
 import { startImageApi } from './api.ts';
+import type { Undeclared } from './operation.ts';
 import { imageDeclarations } from './options.ts';
 import { startRegistry } from './registry/app.ts';
 import { remoteRegistry } from './registry/remote.ts';
@@ -21,6 +22,8 @@ export interface Throwaway {
   /** Where the file store keeps images. */
   images: string;
   db: Database;
+  /** `operation: fault` of what operations have thrown without declaring it. */
+  undeclared: ReadonlySet<string>;
   /** Every declared route of API and registry. */
   routes: { to: 'api' | 'registry'; method: string; path: string }[];
   /** Every line logged so far. */
@@ -101,9 +104,11 @@ export async function startThrowaway(options: ThrowawayOptions = {}): Promise<Th
     validate: async token => (options.ended?.has(token) ? null : known.validate(token)),
   };
   const listen = { host: '127.0.0.1', port: 0 };
+  const found = new Set<string>();
+  const undeclared: Undeclared = (fault, operation) => found.add(`${operation.name}: ${fault.name}`);
   let running: RunningService[] = [];
   const start = async () => {
-    const registry = await startRegistry({ config, world, db, validator, listen });
+    const registry = await startRegistry({ config, world, db, validator, listen, undeclared });
     running.push(registry);
     const [host = '', port] = registry.addresses[0]!.split(':');
     const api = await startImageApi({
@@ -112,6 +117,7 @@ export async function startThrowaway(options: ThrowawayOptions = {}): Promise<Th
       db,
       validator,
       listen,
+      undeclared,
       ...(options.policy ? { policy: options.policy } : {}),
       ...(options.bus ? { bus: options.bus } : {}),
       ...(options.remote ? { registry: remoteRegistry({ host, port: Number(port), protocol: 'http' }) } : {}),
@@ -134,6 +140,7 @@ export async function startThrowaway(options: ThrowawayOptions = {}): Promise<Th
     directory,
     images,
     db,
+    undeclared: found,
     routes: [],
     log: () => lines.join(''),
     files: async () => (await readdir(images)).filter(name => !name.startsWith('.')).sort(),

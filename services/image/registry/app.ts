@@ -6,7 +6,7 @@ import { createApp, type RouteInfo } from '@folsom/http';
 import { type MountedOperation, mountOperations, operationsOf } from '@folsom/http/operation';
 import { renderImageFault } from '../faults.ts';
 import { loginOf } from '../login.ts';
-import { imageFront } from '../operation.ts';
+import { imageFront, type Undeclared } from '../operation.ts';
 import { imageOptions } from '../options.ts';
 import { configuredTls } from '../tls.ts';
 import type { RegistryParts } from './images.ts';
@@ -22,6 +22,8 @@ export interface RegistryOptions {
   authUri?: string;
   /** Where to listen; default bind_host and bind_port (9191). */
   listen?: { host: string; port: number };
+  /** For tests: what came out of an operation that does not declare it. */
+  undeclared?: Undeclared;
 }
 
 const REGISTRY_PORT = 9191;
@@ -48,7 +50,11 @@ export async function startRegistry(
   const { server } = app;
   server.decorateRequest('token', null);
   server.decorateRequest('image', null as never);
-  mountOperations(app, registryOperations, imageFront({ domain: parts, prefix: '', policy: null }));
+  mountOperations(
+    app,
+    registryOperations,
+    imageFront({ domain: parts, prefix: '', policy: null, undeclared: options.undeclared }),
+  );
 
   const address = await app.listen(
     options.listen ?? { host: settings.bind_host, port: settings.bind_port ?? REGISTRY_PORT },

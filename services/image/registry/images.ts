@@ -1,7 +1,7 @@
 import { must, pythonIso, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { ImageContext } from '../context.ts';
-import { httpFault } from '../faults.ts';
+import { imageFault } from '../faults.ts';
 import { type Image, type ImageMeta, type ImageStatus, imageMeta, isUuidLike, sourcesOf } from '../image.ts';
 import { deleteImage, findImage, insertImage, updateImage } from '../repository/images.ts';
 import { listImages } from '../repository/listing.ts';
@@ -42,7 +42,8 @@ async function page(parts: RegistryParts, context: ImageContext, given: Registry
       seen &&
       (isVisibleWithoutMembership(context, seen) ||
         (context.owner !== null && (await findMembership(parts.db, seen.id, context.owner))));
-    if (!visible) throw httpFault(400, { explanation: 'Invalid marker. Image could not be found.' });
+    if (!visible)
+      throw imageFault('InvalidMarker', { explanation: 'Invalid marker. Image could not be found.' });
   }
   return listImages(parts.db, query);
 }
@@ -77,7 +78,7 @@ export async function registryShow(
   id: string,
 ): Promise<ImageMeta> {
   const image = await visibleImage(parts, context, id);
-  if (!image) throw httpFault(404);
+  if (!image) throw imageFault('ImageNotFound');
   return imageMeta(image);
 }
 
@@ -87,11 +88,12 @@ export async function registryCreate(
   context: ImageContext,
   body: unknown,
 ): Promise<ImageMeta> {
-  if (context.readOnly) throw httpFault(403, { detail: 'Read-only access' });
+  if (context.readOnly) throw imageFault('ReadOnlyAccess', { detail: 'Read-only access' });
   const data = imageBody(body);
   const id =
     data.id === undefined || data.id === null || data.id === '' ? undefined : (scalarText(data.id) ?? '?');
-  if (id !== undefined && !isUuidLike(id)) throw httpFault(400, { explanation: 'Invalid image id format' });
+  if (id !== undefined && !isUuidLike(id))
+    throw imageFault('InvalidImage', { explanation: 'Invalid image id format' });
   const { values, properties } = readable(data, 'Failed to add image metadata.');
   const owner = context.isAdmin && 'owner' in data ? (values.owner ?? null) : context.owner;
   const imageId = id ?? parts.world.random.uuid();
@@ -102,7 +104,7 @@ export async function registryCreate(
     properties ?? {},
     parts.world.clock.now(),
   );
-  if (!added) throw httpFault(409, { detail: `Image with identifier ${imageId} already exists!` });
+  if (!added) throw imageFault('ImageExists', { detail: `Image with identifier ${imageId} already exists!` });
   return imageMeta(
     must(await findImage(parts.db, imageId, { withDeleted: true }), 'it was written a moment ago'),
   );
@@ -115,19 +117,21 @@ export async function registryUpdate(
   body: unknown,
   options: UpdateOptions = {},
 ): Promise<ImageMeta> {
-  if (context.readOnly) throw httpFault(403, { detail: 'Read-only access' });
+  if (context.readOnly) throw imageFault('ReadOnlyAccess', { detail: 'Read-only access' });
   const data = imageBody(body);
   const image = await visibleImage(parts, context, id);
-  if (!image) throw httpFault(404, { body: 'Image not found' });
+  if (!image) throw imageFault('ImageNotFound', { body: 'Image not found' });
   if (!isMutable(context, image)) {
-    throw image.is_public ? httpFault(403) : httpFault(404, { body: 'Image not found' });
+    throw image.is_public
+      ? imageFault('ImageForbidden')
+      : imageFault('ImageNotFound', { body: 'Image not found' });
   }
   const { values, properties } = readable(data, 'Failed to update image metadata.');
   if (!context.isAdmin) delete values.owner;
   const allowed = values.status === undefined ? undefined : sourcesOf(values.status);
   if (allowed && !allowed.includes(image.status)) {
     const detail = `Image status cannot change from '${image.status}' to '${values.status}'.`;
-    throw httpFault(options.from ? 409 : 400, {
+    throw imageFault(options.from ? 'ImageChanged' : 'InvalidStatus', {
       detail: `Failed to update image metadata. Got error: ${detail}`,
     });
   }
@@ -147,8 +151,8 @@ export async function registryUpdate(
   );
   if (!changed) {
     const now = await findImage(parts.db, id, { withDeleted: false });
-    if (!now) throw httpFault(404, { body: 'Image not found' });
-    throw httpFault(409, { detail: `Image ${id} was changed meanwhile: it is ${now.status}.` });
+    if (!now) throw imageFault('ImageNotFound', { body: 'Image not found' });
+    throw imageFault('ImageChanged', { detail: `Image ${id} was changed meanwhile: it is ${now.status}.` });
   }
   return imageMeta(must(await findImage(parts.db, id, { withDeleted: true }), 'it was written a moment ago'));
 }
@@ -168,12 +172,14 @@ export async function registryDelete(
   id: string,
   lastStatus?: ImageStatus,
 ): Promise<{ before: ImageMeta; after: ImageMeta }> {
-  if (context.readOnly) throw httpFault(403, { detail: 'Read-only access' });
+  if (context.readOnly) throw imageFault('ReadOnlyAccess', { detail: 'Read-only access' });
   // With a last state this is the update and the deletion of the original in one: the update answered first.
-  const missing = lastStatus ? httpFault(404, { body: 'Image not found' }) : httpFault(404);
+  const missing = lastStatus
+    ? imageFault('ImageNotFound', { body: 'Image not found' })
+    : imageFault('ImageNotFound');
   const image = await visibleImage(parts, context, id);
   if (!image) throw missing;
-  if (!isMutable(context, image)) throw image.is_public ? httpFault(403) : missing;
+  if (!isMutable(context, image)) throw image.is_public ? imageFault('ImageForbidden') : missing;
   const now = parts.world.clock.now();
   const before = await deleteImage(
     parts.db,
@@ -196,7 +202,7 @@ export async function registryDelete(
 function imageBody(body: unknown): Record<string, unknown> {
   const image = body !== null && typeof body === 'object' ? (body as { image?: unknown }).image : undefined;
   if (image === null || typeof image !== 'object' || Array.isArray(image)) {
-    throw httpFault(400, { detail: 'The request body must hold an image.' });
+    throw imageFault('InvalidImage', { detail: 'The request body must hold an image.' });
   }
   return image as Record<string, unknown>;
 }
@@ -206,7 +212,7 @@ function readable(data: Record<string, unknown>, prefix: string) {
     return imageValues(data);
   } catch (error) {
     if (error instanceof InvalidValue)
-      throw httpFault(400, { detail: `${prefix} Got error: ${error.message}` });
+      throw imageFault('InvalidImage', { detail: `${prefix} Got error: ${error.message}` });
     throw error;
   }
 }

@@ -1,5 +1,4 @@
-import { Fault } from '@folsom/core';
-import { plainPage, registryFailure } from '../faults.ts';
+import { isImageFault, plainPage, registryFailure } from '../faults.ts';
 import {
   type RegistryParts,
   registryCreate,
@@ -25,7 +24,7 @@ export function localRegistry(parts: RegistryParts): Registry {
     try {
       return await (typeof work === 'function' ? work() : work);
     } catch (error) {
-      if (error instanceof Fault && error.name.startsWith('Http')) {
+      if (isImageFault(error)) {
         throw registryFailure(error.status, plainPage(error), error);
       }
       throw error;

@@ -1,7 +1,7 @@
 import { type Problem, readerOf } from '@folsom/http/operation';
 import Type, { type StaticDecode } from 'typebox';
 import type { ImageContext } from '../context.ts';
-import { httpFault } from '../faults.ts';
+import { imageFault } from '../faults.ts';
 import type { Image } from '../image.ts';
 import {
   deleteMembership,
@@ -18,22 +18,24 @@ import type { MemberView, SharedImageView } from './registry.ts';
 const MEMBER_CHARS_MAX = 255;
 const MEMBERS_MAX = 1000;
 
-/** @throws Http401 for callers who are nobody. */
+/** @throws 401 for callers who are nobody. */
 function requireSomebody(context: ImageContext): void {
-  if (context.readOnly) throw httpFault(403, { detail: 'Read-only access' });
-  if (context.owner === null && !context.isAdmin) throw httpFault(401, { detail: 'No authenticated user' });
+  if (context.readOnly) throw imageFault('ReadOnlyAccess', { detail: 'Read-only access' });
+  if (context.owner === null && !context.isAdmin)
+    throw imageFault('NotAuthenticated', { detail: 'No authenticated user' });
 }
 
 async function existing(parts: RegistryParts, context: ImageContext, id: string): Promise<Image> {
   const image = await visibleImage(parts, context, id);
-  if (!image) throw httpFault(404);
+  if (!image) throw imageFault('ImageNotFound');
   return image;
 }
 
 async function sharable(parts: RegistryParts, context: ImageContext, id: string): Promise<Image> {
   const image = await existing(parts, context, id);
   const own = context.owner === null ? undefined : await findMembership(parts.db, id, context.owner);
-  if (!isSharable(context, image, own)) throw httpFault(403, { detail: 'No permission to share that image' });
+  if (!isSharable(context, image, own))
+    throw imageFault('NotSharable', { detail: 'No permission to share that image' });
   return image;
 }
 
@@ -106,10 +108,11 @@ export async function registryDeleteMember(
   requireSomebody(context);
   await sharable(parts, context, id);
   const gone = await deleteMembership(parts.db, id, tenant, parts.world.clock.now());
-  if (!gone) throw httpFault(404, { explanation: 'Membership could not be found.' });
+  if (!gone) throw imageFault('MemberNotFound', { explanation: 'Membership could not be found.' });
 }
 
-const invalid = (what: string) => httpFault(400, { explanation: `Invalid membership association: ${what}` });
+const invalid = (what: string) =>
+  imageFault('InvalidMembership', { explanation: `Invalid membership association: ${what}` });
 const says = (what: string) => ({ says: () => invalid(what) });
 
 /** Whatever counts as yes for Python. */

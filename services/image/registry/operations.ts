@@ -35,6 +35,7 @@ const listed = operation({
   policy: null,
   query: registryQueryShape,
   answers: 200,
+  throws: ['InvalidQuery', 'InvalidMarker'],
   run: async ({ domain, context, query }) => ({ images: await registryList(domain, context.image, query) }),
 });
 
@@ -49,6 +50,7 @@ const images = [
     policy: null,
     query: registryQueryShape,
     answers: 200,
+    throws: ['InvalidQuery', 'InvalidMarker'],
     run: async ({ domain, context, query }) => ({
       images: await registryDetail(domain, context.image, query),
     }),
@@ -62,6 +64,7 @@ const images = [
     body: imageBody,
     bodyRequired: false,
     answers: 200,
+    throws: ['InvalidImage', 'ImageExists'],
     run: async ({ domain, context, body }) => ({ image: await registryCreate(domain, context.image, body) }),
   }),
   operation({
@@ -72,6 +75,7 @@ const images = [
     params: onImage,
     policy: null,
     answers: 200,
+    throws: ['ImageNotFound'],
     run: async ({ domain, context, params }) => ({
       image: await registryShow(domain, context.image, params.id),
     }),
@@ -86,6 +90,7 @@ const images = [
     body: imageBody,
     bodyRequired: false,
     answers: 200,
+    throws: ['InvalidImage', 'InvalidStatus', 'ImageNotFound', 'ImageForbidden', 'ImageChanged'],
     run: async ({ domain, context, params, body }) => ({
       image: await registryUpdate(domain, context.image, params.id, body, conditions(context.request)),
     }),
@@ -98,6 +103,7 @@ const images = [
     params: onImage,
     policy: null,
     answers: 200,
+    throws: ['ImageNotFound', 'ImageForbidden'],
     run: async ({ domain, context, params }) => ({
       image: (await registryDelete(domain, context.image, params.id)).after,
     }),
@@ -114,6 +120,7 @@ const imageMembers = [
     params: onImage,
     policy: null,
     answers: 200,
+    throws: ['ImageNotFound'],
     run: async ({ domain, context, params }) => ({
       members: await registryMembers(domain, context.image, params.id),
     }),
@@ -128,6 +135,7 @@ const imageMembers = [
     body: unchecked(membershipsBody),
     bodyRequired: false,
     answers: 204,
+    throws: ['ImageNotFound', 'NotAuthenticated', 'NotSharable', 'InvalidMembership'],
     run: async ({ domain, context, params, body }) => {
       await registryReplaceMembers(domain, context.image, params.id, body);
       return undefined;
@@ -143,6 +151,7 @@ const imageMembers = [
     body: unchecked(memberBody),
     bodyRequired: false,
     answers: 204,
+    throws: ['ImageNotFound', 'NotAuthenticated', 'NotSharable', 'InvalidMembership'],
     run: async ({ domain, context, params, body }) => {
       await registryAddMember(domain, context.image, params.id, params.member, body);
       return undefined;
@@ -156,6 +165,7 @@ const imageMembers = [
     params: onMember,
     policy: null,
     answers: 204,
+    throws: ['ImageNotFound', 'NotAuthenticated', 'NotSharable', 'MemberNotFound'],
     run: async ({ domain, context, params }) => {
       await registryDeleteMember(domain, context.image, params.id, params.member);
       return undefined;

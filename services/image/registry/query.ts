@@ -2,7 +2,7 @@ import { must } from '@folsom/core';
 import { readerOf } from '@folsom/http/operation';
 import Type, { type StaticDecode } from 'typebox';
 import type { ImageContext } from '../context.ts';
-import { httpFault } from '../faults.ts';
+import { httpFault, imageFault } from '../faults.ts';
 import { isUuidLike } from '../image.ts';
 import type { ImageQuery } from '../repository/listing.ts';
 import { pageLimit, wholeNumber } from '../shapes.ts';
@@ -94,9 +94,9 @@ export const registryQueryShape = Type.Decode(
 
 export type RegistryQuery = StaticDecode<typeof registryQueryShape>;
 
-const reader = readerOf(registryQueryShape, 'query', () => httpFault(400));
+const reader = readerOf(registryQueryShape, 'query', () => imageFault('InvalidQuery'));
 
-/** Reads what glance-api of this process asks. @throws Http400 */
+/** Reads what glance-api of this process asks. @throws 400 */
 export const readRegistryQuery = (params: Readonly<Record<string, string>>): RegistryQuery =>
   reader.read({ ...params }) as RegistryQuery;
 
@@ -135,7 +135,8 @@ function publicFilter(value: string | undefined): boolean | undefined {
   if (value === undefined) return true;
   if (value.toLowerCase() === 'none') return undefined;
   const parsed = booleanOf(value);
-  if (parsed === undefined) throw httpFault(400, { detail: 'is_public must be None, True, or False' });
+  if (parsed === undefined)
+    throw imageFault('InvalidQuery', { detail: 'is_public must be None, True, or False' });
   return parsed;
 }
 

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Fault, must, type World } from '@folsom/core';
 import type { ImageContext } from '../context.ts';
-import { httpFault } from '../faults.ts';
+import { imageFault } from '../faults.ts';
 import { type Store, type StoredImage, storeFault } from '../stores/store.ts';
 import type { OpenNote, UploadJournal, UploadKind } from './journal.ts';
 
@@ -84,7 +84,7 @@ export function createUploads(parts: { journal: UploadJournal; world: World; siz
       const { imageId } = transfer;
       if (running.has(imageId)) {
         await transfer.note.close();
-        throw httpFault(409, { explanation: `An upload of image ${imageId} is under way.` });
+        throw imageFault('UploadUnderWay', { explanation: `An upload of image ${imageId} is under way.` });
       }
       const controller = new AbortController();
       const done = work(transfer, controller.signal);

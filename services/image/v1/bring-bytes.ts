@@ -1,5 +1,5 @@
 import type { ImageContext } from '../context.ts';
-import { httpFault } from '../faults.ts';
+import { imageFault } from '../faults.ts';
 import type { ImageMeta } from '../image.ts';
 import type { ApiParts } from '../parts.ts';
 import { storeFault } from '../stores/store.ts';
@@ -28,20 +28,22 @@ export async function bringBytes(
     if (!isOctetStream(request.contentType)) {
       await kill(parts, context, image.id);
       await note.close();
-      throw httpFault(400, { explanation: 'Content-Type must be application/octet-stream' });
+      throw imageFault('InvalidUpload', { explanation: 'Content-Type must be application/octet-stream' });
     }
     const scheme = request.storeScheme ?? parts.settings.default_store;
     const store = parts.stores.byScheme(scheme);
     if (!store) {
       // The image stays reserved, as in Folsom: the next attempt may name another store.
       await note.close();
-      throw httpFault(400, { explanation: 'Store for scheme %s not found' });
+      throw imageFault('UnknownStore', { explanation: 'Store for scheme %s not found' });
     }
     if (!store.add) {
       await kill(parts, context, image.id);
       await note.close();
       const why = storeFault('StoreAddDisabled');
-      throw httpFault(400, { explanation: `Error uploading image: (${why.name}): ${why.message}` });
+      throw imageFault('InvalidUpload', {
+        explanation: `Error uploading image: (${why.name}): ${why.message}`,
+      });
     }
     const completed = await completeFormats(parts, context, image);
     return uploadAndActivate(parts, context, {
@@ -94,7 +96,7 @@ async function startCopy(
   if (!store?.add) {
     await kill(parts, context, image.id);
     await note.close();
-    throw httpFault(400, { explanation: 'Store for scheme %s not found' });
+    throw imageFault('UnknownStore', { explanation: 'Store for scheme %s not found' });
   }
   await parts.registry.update(context, image.id, { status: 'saving' }, { from: ['queued'] });
   const copy = async () => {
@@ -120,7 +122,9 @@ async function startCopy(
   if (!parts.copies.start(image.id, copy)) {
     await kill(parts, context, image.id);
     await note.close();
-    throw httpFault(503, { explanation: 'Too many copies are waiting. Please try again at a later time.' });
+    throw imageFault('TooManyCopies', {
+      explanation: 'Too many copies are waiting. Please try again at a later time.',
+    });
   }
   return image;
 }

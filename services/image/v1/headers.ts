@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { httpFault } from '../faults.ts';
+import { imageFault } from '../faults.ts';
 import type { ImageMeta } from '../image.ts';
 
 /** What `x-image-meta-*` headers say: fields as sent (empty ones null), sizes and booleans read. */
@@ -33,7 +33,7 @@ export function headerText(value: string | string[]): string {
 export const truthOf = (text: string | null): boolean =>
   text !== null && /^(true|on|1|yes|y)$/i.test(text.trim());
 
-/** @throws Http400 for a size that is no number. */
+/** @throws 400 for a size that is no number. */
 export function metaFromHeaders(headers: IncomingHttpHeaders): HeaderMeta {
   const fields: HeaderMeta['fields'] = {};
   const properties: Record<string, string | null> = Object.create(null) as Record<string, string | null>;
@@ -49,7 +49,7 @@ export function metaFromHeaders(headers: IncomingHttpHeaders): HeaderMeta {
     if (name === 'size' && value !== null) {
       const number = /^\s*[+-]?\d+\s*$/.test(value) ? Number(value) : Number.NaN;
       if (!Number.isSafeInteger(number)) {
-        throw httpFault(400, {
+        throw imageFault('InvalidImage', {
           explanation: `Incoming image size of ${text.slice(0, 255)} was not convertible to an integer.`,
         });
       }

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { bodyStream, contentLength } from '../bodies.ts';
-import { httpFault } from '../faults.ts';
+import { imageFault } from '../faults.ts';
 import type { ApiParts } from '../parts.ts';
 import { type HeaderMeta, headerText, metaFromHeaders, truthOf } from './headers.ts';
 import { validateImageFields } from './validation.ts';
@@ -19,14 +19,14 @@ export interface ImageRequest {
   purgeProperties: boolean;
 }
 
-/** @throws Http400 */
+/** @throws 400 */
 export function imageRequest(parts: ApiParts, request: FastifyRequest): ImageRequest {
   const meta = metaFromHeaders(request.headers);
   validateImageFields(meta.fields);
   const length = contentLength(request);
   const size = length ?? meta.fields.size ?? null;
   if (size !== null && size > parts.settings.image_size_cap) {
-    throw httpFault(400, {
+    throw imageFault('InvalidImage', {
       explanation: `Denying attempt to upload image larger than ${parts.settings.image_size_cap} bytes.`,
     });
   }

@@ -1,5 +1,5 @@
 import type { ImageContext } from '../context.ts';
-import { httpFault, isRegistryFailure, plainPage } from '../faults.ts';
+import { type ImageFaultName, imageFault, isRegistryFailure, plainPage } from '../faults.ts';
 import { type ImageMeta, isUuidLike } from '../image.ts';
 import type { ApiParts } from '../parts.ts';
 import { enforce, requireWritable } from '../policy.ts';
@@ -20,9 +20,9 @@ export async function imageOr404(parts: ApiParts, context: ImageContext, id: str
     return await parts.registry.get(context, id);
   } catch (error) {
     if (isRegistryFailure(error, 404)) {
-      throw httpFault(404, plain(`Image with identifier ${id} not found`));
+      throw imageFault('ImageNotFound', plain(`Image with identifier ${id} not found`));
     }
-    if (isRegistryFailure(error, 403)) throw httpFault(403, plain('Forbidden image access'));
+    if (isRegistryFailure(error, 403)) throw imageFault('ImageForbidden', plain('Forbidden image access'));
     throw error;
   }
 }
@@ -48,7 +48,7 @@ async function quoting<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    if (isRegistryFailure(error, 400)) throw httpFault(400, { explanation: error.message });
+    if (isRegistryFailure(error, 400)) throw imageFault('InvalidQuery', { explanation: error.message });
     throw error;
   }
 }
@@ -61,7 +61,7 @@ export async function show(parts: ApiParts, context: ImageContext, id: string): 
 export async function downloadable(parts: ApiParts, context: ImageContext, id: string): Promise<ImageMeta> {
   enforce(parts.policy, context, 'download_image');
   const image = await imageOr404(parts, context, id);
-  if (image.status !== 'active') throw httpFault(404, plain(`Image ${id} is not active`));
+  if (image.status !== 'active') throw imageFault('ImageNotActive', plain(`Image ${id} is not active`));
   return image;
 }
 
@@ -82,8 +82,8 @@ export async function create(
   const scheme = request.storeScheme ?? parts.settings.default_store;
   // The registry's own answer, given before the id names anything.
   if (fields.id && !isUuidLike(fields.id)) {
-    const page = plainPage(httpFault(400, { explanation: 'Invalid image id format' }));
-    throw httpFault(400, { explanation: `Failed to reserve image. Got error: ${page}` });
+    const page = plainPage(imageFault('InvalidImage', { explanation: 'Invalid image id format' }));
+    throw imageFault('InvalidImage', { explanation: `Failed to reserve image. Got error: ${page}` });
   }
   if (fields.id && withData) await refuseTakenId(parts, context, fields.id);
   const note = withData
@@ -103,9 +103,12 @@ export async function create(
     await note?.close();
     if (isRegistryFailure(error, 409)) throw taken(id);
     if (isRegistryFailure(error, 400)) {
-      throw httpFault(400, { explanation: `Failed to reserve image. Got error: ${error.message}` });
+      throw imageFault('InvalidImage', {
+        explanation: `Failed to reserve image. Got error: ${error.message}`,
+      });
     }
-    if (isRegistryFailure(error, 403)) throw httpFault(403, { explanation: 'Forbidden to reserve image.' });
+    if (isRegistryFailure(error, 403))
+      throw imageFault('ImageForbidden', { explanation: 'Forbidden to reserve image.' });
     throw error;
   }
   image = await bringBytes(parts, context, request, image, source, note);
@@ -114,7 +117,7 @@ export async function create(
 }
 
 const taken = (id: string) =>
-  httpFault(409, { explanation: `An image with identifier ${id} already exists` });
+  imageFault('ImageExists', { explanation: `An image with identifier ${id} already exists` });
 
 /** Known before anything is noted: the note of an upload must never stand for somebody else's image. */
 async function refuseTakenId(parts: ApiParts, context: ImageContext, id: string): Promise<void> {
@@ -158,15 +161,15 @@ export async function update(
   if (fields.is_public) enforce(parts.policy, context, 'publicize_image');
   const before = await imageOr404(parts, context, id);
   if (before.deleted || before.status === 'deleted') {
-    throw httpFault(403, { explanation: 'Forbidden to update deleted image.' });
+    throw imageFault('ImageDeleted', { explanation: 'Forbidden to update deleted image.' });
   }
   if (request.data !== null && before.status !== 'queued') {
-    throw httpFault(409, plain('Cannot upload to an unqueued image'));
+    throw imageFault('ImageNotQueued', plain('Cannot upload to an unqueued image'));
   }
   const given = fields.location ?? request.copyFrom;
   const source = given ? await externalSource(parts, given) : null;
   if (source && before.status !== 'queued') {
-    throw httpFault(400, {
+    throw imageFault('InvalidLocation', {
       explanation: 'Attempted to update Location field for an image not in queued status.',
     });
   }
@@ -200,17 +203,17 @@ export async function update(
 
 function updateFault(parts: ApiParts, context: ImageContext, error: unknown): unknown {
   if (!isRegistryFailure(error)) return error;
-  const told = (priority: 'INFO' | 'ERROR', message: string, status: number) => {
+  const told = (priority: 'INFO' | 'ERROR', message: string, name: ImageFaultName) => {
     parts.notifier.notify(context, 'image.update', priority, message);
-    return httpFault(status, { explanation: message });
+    return imageFault(name, { explanation: message });
   };
   switch (error.status) {
     case 400:
-      return told('ERROR', `Failed to update image metadata. Got error: ${error.message}`, 400);
+      return told('ERROR', `Failed to update image metadata. Got error: ${error.message}`, 'InvalidImage');
     case 404:
-      return told('INFO', `Failed to find image to update: ${error.message}`, 404);
+      return told('INFO', `Failed to find image to update: ${error.message}`, 'ImageNotFound');
     case 403:
-      return told('INFO', `Forbidden to update image: ${error.message}`, 403);
+      return told('INFO', `Forbidden to update image: ${error.message}`, 'ImageForbidden');
     default:
       return error;
   }
@@ -219,9 +222,9 @@ function updateFault(parts: ApiParts, context: ImageContext, error: unknown): un
 export async function remove(parts: ApiParts, context: ImageContext, id: string): Promise<void> {
   requireWritable(context);
   const image = await imageOr404(parts, context, id);
-  if (image.protected) throw httpFault(403, { explanation: 'Image is protected' });
+  if (image.protected) throw imageFault('ImageProtected', { explanation: 'Image is protected' });
   if (image.status === 'deleted' || image.deleted) {
-    throw httpFault(403, {
+    throw imageFault('ImageDeleted', {
       explanation: `Forbidden to delete a ${image.status === 'pending_delete' ? 'pending_delete' : 'deleted'} image.`,
     });
   }
@@ -233,12 +236,14 @@ export async function remove(parts: ApiParts, context: ImageContext, id: string)
     before = await parts.registry.delete(context, id, status);
   } catch (error) {
     await note.close();
-    const told = (message: string, code: number) => {
+    const told = (message: string, name: ImageFaultName) => {
       parts.notifier.notify(context, 'image.delete', 'INFO', message);
-      return httpFault(code, { explanation: message });
+      return imageFault(name, { explanation: message });
     };
-    if (isRegistryFailure(error, 404)) throw told(`Failed to find image to delete: ${error.message}`, 404);
-    if (isRegistryFailure(error, 403)) throw told(`Forbidden to delete image: ${error.message}`, 403);
+    if (isRegistryFailure(error, 404))
+      throw told(`Failed to find image to delete: ${error.message}`, 'ImageNotFound');
+    if (isRegistryFailure(error, 403))
+      throw told(`Forbidden to delete image: ${error.message}`, 'ImageForbidden');
     throw error;
   }
   parts.uploads.abort(id);

@@ -1,5 +1,5 @@
 import type { ImageContext } from '../context.ts';
-import { httpFault, isRegistryFailure } from '../faults.ts';
+import { imageFault, isRegistryFailure } from '../faults.ts';
 import type { ApiParts } from '../parts.ts';
 import type { MemberView, SharedImageView } from '../registry/registry.ts';
 import { updateStoreAcls } from './acls.ts';
@@ -10,9 +10,10 @@ export async function members(parts: ApiParts, context: ImageContext, id: string
     return await parts.registry.members(context, id);
   } catch (error) {
     if (isRegistryFailure(error, 404)) {
-      throw httpFault(404, { detail: `Image with identifier ${id} not found` });
+      throw imageFault('ImageNotFound', { detail: `Image with identifier ${id} not found` });
     }
-    if (isRegistryFailure(error, 403)) throw httpFault(403, { detail: 'Unauthorized image access' });
+    if (isRegistryFailure(error, 403))
+      throw imageFault('ImageForbidden', { detail: 'Unauthorized image access' });
     throw error;
   }
 }
@@ -79,15 +80,17 @@ async function change(
 /** The registry's page inside our own; that something is forbidden is not let on. */
 function quoted(error: unknown): unknown {
   if (!isRegistryFailure(error)) return error;
-  if (error.status === 400) return httpFault(400, { explanation: error.message });
-  if (error.status === 401) return httpFault(401);
-  if (error.status === 404 || error.status === 403) return httpFault(404, { detail: error.message });
+  if (error.status === 400) return imageFault('InvalidMembership', { explanation: error.message });
+  if (error.status === 401) return imageFault('NotAuthenticated');
+  if (error.status === 404 || error.status === 403)
+    return imageFault('MemberNotFound', { detail: error.message });
   return error;
 }
 
 function requireSomebody(context: ImageContext): void {
-  if (context.readOnly) throw httpFault(403, { detail: 'Read-only access' });
-  if (context.owner === null && !context.isAdmin) throw httpFault(401, { detail: 'No authenticated user' });
+  if (context.readOnly) throw imageFault('ReadOnlyAccess', { detail: 'Read-only access' });
+  if (context.owner === null && !context.isAdmin)
+    throw imageFault('NotAuthenticated', { detail: 'No authenticated user' });
 }
 
 function objectIn(body: unknown, name: string): Record<string, unknown> | undefined {

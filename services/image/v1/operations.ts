@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { absoluteUrl } from '../bodies.ts';
 import { openDownload, sendDownload } from '../download.ts';
-import { httpFault } from '../faults.ts';
+import { imageFault } from '../faults.ts';
 import type { ImageMeta } from '../image.ts';
 import { v1Operation as operation } from '../operation.ts';
 import { imageIdWithSuffix } from '../shapes.ts';
@@ -17,6 +17,24 @@ import { listShape } from './validation.ts';
  * glance-api version 1. Every path also takes a format suffix, which changes nothing. An image is described by the headers
  * `x-image-meta-*` (v1/headers.ts), with its bytes as the body.
  */
+
+/** What is refused of an image that is looked at, of bytes that are brought, and of members. */
+const seeing = ['ImageNotFound', 'ImageForbidden'] as const;
+const bringing = [
+  'InvalidImage',
+  'InvalidLocation',
+  'InvalidUpload',
+  'UnknownStore',
+  'DuplicateImageData',
+  'ImageNotQueued',
+  'UploadUnderWay',
+  'UploadAborted',
+  'ImageSizeLimitExceeded',
+  'StorageFull',
+  'StorageWriteDenied',
+  'TooManyCopies',
+] as const;
+const sharing = [...seeing, 'NotAuthenticated', 'InvalidMembership', 'MemberNotFound'] as const;
 
 const onImage = Type.Object({ id: imageIdWithSuffix });
 /** Members keep their dots: a tenant may be named with one. */
@@ -50,6 +68,7 @@ const listImages = operation({
   policy: 'get_images',
   query: listShape,
   answers: 200,
+  throws: ['InvalidQuery'],
   run: async ({ domain, context, query }) => ({ images: await list(domain, context.image, query) }),
 });
 
@@ -65,6 +84,7 @@ const images = [
     policy: 'get_images',
     query: listShape,
     answers: 200,
+    throws: ['InvalidQuery'],
     run: async ({ domain, context, query }) => ({ images: await detail(domain, context.image, query) }),
   }),
   operation({
@@ -74,8 +94,9 @@ const images = [
     path: '/images/new',
     policy: null,
     answers: 404,
+    throws: ['NothingThere'],
     run: () => {
-      throw httpFault(404);
+      throw imageFault('NothingThere');
     },
   }),
   operation({
@@ -87,6 +108,7 @@ const images = [
     policy: 'add_image',
     body: stream(),
     answers: 201,
+    throws: [...bringing, 'ImageExists', 'ImageForbidden'],
     run: async ({ domain, context: { image, request } }) =>
       imageAnswer(request, await create(domain, image, imageRequest(domain, request))),
   }),
@@ -99,6 +121,7 @@ const images = [
     policy: 'modify_image',
     body: stream(),
     answers: 200,
+    throws: [...bringing, ...seeing, 'ImageDeleted'],
     run: async ({ domain, context: { image, request }, params }) =>
       imageAnswer(request, await update(domain, image, params.id, imageRequest(domain, request))),
   }),
@@ -110,6 +133,7 @@ const images = [
     params: onImage,
     policy: 'get_image',
     answers: 200,
+    throws: seeing,
     run: async ({ domain, context, params }) => {
       const image = await show(domain, context.image, params.id);
       return answer({ headers: { ...headersFromMeta(image), ...described(context.request, image) } });
@@ -123,6 +147,7 @@ const images = [
     params: onImage,
     policy: 'get_image',
     answers: 200,
+    throws: [...seeing, 'ImageNotActive', 'ImageDataNotFound', 'StoreUnavailable'],
     run: async ({ domain, context: { image: caller, request }, params: { id } }) => {
       const image = await downloadable(domain, caller, id);
       const headers = described(request, image);
@@ -160,6 +185,7 @@ const images = [
     params: onImage,
     policy: 'delete_image',
     answers: 200,
+    throws: [...seeing, 'ImageProtected', 'ImageDeleted'],
     run: async ({ domain, context, params }) => {
       await remove(domain, context.image, params.id);
       return answer({ bytes: 'null' });
@@ -176,8 +202,9 @@ const refused = (name: string, method: 'GET' | 'POST', path: string) =>
     path,
     policy: null,
     answers: 405,
+    throws: ['MethodNotAllowed'],
     run: () => {
-      throw httpFault(405);
+      throw imageFault('MethodNotAllowed');
     },
   });
 
@@ -190,6 +217,7 @@ const imageMembers = [
     params: onImage,
     policy: null,
     answers: 200,
+    throws: seeing,
     run: async ({ domain, context, params }) => ({
       members: await members(domain, context.image, params.id),
     }),
@@ -204,6 +232,7 @@ const imageMembers = [
     body: unchecked(membershipsBody),
     bodyRequired: false,
     answers: 204,
+    throws: sharing,
     run: async ({ domain, context, params, body }) => {
       await replaceMembers(domain, context.image, params.id, body);
       return undefined;
@@ -219,6 +248,7 @@ const imageMembers = [
     body: unchecked(memberBody),
     bodyRequired: false,
     answers: 204,
+    throws: sharing,
     run: async ({ domain, context, params, body }) => {
       await addMember(domain, context.image, params.id, params.member, body);
       return undefined;
@@ -232,6 +262,7 @@ const imageMembers = [
     params: onMember,
     policy: null,
     answers: 204,
+    throws: sharing,
     run: async ({ domain, context, params }) => {
       await deleteMember(domain, context.image, params.id, params.member);
       return undefined;
@@ -247,6 +278,7 @@ const imageMembers = [
     params: onImage,
     policy: null,
     answers: 200,
+    throws: ['NotAuthenticated', 'MemberNotFound'],
     run: async ({ domain, context, params }) => ({
       shared_images: await sharedImages(domain, context.image, params.id),
     }),

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Fault } from '@folsom/core';
 import type { ImageContext } from '../context.ts';
-import { httpFault, isRegistryFailure } from '../faults.ts';
+import { imageFault, isRegistryFailure } from '../faults.ts';
 import type { ImageMeta, ImageStatus } from '../image.ts';
 import type { ApiParts } from '../parts.ts';
 import { updateImage } from '../repository/images.ts';
@@ -55,7 +55,8 @@ export async function uploadAndActivate(
     await parts.registry.update(context, imageId, { status: 'saving' }, { from: ['queued'] });
   } catch (error) {
     await request.note.close();
-    if (isRegistryFailure(error, 409)) throw httpFault(409, { detail: 'Cannot upload to an unqueued image' });
+    if (isRegistryFailure(error, 409))
+      throw imageFault('ImageNotQueued', { detail: 'Cannot upload to an unqueued image' });
     throw error;
   }
   return receive(parts, context, request);
@@ -110,7 +111,7 @@ function checkExpected(request: UploadRequest, stored: StoredImage): void {
   ] as const;
   for (const [name, supplied, actual] of pairs) {
     if (!supplied || supplied === actual) continue;
-    throw httpFault(400, {
+    throw imageFault('InvalidUpload', {
       explanation:
         `Supplied ${name} (${supplied}) and ${name} generated from uploaded image (${actual}) did not match. ` +
         "Setting image status to 'killed'.",
@@ -123,21 +124,25 @@ function explain(error: unknown): unknown {
   if (!(error instanceof Fault)) return error;
   switch (error.name) {
     case 'DuplicateImageData':
-      return httpFault(409, { explanation: `Attempt to upload duplicate image: ${error.message}` });
+      return imageFault('DuplicateImageData', {
+        explanation: `Attempt to upload duplicate image: ${error.message}`,
+      });
     case 'StorageFull':
-      return httpFault(413, { explanation: `Image storage media is full: ${error.message}` });
+      return imageFault('StorageFull', { explanation: `Image storage media is full: ${error.message}` });
     case 'StorageWriteDenied':
-      return httpFault(503, {
+      return imageFault('StorageWriteDenied', {
         explanation: `Insufficient permissions on image storage media: ${error.message}`,
       });
     case 'ImageSizeLimitExceeded':
-      return httpFault(413, { explanation: `Error uploading image: ${error.message}` });
+      return imageFault('ImageSizeLimitExceeded', { explanation: `Error uploading image: ${error.message}` });
     case 'UploadAborted':
-      return httpFault(412, { explanation: error.message });
+      return imageFault('UploadAborted', { explanation: error.message });
     case 'BackendError':
     case 'BadStoreUri':
     case 'StoreAddDisabled':
-      return httpFault(400, { explanation: `Error uploading image: (${error.name}): ${error.message}` });
+      return imageFault('InvalidUpload', {
+        explanation: `Error uploading image: (${error.name}): ${error.message}`,
+      });
     default:
       return error;
   }

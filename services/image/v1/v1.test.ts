@@ -10,7 +10,10 @@ for (const remote of [false, true]) {
     beforeAll(async () => {
       image = await startThrowaway({ remote });
     });
-    afterAll(() => image.stop());
+    afterAll(async () => {
+      expect([...image.undeclared]).toEqual([]);
+      await image.stop();
+    });
 
     const create = async (
       fields: Record<string, string> = {},

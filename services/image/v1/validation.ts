@@ -1,6 +1,6 @@
 import type { Problem } from '@folsom/http/operation';
 import Type from 'typebox';
-import { httpFault } from '../faults.ts';
+import { httpFault, imageFault } from '../faults.ts';
 import { CONTAINER_FORMATS, DISK_FORMATS } from '../image.ts';
 
 /** Fields that are checked; a key that is present with null is checked, too. */
@@ -14,25 +14,27 @@ const AMAZON = ['aki', 'ari', 'ami'];
 const shown = (value: unknown): string =>
   value === null || value === undefined ? 'None' : `${value}`.slice(0, 255);
 
-/** Checks formats and name and completes the formats of Amazon images. @throws Http400 */
+/** Checks formats and name and completes the formats of Amazon images. @throws 400 */
 export function validateImageFields<T extends CheckedFields>(fields: T): T {
   const { name } = fields;
   const disk = fields.disk_format ?? null;
   const container = fields.container_format ?? null;
   if ('disk_format' in fields && !(DISK_FORMATS as readonly unknown[]).includes(disk)) {
-    throw httpFault(400, { explanation: `Invalid disk format '${shown(disk)}' for image.` });
+    throw imageFault('InvalidImage', { explanation: `Invalid disk format '${shown(disk)}' for image.` });
   }
   if ('container_format' in fields && !(CONTAINER_FORMATS as readonly unknown[]).includes(container)) {
-    throw httpFault(400, { explanation: `Invalid container format '${shown(container)}' for image.` });
+    throw imageFault('InvalidImage', {
+      explanation: `Invalid container format '${shown(container)}' for image.`,
+    });
   }
   if (typeof name === 'string' && [...name].length > 255) {
-    throw httpFault(400, { explanation: `Image name too long: ${[...name].length}` });
+    throw imageFault('InvalidImage', { explanation: `Image name too long: ${[...name].length}` });
   }
   if (AMAZON.includes(disk as string) || AMAZON.includes(container as string)) {
     if (disk === null) fields.disk_format = container;
     else if (container === null) fields.container_format = disk;
     else if (disk !== container) {
-      throw httpFault(400, {
+      throw imageFault('InvalidImage', {
         explanation:
           'Invalid mix of disk and container formats. When setting a disk or container format to one of ' +
           "'aki', 'ari', or 'ami', the container and disk formats must match.",

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { Fault } from '@folsom/core';
 import type { ImageContext } from '../context.ts';
 import type { Download } from '../download.ts';
-import { httpFault } from '../faults.ts';
+import { imageFault } from '../faults.ts';
 import { imageMeta } from '../image.ts';
 import { requireWritable } from '../policy.ts';
 import { plainLocation } from '../registry/encryption.ts';
@@ -15,9 +15,9 @@ import type { V2Parts } from './parts.ts';
 /** What may be downloaded. The policy was asked before, and so before any cache is. */
 export async function downloadableV2(parts: V2Parts, context: ImageContext, id: string): Promise<Download> {
   const image = await visibleImage(parts, context, id);
-  if (!image || image.deleted) throw httpFault(404, { detail: 'Image does not exist' });
+  if (!image || image.deleted) throw imageFault('ImageNotFound', { detail: 'Image does not exist' });
   const location = plainLocation(parts.cipher, image.location);
-  if (!location) throw httpFault(404, { detail: 'No image data could be found' });
+  if (!location) throw imageFault('ImageDataNotFound', { detail: 'No image data could be found' });
   return {
     imageId: id,
     ownerId: image.owner,
@@ -29,7 +29,7 @@ export async function downloadableV2(parts: V2Parts, context: ImageContext, id: 
 
 /** The text has its placeholder unfilled in Folsom, too. */
 const duplicate = () =>
-  httpFault(409, { explanation: 'Unable to upload duplicate image data for image: %s' });
+  imageFault('DuplicateImageData', { explanation: 'Unable to upload duplicate image data for image: %s' });
 
 /** Takes the bytes of an image that has none. In Folsom the image stays `queued`: its version 2 does not activate. */
 export async function uploadV2(
@@ -41,14 +41,14 @@ export async function uploadV2(
 ): Promise<void> {
   requireWritable(context);
   const image = await visibleImage(parts, context, id);
-  if (!image || image.deleted) throw httpFault(404, { detail: 'Image does not exist' });
+  if (!image || image.deleted) throw imageFault('ImageNotFound', { detail: 'Image does not exist' });
   if (image.location || image.status !== 'queued') throw duplicate();
   if (!isMutable(context, image)) {
-    throw httpFault(403, { explanation: 'Not allowed to upload image data for image %s' });
+    throw imageFault('ImageForbidden', { explanation: 'Not allowed to upload image data for image %s' });
   }
   if (size !== null && size > parts.settings.image_size_cap) throw tooLarge(parts);
   const store = parts.stores.byScheme(parts.settings.default_store);
-  if (!store?.add) throw httpFault(503);
+  if (!store?.add) throw imageFault('StoreUnavailable');
   const note = await parts.uploads.note(id, 'data', parts.settings.default_store, image.owner);
   try {
     await parts.uploads.transfer<true>({
@@ -92,7 +92,7 @@ export async function uploadV2(
 }
 
 const tooLarge = (parts: V2Parts) =>
-  httpFault(413, {
+  imageFault('ImageSizeLimitExceeded', {
     explanation: `Denying attempt to upload image larger than ${parts.settings.image_size_cap} bytes.`,
   });
 
@@ -104,15 +104,15 @@ function explain(parts: V2Parts, error: unknown): unknown {
     case 'ImageSizeLimitExceeded':
       return tooLarge(parts);
     case 'StorageFull':
-      return httpFault(413, { explanation: `Image storage media is full: ${error.message}` });
+      return imageFault('StorageFull', { explanation: `Image storage media is full: ${error.message}` });
     case 'StorageWriteDenied':
-      return httpFault(503, {
+      return imageFault('StorageWriteDenied', {
         explanation: `Insufficient permissions on image storage media: ${error.message}`,
       });
     case 'UploadAborted':
-      return httpFault(410, { explanation: error.message });
+      return imageFault('ImageGone', { explanation: error.message });
     case 'BackendError':
-      return httpFault(503, { explanation: error.message });
+      return imageFault('StoreUnavailable', { explanation: error.message });
     default:
       return error;
   }

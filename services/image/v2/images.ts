@@ -1,6 +1,6 @@
 import { isoSeconds, must } from '@folsom/core';
 import type { ImageContext } from '../context.ts';
-import { httpFault } from '../faults.ts';
+import { imageFault } from '../faults.ts';
 import type { Image, ImageValues } from '../image.ts';
 import { imageMeta } from '../image.ts';
 import { enforce, requireWritable } from '../policy.ts';
@@ -89,7 +89,7 @@ export async function listV2(
 
 async function existing(parts: V2Parts, context: ImageContext, id: string): Promise<Image> {
   const image = await visibleImage(parts, context, id);
-  if (!image || image.deleted) throw httpFault(404);
+  if (!image || image.deleted) throw imageFault('ImageNotFound');
   return image;
 }
 
@@ -124,7 +124,7 @@ export async function createV2(
     properties,
     now,
   );
-  if (!added) throw httpFault(409, { explanation: `Image ID ${id} already exists!` });
+  if (!added) throw imageFault('ImageExists', { explanation: `Image ID ${id} already exists!` });
   const tags = tagList(given.tags);
   if (tags.length > 0) await setTags(parts.db, id, tags, now);
   const image = (await findImage(parts.db, id, { withDeleted: false })) ?? (await gone());
@@ -132,7 +132,7 @@ export async function createV2(
   return imageView(parts, schema, image, tags);
 }
 
-const gone = (): Promise<never> => Promise.reject(httpFault(404));
+const gone = (): Promise<never> => Promise.reject(imageFault('ImageNotFound'));
 
 /** What a body or a PATCH says, split into columns and properties. */
 function columns(given: Record<string, unknown>): {
@@ -154,14 +154,14 @@ function columns(given: Record<string, unknown>): {
       properties: read.properties ?? {},
     };
   } catch (error) {
-    if (error instanceof InvalidValue) throw httpFault(400, { explanation: error.message });
+    if (error instanceof InvalidValue) throw imageFault('InvalidImage', { explanation: error.message });
     throw error;
   }
 }
 
 function tagList(tags: unknown): string[] {
   const list = Array.isArray(tags) ? [...new Set(tags as string[])] : [];
-  if (list.length > TAGS_MAX) throw httpFault(400, { explanation: 'Too many tags.' });
+  if (list.length > TAGS_MAX) throw imageFault('InvalidImage', { explanation: 'Too many tags.' });
   return list;
 }
 
@@ -180,12 +180,12 @@ export async function updateV2(
     : parsePatch(body, schema);
   requireWritable(context);
   if (!image || image.deleted) {
-    throw httpFault(404, { explanation: `Failed to find image ${id} to update` });
+    throw imageFault('ImageNotFound', { explanation: `Failed to find image ${id} to update` });
   }
   const { base, properties } = applied(parts, context, image, changes);
   const now = parts.world.clock.now();
   if (Object.keys(base).length > 0 || properties !== null) {
-    if (!isMutable(context, image)) throw httpFault(404);
+    if (!isMutable(context, image)) throw imageFault('ImageNotFound');
     const { values } = columns(base);
     const changed = await updateImage(
       parts.db,
@@ -193,7 +193,7 @@ export async function updateV2(
       { values, ...(properties ? { properties, purgeProperties: true } : {}) },
       now,
     );
-    if (!changed) throw httpFault(404);
+    if (!changed) throw imageFault('ImageNotFound');
     if (base.tags !== undefined) await setTags(parts.db, id, tagList(base.tags), now);
   }
   const after = await existing(parts, context, id);
@@ -216,9 +216,11 @@ function applied(
   let properties: Record<string, string | null> | null = null;
   for (const { op, name, isProperty, value } of changes) {
     if (!isProperty) {
-      if (op === 'remove') throw httpFault(403, { explanation: `Attribute '${name}' may not be removed.` });
-      if (op === 'add') throw httpFault(409, { detail: `Property ${name} already present.` });
-      if (name === 'id') throw httpFault(403, { explanation: "Attribute 'id' is read-only." });
+      if (op === 'remove')
+        throw imageFault('AttributeForbidden', { explanation: `Attribute '${name}' may not be removed.` });
+      if (op === 'add') throw imageFault('PatchConflict', { detail: `Property ${name} already present.` });
+      if (name === 'id')
+        throw imageFault('AttributeForbidden', { explanation: "Attribute 'id' is read-only." });
       if (name === 'visibility' && value === 'public') enforce(parts.policy, context, 'publicize_image');
       base[name] = value;
       continue;
@@ -226,11 +228,11 @@ function applied(
     properties ??= { ...image.properties };
     const present = Object.hasOwn(properties, name);
     if (op === 'add') {
-      if (present) throw httpFault(409, { detail: `Property ${name} already present.` });
+      if (present) throw imageFault('PatchConflict', { detail: `Property ${name} already present.` });
       properties[name] = value as string;
       continue;
     }
-    if (!present) throw httpFault(409, { detail: `Property ${name} does not exist.` });
+    if (!present) throw imageFault('PatchConflict', { detail: `Property ${name} does not exist.` });
     if (op === 'remove') delete properties[name];
     else properties[name] = value as string;
   }
@@ -241,9 +243,9 @@ export async function deleteV2(parts: V2Parts, context: ImageContext, id: string
   requireWritable(context);
   const image = await existing(parts, context, id);
   if (image.protected) {
-    throw httpFault(403, { explanation: `Unable to delete as image ${id} is protected` });
+    throw imageFault('ImageProtected', { explanation: `Unable to delete as image ${id} is protected` });
   }
-  if (!isMutable(context, image)) throw httpFault(404);
+  if (!isMutable(context, image)) throw imageFault('ImageNotFound');
   // Noted first: a crash between the image and its bytes must leave no bytes.
   const note = await parts.uploads.note(id, 'delete', '', image.owner);
   const before = await deleteImage(
@@ -254,7 +256,7 @@ export async function deleteV2(parts: V2Parts, context: ImageContext, id: string
   );
   if (!before) {
     await note.close();
-    throw httpFault(404);
+    throw imageFault('ImageNotFound');
   }
   parts.uploads.abort(id);
   const location = plainLocation(parts.cipher, before.location);

@@ -2,7 +2,7 @@ import { must } from '@folsom/core';
 import type { Problem } from '@folsom/http/operation';
 import Type, { type StaticDecode } from 'typebox';
 import type { ImageContext } from '../context.ts';
-import { httpFault } from '../faults.ts';
+import { httpFault, imageFault } from '../faults.ts';
 import { visibleImage } from '../registry/images.ts';
 import { findImage } from '../repository/images.ts';
 import { type ImageQuery, SORTABLE } from '../repository/listing.ts';
@@ -65,7 +65,9 @@ function filtersOf(filters: Readonly<Record<string, string>>) {
     if (range) {
       const column = must(range[1], 'the pattern has group 1');
       if (!/^\s*[+-]?\d+\s*$/.test(value) || !NUMBER_COLUMNS.includes(column)) {
-        throw httpFault(400, { explanation: 'Unable to filter on a range with a non-numeric value.' });
+        throw imageFault('InvalidQuery', {
+          explanation: 'Unable to filter on a range with a non-numeric value.',
+        });
       }
       (range[2] === 'min' ? atLeast : atMost)[column] = Number(value);
     } else if (TEXT_COLUMNS.includes(name)) equals[name] = value;
@@ -95,10 +97,11 @@ const leadingInteger = (text: string): number => {
   return Number.isNaN(number) ? 0 : number;
 };
 
-/** @throws Http400 for a marker the caller cannot see. */
+/** @throws 400 for a marker the caller cannot see. */
 export async function requireMarker(parts: V2Parts, context: ImageContext, marker: string): Promise<void> {
   const found =
     (await visibleImage(parts, context, marker)) &&
     (await findImage(parts.db, marker, { withDeleted: context.isAdmin }));
-  if (!found) throw httpFault(400, { explanation: `No image found with ID ${marker.slice(0, 255)}` });
+  if (!found)
+    throw imageFault('InvalidMarker', { explanation: `No image found with ID ${marker.slice(0, 255)}` });
 }

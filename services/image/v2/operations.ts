@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { absoluteUrl, bodyStream, contentLength, queryOf } from '../bodies.ts';
 import type { ImageContext } from '../context.ts';
 import { openDownload, sendDownload } from '../download.ts';
-import { httpFault } from '../faults.ts';
+import { imageFault } from '../faults.ts';
 import { v2Operation as operation } from '../operation.ts';
 import { requireWritable } from '../policy.ts';
 import { visibleImage } from '../registry/images.ts';
@@ -63,6 +63,7 @@ const images = [
     policy: 'get_images',
     query: listShape,
     answers: 200,
+    throws: ['InvalidQuery', 'InvalidMarker'],
     run: async ({ domain, context: { image, request }, query: wanted }) => {
       const { images: listed, next } = await listV2(domain, domain.schema, image, wanted);
       const query = queryOf(request);
@@ -83,6 +84,7 @@ const images = [
     policy: 'add_image',
     body: unchecked(imageBody),
     answers: 201,
+    throws: ['InvalidImage', 'AttributeForbidden', 'ImageExists', 'ImageNotFound'],
     run: async ({ domain, context: { image, request }, body }) => {
       const made = await createV2(domain, domain.schema, image, body);
       return answer({ document: made, headers: { location: absoluteUrl(request, made.self) } });
@@ -96,6 +98,7 @@ const images = [
     params: onImage,
     policy: 'get_image',
     answers: 200,
+    throws: ['ImageNotFound'],
     run: ({ domain, context, params }) => showV2(domain, domain.schema, context.image, params.id),
   }),
   operation({
@@ -108,6 +111,7 @@ const images = [
     types: [PATCH_MEDIA_TYPE, LATER_PATCH_MEDIA_TYPE],
     body: unchecked(patchBody),
     answers: 200,
+    throws: ['InvalidPatch', 'InvalidImage', 'AttributeForbidden', 'PatchConflict', 'ImageNotFound'],
     run: ({ domain, context: { image, request }, params, body }) => {
       const later = mediaTypeOf(request) === LATER_PATCH_MEDIA_TYPE;
       return updateV2(domain, domain.schema, image, params.id, body, later);
@@ -121,6 +125,7 @@ const images = [
     params: onImage,
     policy: 'delete_image',
     answers: 204,
+    throws: ['ImageNotFound', 'ImageProtected'],
     run: async ({ domain, context, params }) => {
       await deleteV2(domain, context.image, params.id);
       return undefined;
@@ -137,6 +142,7 @@ const files = [
     params: onImage,
     policy: 'download_image',
     answers: 200,
+    throws: ['ImageNotFound', 'ImageDataNotFound', 'StoreUnavailable'],
     run: async ({ domain, context: { image: caller, request }, params }) => {
       const image = await downloadableV2(domain, caller, params.id);
       const opened = await openDownload(domain, request, image);
@@ -161,6 +167,17 @@ const files = [
     types: ['application/octet-stream'],
     body: stream(),
     answers: 201,
+    throws: [
+      'ImageNotFound',
+      'ImageForbidden',
+      'ImageGone',
+      'DuplicateImageData',
+      'UploadUnderWay',
+      'ImageSizeLimitExceeded',
+      'StorageFull',
+      'StorageWriteDenied',
+      'StoreUnavailable',
+    ],
     run: async ({ domain, context: { image, request }, params }) => {
       const data = bodyStream(request) ?? Readable.from([]);
       await uploadV2(domain, image, params.id, data, contentLength(request));
@@ -169,7 +186,7 @@ const files = [
   }),
 ];
 
-/** Whether the caller may give this image that tag. @throws Http400, Http404 */
+/** Whether the caller may give this image that tag. @throws 400, Http404 */
 async function assertTaggable(
   domain: V2Api,
   context: ImageContext,
@@ -177,8 +194,9 @@ async function assertTaggable(
 ): Promise<void> {
   requireWritable(context);
   const image = await visibleImage(domain, context, id);
-  if (!image || image.deleted || !isMutable(context, image)) throw httpFault(404);
-  if (tag === '' || tag.length > TAG_CHARS_MAX) throw httpFault(400, { explanation: 'Image tag too long.' });
+  if (!image || image.deleted || !isMutable(context, image)) throw imageFault('ImageNotFound');
+  if (tag === '' || tag.length > TAG_CHARS_MAX)
+    throw imageFault('InvalidTag', { explanation: 'Image tag too long.' });
 }
 
 const tags = [
@@ -189,6 +207,7 @@ const tags = [
     path: '/images/:id/tags/:tag',
     policy: null,
     answers: 204,
+    throws: ['ImageNotFound', 'InvalidTag'],
     run: async ({ domain, context, params }) => {
       await assertTaggable(domain, context.image, params);
       await addTag(domain.db, params.id, params.tag, domain.world.clock.now());
@@ -202,10 +221,11 @@ const tags = [
     path: '/images/:id/tags/:tag',
     policy: null,
     answers: 204,
+    throws: ['ImageNotFound', 'InvalidTag', 'TagNotFound'],
     run: async ({ domain, context, params }) => {
       await assertTaggable(domain, context.image, params);
       const removed = await removeTag(domain.db, params.id, params.tag, domain.world.clock.now());
-      if (!removed) throw httpFault(404);
+      if (!removed) throw imageFault('TagNotFound');
       return undefined;
     },
   }),

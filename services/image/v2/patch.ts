@@ -1,4 +1,4 @@
-import { httpFault } from '../faults.ts';
+import { imageFault } from '../faults.ts';
 import type { ImageSchema } from './schema.ts';
 
 /** Attributes only the service sets. */
@@ -44,17 +44,21 @@ export interface Change {
   value: unknown;
 }
 
-/** @throws Http403 for an attribute a user must not set. */
+/** @throws 403 for an attribute a user must not set. */
 export function refuseForbiddenName(name: string): void {
-  if (READ_ONLY.includes(name)) throw httpFault(403, { explanation: `Attribute '${name}' is read-only.` });
-  if (RESERVED.includes(name)) throw httpFault(403, { explanation: `Attribute '${name}' is reserved.` });
+  if (READ_ONLY.includes(name))
+    throw imageFault('AttributeForbidden', { explanation: `Attribute '${name}' is read-only.` });
+  if (RESERVED.includes(name))
+    throw imageFault('AttributeForbidden', { explanation: `Attribute '${name}' is reserved.` });
 }
 
-/** @throws Http400 with what is wrong. */
+/** @throws 400 with what is wrong. */
 export function refuseInvalid(schema: ImageSchema, object: unknown): void {
   const problem = schema.problem(object);
   if (problem !== null) {
-    throw httpFault(400, { explanation: `Provided object does not match schema 'image': ${problem}` });
+    throw imageFault('InvalidImage', {
+      explanation: `Provided object does not match schema 'image': ${problem}`,
+    });
   }
 }
 
@@ -74,7 +78,9 @@ export function parseLaterPatch(body: unknown, schema: ImageSchema, tags: readon
   for (const raw of operations(body)) {
     const { op, path } = raw;
     if (op !== 'replace' && op !== 'add' && op !== 'remove') {
-      throw httpFault(400, { explanation: 'Operations must be one of "add", "remove", or "replace".' });
+      throw imageFault('InvalidPatch', {
+        explanation: 'Operations must be one of "add", "remove", or "replace".',
+      });
     }
     const at = typeof path === 'string' ? /^\/tags\/(\d{1,6}|-)$/.exec(path)?.[1] : undefined;
     if (at !== undefined) {
@@ -95,7 +101,7 @@ export function parseLaterPatch(body: unknown, schema: ImageSchema, tags: readon
 function changeTag(tags: unknown[], op: Change['op'], at: string, value: unknown): void {
   const index = at === '-' ? tags.length : Number(at);
   if (index > tags.length || (op !== 'add' && index === tags.length)) {
-    throw httpFault(409, { explanation: `There is no tag number ${at}.` });
+    throw imageFault('PatchConflict', { explanation: `There is no tag number ${at}.` });
   }
   if (op === 'remove') tags.splice(index, 1);
   else tags.splice(index, op === 'add' ? 0 : 1, value);
@@ -103,11 +109,13 @@ function changeTag(tags: unknown[], op: Change['op'], at: string, value: unknown
 
 function operations(body: unknown): Record<string, unknown>[] {
   if (!Array.isArray(body)) {
-    throw httpFault(400, { explanation: 'Request body must be a JSON array of operation objects.' });
+    throw imageFault('InvalidPatch', {
+      explanation: 'Request body must be a JSON array of operation objects.',
+    });
   }
   return body.map(item => {
     if (item === null || typeof item !== 'object' || Array.isArray(item)) {
-      throw httpFault(400, { explanation: 'Operations must be JSON objects.' });
+      throw imageFault('InvalidPatch', { explanation: 'Operations must be JSON objects.' });
     }
     return item as Record<string, unknown>;
   });
@@ -117,7 +125,7 @@ function parseOperation(raw: Record<string, unknown>, schema: ImageSchema): Chan
   const ops = (['replace', 'add', 'remove'] as const).filter(name => Object.hasOwn(raw, name));
   const [op] = ops;
   if (ops.length !== 1 || op === undefined) {
-    throw httpFault(400, {
+    throw imageFault('InvalidPatch', {
       explanation: `Operation objects must contain ${ops.length > 1 ? 'only' : 'exactly'} one member named "add", "remove", or "replace".`,
     });
   }
@@ -126,7 +134,7 @@ function parseOperation(raw: Record<string, unknown>, schema: ImageSchema): Chan
   const isProperty = !BASE_ATTRIBUTES.includes(name);
   if (op === 'remove') return { op, name, isProperty, value: undefined };
   if (!Object.hasOwn(raw, 'value')) {
-    throw httpFault(400, { explanation: `Operation "${op}" requires a member named "value".` });
+    throw imageFault('InvalidPatch', { explanation: `Operation "${op}" requires a member named "value".` });
   }
   refuseInvalid(schema, { [name]: raw.value });
   return { op, name, isProperty, value: raw.value };
@@ -135,10 +143,10 @@ function parseOperation(raw: Record<string, unknown>, schema: ImageSchema): Chan
 /** A JSON pointer of one level, `~1` for a slash and `~0` for a tilde inside. */
 function parsePointer(pointer: unknown): string {
   if (typeof pointer !== 'string') {
-    throw httpFault(400, { explanation: 'Pointers must be strings.' });
+    throw imageFault('InvalidPatch', { explanation: 'Pointers must be strings.' });
   }
   const bad = (what: string) =>
-    httpFault(400, { explanation: `Pointer \`${pointer.slice(0, 255)}\` ${what}.` });
+    imageFault('InvalidPatch', { explanation: `Pointer \`${pointer.slice(0, 255)}\` ${what}.` });
   if (!pointer.startsWith('/')) throw bad('does not start with "/"');
   if (pointer.slice(1).includes('/')) throw bad('contains more than one "/"');
   if (/~(?![01])/.test(pointer)) throw bad('contains "~" not part of a recognized escape sequence');

@@ -8,7 +8,10 @@ describe('version 2', () => {
   beforeAll(async () => {
     image = await startThrowaway();
   });
-  afterAll(() => image.stop());
+  afterAll(async () => {
+    expect([...image.undeclared]).toEqual([]);
+    await image.stop();
+  });
 
   const create = async (body: unknown = { name: 'v2' }, user = 'alice') => {
     const answer = await image.call('POST', '/v2/images', { user, body });
