@@ -60,8 +60,8 @@ const attachmentOf = (words: VolumeWords) => {
     volume.attach_status === 'attached' ? of(volume) : undefined;
   return view<[Volume]>('attachment', {
     id: attribute(ifAttached(volume => volume.id)),
-    [words.volume]: attribute(ifAttached(volume => volume.id)),
     [words.server]: attribute(ifAttached(volume => volume.instance_uuid)),
+    [words.volume]: attribute(ifAttached(volume => volume.id)),
     device: attribute(ifAttached(volume => volume.mountpoint || undefined)),
   });
 };
@@ -74,7 +74,6 @@ export function volumeViews(
   const volume = view<[Volume]>('volume', {
     ...attributesOf<Volume>('id', 'status', 'size'),
     [words.zone]: attribute(row => row.availability_zone),
-    [words.created]: attribute(row => wireTime(row.created_at), printed),
     attachments: children(attachmentOf(words), row =>
       emptyAttachment || row.attach_status === 'attached' ? [row] : [],
     ),
@@ -82,6 +81,7 @@ export function volumeViews(
     [words.description]: attribute(row => row.display_description),
     [words.type]: attribute(typeOf),
     [words.snapshot]: attribute(row => row.snapshot_id),
+    [words.created]: attribute(row => wireTime(row.created_at), printed),
     metadata: metadata(row => row.metadata),
   });
   return { volume, one: one(volume), many: many(volume) };
@@ -90,12 +90,12 @@ export function volumeViews(
 export function snapshotViews(words: VolumeWords) {
   const snapshot = view<[VolumeSnapshotRow]>('snapshot', {
     id: attribute(row => row.id),
-    [words.volume]: attribute(row => row.volume_id),
     status: attribute(row => row.status),
     size: attribute(row => row.volume_size),
-    [words.created]: attribute(row => wireTime(row.created_at), printed),
     [words.name]: attribute(row => row.display_name),
     [words.description]: attribute(row => row.display_description),
+    [words.volume]: attribute(row => row.volume_id),
+    [words.created]: attribute(row => wireTime(row.created_at), printed),
   });
   return { one: one(snapshot), many: many(snapshot) };
 }
