@@ -2,6 +2,7 @@ import { computeReference, ec2Reference, volumeReference } from '@folsom/compute
 import { type ReferencePart, referencePage } from '@folsom/http/operation';
 import { identityReference } from '@folsom/identity/reference';
 import { imageReference } from '@folsom/image/reference';
+import { objectReference } from '@folsom/object-proxy/reference';
 
 const HEAD = `# Reference of the APIs
 
@@ -22,4 +23,4 @@ export const referenceParts = async (): Promise<readonly ReferencePart[]> => [
 
 /** docs/api.md. */
 export const apiPage = async (): Promise<string> =>
-  HEAD + referencePage(await referenceParts()) + ec2Reference();
+  HEAD + referencePage(await referenceParts()) + ec2Reference() + objectReference();

@@ -4,7 +4,7 @@ import { contentLength } from './constraints.ts';
 import { Unknown } from './info.ts';
 import { rangeOfListing } from './listing-range.ts';
 import type { ProxyCore } from './nodes.ts';
-import { operationOf } from './operations.ts';
+import { mayAnswer, operationOf } from './operations.ts';
 import type { ProxyApp } from './request.ts';
 
 /** The innermost part of the pipeline: swift's proxy server proper. */
@@ -50,6 +50,8 @@ export function proxyApp(core: ProxyCore): ProxyApp {
       core.log.error('storage nodes do not answer', { why: error.message, requestId: request.transId });
       return answer(503, request);
     });
-    return kind === 'object' ? response : rangeOfListing(request, response);
+    const shown = kind === 'object' ? response : await rangeOfListing(request, response);
+    if (!mayAnswer(operation, shown.status)) core.undeclared?.(operation.name, shown.status);
+    return shown;
   };
 }

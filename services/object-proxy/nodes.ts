@@ -20,6 +20,8 @@ export interface ProxyCore {
   stamp: () => string;
   /** Guesses a content type from a name; null if unknown. */
   guessType: (name: string) => string | null;
+  /** Is told of an answer that its operation does not declare. */
+  undeclared?: (operation: string, status: number) => void;
 }
 
 export interface Place {

@@ -22,6 +22,21 @@ export interface Names {
  */
 export type May = 'reseller' | 'operator' | 'readers' | 'writers';
 
+/** Statuses with what they mean; 304 is one, too. */
+export type Refusals = Readonly<Record<number, string>>;
+
+/** What any operation may answer. */
+export const ANY_REFUSES: Refusals = {
+  400: 'a length, a framing or metadata that makes no sense',
+  401: 'no valid token',
+  403: 'not the one who may',
+  404: 'the account, the container or the object is not there',
+  405: 'the server does not offer this',
+  412: 'a name that cannot be read',
+  499: 'the client went away',
+  503: 'too few storage servers answer',
+};
+
 /** One operation of the API, declared as in the other services as far as a stream of bytes allows. */
 export interface SwiftOperation {
   /** In the reference; unique. */
@@ -38,6 +53,8 @@ export interface SwiftOperation {
   headers?: readonly string[];
   /** Status of the answer when all went well. */
   answers: readonly number[];
+  /** What is answered instead, by status, beside what any operation may answer. */
+  refuses?: Refusals;
   run(core: ProxyCore, request: ProxyRequest, names: Names): Promise<ServerResponse>;
 }
 
@@ -63,6 +80,16 @@ const CONTAINER = [
 const EXPIRY = ['x-delete-at', 'x-delete-after'] as const;
 const STORED = ['x-object-meta-*', 'content-type', 'content-encoding', 'content-disposition'] as const;
 
+const RANGE = { 416: 'a range that the answer does not have' } as const;
+const STORING = {
+  408: 'the body does not come',
+  411: 'no length, and not in chunks',
+  412: 'a condition that does not hold, or a source or version that cannot be had',
+  413: 'too large',
+  416: 'a range that the source does not have',
+  422: 'the bytes have another checksum than their ETag',
+} as const;
+
 type Declared = Omit<SwiftOperation, 'kind' | 'path' | 'run'>;
 
 const of = (
@@ -80,6 +107,7 @@ const onAccount = of('account', (core, request, { account }) => handleAccount(co
     query: LISTING,
     headers: ['accept', 'range', 'x-newest'],
     answers: [200, 204],
+    refuses: { ...RANGE, 412: 'a delimiter, a limit or a marker that cannot be' },
   },
   {
     name: 'ShowAccount',
@@ -96,6 +124,7 @@ const onAccount = of('account', (core, request, { account }) => handleAccount(co
     may: 'reseller',
     headers: [...ACCOUNT, 'x-account-undelete'],
     answers: [201, 202],
+    refuses: { 403: 'deleted a short while ago', 409: 'deleted, and being removed' },
   },
   {
     name: 'UpdateAccount',
@@ -111,6 +140,7 @@ const onAccount = of('account', (core, request, { account }) => handleAccount(co
     method: 'DELETE',
     may: 'reseller',
     answers: [204],
+    refuses: { 409: 'changed by another at the same time' },
   },
 ]);
 
@@ -126,6 +156,7 @@ const onContainer = of(
       query: [...LISTING, 'path'],
       headers: ['accept', 'range', 'x-newest'],
       answers: [200, 204],
+      refuses: { ...RANGE, 412: 'a delimiter, a limit or a marker that cannot be' },
     },
     {
       name: 'ShowContainer',
@@ -142,6 +173,7 @@ const onContainer = of(
       may: 'operator',
       headers: CONTAINER,
       answers: [201, 202],
+      refuses: { 403: 'the account has as many as it may', 409: 'changed by another at the same time' },
     },
     {
       name: 'UpdateContainer',
@@ -157,6 +189,7 @@ const onContainer = of(
       method: 'DELETE',
       may: 'operator',
       answers: [204],
+      refuses: { 409: 'there are objects in it' },
     },
   ],
 );
@@ -183,6 +216,12 @@ const onObject = [
     may: 'readers',
     headers: READING,
     answers: [200, 206],
+    refuses: {
+      ...RANGE,
+      304: 'unchanged',
+      409: 'a manifest whose parts have changed',
+      412: 'a condition that does not hold',
+    },
   }),
   ...object(handleObjectRead, {
     name: 'ShowObject',
@@ -191,6 +230,12 @@ const onObject = [
     may: 'readers',
     headers: READING,
     answers: [200, 206],
+    refuses: {
+      ...RANGE,
+      304: 'unchanged',
+      409: 'a manifest whose parts have changed',
+      412: 'a condition that does not hold',
+    },
   }),
   ...object(handleObjectPut, {
     name: 'PutObject',
@@ -210,6 +255,7 @@ const onObject = [
       'x-timestamp',
     ],
     answers: [201],
+    refuses: STORING,
   }),
   ...object(handleObjectPost, {
     name: 'UpdateObject',
@@ -226,6 +272,7 @@ const onObject = [
     may: 'writers',
     headers: ['x-timestamp'],
     answers: [204],
+    refuses: { 409: 'changed by another at the same time', 412: 'an older version that cannot be put back' },
   }),
   ...object(handleObjectCopy, {
     name: 'CopyObject',
@@ -234,8 +281,13 @@ const onObject = [
     may: 'writers',
     headers: ['destination', ...STORED, ...EXPIRY, 'x-fresh-metadata', ...CONDITIONS, 'range'],
     answers: [201],
+    refuses: STORING,
   }),
 ];
+
+/** Whether an operation may answer that. */
+export const mayAnswer = ({ answers, refuses = {} }: SwiftOperation, status: number): boolean =>
+  answers.includes(status) || Object.hasOwn(refuses, status) || Object.hasOwn(ANY_REFUSES, status);
 
 /** All that clients can ask of the proxy. */
 export const operations: readonly SwiftOperation[] = [...onAccount, ...onContainer, ...onObject];

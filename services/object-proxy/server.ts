@@ -36,6 +36,8 @@ export interface ProxyServerOptions extends ListenOptions {
   /** Storage servers of this process, which are called without connections. */
   local?: LocalServers;
   resolveCname?: (domain: string) => Promise<{ name: string; ttl: number } | null>;
+  /** For tests: an answer that its operation does not declare. */
+  undeclared?: (operation: string, status: number) => void;
 }
 
 const CNAME_TTL_SECONDS = 60;
@@ -65,6 +67,7 @@ export async function startProxy(options: ProxyServerOptions): Promise<RunningSe
     errors: nodeErrors(settings, world),
     stamp: stamps(world),
     guessType: contentTypes(['/etc/mime.types', join(options.swiftDir, 'mime.types')]),
+    ...(options.undeclared ? { undeclared: options.undeclared } : {}),
   };
   const stopping: (() => void)[] = [];
   const app = buildPipeline(conf, proxyApp(core), {

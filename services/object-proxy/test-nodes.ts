@@ -142,6 +142,7 @@ export async function testProxy(
     rows: Array.from({ length: replicas }, (_, id) => Uint16Array.of(id)),
   };
   const ring = ringOf(data);
+  const undeclared = new Set<string>();
   const proxy = await startProxy({
     conf: parseConf(CONF(options.app ?? '', options.filters ?? '')),
     rings: { account: ring, container: ring, object: ring },
@@ -150,6 +151,7 @@ export async function testProxy(
     host: '127.0.0.1',
     port: 0,
     swiftDir: '/nonexistent',
+    undeclared: (operation, status) => undeclared.add(`${operation}: ${status}`),
     resolveCname: async domain => {
       const name = options.cname?.[domain];
       return name === undefined ? null : { name, ttl: 10 };
@@ -185,6 +187,7 @@ export async function testProxy(
       client.close();
       await proxy.stop();
       await Promise.all(nodes.map(node => node.down()));
+      if (undeclared.size > 0) throw new Error(`not declared: ${[...undeclared].join(', ')}`);
     },
   };
 }

@@ -16,6 +16,8 @@ import { hashPathSuffix, parseConf, pathHash, readConf } from '@folsom/swift';
 export interface SwiftCluster {
   /** Recorded port → port here. */
   ports: Map<number, number>;
+  /** `operation: status` of what operations have answered without declaring it. */
+  undeclared: ReadonlySet<string>;
   stop(): Promise<void>;
 }
 
@@ -109,6 +111,7 @@ export async function startSwiftCluster(options: {
     container: openRing({ path: join(storage.swiftDir, 'container.ring.gz'), clock: world.clock }),
     object: openRing({ path: join(storage.swiftDir, 'object.ring.gz'), clock: world.clock }),
   };
+  const undeclared = new Set<string>();
   for (const number of [8080, 8082] as const) {
     started.push(
       await startProxy({
@@ -121,11 +124,13 @@ export async function startSwiftCluster(options: {
         swiftDir: storage.swiftDir,
         cache,
         validator: keystone.validator,
+        undeclared: (operation, status) => undeclared.add(`${operation}: ${status}`),
       }),
     );
   }
   return {
     ports,
+    undeclared,
     stop: async () => {
       for (const service of started.reverse()) await service.stop();
     },
