@@ -88,6 +88,7 @@ const STORING = {
   413: 'too large',
   416: 'a range that the source does not have',
   422: 'the bytes have another checksum than their ETag',
+  500: 'the storage servers disagree about the bytes',
 } as const;
 
 type Declared = Omit<SwiftOperation, 'kind' | 'path' | 'run'>;
@@ -220,6 +221,7 @@ const onObject = [
       ...RANGE,
       304: 'unchanged',
       409: 'a manifest whose parts have changed',
+      500: 'a manifest whose parts cannot be listed',
       412: 'a condition that does not hold',
     },
   }),
@@ -234,6 +236,7 @@ const onObject = [
       ...RANGE,
       304: 'unchanged',
       409: 'a manifest whose parts have changed',
+      500: 'a manifest whose parts cannot be listed',
       412: 'a condition that does not hold',
     },
   }),
