@@ -32,7 +32,6 @@ export interface XmlTemplate {
 
 /** A part that an extension adds to another template's element. */
 export interface XmlAddition {
-  namespaces?: Readonly<Record<string, string>>;
   attributes?: Readonly<Record<string, Select>>;
   children?: readonly XmlTemplate[];
 }
@@ -48,10 +47,6 @@ export function extendTemplate(template: XmlTemplate, additions: readonly XmlAdd
     children: [...(template.children ?? []), ...additions.flatMap(item => item.children ?? [])],
   };
 }
-
-/** Namespaces of all additions. */
-export const namespacesOf = (additions: readonly XmlAddition[]): Record<string, string> =>
-  Object.fromEntries(additions.flatMap(item => Object.entries(item.namespaces ?? {})));
 
 export const atomLinks = (at: Select = 'links'): XmlTemplate => ({
   tag: 'atom:link',

@@ -5,14 +5,12 @@ import { atomLinks, metadataElement, type Select, type XmlAddition, type XmlTemp
  * the JSON document of what it is given, and the template that writes such a document as XML.
  */
 
-type Shown = Pick<XmlAddition, 'attributes' | 'children'>;
-
 /** One part of a resource, which is made of `Of`: the thing shown, and what else its looks depend on. */
 export interface Part<Of extends unknown[]> {
   /** The value under the key; undefined leaves the part out. Absent: whoever answers puts it into the document. */
   of?: ((...of: Of) => unknown) | undefined;
   /** Where XML shows the value under that key; absent: nowhere. */
-  xml?: (key: string) => Shown;
+  xml?: (key: string) => XmlAddition;
   /** The keys that the value itself has. */
   keys?: string;
 }
@@ -22,7 +20,7 @@ export type Parts<Of extends unknown[]> = Readonly<Record<string, Part<Of>>>;
 export const inJson = <Of extends unknown[]>(of: (...of: Of) => unknown): Part<Of> => ({ of });
 
 /** At places of its own in XML. */
-export const shownAs = <Of extends unknown[]>(xml: Shown, of?: (...of: Of) => unknown): Part<Of> => ({
+export const shownAs = <Of extends unknown[]>(xml: XmlAddition, of?: (...of: Of) => unknown): Part<Of> => ({
   of,
   xml: () => xml,
 });
@@ -138,7 +136,7 @@ export const keysOf = (parts: Parts<never>): string =>
     .join(', ');
 
 /** What parts add to an element. */
-export function xmlOf(parts: Parts<never>): Shown {
+export function xmlOf(parts: Parts<never>): XmlAddition {
   const shown = Object.entries(parts).flatMap(([key, part]) => part.xml?.(key) ?? []);
   return {
     attributes: Object.assign({}, ...shown.map(({ attributes }) => attributes)) as Record<string, Select>,
