@@ -1,20 +1,12 @@
 import { createReadStream, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
-import { LOG_LEVELS, type LogLevel } from '@folsom/core';
 import type { Layout } from './layout.ts';
+import { type LogFilter, lineFilter } from './log-entry.ts';
 
-export interface LogsOptions {
+export interface LogsOptions extends LogFilter {
   /** Goes on as the log grows, until interrupted. */
   follow: boolean;
-  /** Only what carries this request id. */
-  request?: string;
-  /** Only what was done for this tenant (its id). */
-  tenant?: string;
-  /** Only this level and what is graver. */
-  level?: LogLevel;
-  /** Only this service, as the log names it. */
-  service?: string;
 }
 
 /** Copies the log, or those of its lines that are asked for, to standard output. */
@@ -69,26 +61,7 @@ export async function logs(
 }
 
 /** Undefined where every line is wanted. */
-function filterOf(options: LogsOptions): ((line: string) => boolean) | undefined {
-  const { request, tenant, level, service } = options;
-  if (request === undefined && tenant === undefined && level === undefined && service === undefined)
-    return undefined;
-  const least = level === undefined ? 0 : LOG_LEVELS.indexOf(level);
-  return line => {
-    // Cheap first: most lines are somebody else's.
-    if (request !== undefined && !line.includes(request)) return false;
-    if (tenant !== undefined && !line.includes(tenant)) return false;
-    let entry: Record<string, unknown>;
-    try {
-      entry = JSON.parse(line) as Record<string, unknown>;
-    } catch {
-      return false;
-    }
-    return (
-      (request === undefined || entry.requestId === request) &&
-      (tenant === undefined || entry.tenant === tenant) &&
-      (service === undefined || entry.service === service) &&
-      LOG_LEVELS.indexOf(entry.level as LogLevel) >= least
-    );
-  };
-}
+const filterOf = ({ request, tenant, level, service }: LogsOptions) =>
+  [request, tenant, level, service].every(value => value === undefined)
+    ? undefined
+    : lineFilter({ request, tenant, level, service });

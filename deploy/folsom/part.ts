@@ -1,6 +1,7 @@
 import type { Config } from '@folsom/config';
 import type { World } from '@folsom/core';
 import type { Database, SchemaName } from '@folsom/db';
+import type { MetricsRegistry } from '@folsom/http';
 import type { LocalBus } from '@folsom/rpc';
 import type { Print } from './commands.ts';
 import type { Layout, PartName, Ports } from './layout.ts';
@@ -29,6 +30,8 @@ export interface CloudOptions {
   hostIp: string;
   secrets: Secrets;
   world: World;
+  /** Where the world counts. */
+  metrics: MetricsRegistry;
   compute: Provisioned;
   /** CIDR of the guests' network. */
   fixedRange: string;

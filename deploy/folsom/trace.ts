@@ -1,19 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { must } from '@folsom/core';
-
-interface LogEntry {
-  time: string;
-  level: string;
-  message: string;
-  service?: string;
-  requestId?: string;
-  ms?: number;
-  [field: string]: unknown;
-}
-
-/** Fields that have a column of their own or say nothing about the way. */
-const HIDDEN = new Set(['time', 'level', 'message', 'service', 'requestId', 'tenant', 'client', 'ms']);
+import { describe, type LogEntry, parseEntry, serviceOf } from './log-entry.ts';
 
 /** One line of a request's way; times in milliseconds. */
 export interface Step {
@@ -40,7 +28,7 @@ export async function requestSteps(
   const lines = createInterface({ input: createReadStream(logFile), crlfDelay: Number.POSITIVE_INFINITY });
   for await (const line of lines) {
     if (!line.includes(requestId)) continue;
-    const entry = parse(line);
+    const entry = parseEntry(line);
     if (entry?.requestId === requestId) entries.push(entry);
   }
   const others = entries.some(entry => typeof entry.tenant === 'string' && entry.tenant !== tenant);
@@ -54,7 +42,7 @@ export async function requestSteps(
     at: Math.round(began(entry) - start),
     took: entry.ms ?? null,
     service: serviceOf(entry),
-    what: describe(entry),
+    what: marked(entry),
     level: entry.level,
   }));
 }
@@ -80,43 +68,7 @@ export async function trace(logFile: string, requestId: string): Promise<string[
 
 const duration = (ms: number): string => (ms < 10 ? ms.toFixed(1) : String(Math.round(ms)));
 
-/** Who did it. A message over the bus names the topic it went to: `compute.node1` is read by nova-compute. */
-function serviceOf(entry: LogEntry): string {
-  if (entry.service !== undefined) return entry.service;
-  const topic = typeof entry.topic === 'string' ? entry.topic.replace(/[._].*$/, '') : '';
-  if (entry.rpc !== 'handle' || topic === '') return '';
-  return topic === 'identity' ? 'keystone' : `nova-${topic}`;
-}
+const MARKED = new Set(['warn', 'error']);
 
-function describe(entry: LogEntry): string {
-  const { level, message } = entry;
-  const mark = level === 'info' || level === 'debug' ? '' : `${level.toUpperCase()} `;
-  if (entry.rpc !== undefined) return `${mark}${overTheBus(entry)}${rest(entry, ['rpc', 'topic', 'method'])}`;
-  if (message === 'request')
-    return `${mark}${entry.method} ${entry.path} -> ${entry.status}${rest(entry, ['method', 'path', 'status'])}`;
-  if (message === 'step done')
-    return `${mark}${entry.operation}: ${entry.step}${rest(entry, ['operation', 'step', 'instance'])}`;
-  return `${mark}${message}${rest(entry, [])}`;
-}
-
-function overTheBus({ rpc, topic, method }: LogEntry): string {
-  if (rpc === 'handle') return String(method);
-  return `${rpc === 'call' ? 'asks' : 'tells'} ${topic}: ${method}`;
-}
-
-function rest(entry: LogEntry, told: readonly string[]): string {
-  return Object.entries(entry)
-    .filter(
-      ([name, value]) => !HIDDEN.has(name) && !told.includes(name) && value !== null && value !== undefined,
-    )
-    .map(([name, value]) => ` ${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
-    .join('');
-}
-
-function parse(line: string): LogEntry | undefined {
-  try {
-    return JSON.parse(line) as LogEntry;
-  } catch {
-    return undefined;
-  }
-}
+const marked = (entry: LogEntry): string =>
+  `${MARKED.has(entry.level) ? `${entry.level.toUpperCase()} ` : ''}${describe(entry)}`;

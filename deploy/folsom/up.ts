@@ -114,6 +114,7 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
       ports,
       secrets,
       world,
+      metrics,
       compute,
       hostIp: options.hostIp,
       fixedRange,

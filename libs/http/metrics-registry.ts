@@ -1,11 +1,26 @@
-import type { Gauge, Metric, Metrics, Sample, Values } from '@folsom/core';
+import type { Counter, Gauge, Histogram, Metric, Metrics, Sample, Values } from '@folsom/core';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
 /** Where the services of a process count, and what Prometheus is told of it. */
 export interface MetricsRegistry extends Metrics {
   /** In Prometheus' text form. */
   text(): Promise<string>;
+  /** How often, and how much in all, a counter or histogram was told of, apart by some of its labels alone. */
+  totals<const L extends readonly string[]>(
+    metric: Counter<L> | Histogram<L>,
+    by: readonly L[number][],
+  ): readonly Total[];
+  /** What a gauge says now. */
+  look<const L extends readonly string[]>(metric: Gauge<L>): Promise<readonly Sample<L>[]>;
   contentType: string;
+}
+
+/** All that was told with the same values of some labels. */
+export interface Total {
+  values: readonly string[];
+  /** Observations of a histogram; 0 for a counter. */
+  count: number;
+  sum: number;
 }
 
 /** More sets of values than this are counted as one: whatever somebody sends, memory does not grow. */
@@ -88,6 +103,9 @@ export function createMetrics({ ofProcess = true } = {}): MetricsRegistry {
       readers.add(reader);
       return () => readers.delete(reader);
     },
+    totals: (metric, by) => totalsOf(toldOf(metric), by),
+    look: async <L extends readonly string[]>(metric: Gauge<L>) =>
+      (await gaugeSamples(toldOf(metric))) as unknown as Sample<L>[],
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
@@ -163,19 +181,34 @@ function histogramValues(metric: Metric, cell: Cell): Exposed['values'] {
   ];
 }
 
+function totalsOf({ metric, cells }: Told, by: readonly string[]): Total[] {
+  const places = by.map(label => metric.labels.indexOf(label));
+  const totals = new Map<string, Total>();
+  for (const cell of cells) {
+    const values = places.map(place => cell.values[place] ?? '');
+    const key = values.join('\0');
+    const total = totals.get(key) ?? { values, count: 0, sum: 0 };
+    totals.set(key, { values, count: total.count + cell.count, sum: total.sum + cell.value });
+  }
+  return [...totals.values()];
+}
+
 /** A reader that fails tells nothing; the others are heard. The same values from two of them are added up. */
-async function gaugeValues({ metric, readers }: Told): Promise<Exposed['values']> {
-  const sums = new Map<string, { labels: Record<string, string>; value: number }>();
+async function gaugeSamples({ readers }: Told): Promise<Sample<readonly string[]>[]> {
+  const sums = new Map<string, [readonly string[], number]>();
   for (const read of readers) {
     const samples = await Promise.resolve()
       .then(read)
       .catch(() => []);
     for (const [values, value] of samples) {
       const key = values.join('\0');
-      const sum = sums.get(key) ?? { labels: labelsOf(metric, values), value: 0 };
-      sum.value += value;
-      sums.set(key, sum);
+      const sum = sums.get(key);
+      if (sum) sum[1] += value;
+      else sums.set(key, [values, value]);
     }
   }
   return [...sums.values()];
 }
+
+const gaugeValues = async (told: Told): Promise<Exposed['values']> =>
+  (await gaugeSamples(told)).map(([values, value]) => ({ labels: labelsOf(told.metric, values), value }));

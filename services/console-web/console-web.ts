@@ -13,15 +13,15 @@ import { passingRoutes } from './passing.ts';
 import { screens } from './screen.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { cookieName, cookieValue, sessions } from './sessions.ts';
-import type { Console, Trace } from './shared.ts';
+import type { Beside, Console } from './shared.ts';
 import { tempUrlRoutes } from './temp-urls.ts';
 import { traceRoutes } from './trace-routes.ts';
+import { watchRoutes } from './watch-routes.ts';
 
-export interface ConsoleWebOptions {
+/** Where the console runs beside its cloud: what a request did, the log, metrics. */
+export interface ConsoleWebOptions extends Partial<Beside> {
   config: Config;
   world: World;
-  /** Where the console runs beside the log of its cloud: what a request did. */
-  trace?: Trace | null;
 }
 
 export interface RunningConsoleWeb extends RunningService {
@@ -51,6 +51,8 @@ export async function startConsoleWeb(options: ConsoleWebOptions): Promise<Runni
     }),
     failures: failures(world.clock),
     trace: options.trace ?? null,
+    logs: options.logs ?? null,
+    metrics: options.metrics ?? null,
     cookie: cookieName(secure, settings.bind_port),
     secure,
     authUrl: settings.auth_url,
@@ -85,6 +87,7 @@ export async function startConsoleWeb(options: ConsoleWebOptions): Promise<Runni
   passingRoutes(app, web);
   tempUrlRoutes(app, web);
   traceRoutes(app, web);
+  watchRoutes(app, web);
   await pageRoutes(app);
   const screen = screens(app, web);
   const address = await app.listen({ host: settings.bind_host, port: settings.bind_port });

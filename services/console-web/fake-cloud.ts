@@ -9,7 +9,7 @@ export interface Asked {
   body: string;
 }
 
-/** A keystone with one user in two projects, and services that answer as they are told; for tests. */
+/** A keystone with a member and an administrator of two projects, and services that answer as they are told; for tests. */
 export interface FakeCloud {
   url: string;
   asked: Asked[];
@@ -20,6 +20,8 @@ export interface FakeCloud {
 }
 
 export const USER = { name: 'ann', password: 'right' };
+/** Has the role admin. */
+export const ADMIN = { name: 'root', password: 'right' };
 const PROJECTS = [
   { id: 'p1', name: 'one', enabled: true },
   { id: 'p2', name: 'two', enabled: true },
@@ -29,6 +31,7 @@ const PROJECTS = [
 export async function fakeCloud(): Promise<FakeCloud> {
   const asked: Asked[] = [];
   const tokens = new Map<string, string>();
+  const users = new Map<string, string>();
   let handler: (asked: Asked, response: ServerResponse) => void = (_, response) => json(response, 200, {});
   let made = 0;
 
@@ -41,13 +44,15 @@ export async function fakeCloud(): Promise<FakeCloud> {
       };
     };
     const { token, passwordCredentials: given } = auth;
-    const good = token
-      ? tokens.has(token.id)
-      : given?.username === USER.name && given.password === USER.password;
-    if (!good) return json(response, 401, { error: { code: 401, message: 'Invalid user / password' } });
+    const who = [USER, ADMIN].find(({ name, password }) =>
+      token ? users.get(token.id) === name : given?.username === name && given.password === password,
+    );
+    if (who === undefined)
+      return json(response, 401, { error: { code: 401, message: 'Invalid user / password' } });
     const project = PROJECTS.find(({ id }) => id === auth.tenantId);
     const id = `token-${++made}`;
     tokens.set(id, project?.id ?? '');
+    users.set(id, who.name);
     const at = (type: string, path: string) => ({
       type,
       endpoints: [{ region: 'r', publicURL: `${base}/${path}`, adminURL: `${base}/${path}-admin` }],
@@ -55,7 +60,11 @@ export async function fakeCloud(): Promise<FakeCloud> {
     json(response, 200, {
       access: {
         token: { id, expires: '2999-01-01T00:00:00Z', ...(project ? { tenant: project } : {}) },
-        user: { id: 'u1', name: USER.name, roles: [{ name: 'Member' }] },
+        user: {
+          id: who === USER ? 'u1' : 'u2',
+          name: who.name,
+          roles: [{ name: who === USER ? 'Member' : 'admin' }],
+        },
         serviceCatalog: project
           ? [
               at('compute', `compute/v2/${project.id}`),

@@ -9,6 +9,7 @@ export const fault = catalogue({
   TooManyFailures: { status: 429, text: 'Too many logins failed. Try again in a minute.' },
   CrossSite: { status: 403, text: 'The request did not come from a page of this console.' },
   NoProject: { status: 403, text: 'You are a member of no project that is enabled.' },
+  AdminsOnly: { status: 403, text: 'Only administrators may see this.' },
   NoSuchService: { status: 404, text: 'This cloud has no such service.' },
   BadRequest: { status: 400, text: 'The request cannot be understood.' },
   Unreachable: { status: 502, text: 'The service %(service)s does not answer.' },

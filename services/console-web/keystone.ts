@@ -25,6 +25,9 @@ export interface Access {
   endpoints: Partial<Record<ServiceName, string>>;
 }
 
+/** Who may look at the cloud itself. */
+export const isAdmin = ({ roles }: Access): boolean => roles.some(role => role.toLowerCase() === 'admin');
+
 export interface Keystone {
   /** @throws WrongCredentials; Unreachable; NoProject */
   login(credentials: {

@@ -3,6 +3,7 @@ import type { App } from '@folsom/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fault } from './faults.ts';
 import { checkSameSite } from './guard.ts';
+import { isAdmin } from './keystone.ts';
 import { goneCookie, type Preferences, type Session, sessionCookie } from './sessions.ts';
 import type { Console } from './shared.ts';
 
@@ -67,17 +68,21 @@ const shown = ({ access, projects, preferences, csrf }: Session, web: Console) =
   project: access.project,
   projects,
   roles: access.roles,
-  admin: access.roles.some(role => role.toLowerCase() === 'admin'),
+  admin: isAdmin(access),
   services: Object.keys(access.endpoints),
   objectUrl: access.endpoints['object-store'] ?? null,
   authUrl: web.authUrl,
   region: web.region,
-  features: { trace: web.trace !== null },
+  features: {
+    trace: web.trace !== null,
+    logs: web.logs !== null && isAdmin(access),
+    metrics: web.metrics !== null && isAdmin(access),
+  },
   preferences,
   csrf,
 });
 
-const json = (reply: FastifyReply, value: unknown): FastifyReply =>
+export const json = (reply: FastifyReply, value: unknown): FastifyReply =>
   reply
     .header('cache-control', 'no-store')
     .type('application/json')

@@ -1,4 +1,4 @@
-import type { World } from '@folsom/core';
+import type { LogLevel, World } from '@folsom/core';
 import type { Door } from '@folsom/outbound';
 import type { FastifyRequest } from 'fastify';
 import type { Failures } from './failures.ts';
@@ -21,14 +21,76 @@ export interface Trace {
   request(requestId: string, tenant: string | null): Promise<TraceStep[]>;
 }
 
+export interface LogQuery {
+  request?: string;
+  tenant?: string;
+  level?: LogLevel;
+  service?: string;
+  text?: string;
+  /** Where an earlier search ended. */
+  before?: string;
+}
+
+/** A line of the cloud's log. */
+export interface LogLine {
+  /** ISO 8601. */
+  time: string;
+  level: string;
+  service: string;
+  requestId: string | null;
+  tenant: string | null;
+  what: string;
+}
+
+/** The cloud's log. */
+export interface Logs {
+  /** What is asked for, the latest first, and where a search for earlier lines goes on. */
+  search(query: LogQuery, signal: AbortSignal): Promise<{ lines: LogLine[]; before: string | null }>;
+}
+
+/** Lines over time: a value for each of the samples, which are the same for all plots; null where there is none. */
+export interface Plot {
+  name: 'requests' | 'delay' | 'memory' | 'capacity' | 'disk';
+  unit: 'perSecond' | 'seconds' | 'bytes' | 'share';
+  lines: { name: string; values: (number | null)[] }[];
+}
+
+/** A step of boots: how often it was done and failed, and how long it takes on average. */
+export interface BootStep {
+  step: string;
+  done: number;
+  failed: number;
+  seconds: number | null;
+}
+
+export interface MetricsView {
+  /** Between two samples. */
+  everyMs: number;
+  /** Of the last sample, in milliseconds since the epoch. */
+  until: number;
+  plots: Plot[];
+  boots: BootStep[];
+}
+
+/** The cloud's own metrics. */
+export interface CloudMetrics {
+  view(): MetricsView;
+}
+
+/** What the console has of a cloud that it runs beside; of others nothing. */
+export interface Beside {
+  trace: Trace | null;
+  logs: Logs | null;
+  metrics: CloudMetrics | null;
+}
+
 /** What the routes of the console share. */
-export interface Console {
+export interface Console extends Beside {
   world: World;
   door: Door;
   keystone: Keystone;
   sessions: Sessions;
   failures: Failures;
-  trace: Trace | null;
   /** The session cookie's name. */
   cookie: string;
   /** Whether the console speaks TLS. */

@@ -1,6 +1,7 @@
 import { must } from '@folsom/core';
 import type { App } from '@folsom/http';
 import { fault } from './faults.ts';
+import { isAdmin } from './keystone.ts';
 import type { Console } from './shared.ts';
 
 const REQUEST_ID = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -12,8 +13,7 @@ export function traceRoutes(app: App, web: Console): void {
     const { id } = request.params as { id: string };
     if (web.trace === null) throw fault('NoSuchService');
     if (!REQUEST_ID.test(id)) throw fault('BadRequest');
-    const admin = access.roles.some(role => role.toLowerCase() === 'admin');
-    const steps = await web.trace.request(id, admin ? null : access.project.id);
+    const steps = await web.trace.request(id, isAdmin(access) ? null : access.project.id);
     return reply
       .header('cache-control', 'no-store')
       .type('application/json')

@@ -104,6 +104,7 @@ export async function startAttackedCloud(): Promise<AttackedCloud> {
       ports,
       secrets,
       world,
+      metrics,
       compute: { driver: 'fake', why: 'nothing boots' },
       hostIp: HOST,
       fixedRange: '10.0.0.0/22',

@@ -257,8 +257,8 @@ describe.skipIf(!needs('chromium', CHROMIUM !== undefined))('the web console in 
     expect(links.join()).not.toMatch(/Identity|System/);
     const refused =
       await open.page.evaluate(`Promise.all(['identity-admin/v2.0/users', 'compute/os-hosts', 'identity-admin/v2.0/tenants/x/users'].map(
-      path => fetch('/api/cloud/' + path).then(answer => answer.status)))`);
-    expect(refused).toEqual([403, 403, 403]);
+      path => fetch('/api/cloud/' + path).then(answer => answer.status)).concat(fetch('/api/metrics').then(answer => answer.status)))`);
+    expect(refused).toEqual([403, 403, 403, 403]);
   });
 
   it('gives files for the command line, EC2 pairs and a new password', async () => {
@@ -278,6 +278,31 @@ describe.skipIf(!needs('chromium', CHROMIUM !== undefined))('the web console in 
     await dialog.getByLabel('New password again').fill('another');
     await dialog.locator('button[type=submit]').click();
     await page.getByRole('heading', { name: 'Log in to Folsom' }).waitFor();
+  });
+
+  it('finds lines of the log and draws metrics for administrators, and for nobody else', async () => {
+    const { page, go } = await visit('admin');
+    await go('/system?tab=metrics');
+    const requests = page.getByRole('slider', { name: /^Answers to requests/ });
+    await requests.focus();
+    await page.keyboard.press('ArrowLeft');
+    await eventually(() => requests.getAttribute('aria-valuetext')).toMatch(/:\d\d: done \(2xx\) /);
+    const memory = page.locator('.card', { hasText: 'Memory of the process' });
+    await memory.locator('.legend', { hasText: /resident \d+ MB/ }).waitFor();
+    expect(await memory.locator('path').first().getAttribute('d')).toMatch(/^M/);
+    await page.locator('.card', { hasText: 'Boots by step' }).waitFor();
+    await go('/system?tab=logs');
+    await page.getByLabel('Words').fill('POST /API/session');
+    await page.getByLabel('Service').fill('console-web');
+    await page.keyboard.press('Enter');
+    const found = cell(page, 'POST /api/session -> 200');
+    // Those that the page began with give way.
+    await eventually(() => cell(page, 'nova-').count()).toBe(0);
+    const link = found.first().getByRole('link');
+    const id = await link.textContent();
+    await link.click();
+    await page.locator('.step', { hasText: 'POST /api/session' }).waitFor();
+    expect(await page.getByLabel("A request's ID").inputValue()).toBe(id);
   });
 
   it('refuses what belongs to others, in every address', async () => {
@@ -351,6 +376,8 @@ describe.skipIf(!needs('chromium', CHROMIUM !== undefined))('the web console in 
       '/account',
       '/system',
       '/system?tab=flavors',
+      '/system?tab=logs',
+      '/system?tab=metrics',
     ];
     const { page, go, login } = await visit(undefined, {
       colorScheme: 'dark',
@@ -362,6 +389,8 @@ describe.skipIf(!needs('chromium', CHROMIUM !== undefined))('the web console in 
       await go(path);
       expect(await barriers(page), path).toEqual([]);
       expect(await page.evaluate('document.documentElement.scrollWidth'), path).toBeLessThanOrEqual(390);
+      // What the log says is nobody's translation.
+      await page.evaluate('document.querySelectorAll(".log-line").forEach(line => line.remove())');
       expect(await page.locator('main').textContent(), path).not.toMatch(
         /\b[a-z]+\.[a-zA-Z]+\b(?<!m1\.\w+)(?<!clouds\.yaml)/,
       );

@@ -1,6 +1,6 @@
 import type { Texts } from './table.ts';
 
-/** Keys, addresses and rules; identity, one's own access, the system. */
+/** Keys, addresses and rules; identity, one's own access. */
 export const ACCESS: Texts = {
   'keys.name': ["The key pair's name", '密钥对名称'],
   'keys.sub': ['What you log in to instances with', '用于登录实例'],
@@ -134,38 +134,4 @@ export const ACCESS: Texts = {
   'account.again': ['New password again', '再次输入新密码'],
   'account.differs': ['The two new passwords differ.', '两次输入的新密码不一致。'],
   'account.changed': ['Your password is changed. Log in with the new one.', '密码已修改，请用新密码登录。'],
-
-  'system.hosts': ['Hosts', '主机'],
-  'system.flavors': ['Flavors', '规格'],
-  'system.usage': ['Use by project', '项目用量'],
-  'system.requests': ['Requests', '请求'],
-  'system.capacity': ['Capacity of the cloud', '云总容量'],
-  'system.hypervisors': ['Hypervisors', '虚拟化主机'],
-  'system.services': ['Services', '服务'],
-  'system.service': ['Service', '服务'],
-  'system.zone': ['Zone', '可用域'],
-  'system.type': ['Hypervisor', '虚拟化类型'],
-  'system.guests': ['Guests', '实例数'],
-  'system.workload': ['Tasks under way', '进行中的任务'],
-  'system.freeDisk': ['Free disk', '可用磁盘'],
-  'system.createFlavor': ['Create a flavor', '创建规格'],
-  'system.deleteFlavorText': ['Instances of this size go on running.', '使用该规格的实例会继续运行。'],
-  'system.ramMb': ['Memory (MB)', '内存 (MB)'],
-  'system.diskGb': ['Disk (GB)', '磁盘 (GB)'],
-  'system.ephemeral': ['Ephemeral disk', '临时磁盘'],
-  'system.ephemeralGb': ['Ephemeral disk (GB)', '临时磁盘 (GB)'],
-  'system.swapMb': ['Swap (MB)', '交换分区 (MB)'],
-  'system.publicFlavor': ['Every project may use it', '所有项目可用'],
-  'system.since': ['In the last', '时间范围'],
-  'system.days': ['{count} days', '{count} 天'],
-  'system.noUsage': ['Nothing has run in this time', '这段时间没有用量'],
-  'system.instanceHours': ['Instance hours', '实例小时'],
-  'system.cpuHours': ['CPU hours', 'CPU 小时'],
-  'system.ramHours': ['GB hours of memory', '内存 GB 小时'],
-  'system.diskHours': ['GB hours of disk', '磁盘 GB 小时'],
-  'system.requestId': ["A request's ID", '请求 ID'],
-  'system.requestHint': [
-    'It stands in faults, in the header X-Compute-Request-Id and in the log.',
-    '可在错误信息、X-Compute-Request-Id 响应头和日志中找到。',
-  ],
 };

@@ -100,6 +100,7 @@ export const COMMON: Texts = {
     'The request did not come from a page of this console. Load the page again.',
     '请求不是来自本控制台页面，请刷新页面。',
   ],
+  'fault.AdminsOnly': ['Only administrators may see this.', '仅管理员可查看。'],
   'fault.NoProject': ['You are a member of no project that is enabled.', '您不属于任何启用的项目。'],
   'fault.Unreachable': ['The service does not answer. Try again in a moment.', '服务没有响应，请稍后再试。'],
   'fault.NoTempUrl': [

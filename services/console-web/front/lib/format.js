@@ -35,6 +35,9 @@ export function when(text) {
     : new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'medium' }).format(at);
 }
 
+/** @param {number} at milliseconds since the epoch */
+export const timeOfDay = at => new Intl.DateTimeFormat(locale(), { timeStyle: 'medium' }).format(at);
+
 const STEPS = [
   ['second', 60],
   ['minute', 60],
