@@ -24,10 +24,21 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
   const failed = await install(packageManager);
   process.stderr.write('\n');
   if (failed) {
-    console.error(`${failed.output}Could not install: npx ${packageManager} ${failed.reason}`);
+    console.error(explained(packageManager, failed));
     process.exit(1);
   }
   writeFileSync(stamp, wanted);
+}
+
+/** One sentence where there is no network; else all that the package manager said. */
+function explained(packageManager, { output, reason }) {
+  const unreachable =
+    /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENETDOWN|ETIMEDOUT|ERR_SOCKET_TIMEOUT)\b/.exec(
+      output,
+    );
+  return unreachable
+    ? `Could not install: the package registry cannot be reached (${unreachable[1]}). The packages are fetched once: connect this machine, or bring node_modules from one that has them.`
+    : `${output}Could not install: npx ${packageManager} ${reason}`;
 }
 
 /** Resolves to what the package manager said when it failed; its chatter is nobody's business otherwise. */
