@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { loadConfig } from '@folsom/config';
 import { adminContext, createLogger, systemClock, systemRandom } from '@folsom/core';
 import { openDatabase } from '@folsom/db';
@@ -26,7 +27,7 @@ export async function main(argv: string[]): Promise<number> {
   const config = loadConfig({
     program: 'nova-dhcpbridge',
     ...novaConf,
-    files: [process.env.FLAGFILE ?? '/etc/nova/nova.conf'],
+    files: [configuration()],
     expected: () => true,
     argv: argv.filter(word => word.startsWith('--')),
     log,
@@ -53,4 +54,10 @@ export async function main(argv: string[]): Promise<number> {
   } finally {
     await db.close();
   }
+}
+
+/** What nova-network says (`dhcpbridge_flagfile`), where there is such a file. */
+function configuration(): string {
+  const named = process.env.FLAGFILE;
+  return named !== undefined && existsSync(named) ? named : '/etc/nova/nova.conf';
 }

@@ -65,7 +65,11 @@ export async function main(argv: string[]): Promise<number> {
     swiftDir: values['swift-dir'],
     runDir: values['run-dir'],
     program: name => [process.execPath, fileURLToPath(new URL(`../bin/${name}.mjs`, import.meta.url))],
-    env: { PATH: process.env.PATH ?? '/usr/bin:/bin', HOME: process.env.HOME ?? '/' },
+    env: {
+      PATH: process.env.PATH ?? '/usr/bin:/bin',
+      HOME: process.env.HOME ?? '/',
+      ...(process.env.NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE } : {}),
+    },
     once: values.once,
     wait: !values['no-wait'],
     daemon: !values['no-daemon'],

@@ -225,9 +225,13 @@ async function hostOf(
     dnsmasqConfigFile: settings.dnsmasq_config_file,
     dnsServer: settings.dns_server,
     namesFile,
-    dhcpScript: (await configuredScript(settings.dhcpbridge)) ?? leases?.script ?? '/bin/true',
+    dhcpScript: (await namedScript(options.config)) ?? leases?.script ?? '/bin/true',
     dhcpScriptConfig: settings.dhcpbridge_flagfile[0] ?? '',
     leases,
     associated: associatedOf(db, settings.host),
   });
 }
+
+/** The lease script that a file or the command line names; one that merely lies at the default's path may be another cloud's. */
+const namedScript = async (config: Config): Promise<string | null> =>
+  config.isSet('DEFAULT', 'dhcpbridge') ? configuredScript(config.of(novaOptions).dhcpbridge) : null;
