@@ -27,6 +27,8 @@ export function createNotifier({ bus, world, publisherId, drivers, topics }: Not
   const overBus = drivers.some(driver => /rabbit_notifier|rpc_notifier|notifier\.rabbit/.test(driver));
   const toLog = drivers.some(driver => /log_notifier/.test(driver));
   return async (context, eventType, payload, priority = 'INFO') => {
+    // Most clouds have nobody who listens, and a payload is large.
+    if (!overBus && !toLog) return;
     const body = {
       message_id: world.random.uuid(),
       publisher_id: publisherId,

@@ -8,6 +8,7 @@ export interface HostService {
 
 /** A hypervisor's row as scheduling needs it. */
 export interface NodeFacts {
+  id: number;
   service: HostService;
   vcpus: number;
   vcpus_used: number;

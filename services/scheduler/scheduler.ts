@@ -47,7 +47,7 @@ export async function startScheduler(options: SchedulerServiceOptions): Promise<
   const serviceDownTimeMs = settings.service_down_time * 1000;
 
   const sources = sqlSources(db);
-  const hosts = hostStates(sources);
+  const hosts = hostStates(sources, world.clock);
   const notify = createNotifier({
     bus,
     world,

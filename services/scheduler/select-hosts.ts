@@ -1,5 +1,5 @@
 import { metricsOf, type World } from '@folsom/core';
-import type { Filter, FilterSeam, HostTest } from './filters/filter.ts';
+import { everyHost, type Filter, type FilterSeam, type HostTest } from './filters/filter.ts';
 import { consume, type HostState, type HostStates } from './host-state.ts';
 import { schedulerMetrics } from './metrics.ts';
 import { countRemoved, newTally, type Tally } from './no-valid-host.ts';
@@ -23,33 +23,75 @@ export interface Selection {
 /**
  * Chooses hosts for `count` equal instances. What is chosen is taken off the host at once, and everything after the
  * questions to the database happens in one turn, so requests side by side see each other's choices.
+ *
+ * Hosts are read at most once a second: what is chosen from an earlier read is confirmed by reading the chosen alone. When one of them is
+ * not as it was, or not enough were found, all are read and the choice is made again.
  */
 export async function selectHosts(
   selector: Selector,
   request: ScheduleRequest,
   count: number,
 ): Promise<Selection> {
-  const { seam } = selector;
+  const { seam, hosts } = selector;
   const began = seam.clock.monotonic();
-  const all = await selector.hosts.load();
-  const steps = await prepareSteps(selector, request, all);
-  const tally = newTally(all.length);
-  const chosen: Selection['chosen'] = [];
-  let candidates: readonly HostState[] = all;
-  for (let n = 0; n < count; n++) {
-    for (const [name, test] of steps) {
-      const passed = candidates.filter(test);
-      countRemoved(tally, name, candidates.length - passed.length);
-      candidates = passed;
+  const choose = async (how: 'now' | 'lately') => {
+    const { hosts: all, fresh } = await hosts.load(how);
+    const steps = await prepareSteps(selector, request, all);
+    return { fresh, ...chooseFrom(all, steps, selector, request, count) };
+  };
+  let choice = await choose('lately');
+  if (!choice.fresh) {
+    const enough = choice.chosen.length === count;
+    let confirmed = false;
+    try {
+      confirmed = enough && (await hosts.confirm(choice.chosen.map(({ host }) => host)));
+    } finally {
+      if (!confirmed) choice.giveBack();
     }
-    const best = cheapest(candidates, selector.costs);
-    if (best === undefined) break;
-    chosen.push({ ...best, limits: { ...best.host.limits } });
-    consume(best.host, request.spec.instance_properties, seam.clock.now());
+    if (!confirmed) choice = await choose('now');
   }
+  const { chosen, tally } = choice;
   chosen.sort((a, b) => a.weight - b.weight);
   countDecision(selector, tally, chosen.length === count, seam.clock.monotonic() - began);
   return { chosen, tally };
+}
+
+/** Filters the hosts once; after a placement only its own host has changed and is asked again. */
+function chooseFrom(
+  all: readonly HostState[],
+  steps: readonly [string, HostTest][],
+  { costs, seam }: Selector,
+  request: ScheduleRequest,
+  count: number,
+): Selection & { giveBack(): void } {
+  const tally = newTally(all.length);
+  const asked = steps
+    .filter(([, test]) => test !== everyHost)
+    .map(([name, test]) => ({ name, test, removed: 0 }));
+  const passes = (host: HostState): boolean => {
+    for (const step of asked) {
+      if (step.test(host)) continue;
+      step.removed++;
+      return false;
+    }
+    return true;
+  };
+  const chosen: Selection['chosen'] = [];
+  const undo: (() => void)[] = [];
+  let candidates = all.filter(passes);
+  for (let n = 0; n < count; n++) {
+    const best = cheapest(candidates, costs);
+    if (best === undefined) break;
+    chosen.push({ ...best, limits: { ...best.host.limits } });
+    undo.push(consume(best.host, request.spec.instance_properties, seam.clock.now()));
+    if (n + 1 < count && !passes(best.host)) candidates = candidates.filter(host => host !== best.host);
+  }
+  for (const [name] of steps) countRemoved(tally, name, 0);
+  for (const { name, removed } of asked) countRemoved(tally, name, removed);
+  const giveBack = () => {
+    for (const back of undo.reverse()) back();
+  };
+  return { chosen, tally, giveBack };
 }
 
 function countDecision(selector: Selector, tally: Tally, placed: boolean, ms: number): void {
@@ -70,7 +112,8 @@ export async function checkHost(
   request: ScheduleRequest,
   host: string,
 ): Promise<Tally | undefined> {
-  const [state] = (await selector.hosts.load()).filter(known => known.host === host);
+  const { hosts } = await selector.hosts.load('now');
+  const state = hosts.find(known => known.host === host);
   const tally = newTally(state ? 1 : 0);
   if (!state) return tally;
   for (const filter of selector.filters.filter(({ concernsImage }) => concernsImage)) {

@@ -78,7 +78,9 @@ describe.each(['sqlite', 'mariadb'] as const)('questions to %s', kind => {
   it.skipIf(skipped)('about hypervisors', async () => {
     const nodes = await sources.computeNodes();
     expect(nodes.map(node => node.service.host)).toEqual(['a', 'b']);
+    expect((await sources.computeNodes([nodes[1]!.id, 99])).map(node => node.service.host)).toEqual(['b']);
     expect(nodes[0]).toEqual({
+      id: 1,
       service: { host: 'a', disabled: false, availability_zone: 'z', created_at: NOW, updated_at: null },
       vcpus: 4,
       vcpus_used: 1,

@@ -1,11 +1,12 @@
 import type { RequestContext } from '@folsom/core';
-import { type Database, fromSqlBool, fromSqlTime, inBatches } from '@folsom/db';
+import { type Database, fromSqlBool, fromSqlTime, inBatches, type Knex } from '@folsom/db';
 import { listServices, type ServiceRow } from '@folsom/nova/services';
 import type { NodeFacts, VolumeFacts } from './facts.ts';
 
 /** Every question the scheduler asks the database; each is one statement, whatever the number of hosts or hints. */
 export interface Sources {
-  computeNodes(): Promise<NodeFacts[]>;
+  /** All of them, or those with these ids. */
+  computeNodes(ids?: readonly number[]): Promise<NodeFacts[]>;
   /** Hosts of those of the instances that the caller may see. */
   hostsOfInstances(context: RequestContext, uuids: readonly string[]): Promise<Set<string>>;
   /** Hosts that run a flavor other than this. */
@@ -21,30 +22,15 @@ export interface Sources {
 export function sqlSources(db: Database): Sources {
   const { knex } = db;
   return {
-    async computeNodes() {
-      const rows = (await knex('compute_nodes')
-        .join('services', 'services.id', 'compute_nodes.service_id')
-        .where('compute_nodes.deleted', 0)
-        .where('services.deleted', 0)
-        .orderBy('compute_nodes.id')
-        .select(
-          'compute_nodes.vcpus',
-          'compute_nodes.vcpus_used',
-          'compute_nodes.memory_mb',
-          'compute_nodes.free_ram_mb',
-          'compute_nodes.local_gb',
-          'compute_nodes.local_gb_used',
-          'compute_nodes.free_disk_gb',
-          'compute_nodes.disk_available_least',
-          'compute_nodes.updated_at',
-          'services.host',
-          'services.disabled',
-          'services.availability_zone',
-          'services.created_at as service_created_at',
-          'services.updated_at as service_updated_at',
-        )) as Record<string, unknown>[];
+    async computeNodes(ids) {
+      const rows = (
+        ids === undefined
+          ? await nodeRows(knex)
+          : await inBatches(ids, batch => nodeRows(knex).whereIn('compute_nodes.id', batch))
+      ) as Record<string, unknown>[];
       const timeOf = timeReader();
       return rows.map(row => ({
+        id: Number(row.id),
         service: {
           host: row.host as string,
           disabled: fromSqlBool(row.disabled),
@@ -117,6 +103,30 @@ export function sqlSources(db: Database): Sources {
     },
   };
 }
+
+const nodeRows = (knex: Knex) =>
+  knex('compute_nodes')
+    .join('services', 'services.id', 'compute_nodes.service_id')
+    .where('compute_nodes.deleted', 0)
+    .where('services.deleted', 0)
+    .orderBy('compute_nodes.id')
+    .select(
+      'compute_nodes.id',
+      'compute_nodes.vcpus',
+      'compute_nodes.vcpus_used',
+      'compute_nodes.memory_mb',
+      'compute_nodes.free_ram_mb',
+      'compute_nodes.local_gb',
+      'compute_nodes.local_gb_used',
+      'compute_nodes.free_disk_gb',
+      'compute_nodes.disk_available_least',
+      'compute_nodes.updated_at',
+      'services.host',
+      'services.disabled',
+      'services.availability_zone',
+      'services.created_at as service_created_at',
+      'services.updated_at as service_updated_at',
+    );
 
 const hostSet = (rows: { host: string | null }[]): Set<string> =>
   new Set(rows.map(row => row.host).filter(host => host !== null));

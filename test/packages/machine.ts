@@ -2,10 +2,11 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { setTimeout as pause } from 'node:timers/promises';
 
 const COMMAND_MS = 300_000;
 const BOOT_MS = 120_000;
+const POLL_MS = 500;
 const OUTPUT_BYTES = 32 * 1024 * 1024;
 
 /** Why no such machine can be started here; undefined when it can. */
@@ -65,15 +66,7 @@ export async function bootMachine(folder: string): Promise<Machine> {
       unmount();
     };
     try {
-      await expect
-        .poll(
-          () => {
-            const leader = leaderOf(container.pid ?? 0);
-            return leader !== undefined && inside(leader, 'systemctl is-active --quiet basic.target').ok;
-          },
-          { timeout: BOOT_MS, interval: 500 },
-        )
-        .toBe(true);
+      await booted(() => leaderOf(container.pid ?? 0));
     } catch (error) {
       await stop();
       throw error;
@@ -91,6 +84,16 @@ export async function bootMachine(folder: string): Promise<Machine> {
   } catch (error) {
     unmount();
     throw error;
+  }
+}
+
+async function booted(leader: () => string | undefined): Promise<void> {
+  const late = Date.now() + BOOT_MS;
+  for (;;) {
+    const pid = leader();
+    if (pid !== undefined && inside(pid, 'systemctl is-active --quiet basic.target').ok) return;
+    if (Date.now() > late) throw new Error('the machine has not booted');
+    await pause(POLL_MS);
   }
 }
 

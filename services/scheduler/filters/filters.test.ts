@@ -31,6 +31,7 @@ const host = (fields: Partial<HostState> = {}, service: Partial<HostState['servi
   vcpusUsed: 30,
   limits: {},
   updated: 0,
+  reports: 1,
   ...fields,
 });
 
