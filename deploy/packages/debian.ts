@@ -108,7 +108,14 @@ function maintainerScripts(wanted: Package): Record<string, string> {
       // Services do not run on a tree that is changed below them.
       prerm: script(when('upgrade', `${units_} pause`)),
       postinst: script(when('configure|abort-upgrade|abort-remove', `${units_} resume`)),
-      postrm: script(when('remove|purge|disappear', `rm -rf ${PREFIX}/node_modules/.cache`)),
+      // Compiled code lies there; dpkg leaves folders that are not empty.
+      postrm: script(
+        when(
+          'remove|purge|disappear',
+          `rm -rf ${PREFIX}/node_modules/.cache`,
+          `rmdir --ignore-fail-on-non-empty ${PREFIX}/node_modules ${PREFIX} 2>/dev/null || true`,
+        ),
+      ),
     };
   }
   const readable = conf

@@ -54,7 +54,7 @@ describe.skipIf(!needs('FOLSOM_SLOW=1', SLOW) || !needs(cannot ?? 'a machine', c
         ),
       ) as { status: string; id: string };
     /** Process and start time of the guest's qemu. */
-    const qemu = () => machine.run('ps -o pid=,lstart= -C qemu-system-x86_64').trim();
+    const qemu = () => machine.run('ps -o pid=,lstart= -C qemu-system-x86').trim();
     const cloudIsReady = () =>
       expect
         .poll(
@@ -92,10 +92,11 @@ describe.skipIf(!needs('FOLSOM_SLOW=1', SLOW) || !needs(cannot ?? 'a machine', c
     it('a daemon runs as its user by its unit, with the name of other distributions', async () => {
       machine.run('su -s /bin/sh keystone -c "keystone-manage db_sync"');
       machine.run('systemctl enable --now openstack-keystone');
+      const answers = `fetch('http://127.0.0.1:5000/v2.0').then(({ status }) => process.exit(status === 200 ? 0 : 1))`;
       await expect
-        .poll(() => machine.succeeds('grep -q \'"ready"\' /var/log/keystone/*.log'), {
+        .poll(() => machine.succeeds(`/opt/folsom/node_modules/.bin/node -e "${answers}"`), {
           timeout: 120_000,
-          interval: 500,
+          interval: 1_000,
         })
         .toBe(true);
       expect(

@@ -67,6 +67,11 @@ export async function bootMachine(folder: string): Promise<Machine> {
     };
     try {
       await booted(() => leaderOf(container.pid ?? 0));
+      // Controllers of the first kind can only be read in there, and libvirt would write: it does without what it does not see.
+      inside(
+        leaderOf(container.pid ?? 0) ?? 'gone',
+        'for d in /sys/fs/cgroup/*; do case $d in */systemd|*/unified) ;; *) mountpoint -q $d && umount $d || true ;; esac; done',
+      );
     } catch (error) {
       await stop();
       throw error;
