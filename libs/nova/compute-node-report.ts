@@ -61,20 +61,28 @@ export async function reportComputeNode(
       .where({ compute_node_id: nodeId, deleted: 0 })
       .select('id', 'key', 'value')) as { id: number; key: string; value: string }[];
     const known = new Map(present.map(row => [row.key, row]));
+    const changed: [id: number, value: string][] = [];
+    const added: Record<string, unknown>[] = [];
     for (const [key, value] of Object.entries(stats)) {
       const row = known.get(key);
       known.delete(key);
-      if (row === undefined) {
-        const insert = { compute_node_id: nodeId, key, value, deleted: 0, created_at: time };
-        await trx('compute_node_stats').insert(insert);
-      } else if (row.value !== value) {
-        await trx('compute_node_stats').where({ id: row.id }).update({ value, updated_at: time });
-      }
+      if (row === undefined)
+        added.push({ compute_node_id: nodeId, key, value, deleted: 0, created_at: time });
+      else if (row.value !== value) changed.push([row.id, value]);
+    }
+    if (added.length > 0) await trx('compute_node_stats').insert(added);
+    for (let at = 0; at < changed.length; at += STATS_A_STATEMENT) {
+      const part = changed.slice(at, at + STATS_A_STATEMENT);
+      const value = trx.raw(`case id ${'when ? then ? '.repeat(part.length)}end`, part.flat());
+      const ids = part.map(([id]) => id);
+      await trx('compute_node_stats').whereIn('id', ids).update({ value, updated_at: time });
     }
     const gone = [...known.values()].map(row => row.id);
     if (gone.length > 0) await trx('compute_node_stats').whereIn('id', gone).delete();
   });
 }
+
+const STATS_A_STATEMENT = 100;
 
 /** Tasks during which a guest's disks are busy. */
 const IO_TASKS = new Set(['resize_migrating', 'rebuilding', 'resize_prep', 'image_snapshot', 'image_backup']);

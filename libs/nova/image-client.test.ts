@@ -20,3 +20,36 @@ it('asks for an image by any text, and takes none for the end of the service', a
   server.closeAllConnections();
   server.close();
 });
+
+it('asks once for an image that many want at once, and again for each whose turn failed', async () => {
+  let asked = 0;
+  const waiting: (() => void)[] = [];
+  let status = 200;
+  const server = createServer((_request, response) => {
+    asked += 1;
+    waiting.push(() => {
+      response.writeHead(status, { 'x-image-meta-id': 'one', 'x-image-meta-status': 'active' }).end();
+    });
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const images = imageClient({ servers: [`127.0.0.1:${port}`], clock: systemClock, log: silentLogger });
+  const many = (id: string) => Array.from({ length: 20 }, () => images.show(adminContext(), id));
+
+  const good = many('one');
+  await expect.poll(() => waiting.length, { timeout: 30_000 }).toBe(1);
+  for (const answer of waiting.splice(0)) answer();
+  const shown = await Promise.all(good);
+  expect(asked).toBe(1);
+  expect(new Set(shown).size).toBe(20);
+
+  status = 404;
+  const bad = many('two').map(one => one.catch((error: Error) => error.name));
+  await expect.poll(() => waiting.length, { timeout: 30_000 }).toBe(1);
+  for (const answer of waiting.splice(0)) answer();
+  await expect.poll(() => waiting.length, { timeout: 30_000 }).toBe(19);
+  for (const answer of waiting.splice(0)) answer();
+  expect(new Set(await Promise.all(bad))).toEqual(new Set(['ImageNotFound']));
+  server.closeAllConnections();
+  server.close();
+});

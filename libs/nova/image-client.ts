@@ -66,6 +66,8 @@ export function imageClient(options: ImageClientOptions): ImageClient {
     keepAliveMs: KEEP_ALIVE_MS,
   });
   const cache = new LRUCache<string, { image: ImageWire; until: number }>({ max: CACHE_MAX });
+  /** Looks under way: many boots of the same image at once ask once. */
+  const asking = new Map<string, Promise<ImageWire>>();
   let turn = 0;
 
   const request = async (
@@ -105,18 +107,30 @@ export function imageClient(options: ImageClientOptions): ImageClient {
 
   const keyOf = (context: RequestContext, id: string) => `${context.projectId} ${context.userId} ${id}`;
 
+  const look = async (context: RequestContext, id: string, key: string): Promise<ImageWire> => {
+    const response = await request(context, 'HEAD', imagePath(id));
+    check(response, id);
+    const image = fromHeaders(response.headers);
+    if (image.status === 'active' && cacheMs > 0) {
+      cache.set(key, { image: structuredClone(image), until: clock.monotonic() + cacheMs });
+    }
+    return image;
+  };
+
   return {
     async show(context, id) {
       const key = keyOf(context, id);
       const kept = cache.get(key);
       if (kept && kept.until > clock.monotonic()) return structuredClone(kept.image);
-      const response = await request(context, 'HEAD', imagePath(id));
-      check(response, id);
-      const image = fromHeaders(response.headers);
-      if (image.status === 'active' && cacheMs > 0) {
-        cache.set(key, { image: structuredClone(image), until: clock.monotonic() + cacheMs });
-      }
-      return image;
+      // Of another's answer only what is good counts: his token may be no longer valid, his time be over.
+      const others = cacheMs > 0 ? asking.get(key) : undefined;
+      const shared = others && (await others.catch(() => undefined));
+      if (shared) return structuredClone(shared);
+      const own = look(context, id, key);
+      asking.set(key, own);
+      return own.finally(() => {
+        if (asking.get(key) === own) asking.delete(key);
+      });
     },
 
     async list(context, { filters = {}, limit, marker }) {
@@ -149,6 +163,7 @@ export function imageClient(options: ImageClientOptions): ImageClient {
     },
 
     async update(context, id, image) {
+      asking.delete(keyOf(context, id));
       cache.delete(keyOf(context, id));
       const response = await request(context, 'PUT', imagePath(id), {
         ...toHeaders(image),
@@ -159,6 +174,7 @@ export function imageClient(options: ImageClientOptions): ImageClient {
     },
 
     async delete(context, id) {
+      asking.delete(keyOf(context, id));
       cache.delete(keyOf(context, id));
       const response = await request(context, 'DELETE', imagePath(id));
       if (response.status === 404) throw novaFault('ImageNotFound', { image_id: id });

@@ -14,6 +14,7 @@ import { type InstanceRecord, instanceName, instanceRecord } from '@folsom/nova/
 import { powerState, taskState, vmState } from '@folsom/nova/instance-state';
 import {
   type InstanceChanges,
+  instanceByUuid,
   recordFault,
   tryUpdateInstance,
   type UpdateCondition,
@@ -67,7 +68,11 @@ export const asGuest = (
 export const guestOf = async (seam: ComputeSeam, uuid: string, see?: Visibility): Promise<Guest> =>
   asGuest(seam, await instanceRecord(seam.db.knex, uuid, see));
 
-/** The same; undefined when there is none. A database that is away is an error. */
+/** The same, of which the row alone is read: what hangs on it is as it was. @throws Fault `InstanceNotFound` */
+export const rowAgain = async (seam: ComputeSeam, guest: Guest, see?: Visibility): Promise<Guest> =>
+  asGuest(seam, { ...guest, ...(await instanceByUuid(seam.db.knex, guest.uuid, see)) });
+
+/** The instance as the database has it now; undefined when there is none. A database that is away is an error. */
 export const presentGuest = (seam: ComputeSeam, uuid: string): Promise<Guest | undefined> =>
   guestOf(seam, uuid).catch(error => {
     if (!isFault(error, 'InstanceNotFound')) throw error;
@@ -82,16 +87,21 @@ export const networked = (guest: InstanceRecord, host: string | null = guest.hos
   rxtx_factor: guest.flavor.rxtx_factor,
 });
 
-/** Changes an instance, compare-and-set where a condition is given, and tells who listens. */
+/**
+ * Changes an instance, compare-and-set where a condition is given, and tells who listens. With `kept` what hangs on the
+ * instance is not read again.
+ */
 export async function change(
   seam: ComputeSeam,
   context: RequestContext,
   guest: { uuid: string; vm_state: string; task_state: string | null },
   changes: InstanceChanges,
   condition: UpdateCondition = {},
+  kept?: Guest,
 ): Promise<Guest> {
   await updateInstance(seam.db.knex, guest.uuid, changes, nowOf(seam), condition);
-  const after = await guestOf(seam, guest.uuid, { readDeleted: 'yes' });
+  const see = { readDeleted: 'yes' } as const;
+  const after = await (kept ? rowAgain(seam, kept, see) : guestOf(seam, guest.uuid, see));
   await seam.notify.updated(context, guest, after);
   return after;
 }

@@ -20,6 +20,11 @@ export interface Step<State> {
    */
   task?: string | null;
   /**
+   * What of the instance is read again when it moves into the task: all, or its row alone where nobody looks at what hangs
+   * on it (groups, metadata, network) before it is read as a whole again.
+   */
+  reads?: 'row';
+  /**
    * Longest time without a sign of progress, in milliseconds: then the step has failed, and its signal is aborted.
    * Steps that only ask the database and other daemons have none, since every question has a limit of its own: a host
    * under load is slow and not broken.
@@ -57,7 +62,7 @@ export interface ChainOptions<State> {
   /** Ends the operation early, e.g. because the instance is being deleted. */
   signal?: AbortSignal;
   /** Moves the instance into the task of a step. Rejects when it is another's by now. */
-  enter?(state: State, task: string | null): Promise<void>;
+  enter?(state: State, task: string | null, reads?: 'row'): Promise<void>;
   /** Failures after which nothing is undone: what was begun goes on when its message comes again. */
   keep?(error: unknown): boolean;
 }
@@ -89,7 +94,7 @@ export async function runSteps<State>(
       at = { step: step.name, since: clock.monotonic() };
       options.signal?.throwIfAborted();
       await options.observe?.(options.operation, step.name, options.instanceUuid);
-      if (step.task !== undefined) await options.enter?.(state, step.task);
+      if (step.task !== undefined) await options.enter?.(state, step.task, step.reads);
       begun.push(step);
       span = options.tracer?.start(`${operation}: ${step.name}`, 'internal', options.traceparent ?? null, {
         'folsom.instance': options.instanceUuid,

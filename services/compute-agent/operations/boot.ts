@@ -12,7 +12,16 @@ import { schedulerContract } from '@folsom/nova/rpc/scheduler';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { bootVolumes } from '../boot-volumes.ts';
 import { computeFault } from '../faults.ts';
-import { addFault, type ComputeSeam, guestOf, NotOurs, networked, nowOf, powerStateOf } from '../seam.ts';
+import {
+  addFault,
+  type ComputeSeam,
+  guestOf,
+  NotOurs,
+  networked,
+  nowOf,
+  powerStateOf,
+  rowAgain,
+} from '../seam.ts';
 import type { Step } from '../steps.ts';
 import { attachmentsOf, giveVolumesBack } from '../volumes.ts';
 import { hold, operation, STALLED_MS, type Work } from './operation.ts';
@@ -44,7 +53,7 @@ const claim: Step<Boot> = {
     const { seam } = boot;
     const { uuid } = boot.guest;
     const claimed = await seam.resources.claim(boot.guest, told(boot).filter_properties?.limits ?? {});
-    boot.guest = await guestOf(seam, uuid);
+    boot.guest = await rowAgain(seam, boot.guest);
     const { guest } = boot;
     // A build of this host that was cut short: its message came again, so it goes on from the beginning.
     const resumed =
@@ -59,6 +68,7 @@ const claim: Step<Boot> = {
 const check: Step<Boot> = {
   name: 'check',
   task: null,
+  reads: 'row',
   restart: 'error',
   run: async boot => {
     const { seam } = boot;
@@ -85,6 +95,7 @@ const check: Step<Boot> = {
 const network: Step<Boot> = {
   name: 'network',
   task: taskState.networking,
+  reads: 'row',
   restart: 'error',
   run: async boot => {
     const { seam, context } = boot;
@@ -104,6 +115,7 @@ const network: Step<Boot> = {
 const blockDevices: Step<Boot> = {
   name: 'block_devices',
   task: taskState.blockDeviceMapping,
+  reads: 'row',
   restart: 'error',
   stalledMs: STALLED_MS,
   run: ({ seam, context, guest }, { signal, progress }) =>
@@ -150,14 +162,18 @@ const activate: Step<Boot> = {
   name: 'activate',
   restart: 'error',
   run: async boot =>
-    hold(boot, {
-      power_state: await powerStateOf(boot.seam, boot.guest),
-      vm_state: vmState.active,
-      task_state: null,
-      launched_at: nowOf(boot.seam),
-      ...(await deviceNames(boot)),
-      ...accessAddresses(boot),
-    }),
+    hold(
+      boot,
+      {
+        power_state: await powerStateOf(boot.seam, boot.guest),
+        vm_state: vmState.active,
+        task_state: null,
+        launched_at: nowOf(boot.seam),
+        ...(await deviceNames(boot)),
+        ...accessAddresses(boot),
+      },
+      'row',
+    ),
 };
 
 /**

@@ -86,13 +86,11 @@ export function stepIn(op: AnyOperation, task: string | null): number {
 }
 
 /** Changes the instance as long as it is whose it was, in the state and the task in which this work has left it. */
-export async function hold(work: Work, changes: InstanceChanges): Promise<void> {
+export async function hold(work: Work, changes: InstanceChanges, reads?: 'row'): Promise<void> {
   const { seam, context, guest } = work;
-  work.guest = await change(seam, context, guest, changes, {
-    host: guest.host,
-    expectedVmState: guest.vm_state,
-    expectedTaskState: guest.task_state,
-  });
+  const asFound = { host: guest.host, expectedVmState: guest.vm_state, expectedTaskState: guest.task_state };
+  const kept = reads === 'row' ? guest : undefined;
+  work.guest = await change(seam, context, guest, changes, asFound, kept);
 }
 
 const passes = (op: AnyOperation, error: unknown): boolean =>
@@ -164,7 +162,7 @@ const chainOptions = (op: AnyOperation, state: Work): ChainOptions<Work> => ({
   log: state.seam.log.child({ requestId: state.context.requestId }),
   observe: state.seam.observe,
   signal: state.signal,
-  enter: (work, task) => hold(work, { task_state: task }),
+  enter: (work, task, reads) => hold(work, { task_state: task }, reads),
   keep: error => passes(op, error),
 });
 
