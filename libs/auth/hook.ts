@@ -19,7 +19,7 @@ export interface AuthTokenOptions {
 }
 
 /** Headers the original middleware sets for the service behind it: from outside they are only ever forgeries. */
-const IDENTITY_HEADERS = [
+export const IDENTITY_HEADERS = [
   'x-identity-status',
   'x-tenant-id',
   'x-tenant-name',

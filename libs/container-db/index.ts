@@ -25,9 +25,13 @@ export {
   type DbServerConf,
   type DbServerOptions,
   dbServerConf,
+  listingAnswer,
   mergeMetadata,
   metadataHeaders,
   metadataOf,
+  openToRead,
+  openToWrite,
   startDbServer,
+  timeOf,
 } from './server.ts';
 export { databasesOf, eachOf, ownAddresses, usableDevices } from './walk.ts';

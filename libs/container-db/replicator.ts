@@ -4,7 +4,7 @@ import type { Logger, World } from '@folsom/core';
 import { must } from '@folsom/core';
 import { run } from '@folsom/host/run';
 import type { Ring, RingDevice } from '@folsom/ring';
-import { type ConfSection, isMounted, type Pass, timestampOf, writeReconCache } from '@folsom/swift';
+import { type ConfSection, isMounted, namesIn, type Pass, timestampOf, writeReconCache } from '@folsom/swift';
 import { type InternalClient, internalText } from '@folsom/swift-http';
 import type { AccountStat } from './account.ts';
 import type { ContainerStat } from './container.ts';
@@ -13,7 +13,7 @@ import type { AnyDb, DbFileOptions, ReplicationInfo } from './database.ts';
 import { openWhenFree } from './open-when-free.ts';
 import { DbQuarantined } from './quarantine.ts';
 import type { DbKindName } from './schema.ts';
-import { type DbLocation, databasesOf, eachOf, entriesOf, ownAddresses } from './walk.ts';
+import { type DbLocation, databasesOf, eachOf, ownAddresses } from './walk.ts';
 
 /** Options of `[account-replicator]` and `[container-replicator]`; times in milliseconds. */
 export interface DbReplicatorOptions {
@@ -157,7 +157,7 @@ const freshStats = (start: number): Stats => ({
 });
 
 async function dropOldCopies(directory: string, beforeMs: number): Promise<void> {
-  for (const name of await entriesOf(directory)) {
+  for (const name of await namesIn(directory)) {
     const path = join(directory, name);
     const at = statSync(path, { throwIfNoEntry: false });
     if (at && at.mtimeMs < beforeMs) rmSync(path, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Fault, isDiskFull, must, type RunningService, type World } from '@folsom/core';
 import {
+  answered,
   BATCH_BYTES_MAX,
   BATCH_METHOD,
   type ConfSection,
@@ -35,6 +36,7 @@ import {
 import { batchedRequests } from './batch.ts';
 import { isBusy, whileBusy } from './busy.ts';
 import type { AnyDb, DbFileOptions } from './database.ts';
+import type { ListingType } from './listing-request.ts';
 import type { Metadata } from './metadata.ts';
 import { DbLocked } from './pending.ts';
 import { DbQuarantined } from './quarantine.ts';
@@ -294,17 +296,8 @@ export async function startDbServer<Db extends AnyDb>(
         }
       }
       const ms = world.clock.monotonic() - started;
-      countAnswer(world, service.program, http.method, response.status, ms);
-      if (options.logRequests === false) return response;
-      const level = http.method === 'REPLICATE' || http.method === BATCH_METHOD ? 'debug' : 'info';
-      log[level]('request', {
-        method: http.method,
-        path: maskedTarget(http.target),
-        status: response.status,
-        requestId: http.headers.get('x-trans-id') ?? '-',
-        remote: http.remoteAddress,
-        ms: Math.round(ms * 100) / 100,
-      });
+      const logged = options.logRequests !== false;
+      answered({ world, log, server: service.program, logged }, http, response.status, ms);
       return response;
     },
   });
@@ -332,6 +325,51 @@ const cannotStore = (error: unknown): string | null =>
 
 const notMounted = (http: ServerRequest, device: string): ServerResponse =>
   answer(507, http, { body: `${device} is not mounted` });
+
+/** Readers take stale rows rather than wait longer than this for the pending file. */
+const STALE_AFTER_MS = 100;
+
+/** The time of a request that writes, which was checked before. */
+export const timeOf = (headers: Headers): string =>
+  must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp');
+
+/** What account and container databases have in common besides their file. */
+interface Deletable<Stat> {
+  commitPending(waitMs?: number, stale?: boolean): Promise<void>;
+  stat(): Stat;
+  isDeleted(stat?: Stat): boolean;
+}
+
+/** The database for reading, with its numbers; null where there is none, or a deleted one. */
+export async function openToRead<Stat, Db extends Deletable<Stat>>(
+  open: () => (Db & Deletable<Stat>) | null,
+): Promise<{ db: Db; stat: Stat } | null> {
+  const db = open();
+  if (!db) return null;
+  await db.commitPending(STALE_AFTER_MS, true);
+  const stat = db.stat();
+  return db.isDeleted(stat) ? null : { db, stat };
+}
+
+/** The database for writing, with what was pending in it; null where there is none, or a deleted one. */
+export async function openToWrite<Db extends Deletable<unknown>>(open: () => Db | null): Promise<Db | null> {
+  const db = open();
+  await db?.commitPending();
+  return db?.isDeleted() === false ? db : null;
+}
+
+/** A listing with its headers; an empty text is no content. */
+export function listingAnswer(
+  http: ServerRequest,
+  headers: Headers,
+  type: ListingType,
+  body: Buffer,
+): ServerResponse {
+  if (body.length === 0) return answer(204, http, { headers });
+  headers.set('content-type', `${type}; charset=utf-8`);
+  headers.set('content-length', String(body.length));
+  return { status: 200, headers, body };
+}
 
 /** The metadata headers of a request, with the time of their setting; names in the original's spelling. */
 export function metadataOf(headers: Headers, timestamp: string, wanted: (name: string) => boolean): Metadata {

@@ -1,25 +1,13 @@
-import { readdir } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '@folsom/core';
-import { isMounted } from '@folsom/swift';
+import { isUsable, namesIn } from '@folsom/swift';
 import type { DbKindName } from './schema.ts';
 
 export interface DbLocation {
   path: string;
   device: string;
   partition: string;
-}
-
-/** The entries of a directory; none if it is not there. */
-export async function entriesOf(path: string): Promise<string[]> {
-  try {
-    return await readdir(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
-    throw error;
-  }
 }
 
 /** Every database of a kind below the given devices. */
@@ -30,11 +18,11 @@ export async function* databasesOf(
 ): AsyncGenerator<DbLocation> {
   for (const device of devices) {
     const datadir = join(root, device, `${kind}s`);
-    for (const partition of await entriesOf(datadir)) {
-      for (const suffix of await entriesOf(join(datadir, partition))) {
-        for (const hash of await entriesOf(join(datadir, partition, suffix))) {
+    for (const partition of await namesIn(datadir)) {
+      for (const suffix of await namesIn(join(datadir, partition))) {
+        for (const hash of await namesIn(join(datadir, partition, suffix))) {
           const directory = join(datadir, partition, suffix, hash);
-          for (const name of await entriesOf(directory)) {
+          for (const name of await namesIn(directory)) {
             if (name.endsWith('.db')) yield { path: join(directory, name), device, partition };
           }
         }
@@ -44,13 +32,8 @@ export async function* databasesOf(
 }
 
 /** The devices below a root that can be worked on; those not mounted are named in the log. */
-export async function usableDevices(root: string, mountCheck: boolean, log: Logger): Promise<string[]> {
-  return (await entriesOf(root)).filter(device => {
-    if (!mountCheck || isMounted(root, device)) return true;
-    log.warn('skipping a device that is not mounted', { device });
-    return false;
-  });
-}
+export const usableDevices = async (root: string, mountCheck: boolean, log: Logger): Promise<string[]> =>
+  (await namesIn(root)).filter(device => isUsable(root, device, mountCheck, log));
 
 /** The addresses of this host. */
 export const ownAddresses = (): Set<string> =>

@@ -22,6 +22,17 @@ interface RouteInfo {
   metric?: number;
 }
 
+/** The routes that lead through a card to a gateway: they go when its addresses do. */
+const gatewayRoutes = async (runner: Runner, card: string): Promise<RouteInfo[]> =>
+  (await ipJson<RouteInfo>(runner, 'route', 'show', 'dev', card)).filter(route => route.gateway);
+
+async function putRoutes(runner: Runner, routes: readonly RouteInfo[], card: string): Promise<void> {
+  for (const { dst, gateway } of routes) {
+    const via = must(gateway, 'gateway is there');
+    await tolerant(ip(runner, 'route', 'replace', dst, 'via', via, 'dev', card));
+  }
+}
+
 const ip = (runner: Runner, ...args: string[]) => runner(['ip', ...args], { timeoutMs: HOST_COMMAND_MS });
 
 async function ipJson<T>(runner: Runner, ...args: string[]): Promise<T[]> {
@@ -83,27 +94,12 @@ export async function ensureBridge(runner: Runner, bridge: string, port: string 
     throw new Error(`interface ${port} for bridge ${bridge} already belongs to the bridge ${card.master}`);
   }
   if (card.master === bridge && (card.addr_info ?? []).every(info => info.scope !== 'global')) return;
-  const routes = (await ipJson<RouteInfo>(runner, 'route', 'show', 'dev', port)).filter(
-    route => route.gateway,
-  );
+  const routes = await gatewayRoutes(runner, port);
   const addresses = await addressesOf(runner, port);
   if (card.master !== bridge) await ip(runner, 'link', 'set', port, 'master', bridge);
   await ip(runner, 'link', 'set', port, 'up');
   await moveAddresses(runner, addresses, port, bridge);
-  for (const route of routes) {
-    await tolerant(
-      ip(
-        runner,
-        'route',
-        'replace',
-        route.dst,
-        'via',
-        must(route.gateway, 'gateway is there'),
-        'dev',
-        bridge,
-      ),
-    );
-  }
+  await putRoutes(runner, routes, bridge);
 }
 
 /** Folsom's name of a VLAN's device. */
@@ -181,9 +177,7 @@ export async function ensureFirstAddress(
   const present = await addressesOf(runner, device);
   const first = present[0];
   if (first !== undefined && first.local === wanted.address && first.prefixlen === wanted.prefix) return;
-  const routes = (await ipJson<RouteInfo>(runner, 'route', 'show', 'dev', device)).filter(
-    route => route.gateway,
-  );
+  const routes = await gatewayRoutes(runner, device);
   await keepingLocal(runner, present, async () => {
     for (const old of present) {
       await tolerant(ip(runner, 'addr', 'del', `${old.local}/${old.prefixlen}`, 'dev', device));
@@ -198,20 +192,7 @@ export async function ensureFirstAddress(
       await tolerant(ip(runner, 'addr', 'add', `${old.local}/${old.prefixlen}`, ...brd, 'dev', device));
     }
   });
-  for (const route of routes) {
-    await tolerant(
-      ip(
-        runner,
-        'route',
-        'replace',
-        route.dst,
-        'via',
-        must(route.gateway, 'gateway is there'),
-        'dev',
-        device,
-      ),
-    );
-  }
+  await putRoutes(runner, routes, device);
 }
 
 /**
@@ -262,25 +243,10 @@ export async function removeBridge(
   if ((await linkInfo(runner, bridge)) === undefined) return;
   if (port !== null && port !== '' && (await linkInfo(runner, port))?.master === bridge) {
     const addresses = (await addressesOf(runner, bridge)).filter(address => address.local !== gateway);
-    const routes = (await ipJson<RouteInfo>(runner, 'route', 'show', 'dev', bridge)).filter(
-      route => route.gateway,
-    );
+    const routes = await gatewayRoutes(runner, bridge);
     await ip(runner, 'link', 'set', port, 'nomaster');
     await moveAddresses(runner, addresses, bridge, port);
-    for (const route of routes) {
-      await tolerant(
-        ip(
-          runner,
-          'route',
-          'replace',
-          route.dst,
-          'via',
-          must(route.gateway, 'gateway is there'),
-          'dev',
-          port,
-        ),
-      );
-    }
+    await putRoutes(runner, routes, port);
   }
   await tolerant(ip(runner, 'link', 'del', bridge));
 }

@@ -1,7 +1,7 @@
 import { type Database, toSqlTime } from '@folsom/db';
 
-/** Columns of `compute_nodes` that a host reports. */
-export interface ComputeNodeReport {
+/** What a host has and uses, as its hypervisor knows it. */
+export interface HypervisorResources {
   vcpus: number;
   memory_mb: number;
   local_gb: number;
@@ -13,6 +13,10 @@ export interface ComputeNodeReport {
   hypervisor_hostname: string;
   cpu_info: string;
   disk_available_least: number | null;
+}
+
+/** Columns of `compute_nodes` that a host reports. */
+export interface ComputeNodeReport extends HypervisorResources {
   free_ram_mb: number;
   free_disk_gb: number;
   running_vms: number;

@@ -1,22 +1,9 @@
 import { toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, type RowBase, type Sql, toRow, wireBase } from './rows.ts';
-import type { FlavorWire } from './rpc/wire.ts';
+import type { FlavorColumns, FlavorWire } from './rpc/wire.ts';
 
-export interface FlavorRow extends RowBase {
-  id: number;
-  flavorid: string;
-  name: string;
-  memory_mb: number;
-  vcpus: number;
-  root_gb: number;
-  ephemeral_gb: number;
-  swap: number;
-  rxtx_factor: number;
-  vcpu_weight: number | null;
-  disabled: boolean;
-  is_public: boolean;
-}
+export interface FlavorRow extends RowBase, FlavorColumns {}
 
 const spec = columns([], ['disabled', 'is_public']);
 const flavorFrom = (raw: Record<string, unknown>): FlavorRow => {

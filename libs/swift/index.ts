@@ -1,5 +1,7 @@
+export { answered } from './answered.ts';
 export { type RangeAnswer, readRange } from './byte-range.ts';
 export { type Pass, startDaemon } from './daemon.ts';
+export { isUsable, namesIn } from './devices.ts';
 export { type PathHash, pathHash } from './hash-path.ts';
 export { maskedTarget } from './masked-target.ts';
 export { swiftMetrics } from './metrics.ts';
@@ -10,6 +12,7 @@ export { reconMetrics } from './recon-metrics.ts';
 export { stamps } from './stamps.ts';
 export { countAnswer, type MeteredWorld, methodLabel, NO_STATS, statsFrom, statsOf } from './statsd.ts';
 export { invalidDeviceOrPartition, isMounted, splitPath, storageDirectory } from './storage-paths.ts';
+export { type SweepOptions, sweepOptions } from './sweep-options.ts';
 export {
   ConfError,
   type ConfSection,

@@ -1,4 +1,5 @@
 import type { RequestContext } from '@folsom/core';
+import type { HypervisorResources } from '@folsom/nova/compute-node-report';
 import type { FlavorRow } from '@folsom/nova/flavors';
 import type { ImageClient } from '@folsom/nova/image-transfer';
 import type { InstanceRecord } from '@folsom/nova/instance-records';
@@ -73,21 +74,6 @@ export interface CardCounters {
   mac: string;
   bytesIn: number;
   bytesOut: number;
-}
-
-/** What a host has, for `compute_nodes`. */
-export interface HostResources {
-  vcpus: number;
-  memory_mb: number;
-  local_gb: number;
-  vcpus_used: number;
-  memory_mb_used: number;
-  local_gb_used: number;
-  hypervisor_type: string;
-  hypervisor_version: number;
-  hypervisor_hostname: string;
-  cpu_info: string;
-  disk_available_least: number | null;
 }
 
 export interface VncConnection {
@@ -220,7 +206,7 @@ export interface ComputeDriver {
   /** What the packet filter has against what the rows say, one sentence a difference; with `repair` it is put right. */
   checkFirewall(host: HostedGuests, repair: boolean): Promise<string[]>;
 
-  resources(): Promise<HostResources>;
+  resources(): Promise<HypervisorResources>;
   /** Broadcast to schedulers as capabilities. */
   hostStats(): Promise<Record<string, unknown>>;
   hostAddress(): string;

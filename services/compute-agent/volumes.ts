@@ -138,29 +138,20 @@ async function ownVolumes(
   return own;
 }
 
+const eachVolume =
+  (reach: typeof reachVolume) =>
+  async (seam: ComputeSeam, context: RequestContext, guest: Guest): Promise<VolumeAttachment[]> => {
+    const attachments: VolumeAttachment[] = [];
+    for (const { device, volume } of await ownVolumes(seam, guest))
+      attachments.push(await reach(seam, context, guest, device, volume));
+    return attachments;
+  };
+
 /** All volumes of a guest as this host reaches them, whoever has the guest. */
-export async function reachVolumes(
-  seam: ComputeSeam,
-  context: RequestContext,
-  guest: Guest,
-): Promise<VolumeAttachment[]> {
-  const attachments: VolumeAttachment[] = [];
-  for (const { device, volume } of await ownVolumes(seam, guest))
-    attachments.push(await reachVolume(seam, context, guest, device, volume));
-  return attachments;
-}
+export const reachVolumes = eachVolume(reachVolume);
 
 /** The same for a guest that is this host's from now on: its mappings say so. */
-export async function connectVolumes(
-  seam: ComputeSeam,
-  context: RequestContext,
-  guest: Guest,
-): Promise<VolumeAttachment[]> {
-  const attachments: VolumeAttachment[] = [];
-  for (const { device, volume } of await ownVolumes(seam, guest))
-    attachments.push(await connectVolume(seam, context, guest, device, volume));
-  return attachments;
-}
+export const connectVolumes = eachVolume(connectVolume);
 
 /** This host gives up its connections to the volumes of a guest that has left it; the guest keeps them. */
 export async function disconnectVolumes(

@@ -7,13 +7,18 @@ import {
   type DbHandler,
   type DbServerOptions,
   type ListedContainer,
+  type ListingType,
+  listingAnswer,
   listingType,
   listRows,
   mergeMetadata,
   metadataHeaders,
   metadataOf,
+  openToRead,
+  openToWrite,
   readListingQuery,
   startDbServer,
+  timeOf,
 } from '@folsom/container-db';
 import type { RunningService } from '@folsom/core';
 import { must } from '@folsom/core';
@@ -24,9 +29,6 @@ export interface AccountServerOptions extends DbServerOptions {
   /** How long a deleted account is kept whole, seconds: the reaper's `delay_reaping`. Default 0. */
   delayReaping?: number;
 }
-
-/** Readers take stale rows rather than wait longer than this for the pending file. */
-const STALE_AFTER_MS = 100;
 
 const isTrue = (value: string | undefined): boolean => /^(true|1|yes|on|t|y)$/i.test(value ?? '');
 
@@ -40,6 +42,11 @@ const statHeaders = (stat: AccountStat): Headers =>
     ['x-timestamp', stat.created_at],
     ['x-put-timestamp', stat.put_timestamp],
   ]);
+
+const textOf = (type: ListingType, rows: readonly ListedContainer[], account: string): string => {
+  if (type === 'application/json') return containersAsJson(rows);
+  return type.endsWith('/xml') ? containersAsXml(rows, account) : containersAsText(rows);
+};
 
 /** Starts swift's account server: containers per account, with counts. */
 export function startAccountServer(options: AccountServerOptions): Promise<RunningService> {
@@ -78,9 +85,7 @@ export function startAccountServer(options: AccountServerOptions): Promise<Runni
       ]);
       return answer(deleted > put ? 204 : 201, http);
     }
-    const timestamp = normalizeTimestamp(
-      must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'),
-    );
+    const timestamp = normalizeTimestamp(timeOf(headers));
     let created = !request.open();
     if (created) created = request.store.create(request.path, { account }, timestamp);
     const db = must(request.open(), 'what was just created opens');
@@ -107,32 +112,23 @@ export function startAccountServer(options: AccountServerOptions): Promise<Runni
   };
 
   const post: DbHandler<AccountDb> = async ({ headers, http, open }) => {
-    const db = open();
-    await db?.commitPending();
-    if (!db || db.isDeleted()) return answer(404, http);
-    const metadata = metadataOf(
-      headers,
-      normalizeTimestamp(
-        must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'),
-      ),
-      isMeta,
-    );
+    const db = await openToWrite(open);
+    if (!db) return answer(404, http);
+    const metadata = metadataOf(headers, normalizeTimestamp(timeOf(headers)), isMeta);
     return mergeMetadata(db, metadata, 'x-account-meta-', http) ?? answer(204, http);
   };
 
   const remove: DbHandler<AccountDb> = async ({ headers, http, open }) => {
-    const db = open();
-    await db?.commitPending();
-    if (!db || db.isDeleted()) return answer(404, http);
-    db.deleteDb(must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'));
+    const db = await openToWrite(open);
+    if (!db) return answer(404, http);
+    db.deleteDb(timeOf(headers));
     return answer(204, http);
   };
 
   const head: DbHandler<AccountDb> = async ({ http, open, container }) => {
-    const db = open();
-    await db?.commitPending(STALE_AFTER_MS, true);
-    const stat = db?.stat();
-    if (!db || !stat || db.isDeleted(stat)) return answer(404, http);
+    const opened = await openToRead(open);
+    if (!opened) return answer(404, http);
+    const { db, stat } = opened;
     const headers = statHeaders(stat);
     if (container !== undefined) {
       const at = db.containerTimestamp(container);
@@ -143,10 +139,9 @@ export function startAccountServer(options: AccountServerOptions): Promise<Runni
   };
 
   const get: DbHandler<AccountDb> = async ({ http, open, query, account }) => {
-    const db = open();
-    await db?.commitPending(STALE_AFTER_MS, true);
-    const stat = db?.stat();
-    if (!db || !stat || db.isDeleted(stat)) return answer(404, http);
+    const opened = await openToRead(open);
+    if (!opened) return answer(404, http);
+    const { db, stat } = opened;
     const listing = readListingQuery(query, http, 'account');
     if ('status' in listing) return listing;
     const type = listingType(query, http);
@@ -157,17 +152,7 @@ export function startAccountServer(options: AccountServerOptions): Promise<Runni
       (bounds, limit) => db.rowsFrom(bounds, limit),
       name => [name, 0, 0, 1],
     );
-    let text: string;
-    if (type === 'application/json') text = containersAsJson(rows);
-    else if (type.endsWith('/xml')) text = containersAsXml(rows, account);
-    else {
-      if (!rows.length) return answer(204, http, { headers });
-      text = containersAsText(rows);
-    }
-    const body = Buffer.from(text);
-    headers.set('content-type', `${type}; charset=utf-8`);
-    headers.set('content-length', String(body.length));
-    return { status: 200, headers, body };
+    return listingAnswer(http, headers, type, Buffer.from(textOf(type, rows, account)));
   };
 
   return startDbServer(

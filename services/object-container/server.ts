@@ -6,13 +6,17 @@ import {
   type DbServerConf,
   type DbServerOptions,
   dbServerConf,
+  listingAnswer,
   listingType,
   mergeMetadata,
   metadataHeaders,
   metadataOf,
   type ObjectRow,
+  openToRead,
+  openToWrite,
   readListingQuery,
   startDbServer,
+  timeOf,
 } from '@folsom/container-db';
 import type { RunningService } from '@folsom/core';
 import { must } from '@folsom/core';
@@ -59,7 +63,6 @@ export const containerServerConf = (app: ConfSection): ContainerServerConf => ({
   nodeTimeoutMs: app.float('node_timeout', 3) * 1000,
 });
 
-const STALE_AFTER_MS = 100;
 const SAVED = ['x-container-read', 'x-container-write', 'x-container-sync-key', 'x-container-sync-to'];
 
 const statHeaders = (stat: ContainerStat): Headers =>
@@ -129,9 +132,7 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
   const makeFor = (request: Request): ContainerDb | null => {
     let db = request.open();
     if (!db && request.object !== undefined && request.account.startsWith(options.autoCreateAccountPrefix)) {
-      const timestamp = normalizeTimestamp(
-        must(request.headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'),
-      );
+      const timestamp = normalizeTimestamp(timeOf(request.headers));
       request.store.create(
         request.path,
         {
@@ -151,9 +152,7 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     const db = makeFor(request);
     if (!db) return answer(404, null);
     const name = must(request.object, 'only updates come here');
-    const created_at = normalizeTimestamp(
-      must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'),
-    );
+    const created_at = normalizeTimestamp(timeOf(headers));
     if (method === 'DELETE') {
       return {
         db,
@@ -198,9 +197,7 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     if (request.object !== undefined) return takeObject(request);
     const refused = badSyncTo(request);
     if (refused) return refused;
-    const timestamp = normalizeTimestamp(
-      must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'),
-    );
+    const timestamp = normalizeTimestamp(timeOf(headers));
     let created = !request.open();
     if (created) {
       created = request.store.create(
@@ -229,7 +226,7 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     if (request.object !== undefined) return takeObject(request);
     const db = request.open();
     if (!db) return answer(404, null);
-    const timestamp = must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp');
+    const timestamp = timeOf(headers);
     await db.commitPending();
     const stat = db.stat();
     if (db.count(stat) > 0) return answer(409, http);
@@ -243,35 +240,24 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     const { headers, http } = request;
     const refused = badSyncTo(request);
     if (refused) return refused;
-    const db = request.open();
-    await db?.commitPending();
-    if (!db || db.isDeleted()) return answer(404, http);
-    return (
-      saveMetadata(
-        request,
-        db,
-        normalizeTimestamp(
-          must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp'),
-        ),
-      ) ?? answer(204, http)
-    );
+    const db = await openToWrite(request.open);
+    if (!db) return answer(404, http);
+    return saveMetadata(request, db, normalizeTimestamp(timeOf(headers))) ?? answer(204, http);
   };
 
   const head: DbHandler<ContainerDb> = async ({ http, open }) => {
-    const db = open();
-    await db?.commitPending(STALE_AFTER_MS, true);
-    const stat = db?.stat();
-    if (!db || !stat || db.isDeleted(stat)) return answer(404, http);
+    const opened = await openToRead<ContainerStat, ContainerDb>(open);
+    if (!opened) return answer(404, http);
+    const { db, stat } = opened;
     const headers = statHeaders(stat);
     for (const [name, value] of metadataHeaders(db.metadata(stat), isSaved)) headers.set(name, value);
     return answer(204, http, { headers });
   };
 
   const get: DbHandler<ContainerDb> = async ({ http, open, query, container }) => {
-    const db = open();
-    await db?.commitPending(STALE_AFTER_MS, true);
-    const stat = db?.stat();
-    if (!db || !stat || db.isDeleted(stat)) return answer(404, http);
+    const opened = await openToRead<ContainerStat, ContainerDb>(open);
+    if (!opened) return answer(404, http);
+    const { db, stat } = opened;
     const listing = readListingQuery(query, http, 'container');
     if ('status' in listing) return listing;
     const type = listingType(query, http);
@@ -280,10 +266,7 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     const text = await listings.get(db, `${type} ${query}`, () =>
       listingText(open, listing, type, must(container, 'a container server is asked for containers')),
     );
-    if (text.length === 0) return answer(204, http, { headers });
-    headers.set('content-type', `${type}; charset=utf-8`);
-    headers.set('content-length', String(text.length));
-    return { status: 200, headers, body: text };
+    return listingAnswer(http, headers, type, text);
   };
 
   const service = await startDbServer(

@@ -9,31 +9,25 @@ import {
 } from '@folsom/container-db';
 import type { World } from '@folsom/core';
 import type { Ring } from '@folsom/ring';
-import { type ConfSection, type Pass, type PathHash, writeReconCache } from '@folsom/swift';
+import {
+  type ConfSection,
+  type Pass,
+  type PathHash,
+  type SweepOptions,
+  sweepOptions,
+  writeReconCache,
+} from '@folsom/swift';
 import { type InternalClient, internalText, quotePath } from '@folsom/swift-http';
 
-/** Options of `[container-updater]`; times in milliseconds. */
-export interface UpdaterOptions {
-  devices: string;
-  mountCheck: boolean;
-  intervalMs: number;
-  concurrency: number;
-  slowdownMs: number;
-  nodeTimeoutMs: number;
-  connTimeoutMs: number;
+/** Options of `[container-updater]`. */
+export interface UpdaterOptions extends SweepOptions {
   /** How long an account that could not be told is left alone. */
   accountSuppressionMs: number;
   reconCachePath: string;
 }
 
 export const updaterOptions = (conf: ConfSection): UpdaterOptions => ({
-  devices: conf.str('devices', '/srv/node'),
-  mountCheck: conf.bool('mount_check', true),
-  intervalMs: conf.int('interval', 300) * 1000,
-  concurrency: Math.max(1, conf.int('concurrency', 4)),
-  slowdownMs: conf.float('slowdown', 0.01) * 1000,
-  nodeTimeoutMs: conf.float('node_timeout', 3) * 1000,
-  connTimeoutMs: conf.float('conn_timeout', 0.5) * 1000,
+  ...sweepOptions(conf, { concurrency: 4, nodeTimeout: 3 }),
   accountSuppressionMs: conf.float('account_suppression_time', 60) * 1000,
   reconCachePath: conf.str('recon_cache_path', '/var/cache/swift'),
 });

@@ -1,29 +1,12 @@
 import { readdirSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import type { Logger } from '@folsom/core';
-import { isMounted } from '@folsom/swift';
+import { isUsable, namesIn } from '@folsom/swift';
 
 /** The devices of this host that can be worked on: absolute paths. Those not mounted are named in the log. */
-export function localDevices(root: string, mountCheck: boolean, log: Logger): string[] {
-  return readdirSync(root)
-    .filter(device => {
-      if (!mountCheck || isMounted(root, device)) return true;
-      log.warn('skipping device: not mounted', { device });
-      return false;
-    })
+export const localDevices = (root: string, mountCheck: boolean, log: Logger): string[] =>
+  readdirSync(root)
+    .filter(device => isUsable(root, device, mountCheck, log))
     .map(device => `${root}/${device}`);
-}
-
-/** Names in a directory; none if there is no such directory. */
-export async function namesIn(path: string): Promise<string[]> {
-  try {
-    return await readdir(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
-    throw error;
-  }
-}
 
 /** Every object directory of a device, in no particular order. */
 export async function* objectDirectories(

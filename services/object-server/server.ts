@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { Fault, isDiskFull, must, type RunningService, type World } from '@folsom/core';
 import { pickle } from '@folsom/pickle';
 import {
-  countAnswer,
+  answered,
   invalidDeviceOrPartition,
   isMounted,
   maskedTarget,
@@ -134,17 +134,8 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
       if (options.slowMs > took && (http.method === 'PUT' || http.method === 'DELETE')) {
         await world.clock.sleep(options.slowMs - took);
       }
-      countAnswer(world, 'object-server', http.method, response.status, took);
-      if (options.logRequests) {
-        log[http.method === 'REPLICATE' ? 'debug' : 'info']('request', {
-          method: http.method,
-          path: maskedTarget(http.target),
-          status: response.status,
-          requestId: http.headers.get('x-trans-id') ?? '-',
-          remote: http.remoteAddress,
-          ms: Math.round(took * 100) / 100,
-        });
-      }
+      const logged = options.logRequests;
+      answered({ world, log, server: 'object-server', logged }, http, response.status, took);
       return response;
     },
   });

@@ -1,4 +1,4 @@
-import { namesIn } from './devices.ts';
+import { namesIn } from '@folsom/swift';
 import type { SuffixListing } from './sync-protocol.ts';
 
 const COUNTS = /\.(data|meta|ts)$/;

@@ -4,32 +4,26 @@ import type { World } from '@folsom/core';
 import { must } from '@folsom/core';
 import { isDict, type Pickled, PickleError, pickle, unpickleDict } from '@folsom/pickle';
 import type { Ring } from '@folsom/ring';
-import { type ConfSection, type PathHash, writeReconCache } from '@folsom/swift';
+import {
+  type ConfSection,
+  namesIn,
+  type PathHash,
+  type SweepOptions,
+  sweepOptions,
+  writeReconCache,
+} from '@folsom/swift';
 import { type InternalClient, internalText, utf8FromBytes } from '@folsom/swift-http';
 import { updatePath } from './container-updates.ts';
-import { localDevices, namesIn } from './devices.ts';
+import { localDevices } from './devices.ts';
 import { writeDurably } from './durable-file.ts';
 
 /** Options of `[object-updater]`. */
-export interface UpdaterOptions {
-  devices: string;
-  mountCheck: boolean;
-  intervalMs: number;
-  concurrency: number;
-  slowdownMs: number;
-  nodeTimeoutMs: number;
-  connTimeoutMs: number;
+export interface UpdaterOptions extends SweepOptions {
   reconCache: string;
 }
 
 export const updaterOptions = (conf: ConfSection): UpdaterOptions => ({
-  devices: conf.str('devices', '/srv/node'),
-  mountCheck: conf.bool('mount_check', true),
-  intervalMs: conf.int('interval', 300) * 1000,
-  concurrency: Math.max(1, conf.int('concurrency', 1)),
-  slowdownMs: conf.float('slowdown', 0.01) * 1000,
-  nodeTimeoutMs: conf.float('node_timeout', 10) * 1000,
-  connTimeoutMs: conf.float('conn_timeout', 0.5) * 1000,
+  ...sweepOptions(conf, { concurrency: 1, nodeTimeout: 10 }),
   reconCache: `${conf.str('recon_cache_path', '/var/cache/swift')}/object.recon`,
 });
 

@@ -9,7 +9,8 @@ export interface WireBase {
   deleted: boolean;
 }
 
-export interface FlavorWire extends WireBase {
+/** Columns of a flavor, the same in rows and messages. */
+export interface FlavorColumns {
   id: number;
   flavorid: string;
   name: string;
@@ -22,6 +23,9 @@ export interface FlavorWire extends WireBase {
   vcpu_weight: number | null;
   disabled: boolean;
   is_public: boolean;
+}
+
+export interface FlavorWire extends WireBase, FlavorColumns {
   /** Present where the sender joined them (scheduler messages); absent inside an instance. */
   extra_specs?: Record<string, string>;
 }

@@ -1,20 +1,7 @@
+import { IDENTITY_HEADERS } from '@folsom/auth';
 import { answer } from '@folsom/swift-http';
 import { isTrue } from '../request.ts';
 import type { Middleware } from './middleware.ts';
-
-/** Headers that only this middleware may set for those further in. */
-const IDENTITY_HEADERS = [
-  'x-identity-status',
-  'x-tenant-id',
-  'x-tenant-name',
-  'x-user-id',
-  'x-user-name',
-  'x-roles',
-  'x-service-catalog',
-  'x-user',
-  'x-tenant',
-  'x-role',
-];
 
 /** Checks keystone tokens. With `delay_auth_decision` a missing or bad one is left to those further in. */
 export const authToken: Middleware = (app, conf, tools) => {

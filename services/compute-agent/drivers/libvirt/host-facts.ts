@@ -1,11 +1,11 @@
 import { readFile, statfs } from 'node:fs/promises';
 import type { Clock } from '@folsom/core';
-import type { HostResources } from '../../driver.ts';
+import type { HypervisorResources } from '@folsom/nova/compute-node-report';
 import type { LibvirtConnection } from './connection.ts';
 
 /** What this host is and has. */
 export interface HostFacts {
-  resources(): Promise<HostResources>;
+  resources(): Promise<HypervisorResources>;
   /** Broadcast to schedulers as capabilities. */
   stats(): Promise<Record<string, unknown>>;
   /** What `uptime` prints. */

@@ -1,35 +1,23 @@
-import { isFault } from '@folsom/core';
 import { answer } from '@folsom/http/operation';
 import { inJson } from '@folsom/wire/view';
 import { wireBase } from '../../domain/values.ts';
 import type { VolumeType } from '../../domain/volume-types.ts';
 import type { Extension } from '../http/api.ts';
-import { badRequest, notFound } from '../http/faults.ts';
+import { badRequest } from '../http/faults.ts';
 import { operation } from '../http/operation.ts';
-import { specsXml, specXml } from '../views/extra-specs.ts';
-import { aboutKey, oneSpecBody, specsBody, typeBody, typeFaults } from '../views/volume-bodies.ts';
+import { typeBody, typeFaults } from '../views/volume-bodies.ts';
 import { typeViews } from '../views/volumes.ts';
+import { typeSpecOperations } from '../volumes/type-specs.ts';
 
 const policy = 'compute_extension:volumetypes';
 const path = '/os-volume-types';
-const specsPath = `${path}/:vol_type_id/extra_specs` as const;
-const noBody = () => badRequest('No Request Body');
+const specsPath = `${path}/:type/extra_specs`;
 
 const BASE = ['created_at', 'updated_at', 'deleted_at', 'deleted'] as const;
 /** The whole row, as it came from the original. */
 const volumeType = typeViews(
   Object.fromEntries(BASE.map(name => [name, inJson((type: VolumeType) => wireBase(type)[name])])),
 );
-
-/** A type that is not there has nothing to list. */
-async function specsOf(work: Promise<VolumeType>): Promise<Record<string, string>> {
-  try {
-    return (await work).extra_specs;
-  } catch (error) {
-    if (isFault(error, 'VolumeTypeNotFound')) return {};
-    throw error;
-  }
-}
 
 /** Types of volumes; administrators make them. */
 export const extension: Extension = {
@@ -89,77 +77,13 @@ export const extension: Extension = {
         return answer({});
       },
     }),
-    operation({
-      name: 'ListVolumeTypeSpecs',
-      about: 'A type that is not there has none.',
-      method: 'GET',
+    ...typeSpecOperations({
+      name: 'VolumeType',
       path: specsPath,
       policy,
-      answers: 200,
-      view: { xml: specsXml },
-      run: async ({ domain, context, params }) => ({
-        extra_specs: await specsOf(domain.volumeTypes.get(context, params.vol_type_id)),
-      }),
-    }),
-    operation({
-      name: 'SetVolumeTypeSpecs',
-      about: 'Sets these and leaves the others.',
-      method: 'POST',
-      path: specsPath,
-      policy,
-      body: specsBody(noBody),
-      bodyRequired: false,
-      answers: 200,
-      view: { xml: specsXml },
-      faults: typeFaults,
-      run: async ({ domain, context, params, body }) => {
-        await domain.volumeTypes.setSpecs(context, params.vol_type_id, body.texts);
-        return body.sent;
-      },
-    }),
-    operation({
-      name: 'ShowVolumeTypeSpec',
-      about: 'One key.',
-      method: 'GET',
-      path: `${specsPath}/:id`,
-      policy,
-      answers: 200,
-      view: { xml: specXml },
-      run: async ({ domain, context, params }) => {
-        const specs = await specsOf(domain.volumeTypes.get(context, params.vol_type_id));
-        if (!Object.hasOwn(specs, params.id)) throw notFound();
-        return { [params.id]: specs[params.id] };
-      },
-    }),
-    operation({
-      name: 'SetVolumeTypeSpec',
-      about: 'The body holds this key alone.',
-      method: 'PUT',
-      path: `${specsPath}/:id`,
-      policy,
-      body: oneSpecBody(noBody),
-      bodyRequired: false,
-      answers: 200,
-      view: { xml: specXml },
-      faults: typeFaults,
-      run: async ({ domain, context, params, body }) => {
-        aboutKey(body.sent, params.id);
-        await domain.volumeTypes.setSpecs(context, params.vol_type_id, body.texts);
-        return body.sent;
-      },
-    }),
-    operation({
-      name: 'DeleteVolumeTypeSpec',
-      about: 'Others stay.',
-      method: 'DELETE',
-      path: `${specsPath}/:id`,
-      policy,
-      answers: 200,
-      faults: typeFaults,
-      run: async ({ domain, context, params }) => {
-        await domain.volumeTypes.deleteSpec(context, params.vol_type_id, params.id);
-        return answer({});
-      },
+      noBody: () => badRequest('No Request Body'),
+      lenient: true,
+      deleted: { status: 200, answer: () => answer({}) },
     }),
   ],
 };

@@ -3,23 +3,17 @@ import type { ComputeOperation, Extension } from '../http/api.ts';
 import { selfHref } from '../http/links.ts';
 import { bare, operation } from '../http/operation.ts';
 import { offsetQuery, pageByOffset } from '../http/paging.ts';
-import {
-  createFaults,
-  readVolumeXml,
-  snapshotBody,
-  volumeBody,
-  volumeFaults,
-} from '../views/volume-bodies.ts';
-import { CAMEL, justMade, snapshotViews, volumeViews } from '../views/volumes.ts';
+import { createFaults, readVolumeXml, volumeBody, volumeFaults } from '../views/volume-bodies.ts';
+import { CAMEL, justMade, volumeViews } from '../views/volumes.ts';
 import { attachmentOperations, attachmentsPath } from '../volumes/attachments.ts';
 import { bootFromVolumeOperations, bootVolumes, volumesBoot } from '../volumes/boot.ts';
+import { snapshotOperations } from '../volumes/snapshots.ts';
 
 const policy = 'compute_extension:volumes';
 const shown = volumeViews(CAMEL, {
   typeOf: volume => volume.volume_type ?? volume.volume_type_id,
   emptyAttachment: true,
 });
-const snapshot = snapshotViews(CAMEL);
 
 const volumes = (name: string, about: string, path: string) =>
   operation({
@@ -34,20 +28,6 @@ const volumes = (name: string, about: string, path: string) =>
     run: async ({ domain, context, query }) =>
       shown.many.json(await domain.volumes.list(context, pageByOffset(context, query))),
   });
-const snapshots = (name: string, about: string, path: string) =>
-  operation({
-    name,
-    about,
-    method: 'GET',
-    path,
-    policy,
-    query: offsetQuery,
-    answers: 200,
-    view: snapshot.many,
-    run: async ({ domain, context, query }) =>
-      snapshot.many.json(await domain.snapshots.list(context, pageByOffset(context, query))),
-  });
-
 const resources: readonly ComputeOperation[] = [
   volumes('ListVolumes', 'Volumes of the tenant, oldest first.', '/os-volumes'),
   volumes('ListVolumesInDetail', 'The same.', '/os-volumes/detail'),
@@ -97,48 +77,7 @@ const resources: readonly ComputeOperation[] = [
       return bare();
     },
   }),
-  snapshots('ListSnapshots', 'Snapshots of the tenant, oldest first.', '/os-snapshots'),
-  snapshots('ListSnapshotsInDetail', 'The same.', '/os-snapshots/detail'),
-  operation({
-    name: 'ShowSnapshot',
-    about: 'With its state and size.',
-    method: 'GET',
-    path: '/os-snapshots/:id',
-    policy,
-    answers: 200,
-    view: snapshot.one,
-    faults: volumeFaults,
-    run: async ({ domain, context, params }) =>
-      snapshot.one.json(await domain.snapshots.get(context, params.id)),
-  }),
-  operation({
-    name: 'CreateSnapshot',
-    about: 'Accepts a snapshot of a volume; `force` also of one in use.',
-    method: 'POST',
-    path: '/os-snapshots',
-    policy,
-    body: snapshotBody,
-    bodyRequired: false,
-    answers: 200,
-    view: snapshot.one,
-    faults: volumeFaults,
-    throws: ['InvalidVolume'],
-    run: async ({ domain, context, body }) => snapshot.one.json(await domain.snapshots.create(context, body)),
-  }),
-  operation({
-    name: 'DeleteSnapshot',
-    about: 'One that is being made is refused.',
-    method: 'DELETE',
-    path: '/os-snapshots/:id',
-    policy,
-    answers: 202,
-    faults: volumeFaults,
-    throws: ['InvalidVolume'],
-    run: async ({ domain, context, params }) => {
-      await domain.snapshots.delete(context, params.id);
-      return bare();
-    },
-  }),
+  ...snapshotOperations({ path: '/os-snapshots', policy, words: CAMEL }),
 ];
 
 /** The volume API's resources once more, under the names that the compute API had for them, and what servers have of volumes. */

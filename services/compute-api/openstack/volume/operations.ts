@@ -2,7 +2,7 @@ import { extensionOperations } from '../core/extensions.ts';
 import type { ComputeOperation, Registry } from '../http/api.ts';
 import { completed } from '../http/routes.ts';
 import { addedOperations } from '../operations.ts';
-import { snapshotOperations } from './snapshots.ts';
+import { snapshots } from './snapshots.ts';
 import { typeOperations } from './types.ts';
 import { volumeOperations } from './volumes.ts';
 
@@ -12,7 +12,7 @@ const RESOURCES = ['/volumes', '/types', '/snapshots', '/extensions'];
 export const coreVolumeOperations: readonly ComputeOperation[] = [
   ...volumeOperations,
   ...typeOperations,
-  ...snapshotOperations,
+  ...snapshots,
   ...extensionOperations,
 ];
 
