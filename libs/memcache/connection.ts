@@ -25,7 +25,10 @@ interface Gathering {
   found: Promise<Map<string, Stored>>;
 }
 
-/** One connection to a memcached; commands follow each other, each with a time limit. */
+/**
+ * One connection to a memcached; commands follow each other, each with a time limit. Of the protocol five commands are used; a client
+ * library would place keys on servers by a rule of its own, where swift's proxies and ours must look at the same place.
+ */
 export class MemcachedConnection {
   private readonly server: string;
   private readonly clock: Clock;

@@ -3,9 +3,13 @@ import { type Clock, Fault, type Logger, must, type RequestContext } from '@fols
 import { type DoorAnswer, operatorDoor } from '@folsom/outbound';
 import { LRUCache } from 'lru-cache';
 import { novaFault } from './faults.ts';
+import { imageFromHeaders, imageFromJson, imageHeaders, imagePath, imageServers } from './image-wire.ts';
 import type { ImageWire } from './rpc/wire.ts';
 
-/** Nova's view of the image service (its v1 API), acting with the caller's own token. */
+/**
+ * Nova's view of the image service (its v1 API), acting with the caller's own token. No client library is kept for that version; what
+ * carries bytes is `image-transfer.ts`.
+ */
 export interface ImageClient {
   /** @throws Fault `ImageNotFound`, `ImageNotAuthorized`, `GlanceConnectionFailed` */
   show(context: RequestContext, id: string): Promise<ImageWire>;
@@ -51,12 +55,6 @@ interface Answer {
   headers: DoorAnswer['headers'];
   text: string;
 }
-
-/** The image services that `glance_api_servers` names, as URLs: `host:port` is plain HTTP. */
-export const imageServers = (servers: readonly string[]): string[] =>
-  servers.map(server => (/^https?:\/\//i.test(server) ? server.replace(/\/+$/, '') : `http://${server}`));
-
-const JSON_PROPERTIES = ['block_device_mapping', 'mappings'];
 
 export function imageClient(options: ImageClientOptions): ImageClient {
   const { clock, log, timeoutMs = TIMEOUT_MS, cacheMs = CACHE_MS } = options;
@@ -110,7 +108,7 @@ export function imageClient(options: ImageClientOptions): ImageClient {
   const look = async (context: RequestContext, id: string, key: string): Promise<ImageWire> => {
     const response = await request(context, 'HEAD', imagePath(id));
     check(response, id);
-    const image = fromHeaders(response.headers);
+    const image = imageFromHeaders(response.headers);
     if (image.status === 'active' && cacheMs > 0) {
       cache.set(key, { image: structuredClone(image), until: clock.monotonic() + cacheMs });
     }
@@ -144,7 +142,7 @@ export function imageClient(options: ImageClientOptions): ImageClient {
         const response = await request(context, 'GET', `/v1/images/detail?${query}`);
         checkPlain(response);
         const page = (JSON.parse(response.text) as { images: Record<string, unknown>[] }).images.map(
-          fromJson,
+          imageFromJson,
         );
         images.push(...page);
         if (page.length < size) break;
@@ -155,22 +153,22 @@ export function imageClient(options: ImageClientOptions): ImageClient {
 
     async create(context, image, data = 'later') {
       const response = await request(context, 'POST', '/v1/images', {
-        ...toHeaders(image),
+        ...imageHeaders(image),
         ...(data === 'none' ? { 'content-type': 'application/octet-stream' } : {}),
       });
       checkPlain(response);
-      return fromJson((JSON.parse(response.text) as { image: Record<string, unknown> }).image);
+      return imageFromJson((JSON.parse(response.text) as { image: Record<string, unknown> }).image);
     },
 
     async update(context, id, image) {
       asking.delete(keyOf(context, id));
       cache.delete(keyOf(context, id));
       const response = await request(context, 'PUT', imagePath(id), {
-        ...toHeaders(image),
+        ...imageHeaders(image),
         'x-glance-registry-purge-props': 'true',
       });
       check(response, id);
-      return fromJson((JSON.parse(response.text) as { image: Record<string, unknown> }).image);
+      return imageFromJson((JSON.parse(response.text) as { image: Record<string, unknown> }).image);
     },
 
     async delete(context, id) {
@@ -182,9 +180,6 @@ export function imageClient(options: ImageClientOptions): ImageClient {
     },
   };
 }
-
-/** A text that is no Unicode names no image, and cannot be written into a path as it is. */
-const imagePath = (id: string): string => `/v1/images/${encodeURIComponent(id.toWellFormed())}`;
 
 const succeeded = ({ status }: Answer): boolean => status >= 200 && status < 300;
 
@@ -214,122 +209,4 @@ function checkPlain(response: Answer): void {
     {},
     { cause: new Error(`image service answered ${response.status}`) },
   );
-}
-
-const text = (value: string): string => Buffer.from(value, 'latin1').toString('utf8');
-const latin = (value: string): string =>
-  Buffer.from(value.replace(/[\r\n\0]+/g, ' '), 'utf8').toString('latin1');
-
-const isTrue = (value: string | null): boolean => value !== null && value.toLowerCase() === 'true';
-const orNull = (value: string | null | undefined): string | null =>
-  value === undefined || value === null || value === '' || value === 'None' ? null : value;
-
-/** Times as messages carry them, whatever form glance gave. */
-const time = (value: unknown): string | null => {
-  if (typeof value !== 'string' || value === '' || value === 'None') return null;
-  const at = Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(value) ? value : `${value}Z`);
-  return Number.isNaN(at) ? null : `${new Date(at).toISOString().slice(0, 19)}.000000`;
-};
-
-function fromHeaders(headers: Answer['headers']): ImageWire {
-  const meta = (name: string): string | null => {
-    const value = headers[`x-image-meta-${name}`];
-    return value === undefined ? null : text(String(value));
-  };
-  const properties: Record<string, unknown> = {};
-  const prefix = 'x-image-meta-property-';
-  for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith(prefix)) properties[name.slice(prefix.length)] = text(String(value));
-  }
-  return {
-    id: meta('id') ?? '',
-    name: meta('name'),
-    status: meta('status') ?? '',
-    size: Number(meta('size') ?? 0),
-    checksum: orNull(meta('checksum')),
-    disk_format: orNull(meta('disk_format')),
-    container_format: orNull(meta('container_format')),
-    min_disk: Number(meta('min_disk') ?? 0),
-    min_ram: Number(meta('min_ram') ?? 0),
-    owner: orNull(meta('owner')),
-    is_public: isTrue(meta('is_public')),
-    created_at: time(meta('created_at')),
-    updated_at: time(meta('updated_at')),
-    deleted_at: time(meta('deleted_at')),
-    deleted: isTrue(meta('deleted')),
-    properties: readJsonProperties(properties),
-  };
-}
-
-function fromJson(image: Record<string, unknown>): ImageWire {
-  return {
-    id: String(image.id),
-    name: (image.name as string | null) ?? null,
-    status: String(image.status ?? ''),
-    size: Number(image.size ?? 0),
-    checksum: (image.checksum as string | null) ?? null,
-    disk_format: (image.disk_format as string | null) ?? null,
-    container_format: (image.container_format as string | null) ?? null,
-    min_disk: Number(image.min_disk ?? 0),
-    min_ram: Number(image.min_ram ?? 0),
-    owner: (image.owner as string | null) ?? null,
-    is_public: Boolean(image.is_public),
-    created_at: time(image.created_at),
-    updated_at: time(image.updated_at),
-    deleted_at: time(image.deleted_at),
-    deleted: Boolean(image.deleted),
-    properties: readJsonProperties({ ...((image.properties as Record<string, unknown> | undefined) ?? {}) }),
-  };
-}
-
-/** Two properties hold JSON; what does not parse stays the text it is. */
-function readJsonProperties(properties: Record<string, unknown>): Record<string, unknown> {
-  for (const name of JSON_PROPERTIES) {
-    const value = properties[name];
-    if (typeof value !== 'string') continue;
-    try {
-      properties[name] = JSON.parse(value);
-    } catch {
-      // Left as text: nobody but its owner is hurt.
-    }
-  }
-  return properties;
-}
-
-const SENT = [
-  'id',
-  'name',
-  'size',
-  'checksum',
-  'disk_format',
-  'container_format',
-  'min_disk',
-  'min_ram',
-  'owner',
-  'is_public',
-] as const;
-
-function toHeaders(image: Partial<ImageWire>): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const name of SENT) {
-    const value = image[name];
-    if (value !== undefined && value !== null) headers[`x-image-meta-${name}`] = latin(pythonText(value));
-  }
-  for (const [name, value] of Object.entries(image.properties ?? {})) {
-    if (value === null || value === undefined) continue;
-    const shown = typeof value === 'object' ? JSON.stringify(value) : pythonText(value);
-    headers[`x-image-meta-property-${headerName(name)}`] = latin(shown);
-  }
-  return headers;
-}
-
-const pythonText = (value: unknown): string =>
-  value === true ? 'True' : value === false ? 'False' : String(value);
-
-/** Names travel as header names. @throws Fault `Invalid` for one that cannot. */
-function headerName(name: string): string {
-  if (!/^[!#$%&'*+.^_`|~\w-]{1,255}$/.test(name)) {
-    throw novaFault('Invalid', {}, { message: `Invalid image property name: ${name.slice(0, 255)}` });
-  }
-  return name.toLowerCase();
 }

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 import { catalogue, must, type RequestContext } from '@folsom/core';
 import { request } from 'undici';
-import { imageServers } from './image-client.ts';
+import { imageFromHeaders, imageFromJson, imageHeaders, imagePath, imageServers } from './image-wire.ts';
 import type { ImageWire } from './rpc/wire.ts';
 
-/** The image service as daemons that carry bytes use it. */
+/** The image service as daemons that carry bytes use it: as streams, at their own pace, with no limit to a whole answer. */
 export interface ImageClient {
   show(context: RequestContext, imageId: string): Promise<ImageWire>;
   /** The image's bytes. */
@@ -92,37 +92,30 @@ export function imageClient(options: { servers: readonly string[]; retries?: num
       reason: `status ${answer.statusCode}`,
     });
   };
-  const path = (imageId: string) => `/v1/images/${encodeURIComponent(imageId)}`;
-
   return {
     async show(context, imageId) {
-      const answer = await ask(context, 'HEAD', path(imageId));
+      const answer = await ask(context, 'HEAD', imagePath(imageId));
       await check(imageId, answer);
       await answer.body.dump();
       return imageFromHeaders(answer.headers);
     },
     async download(context, imageId, signal) {
-      const answer = await ask(context, 'GET', path(imageId), { signal });
+      const answer = await ask(context, 'GET', imagePath(imageId), { signal });
       await check(imageId, answer);
       return answer.body;
     },
     async upload(context, imageId, facts, data, signal) {
-      const headers: Record<string, string> = {
+      const headers = {
+        ...imageHeaders(facts),
         'content-type': 'application/octet-stream',
         'x-glance-registry-purge-props': 'false',
       };
-      if (facts.disk_format) headers['x-image-meta-disk_format'] = facts.disk_format;
-      if (facts.container_format) headers['x-image-meta-container_format'] = facts.container_format;
-      if (facts.size !== undefined) headers['x-image-meta-size'] = String(facts.size);
-      for (const [name, value] of Object.entries(facts.properties ?? {})) {
-        headers[`x-image-meta-property-${name}`] = value;
-      }
-      const answer = await ask(context, 'PUT', path(imageId), { headers, body: data, signal });
+      const answer = await ask(context, 'PUT', imagePath(imageId), { headers, body: data, signal });
       await check(imageId, answer);
       await answer.body.dump();
     },
     async delete(context, imageId) {
-      const answer = await ask(context, 'DELETE', path(imageId));
+      const answer = await ask(context, 'DELETE', imagePath(imageId));
       await check(imageId, answer);
       await answer.body.dump();
     },
@@ -141,10 +134,10 @@ export function imageClient(options: { servers: readonly string[]; retries?: num
         ];
         const answer = await ask(context, 'GET', `/v1/images/detail?${parts.join('&')}`);
         await check('', answer);
-        const { images } = (await answer.body.json()) as { images: ImageWire[] };
-        found.push(...images);
+        const { images } = (await answer.body.json()) as { images: Record<string, unknown>[] };
+        found.push(...images.map(imageFromJson));
         if (images.length < 100) return found;
-        marker = `marker=${must(images[images.length - 1], 'images is not empty').id}`;
+        marker = `marker=${must(found.at(-1), 'found is not empty').id}`;
       }
     },
   };
@@ -161,37 +154,4 @@ function identity(context: RequestContext): Record<string, string> {
   headers['x-openstack-request-id'] = context.requestId;
   if (context.traceparent !== null) headers.traceparent = context.traceparent;
   return headers;
-}
-
-/** v1's `x-image-meta-*` headers as nova's image dictionary. */
-function imageFromHeaders(headers: Record<string, string | string[] | undefined>): ImageWire {
-  const meta: Record<string, string> = {};
-  const properties: Record<string, string> = {};
-  for (const [name, raw] of Object.entries(headers)) {
-    const value = String(Array.isArray(raw) ? raw[0] : (raw ?? ''));
-    if (name.startsWith('x-image-meta-property-')) {
-      properties[name.slice('x-image-meta-property-'.length).replaceAll('-', '_')] = value;
-    } else if (name.startsWith('x-image-meta-')) {
-      meta[name.slice('x-image-meta-'.length).replaceAll('-', '_')] = value;
-    }
-  }
-  const text = (name: string): string | null => (meta[name] ? must(meta[name], 'name is in meta') : null);
-  return {
-    id: meta.id ?? '',
-    name: text('name'),
-    status: meta.status ?? '',
-    size: Number(meta.size ?? 0),
-    checksum: text('checksum'),
-    disk_format: text('disk_format'),
-    container_format: text('container_format'),
-    min_disk: Number(meta.min_disk ?? 0),
-    min_ram: Number(meta.min_ram ?? 0),
-    owner: text('owner'),
-    is_public: /^true$/i.test(meta.is_public ?? ''),
-    created_at: text('created_at'),
-    updated_at: text('updated_at'),
-    deleted_at: text('deleted_at'),
-    deleted: /^true$/i.test(meta.deleted ?? ''),
-    properties,
-  };
 }

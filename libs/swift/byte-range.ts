@@ -1,4 +1,8 @@
 import { must } from '@folsom/core';
+
+// A library's parser (range-parser) reads by the RFC alone; swift's answers, which are recorded, follow WebOb: signs and blanks as in
+// Python, what is no range is none, and a refusal repeats the header in its own spelling.
+
 /** The bytes of a body that a Range header asks for. */
 export type RangeAnswer =
   /** No range, or one that is none: the whole body. */

@@ -1,4 +1,7 @@
-/** The error page of WebOb, which the layers in front of every API of the time answered with: as text or as HTML. */
+/**
+ * The error page of WebOb, which the layers in front of every API of the time answered with: as text or as HTML. Clients read its very
+ * words, so that it is written here and nowhere else.
+ */
 export interface WebobPage {
   status: number;
   /** The status' words, e.g. `Not Found`. */
