@@ -26,7 +26,7 @@ interface Gathering {
 }
 
 /**
- * One connection to a memcached; commands follow each other, each with a time limit. Of the protocol five commands are used; a client
+ * One connection to a memcached; commands follow each other, each with a time limit. Of the protocol three commands are used; a client
  * library would place keys on servers by a rule of its own, where swift's proxies and ours must look at the same place.
  */
 export class MemcachedConnection {
