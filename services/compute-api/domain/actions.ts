@@ -34,6 +34,9 @@ export type Tell = (
   begun: { record: InstanceRecord; wire: InstanceWire; trx: Sql },
 ) => Promise<void>;
 
+/** What ends without a host, too. */
+const DELETIONS: ReadonlySet<ActionName> = new Set(['delete', 'soft_delete', 'force_delete']);
+
 /**
  * Begins an action: policy, lock and state by the table, then the first state in one compare-and-set, so that of two
  * callers at the same moment one wins and the other gets the conflict. What `tell` sends is committed together with
@@ -52,6 +55,9 @@ export async function begin(
   authorize(deps, context, `compute:${name}`, targetOf(instance));
   checkAction(name, instance, context);
   const rule: ActionRule = actions[name];
+  // The task is ended by the host alone that has the guest; a build that failed on every host has none.
+  if (rule.task && instance.host === null && !DELETIONS.has(name))
+    throw invalidState(instance.uuid, 'vm_state', instance.vm_state, name);
   const changes: Step = {
     ...(rule.to === undefined ? {} : { vm_state: rule.to }),
     ...(rule.task === undefined ? {} : { task_state: rule.task }),
