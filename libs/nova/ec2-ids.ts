@@ -1,5 +1,6 @@
 import { must } from '@folsom/core';
 import { type Database, inBatches, toSqlTime, whereListed } from '@folsom/db';
+import { LRUCache } from 'lru-cache';
 import { groupBy } from './rows.ts';
 
 /** What EC2 names by a number. */
@@ -25,8 +26,40 @@ export async function ec2Numbers(
   uuids: readonly string[],
   now: number,
 ): Promise<Map<string, number>> {
-  const wanted = [...new Set(uuids)];
-  if (wanted.length === 0) return new Map();
+  const known = knownNumbers(db, kind);
+  const found = new Map<string, number>();
+  const unknown = new Set<string>();
+  for (const uuid of uuids) {
+    const number = known.get(uuid);
+    if (number === undefined) unknown.add(uuid);
+    else found.set(uuid, number);
+  }
+  if (unknown.size === 0) return found;
+  for (const [uuid, number] of await givenNumbers(db, kind, [...unknown], now)) {
+    known.set(uuid, number);
+    found.set(uuid, number);
+  }
+  return found;
+}
+
+/** A number once given out is kept for good: it is looked up once. About 100 bytes each. */
+const KNOWN_MAX = 20_000;
+const knownOf = new WeakMap<Database, Record<string, LRUCache<string, number>>>();
+
+function knownNumbers(db: Database, kind: Ec2Kind): LRUCache<string, number> {
+  const kinds = knownOf.get(db) ?? {};
+  knownOf.set(db, kinds);
+  const known = kinds[kind] ?? new LRUCache<string, number>({ max: KNOWN_MAX });
+  kinds[kind] = known;
+  return known;
+}
+
+async function givenNumbers(
+  db: Database,
+  kind: Ec2Kind,
+  wanted: readonly string[],
+  now: number,
+): Promise<Map<string, number>> {
   const found = await numbersOf(db, kind, wanted);
   const missing = wanted.filter(uuid => !found.has(uuid));
   if (missing.length === 0) return found;

@@ -124,6 +124,45 @@ describe('instances', () => {
     expect(row).toMatchObject({ deleted: 0, task_state: 'scheduling' });
   });
 
+  it('are shown as they are now, however often they were shown before', async () => {
+    const id = await boot();
+    const uuid = await uuidOf(id);
+    const shown = async (as = 'demo') =>
+      findAll((await test.act('DescribeInstances', {}, { as })).xml, 'item').find(item =>
+        item.children.some(({ name, text }) => name === 'instanceId' && text === id),
+      );
+    const { knex } = test.db;
+    const instance = (values: object) => knex('instances').where({ uuid }).update(values);
+    const network = (...ips: string[]) => {
+      const list = ips.map(address => ({
+        address,
+        version: address.includes(':') ? 6 : 4,
+        floating_ips: [],
+      }));
+      const network_info = JSON.stringify([{ id: 'v', network: { subnets: [{ ips: list }] } }]);
+      return knex('instance_info_caches').where({ instance_uuid: uuid }).update({ network_info });
+    };
+    await instance({ vm_state: 'active' });
+    for (const [change, name, text] of [
+      [() => instance({ vm_state: 'stopped' }), 'name', 'stopped'],
+      [() => instance({ key_name: 'another' }), 'keyName', 'another'],
+      [() => instance({ hostname: 'renamed' }), 'privateDnsName', 'renamed'],
+      [() => instance({ launch_index: 7 }), 'amiLaunchIndex', '7'],
+      [() => instance({ root_device_name: '/dev/vda9' }), 'rootDeviceName', '/dev/vda9'],
+      [() => network('10.9.8.7'), 'privateIpAddress', '10.9.8.7'],
+      [() => network('10.9.8.6', 'fd00::6'), 'dnsNameV6', 'fd00::6'],
+    ] as const) {
+      expect(textOf(await shown(), name), name).not.toBe(text);
+      await change();
+      expect(textOf(await shown(), name), name).toBe(text);
+    }
+    // What one sees is not kept for another.
+    expect(textOf(await shown('admin'), 'keyName')).toMatch(/^another \(/);
+    expect(textOf(await shown(), 'keyName')).toBe('another');
+    await instance({ deleted: 1 });
+    expect(await shown()).toBeUndefined();
+  });
+
   it('are listed with as many statements for a thousand as for ten', async () => {
     const counted = async (): Promise<number> => {
       let statements = 0;

@@ -181,12 +181,12 @@ function partsOf(options: IdentityOptions) {
     },
     world,
   );
-  const { require_service_caller, signature_max_age, signature_repeat_window } =
-    config.of(keystoneEc2Options);
+  const settings = config.of(keystoneEc2Options);
   const ec2 = {
-    requireServiceCaller: require_service_caller,
-    signatureMaxAgeMs: signature_max_age * 1000,
-    repeatWindowMs: signature_repeat_window * 1000,
+    requireServiceCaller: settings.require_service_caller,
+    signatureMaxAgeMs: settings.signature_max_age * 1000,
+    repeatWindowMs: settings.signature_repeat_window * 1000,
+    readRepeatWindowMs: settings.signature_read_repeat_window * 1000,
   };
   const signed = signedLogin({ db, tokens, world, roles, ec2 });
   return { revocations, log, keys, roles, signer, tokens, catalog, ec2, signed };

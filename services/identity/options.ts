@@ -55,6 +55,11 @@ export const keystoneEc2Options = options('ec2', {
     'Our own: seconds after signing in which the same request may come again; later it is a replay',
     { min: 0 },
   ),
+  signature_read_repeat_window: int(
+    60,
+    'Our own: the same for EC2 requests that only read (Describe…, Get…) and are signed with all they say (version 2)',
+    { min: 0 },
+  ),
 });
 
 export const keystoneIdentityOptions = options('identity', {

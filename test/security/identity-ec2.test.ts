@@ -20,10 +20,10 @@ async function ec2Pair(at: TestIdentity, name: string) {
   const { credential } = (
     await at.admin('POST', `/users/${userId}/credentials/OS-EC2`, { tenant_id: tenantId })
   ).json;
-  const sign = (time: string, as: 'Timestamp' | 'Expires' = 'Timestamp') => {
+  const sign = (time: string, as: 'Timestamp' | 'Expires' = 'Timestamp', Action = 'DescribeInstances') => {
     const params: Record<string, string> = {
       AWSAccessKeyId: credential.access,
-      Action: 'DescribeInstances',
+      Action,
       SignatureMethod: 'HmacSHA256',
       SignatureVersion: '2',
       [as]: time,
@@ -92,6 +92,45 @@ describe('EC2 and S3', () => {
     expect((await pair.ask({ ...request, signature: `${request.signature.slice(0, -2)}A=` })).status).toBe(
       401,
     );
+  });
+
+  it('30: what only reads may come again for a minute, what changes something for two seconds', async () => {
+    const clock = fakeClock();
+    const at = await startTestIdentity({ clock });
+    try {
+      const pair = await ec2Pair(at, someone());
+      const now = () => `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
+      const again = async (action: string, seconds: number) => {
+        const request = pair.sign(now(), 'Timestamp', action);
+        const first = (await pair.ask(request)).status;
+        await clock.advance(seconds * 1000);
+        return [first, (await pair.ask(request)).status];
+      };
+      for (const action of ['DescribeInstances', 'GetConsoleOutput']) {
+        expect(await again(action, 50), action).toEqual([200, 200]);
+        expect(await again(action, 62), action).toEqual([200, 401]);
+      }
+      for (const action of [
+        'RunInstances',
+        'CreateVolume',
+        'Describer',
+        'describeInstances',
+        'TerminateInstances',
+      ]) {
+        expect(await again(action, 1), action).toEqual([200, 200]);
+        expect(await again(action, 4), action).toEqual([200, 401]);
+      }
+      // A signature of version 0 leaves open whose instances are asked for.
+      const params = { Action: 'DescribeInstances', SignatureVersion: '0', Timestamp: now() };
+      const text = `${params.Action}${params.Timestamp}`;
+      const signature = createHmac('sha1', pair.credential.secret).update(text).digest('base64');
+      const loose = { ...pair.sign(now()), signature, params };
+      expect((await pair.ask(loose)).status).toBe(200);
+      await clock.advance(4_000);
+      expect((await pair.ask(loose)).status).toBe(401);
+    } finally {
+      await at.stop();
+    }
   });
 
   it('30: one that says until when it is good is not good in that moment, nor for longer than 15 minutes', async () => {

@@ -181,7 +181,8 @@ async function hypervisorNames(knex: Knex, hosts: string[]): Promise<Map<string,
 // Rows of flavors never change but for their deletion, which does not matter to the instances that have them.
 const flavorCache = new WeakMap<object, Map<number, FlavorRow>>();
 
-async function flavorsOf(deps: Deps, ids: number[]): Promise<Map<number, FlavorRow>> {
+/** Flavors by number, deleted ones too. */
+export async function flavorsOf(deps: Deps, ids: number[]): Promise<Map<number, FlavorRow>> {
   const cache = flavorCache.get(deps.db) ?? new Map<number, FlavorRow>();
   flavorCache.set(deps.db, cache);
   const missing = ids.filter(id => !cache.has(id));

@@ -1,11 +1,12 @@
 import type { RequestContext } from '@folsom/core';
 import { must } from '@folsom/core';
 import { fromSqlTime, type Knex, whereListed } from '@folsom/db';
-import { flavorsByIds } from '@folsom/nova/flavors';
 import { fixedIpsOf, parseNetworkInfo } from '@folsom/nova/network-info';
 import { groupBy } from '@folsom/nova/rows';
 import { groupNamesOfInstances } from '@folsom/nova/security-groups';
+import { LRUCache } from 'lru-cache';
 import type { Deps } from './deps.ts';
+import { flavorsOf } from './instance-details.ts';
 import { authorize, visibleProject } from './policy.ts';
 
 /** Columns that are shown of every instance. */
@@ -55,18 +56,39 @@ export interface AttachedDevice {
 }
 
 /** An instance as it belongs to the boot that made it. */
-export interface ReservedInstance extends Omit<Row, 'created_at'> {
-  /** Milliseconds since the epoch. */
-  created_at: number | null;
+export interface ReservedInstance extends Row {
   flavor: string | null;
-  groups: string[];
-  fixedIps: string[];
-  fixedIp6s: string[];
-  floatingIps: string[];
+  groups: readonly string[];
+  /** The same object for as long as they are the same. */
+  addresses: Addresses;
   /** Of its host; null while it has none. */
   zone: string | null;
-  devices: AttachedDevice[];
+  devices: readonly AttachedDevice[];
 }
+
+/** Milliseconds since the epoch. */
+export const createdAt = (one: Pick<ReservedInstance, 'created_at'>): number | null =>
+  fromSqlTime(one.created_at);
+
+/** Whether two looks at an instance show the same. */
+export const sameReserved = (a: ReservedInstance, b: ReservedInstance): boolean =>
+  COLUMNS.every(column => a[column] === b[column]) &&
+  a.flavor === b.flavor &&
+  a.addresses === b.addresses &&
+  a.zone === b.zone &&
+  a.groups.length === b.groups.length &&
+  a.groups.every((name, at) => name === b.groups[at]) &&
+  a.devices.length === b.devices.length &&
+  a.devices.every((device, at) => sameDevice(device, b.devices[at]));
+
+const sameDevice = (a: AttachedDevice, b: AttachedDevice | undefined): boolean =>
+  b !== undefined &&
+  a.device_name === b.device_name &&
+  a.volume_id === b.volume_id &&
+  a.snapshot_id === b.snapshot_id &&
+  a.delete_on_termination === b.delete_on_termination &&
+  a.status === b.status &&
+  a.attach_time === b.attach_time;
 
 export interface ReservationQuery {
   /** Those of these that the caller can see; all of them unless given. */
@@ -99,24 +121,27 @@ async function withDetails(deps: Deps, rows: readonly Row[]): Promise<ReservedIn
   const uuids = rows.map(row => row.uuid);
   const hosts = [...new Set(rows.map(row => row.host))].filter(host => host !== null);
   const [flavors, groups, addresses, zones, devices] = await Promise.all([
-    flavorsByIds(knex, [...new Set(rows.map(row => row.instance_type_id))]),
+    flavorsOf(deps, [...new Set(rows.map(row => row.instance_type_id))]),
     groupNamesOfInstances(knex, uuids),
     addressesOf(knex, uuids),
     zonesOf(knex, hosts),
     devicesOf(knex, uuids),
   ]);
-  return rows.map(row => ({
-    ...row,
-    created_at: fromSqlTime(row.created_at),
-    flavor: flavors.get(row.instance_type_id)?.name ?? null,
-    groups: groups.get(row.uuid) ?? [],
-    ...(addresses.get(row.uuid) ?? NO_ADDRESSES),
-    zone: (row.host === null ? undefined : zones.get(row.host)) ?? null,
-    devices: devices.get(row.uuid) ?? [],
-  }));
+  return rows.map(row =>
+    Object.assign(row, {
+      flavor: flavors.get(row.instance_type_id)?.name ?? null,
+      groups: groups.get(row.uuid) ?? NOTHING,
+      addresses: addresses.get(row.uuid) ?? NO_ADDRESSES,
+      zone: (row.host === null ? undefined : zones.get(row.host)) ?? null,
+      devices: devices.get(row.uuid) ?? NOTHING,
+    }),
+  );
 }
 
-interface Addresses {
+const NOTHING: readonly never[] = [];
+
+/** By kind, in order. */
+export interface Addresses {
   fixedIps: string[];
   fixedIp6s: string[];
   floatingIps: string[];
@@ -132,17 +157,25 @@ async function addressesOf(knex: Knex, uuids: readonly string[]): Promise<Map<st
   return new Map(rows.map(row => [row.instance_uuid, knownAddresses(row.network_info)]));
 }
 
+/** Network models read, about 1 KB each: a listing is asked for again and again, and most of it has not changed. */
+const READ_MAX = 5_000;
+const read = new LRUCache<string, Addresses>({ max: READ_MAX });
+
 /** The addresses of a stored network model. */
 export function knownAddresses(networkInfo: string | null | undefined): Addresses {
   if (!networkInfo || networkInfo === '[]') return NO_ADDRESSES;
+  const known = read.get(networkInfo);
+  if (known !== undefined) return known;
   const fixed = fixedIpsOf(parseNetworkInfo(networkInfo));
   const texts = (ips: readonly { address: string | null }[]) =>
     ips.map(ip => ip.address).filter(address => address !== null);
-  return {
+  const addresses = {
     fixedIps: texts(fixed.filter(ip => ip.version !== 6)),
     fixedIp6s: texts(fixed.filter(ip => ip.version === 6)),
     floatingIps: texts(fixed.flatMap(ip => ip.floating_ips ?? [])),
   };
+  read.set(networkInfo, addresses);
+  return addresses;
 }
 
 /** The zone of a host is that of the daemon that was first there. */

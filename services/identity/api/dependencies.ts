@@ -36,6 +36,8 @@ export interface Dependencies {
     /** 0: signatures never get too old. */
     signatureMaxAgeMs: number;
     repeatWindowMs: number;
+    /** Of requests that change nothing. */
+    readRepeatWindowMs: number;
   };
 }
 

@@ -38,7 +38,6 @@ const simple = (
 /** Every server that a user boots. */
 export async function boot(world: World, image: Server['image'], flavor: string): Promise<Server> {
   const name = `walker-${++world.named}`;
-  const random = { config_drive: world.random.int(2) === 0 };
   const { server: made } = await world.compute<{ server: { id: string } }>('POST', '/servers', {
     server: {
       name,
@@ -46,7 +45,6 @@ export async function boot(world: World, image: Server['image'], flavor: string)
       flavorRef: flavor,
       key_name: 'walk',
       security_groups: [{ name: 'walk' }],
-      ...(random.config_drive ? { config_drive: true } : {}),
     },
   });
   const server: Server = {

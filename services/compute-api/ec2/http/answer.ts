@@ -1,9 +1,24 @@
 import { escapeAll } from '@folsom/wire';
 
 /** What an answer holds: elements by name, lists of `item`s, texts. Nothing is an empty element. */
-export type View = string | number | boolean | null | undefined | readonly View[] | ViewElements;
+export type View = string | number | boolean | null | undefined | readonly View[] | ViewElements | Written;
 export interface ViewElements {
   readonly [name: string]: View;
+}
+
+/** What was written before, and stands as it is. */
+export class Written {
+  readonly xml: string;
+  constructor(xml: string) {
+    this.xml = xml;
+  }
+}
+
+/** Elements of an answer that is given again and again while nothing in it changes. */
+export function written(elements: ViewElements): Written {
+  const parts: string[] = [];
+  for (const [name, view] of Object.entries(elements)) write(parts, name, view);
+  return new Written(parts.join(''));
 }
 
 /** The whole answer of an action; `true` is Folsom's `<return>true</return>`. */
@@ -39,6 +54,10 @@ function write(parts: string[], name: string, view: View): void {
   }
   if (typeof view !== 'object') {
     parts.push('<', name, '>', typeof view === 'string' ? escaped(view) : String(view), '</', name, '>');
+    return;
+  }
+  if (view instanceof Written) {
+    parts.push('<', name, '>', view.xml, '</', name, '>');
     return;
   }
   const start = parts.push('<', name, '>');

@@ -1,6 +1,12 @@
-import type { AttachedDevice, ReservedInstance } from '../../domain/reservations.ts';
+import { LRUCache } from 'lru-cache';
+import {
+  type AttachedDevice,
+  createdAt,
+  type ReservedInstance,
+  sameReserved,
+} from '../../domain/reservations.ts';
 import type { Call } from '../http/action.ts';
-import { ec2Time, type View, type ViewElements } from '../http/answer.ts';
+import { ec2Time, type View, type ViewElements, type Written, written } from '../http/answer.ts';
 import { idsOf } from '../ids.ts';
 import { DEFAULT_ROOT_DEVICE } from './images.ts';
 
@@ -69,16 +75,33 @@ export async function reservationsView(
       reservation = { head, instancesSet: [] };
       reservations.set(id, reservation);
     }
-    reservation.instancesSet.push(instanceView(call, instance, ids));
+    reservation.instancesSet.push(instanceText(call, instance, ids));
   }
   return [...reservations.values()].map(({ head, instancesSet }) => ({ ...head, instancesSet }));
 }
 
+/** Texts kept, about 2 KB each. */
+const TEXTS_MAX = 5_000;
+/** By cloud. Administrators see more. */
+const kept = new WeakMap<Call['domain'], LRUCache<string, { instance: ReservedInstance; text: Written }>>();
+
+/** Writing is most of the work of a long listing: the text of an instance is used again while it shows the same. */
+function instanceText(call: Call, instance: ReservedInstance, ids: Ids): Written {
+  const texts = kept.get(call.domain) ?? new LRUCache({ max: TEXTS_MAX });
+  kept.set(call.domain, texts);
+  const key = `${call.context.isAdmin} ${instance.uuid}`;
+  const known = texts.get(key);
+  if (known && sameReserved(known.instance, instance)) return known.text;
+  const text = written(instanceView(call, instance, ids));
+  texts.set(key, { instance, text });
+  return text;
+}
+
 const orNone = (text: string | null): string => text ?? 'None';
 
-function instanceView({ context, config }: Call, one: ReservedInstance, ids: Ids): View {
-  const fixed = one.fixedIps[0] ?? null;
-  const floating = one.floatingIps[0] ?? null;
+function instanceView({ context, config }: Call, one: ReservedInstance, ids: Ids): ViewElements {
+  const fixed = one.addresses.fixedIps[0] ?? null;
+  const floating = one.addresses.floatingIps[0] ?? null;
   const privateName = config.ec2_private_dns_show_ip ? fixed : one.hostname;
   const kernelId = ids.image('aki', one.kernel_id);
   const ramdiskId = ids.image('ari', one.ramdisk_id);
@@ -96,8 +119,8 @@ function instanceView({ context, config }: Call, one: ReservedInstance, ids: Ids
     productCodesSet: [],
     privateDnsName: privateName,
     dnsName: floating ?? privateName,
-    ...(one.fixedIp6s.length > 0 ? { dnsNameV6: one.fixedIp6s[0] } : {}),
-    launchTime: ec2Time(one.created_at),
+    ...(one.addresses.fixedIp6s.length > 0 ? { dnsNameV6: one.addresses.fixedIp6s[0] } : {}),
+    launchTime: ec2Time(createdAt(one)),
     amiLaunchIndex: one.launch_index ?? 0,
     rootDeviceName: one.root_device_name ?? DEFAULT_ROOT_DEVICE,
     ...devicesView(one, ids.volume),
