@@ -58,6 +58,8 @@ export const PACKAGES: readonly Package[] = [
         path: '/etc/keystone/keystone.conf',
         sample: 'keystone',
         set: [
+          // None: keystone refuses the published default. The first users are made with one that the operator sets here.
+          ['DEFAULT', 'admin_token', ''],
           ['DEFAULT', 'log_dir', '/var/log/keystone'],
           ['sql', 'connection', 'sqlite:////var/lib/keystone/keystone.sqlite'],
         ],

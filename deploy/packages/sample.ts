@@ -40,7 +40,7 @@ function sectionText(
   set: readonly [string, string, string][],
 ): string {
   const lines = [`[${group}]`];
-  for (const [section, name, value] of set) if (section === group) lines.push(`${name} = ${value}`);
+  for (const [section, name, value] of set) if (section === group) lines.push(`${name} = ${value}`.trimEnd());
   for (const [name, option] of [...options].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (
       set.some(([section, known]) => section === group && (known === name || option.aliases.includes(known)))
