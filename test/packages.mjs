@@ -33,7 +33,6 @@ const PACKAGES = {
   'python3-openstackclient': "today's openstack command",
   chromium: 'consoles in a browser',
   prometheus: 'alerts and the dashboard',
-  'systemd-container': 'packages on a machine of their own',
 };
 const POLICY = '/usr/sbin/policy-rc.d';
 
