@@ -66,7 +66,7 @@ export function metricsHistory(metrics: MetricsRegistry, clock: Clock): MetricsH
         ...plot,
         lines: plot.lines.map(name => ({
           name,
-          values: samples.map(({ sample }) => sample[`${plot.name} ${name}`] ?? null),
+          values: samples.map(({ sample }) => shortened(sample[`${plot.name} ${name}`])),
         })),
       })),
       boots: bootSteps(metrics),
@@ -77,6 +77,10 @@ export function metricsHistory(metrics: MetricsRegistry, clock: Clock): MetricsH
     },
   };
 }
+
+/** As exactly as anybody sees it in a plot. */
+const shortened = (value: number | undefined): number | null =>
+  value === undefined ? null : Number(value.toPrecision(4));
 
 const PLOTS: readonly (Omit<Plot, 'lines'> & { lines: readonly string[] })[] = [
   { name: 'requests', unit: 'perSecond', lines: CLASSES },

@@ -62,28 +62,36 @@ export function checkHostAddress(host: string): void {
   }
 }
 
-/** Names every port that another program holds, at once, before anything is started. */
+/** Names every port that another program holds, or that this user may not open, at once, before anything is started. */
 export async function checkPorts(host: string, ports: Ports, names: readonly PortName[]): Promise<void> {
-  const taken: string[] = [];
-  await Promise.all(
-    names.map(async name => {
-      if (!(await isFree(hostOfPort(name, host), ports[name]))) taken.push(`${ports[name]} (${name})`);
-    }),
+  const why = await Promise.all(
+    names.map(async name => ({
+      port: `${ports[name]} (${name})`,
+      error: await listenError(hostOfPort(name, host), ports[name]),
+    })),
   );
-  if (taken.length > 0) {
-    const one = taken.length === 1;
+  const closed = why.filter(({ error }) => error === 'EACCES').map(({ port }) => port);
+  if (closed.length > 0)
     throw new CannotStart(
-      `port${one ? '' : 's'} ${taken.sort().join(', ')} on ${host} ${one ? 'is' : 'are'} in use by another program; ` +
+      `only root may open ${subject(closed)} on ${host}; choose higher ones with --ports-offset N`,
+    );
+  const taken = why.filter(({ error }) => error !== undefined).map(({ port }) => port);
+  if (taken.length > 0)
+    throw new CannotStart(
+      `${subject(taken)} on ${host} ${taken.length === 1 ? 'is' : 'are'} in use by another program; ` +
         'stop it, or choose other ports with --ports-offset N',
     );
-  }
 }
 
-export const isFree = (host: string, port: number): Promise<boolean> =>
+const subject = (ports: readonly string[]): string =>
+  `port${ports.length === 1 ? '' : 's'} ${[...ports].sort().join(', ')}`;
+
+/** The code of what keeps this process from listening there; undefined where nothing does. */
+const listenError = (host: string, port: number): Promise<string | undefined> =>
   new Promise(resolve => {
     const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, host, () => server.close(() => resolve(true)));
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen(port, host, () => server.close(() => resolve(undefined)));
   });
 
 /** Whether something answers there within `timeoutMs`. */

@@ -142,6 +142,10 @@ export const INSTANCES: Texts = {
   ],
   'address.floating': ['floating', '浮动'],
   'log.follow': ['Follow the end', '跟随末尾'],
+  'log.hint': [
+    'What the guest writes to its serial port, from its first second on.',
+    '实例从启动起写入串口的内容。',
+  ],
   'log.empty': ['The guest has written nothing yet.', '实例还没有输出。'],
   'screen.connecting': ['Connecting …', '连接中…'],
   'screen.open': ['Connected: what you type goes to the guest', '已连接：键盘输入将发送到实例'],

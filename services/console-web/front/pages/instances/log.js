@@ -39,6 +39,7 @@ export function ConsoleLog({ server }) {
     if (follow && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [text, follow]);
   return html`
+    <p class="hint">${t('log.hint')}</p>
     <div class="toolbar">
       <${CheckField} label=${t('log.follow')} checked=${follow} onChange=${event => setFollow(event.currentTarget.checked)} />
       <${Button} small icon="refresh" onClick=${poll.refresh}>${t('action.refresh')}<//>
