@@ -87,3 +87,29 @@ test('background work that began first is finished first; requests take turns', 
   const half = new Set(done.slice(0, done.length / 2));
   expect(half.size).toBe(4);
 });
+
+test('on a machine so slow that every turn is over at once, one after the other goes on', async () => {
+  let now = 0;
+  const share = loopShare({
+    now: () => {
+      now += 10 * SHARE;
+      return now;
+    },
+    shareMs: SHARE,
+  });
+  let done = 0;
+  const chain = async (pieces: number) => {
+    for (let piece = 0; piece < pieces; piece++) {
+      await share.turn();
+      done += 1;
+    }
+  };
+  const all = many(5, () => share.background(() => chain(10)));
+  for (let turn = 0; turn < 50 && done < 50; turn++) {
+    expect(share.busy).toBe(true);
+    await turnOfTheLoop();
+  }
+  await all;
+  expect(done).toBe(50);
+  expect(share.busy).toBe(false);
+});

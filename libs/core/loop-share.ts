@@ -11,6 +11,8 @@ export interface LoopShare {
   turn(): Promise<void> | undefined;
   /** Runs work that gives way to requests. What began first is finished first. */
   background<T>(work: () => Promise<T>): Promise<T>;
+  /** Whether somebody waits for his turn: what he does is not over yet. */
+  readonly busy: boolean;
 }
 
 /** Milliseconds of one turn of the loop for what is new, for requests that waited, and for the background. */
@@ -41,9 +43,12 @@ export function loopShare(loop: Loop = { now: () => performance.now(), shareMs: 
   /** Lets those who wait go on, one after another, for one share of the turn; then `next`. */
   const serve = (queue: Waiting[], next: () => void): void => {
     began = loop.now();
+    let served = 0;
     const step = () => {
-      const first = over() ? undefined : queue.shift();
+      // However slow the machine is, one goes on.
+      const first = served > 0 && over() ? undefined : queue.shift();
       if (first === undefined) return next();
+      served += 1;
       first.go();
       // Ticks run when all is done that can be done without waiting: the work just let go on has come to its next wait.
       queueMicrotask(() => process.nextTick(step));
@@ -80,6 +85,9 @@ export function loopShare(loop: Loop = { now: () => performance.now(), shareMs: 
       });
     },
     background: work => place.run(++places, work),
+    get busy() {
+      return requests.length + background.length > 0;
+    },
   };
 }
 

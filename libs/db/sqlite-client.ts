@@ -106,8 +106,8 @@ export function sqliteClient(clock: Clock): typeof Knex.Client {
 
     /** The one connection that writes. */
     async acquireWriter(): Promise<Connection> {
-      // Not within a transaction: others would wait for it meanwhile.
-      await theLoop.turn();
+      // Not within a transaction: others would wait for it meanwhile. One in memory has nobody to share with.
+      if (this.connectionSettings.filename !== ':memory:') await theLoop.turn();
       return super.acquireConnection();
     }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '@folsom/core';
+import { type Clock, theLoop } from '@folsom/core';
 
 /** Time that stands still until a test moves it. */
 export interface FakeClock extends Clock {
@@ -88,7 +88,8 @@ export function fakeClock(
   };
 }
 
-/** Lets promises and immediates that are ready run; enough turns for short chains of them. */
+/** Lets promises and immediates that are ready run; enough turns for short chains of them, after whoever waits for his. */
 async function fewTurns(): Promise<void> {
-  for (let turn = 0; turn < 4; turn++) await new Promise<void>(resolve => setImmediate(resolve));
+  for (let turn = 0; turn < 4; turn = theLoop.busy ? 0 : turn + 1)
+    await new Promise<void>(resolve => setImmediate(resolve));
 }

@@ -2,7 +2,7 @@ import { staticValidator } from '@folsom/auth';
 import { fakeDriver, startCompute } from '@folsom/compute-agent';
 import { type ComputeApi, novaPolicy, startComputeApi } from '@folsom/compute-api';
 import { configFrom } from '@folsom/config';
-import { createLogger, seededRandom, type World } from '@folsom/core';
+import { createLogger, seededRandom, theLoop, type World } from '@folsom/core';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
 import type { Runner } from '@folsom/host/runner';
 import { startNetwork } from '@folsom/network';
@@ -102,7 +102,7 @@ export async function simulatedCloud(seed: number): Promise<SimulatedCloud> {
   const quiet = async () => {
     for (let still = 0, seen = activity; still < QUIET_TURNS; ) {
       await new Promise<void>(resolve => setImmediate(resolve));
-      if (seen === activity) still++;
+      if (seen === activity && !theLoop.busy) still++;
       else still = 0;
       seen = activity;
     }
