@@ -16,7 +16,7 @@ export interface LoopShare {
 }
 
 /** Milliseconds of one turn of the loop for what is new, for requests that waited, and for the background. */
-const SHARE_MS = 6;
+const SHARE_MS = 3;
 
 /** What a {@link LoopShare} goes by; replaced in tests. */
 interface Loop {
