@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { type OptionFact, optionFacts, originalOptions, PROJECTS, shownValue, sources } from './options.ts';
+import {
+  type OptionFact,
+  optionFacts,
+  originalOptions,
+  originalSwiftOptions,
+  PROJECTS,
+  shownValue,
+  sources,
+} from './options.ts';
+import { swiftOptionFacts } from './swift-options.ts';
 
 const code = sources();
 
@@ -39,5 +48,20 @@ describe.each(PROJECTS)('options of $name', project => {
       return excused && shownValue(excused.default) !== value;
     });
     expect(different.map(labelOf)).toEqual([]);
+  });
+});
+
+describe('options of swift', () => {
+  const facts = swiftOptionFacts(originalSwiftOptions);
+  const label = ({ file, section, name }: (typeof facts)[number]) => `${file} [${section}] ${name}`;
+
+  it('each is acted on, or there is a reason why not', () => {
+    expect(facts.length).toBeGreaterThan(200);
+    expect(facts.filter(({ readers, reason }) => readers.length === 0 && !reason).map(label)).toEqual([]);
+  });
+
+  it('none that is read is said to have no effect', () => {
+    expect(facts.filter(({ readers, reason }) => readers.length > 0 && reason).map(label)).toEqual([]);
+    expect(facts.filter(({ reason }) => reason)).toHaveLength(8);
   });
 });

@@ -7,6 +7,7 @@ import type { ConfFile } from '../conf/conf-file.ts';
 import { glanceConf } from '../conf/glance.ts';
 import { keystoneConf } from '../conf/keystone.ts';
 import { novaConf } from '../conf/nova.ts';
+import { swiftOptionFacts } from './swift-options.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -14,6 +15,11 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const originalOptions = JSON.parse(
   readFileSync(new URL('original-options.json', import.meta.url), 'utf8'),
 ) as Record<string, Record<string, Record<string, string>>>;
+
+export const originalSwiftOptions = originalOptions.swift as unknown as Record<
+  string,
+  Record<string, Record<string, string>>
+>;
 
 /** The files of a project that is configured oslo's way, and where the code is that reads them. */
 export const PROJECTS: { name: string; conf: ConfFile; code: RegExp }[] = [
@@ -143,6 +149,14 @@ export function optionsPage(): string {
       const who = fact.notHonoured ? `nothing: ${fact.notHonoured.reason}` : fact.readers.join(', ');
       lines.push(`| \`${label}\` | ${cell(fact.default)} | ${cell(who)} |`);
     }
+  }
+  lines.push('', '## swift', '', 'Options of the sample files, by file and section.', '');
+  lines.push('| option | default | acted on by |', '| --- | --- | --- |');
+  for (const { file, section, name, default: value, readers, reason } of swiftOptionFacts(
+    originalSwiftOptions,
+  )) {
+    const who = reason === undefined ? readers.join(', ') : `nothing: ${reason}`;
+    lines.push(`| ${file} \`[${section}] ${name}\` | ${cell(value)} | ${cell(who)} |`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -13,7 +13,7 @@ export interface KeystoneClient {
   /** Null for a token that is unknown, expired or revoked. */
   validate(token: string): Promise<TokenInfo | null>;
   /** Revocations made since; null when the identity service does not offer them (the original does not). */
-  revocations(since: number): Promise<Revocation[] | null>;
+  revocations(question: RevocationQuestion): Promise<RevocationNews | null>;
   /** Public keys of signed tokens in PEM, by id. */
   tokenKeys(): Promise<Record<string, string>>;
   endpoints(): Promise<CatalogEndpoint[]>;
@@ -24,6 +24,20 @@ export interface KeystoneClient {
   /** Any call of the admin API, e.g. `('GET', '/users/ID')`; null for 404. Other refusals are Faults. */
   call(method: Method, path: string, body?: unknown): Promise<Record<string, unknown> | null>;
   close(): Promise<void>;
+}
+
+export interface RevocationQuestion {
+  /** Moment of the latest that is known, in ms since the epoch. */
+  since: number;
+  /** Of the answer before: the identity service answers when it has news, or after some seconds. */
+  state?: string;
+  signal: AbortSignal;
+}
+
+export interface RevocationNews {
+  list: Revocation[];
+  /** Undefined where the service does not wait. */
+  state: string | undefined;
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
@@ -69,6 +83,7 @@ export function keystoneClient(settings: AuthTokenSettings, world: World): Keyst
     path: string,
     headers: Record<string, string>,
     body?: unknown,
+    signal?: AbortSignal,
   ): Promise<Response> => {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -81,12 +96,13 @@ export function keystoneClient(settings: AuthTokenSettings, world: World): Keyst
             ...headers,
           },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          ...(signal === undefined ? {} : { signal }),
         });
         const text = await response.body.text();
         return { status: response.statusCode, document: parse(text) };
       } catch (error) {
         // Asking again is harmless: every call of ours may be repeated.
-        if (attempt >= ATTEMPTS_MAX) {
+        if (attempt >= ATTEMPTS_MAX || signal?.aborted) {
           throw unavailable(`the identity service at ${origin} does not answer`, error);
         }
         await world.clock.sleep(RETRY_MS * attempt);
@@ -136,12 +152,13 @@ export function keystoneClient(settings: AuthTokenSettings, world: World): Keyst
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
+    signal?: AbortSignal,
   ): Promise<Response> => {
     const used = await token();
-    const response = await request(method, path, { 'x-auth-token': used, ...headers }, body);
+    const response = await request(method, path, { 'x-auth-token': used, ...headers }, body, signal);
     if (response.status !== 401 || settings.adminToken !== null) return response;
     if (own?.token === used) own = undefined;
-    return request(method, path, { 'x-auth-token': await token(), ...headers }, body);
+    return request(method, path, { 'x-auth-token': await token(), ...headers }, body, signal);
   };
 
   const refused = ({ status, document }: Response): Fault => {
@@ -151,8 +168,8 @@ export function keystoneClient(settings: AuthTokenSettings, world: World): Keyst
       : new Fault('IdentityRefused', status, message);
   };
 
-  const call = async (method: Method, path: string, body?: unknown) => {
-    const response = await authorized(method, `/v2.0${path}`, body);
+  const call = async (method: Method, path: string, body?: unknown, signal?: AbortSignal) => {
+    const response = await authorized(method, `/v2.0${path}`, body, {}, signal);
     if (response.status === 404) return null;
     if (response.status >= 300) throw refused(response);
     return response.document;
@@ -180,7 +197,7 @@ export function keystoneClient(settings: AuthTokenSettings, world: World): Keyst
 
   return {
     token,
-    call,
+    call: (method, path, body) => call(method, path, body),
     validate: async id => {
       const response = await authorized('GET', `/v2.0/tokens/${encodeURIComponent(id)}`, undefined, {
         'x-token-issued-at': '1',
@@ -189,10 +206,12 @@ export function keystoneClient(settings: AuthTokenSettings, world: World): Keyst
       if (response.status !== 200) throw refused(response);
       return readAccess(id, response.document);
     },
-    revocations: async since => {
-      const answer = await call('GET', `/OS-FOLSOM/revocations?since=${since}`);
+    revocations: async ({ since, state: known, signal }) => {
+      const question = new URLSearchParams({ since: String(since), ...(known ? { state: known } : {}) });
+      const answer = await call('GET', `/OS-FOLSOM/revocations?${question}`, undefined, signal);
       if (answer === null) return null;
-      return readRevocations((answer.revocations as { list?: unknown } | undefined)?.list);
+      const { list, state } = (answer.revocations ?? {}) as { list?: unknown; state?: unknown };
+      return { list: readRevocations(list), state: typeof state === 'string' ? state : undefined };
     },
     tokenKeys: async () => {
       const { status, document } = await request('GET', '/v2.0/OS-FOLSOM/token-keys', {});

@@ -46,7 +46,11 @@ export function listenToRevocations(options: {
   };
 }
 
-/** Asked this often, so that a service without the bus knows within a second. */
+/**
+ * Asked again this soon after an answer. An identity service that waits for news answers at once when there is some, and otherwise after
+ * seconds: then nothing is lost by asking again at once. One that does not wait is asked this often, so that a service without the bus
+ * knows within a second.
+ */
 const POLL_MS = 600;
 /** Without news for this long, nobody can say what has been revoked. */
 const STALE_AFTER_MS = 10_000;
@@ -59,7 +63,7 @@ export interface RevocationFeed {
   stop(): Promise<void>;
 }
 
-/** Keeps a list up to date: told over the bus where there is one, and by asking in any case. */
+/** Keeps a list up to date: told over the bus where there is one, and by a question that waits for news in any case. */
 export async function revocationFeed(options: {
   client: Pick<KeystoneClient, 'revocations'>;
   list: RevocationList;
@@ -73,25 +77,34 @@ export async function revocationFeed(options: {
   let nextAt = 0;
   let asking = false;
   let complained = false;
+  let state: string | undefined;
+  const stopped = new AbortController();
 
   const ask = async () => {
-    if (asking || clock.monotonic() < nextAt) return;
+    if (asking || stopped.signal.aborted || clock.monotonic() < nextAt) return;
     asking = true;
+    const askedAt = clock.monotonic();
+    let waited = false;
     try {
-      const revocations = await client.revocations(list.latest);
-      if (revocations === null) {
+      const question = { since: list.latest, signal: stopped.signal };
+      const news = await client.revocations(state === undefined ? question : { ...question, state });
+      if (news === null) {
         nextAt = clock.monotonic() + UNSUPPORTED_RETRY_MS;
         return;
       }
-      list.add(revocations);
+      waited = state !== undefined && clock.monotonic() - askedAt > POLL_MS;
+      state = news.state;
+      list.add(news.list);
       heardAt = clock.monotonic();
       complained = false;
     } catch (error) {
+      if (stopped.signal.aborted) return;
       if (!complained) log.warn('revocations cannot be fetched; tokens are checked online', { error });
       complained = true;
     } finally {
       asking = false;
     }
+    if (waited) void ask();
   };
 
   const listener = listenToRevocations({ bus, host: options.host, log, take: list.add });
@@ -101,6 +114,7 @@ export async function revocationFeed(options: {
     followed: () => clock.monotonic() - heardAt < STALE_AFTER_MS,
     stop: async () => {
       timer.cancel();
+      stopped.abort();
       await listener.stop();
     },
   };

@@ -42,14 +42,24 @@ export interface RevocationList {
   since(revokedAt: number): Revocation[];
   /** The latest `revokedAt` seen; 0 when empty. */
   readonly latest: number;
+  /** Another text after every news, and in another process: who has the same has everything. */
+  readonly state: string;
+  /** Calls `listener` once, at the next news; returns what takes it back. */
+  whenChanged(listener: () => void): () => void;
+  /** Calls all who wait for news, and whoever comes from now on at once: the process is about to stop. */
+  release(): void;
   readonly size: number;
 }
 
 /** Revocations are forgotten this often, once they concern no living token. */
 const PRUNE_EVERY_MS = 60_000;
 
-/** Revocations in memory: a few lookups per question, whatever their number. */
-export function revocationList(clock: Clock): RevocationList {
+/**
+ * Revocations in memory: a few lookups per question, whatever their number.
+ *
+ * @param owner told apart by it in `state`, where several processes offer a list
+ */
+export function revocationList(clock: Clock, owner = ''): RevocationList {
   const byKind: Record<RevocationKind, Map<string, Revocation>> = {
     token: new Map(),
     user: new Map(),
@@ -58,6 +68,9 @@ export function revocationList(clock: Clock): RevocationList {
     grant: new Map(),
   };
   let latest = 0;
+  let changes = 0;
+  let released = false;
+  const waiting = new Set<() => void>();
   let prunedAt = clock.now();
 
   const prune = () => {
@@ -73,6 +86,12 @@ export function revocationList(clock: Clock): RevocationList {
     return item !== undefined && issuedAt <= item.issuedBefore;
   };
 
+  const tell = () => {
+    const told = [...waiting];
+    waiting.clear();
+    for (const listener of told) listener();
+  };
+
   return {
     add: revocations => {
       prune();
@@ -84,6 +103,10 @@ export function revocationList(clock: Clock): RevocationList {
         if (known && known.issuedBefore >= item.issuedBefore && known.expires >= item.expires) continue;
         byKind[item.kind].set(item.subject, item);
         news = true;
+      }
+      if (news) {
+        changes++;
+        tell();
       }
       return news;
     },
@@ -98,6 +121,21 @@ export function revocationList(clock: Clock): RevocationList {
       Object.values(byKind).flatMap(map => [...map.values()].filter(item => item.revokedAt >= revokedAt)),
     get latest() {
       return latest;
+    },
+    get state() {
+      return `${owner}.${changes}`;
+    },
+    whenChanged: listener => {
+      if (released) {
+        listener();
+        return () => {};
+      }
+      waiting.add(listener);
+      return () => void waiting.delete(listener);
+    },
+    release: () => {
+      released = true;
+      tell();
     },
     get size() {
       return Object.values(byKind).reduce((sum, map) => sum + map.size, 0);

@@ -125,6 +125,7 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
       stopping ??= (async () => {
         for (const timer of timers) timer.cancel();
         await adoption.stop();
+        revocations.release();
         await Promise.all(apps.map(app => app.stop()));
         await log.stop();
       })();
@@ -145,7 +146,7 @@ function partsOf(options: IdentityOptions) {
   const { config, db, bus, world } = options;
   const signing = config.of(keystoneSigningOptions);
   const format = signing.token_format as TokenFormat;
-  const revocations = revocationList(world.clock);
+  const revocations = revocationList(world.clock, world.random.hex(16));
   const log = revocationLog({ db, bus, world, host: options.host ?? 'localhost', list: revocations });
   // Signed tokens stay good when the format is changed: whoever has keys accepts them.
   const keys =
