@@ -24,7 +24,14 @@ export interface ContainerStat extends DbStat {
   x_container_sync_point2: number;
 }
 
+/** Names of rows that changed last, so many at most. */
+const CHANGED_MAX = 500;
+
 export class ContainerDb extends DbFile<ObjectRow> {
+  /** The rows that this handle changed last, and in which of its transactions. */
+  private changed: { name: string; change: number }[] = [];
+  /** Transactions up to this one may have changed more rows than are known. */
+  private forgotten = 0;
   readonly kind = 'container' as const;
   readonly table = 'object' as const;
   protected readonly deletedAtColumn = 'created_at';
@@ -63,10 +70,24 @@ export class ContainerDb extends DbFile<ObjectRow> {
        SELECT ?, ?, ?, ?, ?, ?
        WHERE NOT EXISTS (SELECT 1 FROM object WHERE name = ? AND deleted IN (0, 1))`,
     );
+    this.noteChanged(newest.keys());
     for (const row of newest.values()) {
       remove.run(row.name, row.created_at);
       add.run(row.name, row.created_at, row.size, row.content_type, row.etag, row.deleted, row.name);
     }
+  }
+
+  private noteChanged(names: Iterable<string>): void {
+    for (const name of names) this.changed.push({ name, change: this.changes });
+    if (this.changed.length <= CHANGED_MAX) return;
+    for (const { change } of this.changed.splice(0, this.changed.length - CHANGED_MAX / 2))
+      this.forgotten = change;
+  }
+
+  /** Names of the rows that this handle changed after `own` of its transactions; null if that is too long ago. */
+  changedSince(own: number): string[] | null {
+    if (own < this.forgotten) return null;
+    return this.changed.filter(({ change }) => change > own).map(({ name }) => name);
   }
 
   override stat(): ContainerStat {

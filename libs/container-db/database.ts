@@ -40,6 +40,14 @@ export interface SyncPoint {
   sync_point: number;
 }
 
+/** How often a database was changed. */
+export interface DbStamp {
+  /** Moves with every change that another process or handle made. */
+  others: number;
+  /** Transactions of this handle. */
+  own: number;
+}
+
 export interface DbFileOptions {
   world: World;
   /** How long a statement may stand still for another process's transaction. Default {@link BUSY_MS}. */
@@ -64,7 +72,7 @@ export abstract class DbFile<Row> {
   private readonly preallocate: boolean;
   private readonly pending: PendingFile;
   /** Transactions of this handle. */
-  private changes = 0;
+  protected changes = 0;
 
   constructor(path: string, options: DbFileOptions) {
     this.path = path;
@@ -183,9 +191,10 @@ export abstract class DbFile<Row> {
     }
   }
 
-  /** Says whether anything in the database changed since it was last asked, by us or by another process. */
-  version(): string {
-    return `${this.guard(() => this.sqlite.pragma('data_version', { simple: true }))}.${this.changes}`;
+  /** Says whether anything in the database changed since it was last asked. */
+  stamp(): DbStamp {
+    const others = Number(this.guard(() => this.sqlite.pragma('data_version', { simple: true })));
+    return { others, own: this.changes };
   }
 
   protected transaction<T>(work: () => T): T {

@@ -1,7 +1,8 @@
 export { AccountDb, type AccountStat } from './account.ts';
 export { dbAuditPass } from './auditor.ts';
-export { ContainerDb, type ContainerStat, type ObjectRow } from './container.ts';
+export { ContainerDb, type ContainerStat, type NameBounds, type ObjectRow } from './container.ts';
 export { createDbFile } from './create.ts';
+export type { DbStamp } from './database.ts';
 export type { ListedContainer, ListedObject } from './listed.ts';
 export {
   containersAsJson,
@@ -15,7 +16,7 @@ export {
   objectXmlStart,
 } from './listing-format.ts';
 export { type ListingType, listingType, readListingQuery } from './listing-request.ts';
-export { type ListingQuery, listRows, plainBounds, prepareListing } from './listing-rows.ts';
+export { compareNames, type ListingQuery, listRows, plainBounds, prepareListing } from './listing-rows.ts';
 export { openWhenFree } from './open-when-free.ts';
 export { DbQuarantined } from './quarantine.ts';
 export { dbReplicationPass, dbReplicatorOptions, isReported, replicationMetrics } from './replicator.ts';

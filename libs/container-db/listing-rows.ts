@@ -13,7 +13,7 @@ export interface ListingQuery {
 }
 
 /** Byte order of UTF-8, which is SQLite's; JavaScript's own order differs beyond the basic plane. */
-function compareNames(a: string, b: string): number {
+export function compareNames(a: string, b: string): number {
   if (!/[\ud800-\udfff]/.test(a) && !/[\ud800-\udfff]/.test(b)) return a < b ? -1 : a > b ? 1 : 0;
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

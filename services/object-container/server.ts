@@ -36,7 +36,7 @@ import {
   type ServerResponse,
 } from '@folsom/swift-http';
 
-import { listingText } from './listing.ts';
+import { makeListing } from './listing.ts';
 import { listingCache } from './listing-cache.ts';
 import { takeUpdates } from './updates.ts';
 
@@ -263,8 +263,8 @@ export async function startContainerServer(options: ContainerServerOptions): Pro
     const type = listingType(query, http);
     const headers = statHeaders(stat);
     for (const [name, value] of metadataHeaders(db.metadata(stat), isSaved)) headers.set(name, value);
-    const text = await listings.get(db, `${type} ${query}`, () =>
-      listingText(open, listing, type, must(container, 'a container server is asked for containers')),
+    const text = await listings.get(db, `${type} ${query}`, kept =>
+      makeListing(open, listing, type, must(container, 'a container server is asked for containers'), kept),
     );
     return listingAnswer(http, headers, type, text);
   };
