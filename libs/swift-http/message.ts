@@ -15,6 +15,11 @@ export interface BodyStream {
   read(): Promise<Buffer | null>;
   /** Lets go of the source without reading the rest. Safe at any time. */
   cancel(): void;
+  /**
+   * Frees the memory of a chunk at once. Only for a reader that has copied its bytes and knows of nobody else who has
+   * the chunk. Bodies whose chunks may be shared have no such thing.
+   */
+  free?(chunk: Buffer): void;
 }
 
 /** The body of a request. `length` is null for chunked bodies; 0 means that there is none. */

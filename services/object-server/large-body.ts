@@ -28,12 +28,14 @@ export interface Written {
  * @param next the next bytes, which must not change any more; null at the end
  * @param bytesPerSync what is written so far goes to the disk, and out of the page cache, every so many bytes; 0: never
  * @param length bytes that will come, if known: for less than a batch no thread is asked
+ * @param free is given each chunk when it has been copied
  */
 export async function writeBody(
   fd: number,
   next: () => Promise<Buffer | null>,
   bytesPerSync: number,
   length: number | null = null,
+  free: (chunk: Buffer) => void = () => {},
 ): Promise<Written> {
   const md5: Digest = length !== null && length <= SLAB_BYTES ? directMd5() : threadedMd5();
   let size = 0;
@@ -67,6 +69,7 @@ export async function writeBody(
         size += copied;
         if (filled === SLAB_BYTES) await pass();
       }
+      free(chunk);
     }
     if (filled > 0) await pass();
     await Promise.all([passing, syncing]);

@@ -210,6 +210,7 @@ async function receive(
     },
     context.options.bytesPerSync,
     length,
+    chunk => http.body.free?.(chunk),
   );
   return length !== null && size !== length ? answer(499, http) : written;
 }
