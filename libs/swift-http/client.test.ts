@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import net from 'node:net';
 import { seededRandom, silentLogger, systemClock } from '@folsom/core';
 import { afterEach, expect, it } from 'vitest';
@@ -70,6 +71,50 @@ it('hands over a body that came in one piece as it is, and a long one as a strea
   expect((await internalText(long)).equals(bytes)).toBe(true);
   expect(server.connections).toBe(1);
 });
+
+it.each([false, true])(
+  'the memory of a piece is free again when it was written; chunked: %s',
+  async chunked => {
+    const sum = createHash('md5');
+    const server = createHttpServer({
+      world,
+      handler: async request => {
+        // Slower than the sender: what is written waits in sockets on the way.
+        for (let chunk = await request.body.read(); chunk; chunk = await request.body.read()) {
+          sum.update(chunk);
+          request.body.free?.(chunk);
+          await new Promise(resolve => setTimeout(resolve, 1));
+        }
+        return answer(201, request, { body: sum.digest('hex') });
+      },
+    });
+    const port = Number((await server.listen(0, '127.0.0.1')).split(':')[1]);
+    const client = createInternalClient(world);
+    closing.push(() => server.close(100), client.close);
+    const pieces = 40;
+    const piece = Buffer.alloc(200_000);
+    const upload = await client.open(
+      { ip: '127.0.0.1', port },
+      {
+        method: 'PUT',
+        path: '/a',
+        headers: [
+          chunked ? ['Transfer-Encoding', 'chunked'] : ['Content-Length', String(pieces * piece.length)],
+        ],
+        ...limits,
+      },
+    );
+    expect(upload.copies).toBe(true);
+    const wanted = createHash('md5');
+    for (let i = 0; i < pieces; i++) {
+      piece.fill(i);
+      wanted.update(piece);
+      await upload.write(piece);
+    }
+    piece.fill(255);
+    expect((await internalText(await upload.finish())).toString()).toBe(wanted.digest('hex'));
+  },
+);
 
 it('sends a large body after 100 Continue, and none after an early answer', async () => {
   const { client, target } = await pair();

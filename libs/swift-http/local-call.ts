@@ -97,6 +97,7 @@ export async function openHere(
   );
   return {
     early: first === null ? null : arrived(first, call.method),
+    copies: false,
     write: async chunk => {
       await within(body.push(chunk), call.timeoutMs, target, clock);
     },

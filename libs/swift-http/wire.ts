@@ -34,7 +34,8 @@ export class Wire {
   private incoming: FramedBody | null = null;
   private deadline = Number.POSITIVE_INFINITY;
   private timeoutMs = 0;
-  private drainWaiter: { resolve: () => void; reject: (error: Error) => void } | null = null;
+  /** Of the piece of a body that is being sent. */
+  private sending: { resolve: () => void; reject: (error: Error) => void } | null = null;
   private paused = false;
   private method = '';
 
@@ -50,11 +51,6 @@ export class Wire {
     this.clock = clock;
     this.release = release;
     socket.removeAllListeners('error');
-    socket.on('drain', () => {
-      const waiter = this.drainWaiter;
-      this.drainWaiter = null;
-      waiter?.resolve();
-    });
     socket.on('end', () => {
       this.ended = true;
       if (this.incoming?.untilClose) this.incoming.finish();
@@ -95,11 +91,11 @@ export class Wire {
   private fail(error: Error): void {
     if (!this.broken) this.broken = error;
     this.unwait();
-    const { headWaiter, drainWaiter, incoming } = this;
+    const { headWaiter, sending, incoming } = this;
     this.headWaiter = null;
-    this.drainWaiter = null;
+    this.sending = null;
     headWaiter?.reject(error);
-    drainWaiter?.reject(error);
+    sending?.reject(error);
     incoming?.fail(error);
   }
 
@@ -158,23 +154,27 @@ export class Wire {
     const early = word === 'continue' ? null : word;
     const write = async (chunk: Buffer): Promise<void> => {
       if (this.broken) throw this.broken;
-      let free: boolean;
-      if (chunked) {
+      this.wait(call.timeoutMs);
+      await new Promise<void>((resolve, reject) => {
+        this.sending = { resolve, reject };
+        const sent = (error?: Error | null): void =>
+          error ? reject(new ConnectionBroken(`${this.key}: ${error.message}`)) : resolve();
+        if (!chunked) {
+          this.socket.write(chunk, sent);
+          return;
+        }
         this.socket.cork();
         this.socket.write(chunkHead(chunk.length), 'latin1');
         this.socket.write(chunk);
-        free = this.socket.write(CHUNK_END, 'latin1');
+        this.socket.write(CHUNK_END, 'latin1', sent);
         this.socket.uncork();
-      } else free = this.socket.write(chunk);
-      if (free) return;
-      this.wait(call.timeoutMs);
-      await new Promise<void>((resolve, reject) => {
-        this.drainWaiter = { resolve, reject };
       });
+      this.sending = null;
       this.unwait();
     };
     return {
       early,
+      copies: true,
       write,
       finish: async timeoutMs => {
         if (this.broken) throw this.broken;

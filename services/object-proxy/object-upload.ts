@@ -126,6 +126,8 @@ export async function putLarge(
         abort();
         return answer(503, request);
       }
+      // A connection that broke may hold on to it.
+      if (alive.every(({ open, failed }) => open.copies && !failed)) body.free?.(bytes);
     }
   } catch (error) {
     abort();

@@ -147,6 +147,7 @@ function countingBody(body: RequestBody): { body: RequestBody; count: () => numb
         }
       },
       cancel: () => body.cancel(),
+      free: chunk => body.free?.(chunk),
     },
     count: () => count,
     gone: () => gone,
