@@ -7,6 +7,8 @@ export interface LogEntry {
   message: string;
   service?: string;
   requestId?: string;
+  /** Of a line about work that was done for several requests together, with blanks between. */
+  requestIds?: string;
   tenant?: string;
   ms?: number;
   [field: string]: unknown;
@@ -26,6 +28,11 @@ export interface LogFilter {
   text?: string | undefined;
 }
 
+/** Whether a line belongs to a request, alone or with others. */
+export const isAbout = (entry: LogEntry, requestId: string): boolean =>
+  entry.requestId === requestId ||
+  (typeof entry.requestIds === 'string' && entry.requestIds.split(' ').includes(requestId));
+
 /** The entry of a line that is wanted; undefined for others and for what is no entry. */
 export function lineFilter(filter: LogFilter): (line: string) => LogEntry | undefined {
   const { request, tenant, level, service } = filter;
@@ -40,7 +47,7 @@ export function lineFilter(filter: LogFilter): (line: string) => LogEntry | unde
     const entry = parseEntry(line);
     const wanted =
       entry !== undefined &&
-      (request === undefined || entry.requestId === request) &&
+      (request === undefined || isAbout(entry, request)) &&
       (tenant === undefined || entry.tenant === tenant) &&
       (service === undefined || entry.service === service) &&
       LOG_LEVELS.indexOf(entry.level as LogLevel) >= least &&
@@ -65,7 +72,17 @@ export function parseEntry(line: string): LogEntry | undefined {
 }
 
 /** Fields that have a column of their own or say nothing about the way. */
-const HIDDEN = new Set(['time', 'level', 'message', 'service', 'requestId', 'tenant', 'client', 'ms']);
+const HIDDEN = new Set([
+  'time',
+  'level',
+  'message',
+  'service',
+  'requestId',
+  'requestIds',
+  'tenant',
+  'client',
+  'ms',
+]);
 
 /** Who did it. A message over the bus names the topic it went to: `compute.node1` is read by nova-compute. */
 export function serviceOf(entry: LogEntry): string {

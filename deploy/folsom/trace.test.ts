@@ -43,6 +43,15 @@ it("prints a request's way through the services in the order in which the work b
       line({ time: at(9), ...bus('handle', 'scheduler', 'run_instance', 3) }) +
       line({ time: at(41), level: 'warn', service: 'nova-compute', message: 'slow disk', seconds: 2 }) +
       line({
+        time: at(45),
+        service: 'swift-container-server',
+        requestId: undefined,
+        requestIds: `req-1 ${requestId} req-3`,
+        message: 'updates',
+        count: 3,
+        ms: 1,
+      }) +
+      line({
         time: at(50),
         requestId: 'req-22222222-1111-4111-8111-111111111111',
         message: `about ${requestId}`,
@@ -50,12 +59,13 @@ it("prints a request's way through the services in the order in which the work b
       'not JSON, though it names req-11111111-1111-4111-8111-111111111111\n',
   );
   expect(await trace(file, requestId)).toEqual([
-    '    AT  SERVICE                TOOK  WHAT',
-    ' +0 ms  nova-api-os-compute  8.0 ms  POST /v2/t/servers -> 202',
-    ' +5 ms                       0.0 ms  tells scheduler: run_instance',
-    ' +6 ms  nova-scheduler       3.0 ms  run_instance',
-    '+20 ms  nova-compute          20 ms  boot: spawn',
-    '+41 ms  nova-compute                 WARN slow disk seconds=2',
+    '    AT  SERVICE                   TOOK  WHAT',
+    ' +0 ms  nova-api-os-compute     8.0 ms  POST /v2/t/servers -> 202',
+    ' +5 ms                          0.0 ms  tells scheduler: run_instance',
+    ' +6 ms  nova-scheduler          3.0 ms  run_instance',
+    '+20 ms  nova-compute             20 ms  boot: spawn',
+    '+41 ms  nova-compute                    WARN slow disk seconds=2',
+    '+44 ms  swift-container-server  1.0 ms  updates count=3',
   ]);
   expect(await trace(file, 'req-x')).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { must } from '@folsom/core';
-import { describe, type LogEntry, parseEntry, serviceOf } from './log-entry.ts';
+import { describe, isAbout, type LogEntry, parseEntry, serviceOf } from './log-entry.ts';
 
 /** One line of a request's way; times in milliseconds. */
 export interface Step {
@@ -29,7 +29,7 @@ export async function requestSteps(
   for await (const line of lines) {
     if (!line.includes(requestId)) continue;
     const entry = parseEntry(line);
-    if (entry?.requestId === requestId) entries.push(entry);
+    if (entry && isAbout(entry, requestId)) entries.push(entry);
   }
   const others = entries.some(entry => typeof entry.tenant === 'string' && entry.tenant !== tenant);
   const own = entries.some(entry => entry.tenant === tenant);
