@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { large, streams } from './object/large.ts';
@@ -11,8 +11,8 @@ import type { Bench } from './run.ts';
 const BASE_PORT = Number(process.env.BENCH_PORT ?? 23_400);
 /** Seconds a row. */
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 2);
-const LARGE_BYTES = Number(process.env.BENCH_LARGE_MB ?? 4096) * 2 ** 20;
-const LISTED = Number(process.env.BENCH_LISTED ?? 1_000_000);
+const LARGE_BYTES = Number(process.env.BENCH_LARGE_MB ?? 1024) * 2 ** 20;
+const LISTED = Number(process.env.BENCH_LISTED ?? 100_000);
 const SIZES = [1024, 2 ** 20];
 const CONNECTIONS = (process.env.BENCH_CONNECTIONS ?? '1,16,64').split(',').map(Number);
 const STREAM = { clients: 64, bytes: 16 * 2 ** 20 };
@@ -23,7 +23,7 @@ const PARTS = ['small', 'medium', 'listing', 'large', 'streams', 'one-process'];
  * long listing, one very large object, memory under many streams, and the store in one process; each beside a plain
  * static server or plain synced files in the same run.
  */
-export const bench: Bench = async (print, asked) => {
+export const bench: Bench = async (print, asked, tools) => {
   const unknown = asked.find(part => !PARTS.includes(part));
   if (unknown !== undefined) throw new Error(`object has no part ${unknown}; it has ${PARTS.join(', ')}`);
   const has = (part: string): boolean => asked.length === 0 || asked.includes(part);
@@ -34,24 +34,29 @@ export const bench: Bench = async (print, asked) => {
     BASE_PORT + 9,
     Object.fromEntries(SIZES.map(size => [`file-${size}`, size])),
   );
+  const profiles = tools.profile ? join(folder, 'profiles') : null;
+  if (profiles !== null) mkdirSync(profiles);
   const sizes = SIZES.filter(size => has(size < 2 ** 20 ? 'small' : 'medium'));
   try {
     for (const replicas of [1, 3]) {
       const whole = replicas === 3 && ['listing', 'large', 'streams'].some(has);
       if (sizes.length === 0 && !whole) continue;
       const own = join(folder, `r${replicas}`);
-      const servers = await startServers(own, BASE_PORT, replicas);
+      const servers = await startServers(own, BASE_PORT, { replicas, profiles });
       try {
         print(`-- ${copies(replicas)}; one worker each of proxy, account, container, object server`);
         if (sizes.length) printHead(print);
         for (const size of sizes)
           for (const connections of CONNECTIONS)
-            await rows(print, servers, { size, connections, seconds: SECONDS, replicas, folder, fileServer });
+            await rows(print, servers, {
+              ...{ size, connections, seconds: SECONDS, replicas, folder, fileServer, tools, profiles },
+              servedBy: 'four processes',
+            });
         if (!whole) continue;
-        if (has('listing')) await listing(print, servers, { folder: own, objects: LISTED });
+        if (has('listing')) await listing(print, servers, { folder: own, objects: LISTED, tools });
         if (has('streams')) await streams(print, servers, STREAM);
         if (has('large'))
-          await large(print, servers, { bytes: LARGE_BYTES, replicas, folder: files, fileServer });
+          await large(print, servers, { bytes: LARGE_BYTES, replicas, folder: files, fileServer, tools });
       } finally {
         await servers.stop();
         rmSync(own, { recursive: true, force: true });
@@ -59,7 +64,10 @@ export const bench: Bench = async (print, asked) => {
     }
     if (!has('one-process')) return;
     for (const replicas of [1, 3]) {
-      const servers = await startOneProcess(join(folder, `one${replicas}`), BASE_PORT, replicas);
+      const servers = await startOneProcess(join(folder, `one${replicas}`), BASE_PORT, {
+        replicas,
+        profiles,
+      });
       try {
         print(`-- ${copies(replicas)}; proxy and storage servers in one process; ${sized(SIZES[0]!)}`);
         printHead(print);
@@ -70,6 +78,9 @@ export const bench: Bench = async (print, asked) => {
           replicas,
           folder,
           fileServer,
+          tools,
+          profiles,
+          servedBy: 'one process',
         });
       } finally {
         await servers.stop();

@@ -1,9 +1,10 @@
 import { closeSync, fstatSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { dropCache } from '@folsom/host/xattr';
+import type { BenchTools } from '../run.ts';
 import { Wire } from './load.ts';
 import { md5Rate, type StaticServer, writeLarge } from './references.ts';
-import { sized } from './rows.ts';
+import { costs, sized } from './rows.ts';
 import type { BenchServers } from './servers.ts';
 
 type Print = (line: string) => void;
@@ -14,7 +15,13 @@ const CHUNK = Buffer.alloc(2 ** 20, 'z');
 export async function large(
   print: Print,
   servers: BenchServers,
-  options: { bytes: number; replicas: number; folder: string; fileServer: StaticServer },
+  options: {
+    bytes: number;
+    replicas: number;
+    folder: string;
+    fileServer: StaticServer;
+    tools: BenchTools;
+  },
 ): Promise<void> {
   const { bytes, replicas, folder, fileServer } = options;
   const { headers } = servers;
@@ -27,23 +34,33 @@ export async function large(
   }, 250);
   const timed = async (port: number, work: (wire: Wire) => Promise<{ status: number }>) => {
     const cpu = servers.cpuSeconds();
+    const before = servers.cpuByProgram();
     const wire = await Wire.open('127.0.0.1', port);
     const started = performance.now();
     const { status } = await work(wire);
     const seconds = (performance.now() - started) / 1000;
     wire.close();
-    return { status, rate: bytes / 1e6 / seconds, cpu: servers.cpuSeconds() - cpu };
+    const by = costs(before, servers, 1);
+    return { status, rate: bytes / 1e6 / seconds, cpu: servers.cpuSeconds() - cpu, by };
   };
   const put = await timed(servers.port, wire => wire.upload({ method: 'PUT', path, headers }, CHUNK, bytes));
   print(
     `PUT ${sized(bytes)} (${put.status}): ${put.rate.toFixed(0)} MB/s, server CPU ${put.cpu.toFixed(1)} s, most memory ${mb(most)}; ` +
       `md5 alone ${md5.toFixed(0)} MB/s, ${replicas} plain files side by side ${disk.toFixed(0)} MB/s, ratio to the slower ${(put.rate / Math.min(md5, disk)).toFixed(2)}`,
   );
+  const [slower, limit] = md5 < disk ? ['md5 of one thread', md5] : ['plain files side by side', disk];
+  const row = (method: string, { rate, by }: typeof put, what: string, most: number) =>
+    options.tools.row({
+      ...{ name: `${method} ${sized(bytes)}, ${replicas} replicas`, rate, unit: 'MB/s', cpu: by },
+      limit: { what, rate: most },
+    });
+  row('PUT', put, slower, limit);
   for (const name of readdirSync(folder)) if (name.startsWith('large-')) forget(join(folder, name));
   const plain = await timed(fileServer.port, wire => wire.exchange({ method: 'GET', path: '/large-0' }));
   most = 0;
   const get = await timed(servers.port, wire => wire.exchange({ method: 'GET', path, headers }));
   clearInterval(watch);
+  row('GET', get, 'static server', plain.rate);
   print(
     `GET ${sized(bytes)} (${get.status}): ${get.rate.toFixed(0)} MB/s, server CPU ${get.cpu.toFixed(1)} s, most memory ${mb(most)}; ` +
       `static server ${plain.rate.toFixed(0)} MB/s, ratio ${(get.rate / plain.rate).toFixed(2)}`,

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { decodeRing, ringOf } from '@folsom/ring';
 import { pathHash, storageDirectory } from '@folsom/swift';
-import { load } from './load.ts';
+import type { BenchTools } from '../run.ts';
+import { load, Wire } from './load.ts';
+import { costs } from './rows.ts';
 import type { BenchServers } from './servers.ts';
 
 type Print = (line: string) => void;
@@ -15,7 +17,7 @@ const SECONDS = 2;
 export async function listing(
   print: Print,
   servers: BenchServers,
-  options: { folder: string; objects: number },
+  options: { folder: string; objects: number; tools: BenchTools },
 ): Promise<void> {
   const { objects } = options;
   fill(options.folder, servers.devices, objects);
@@ -45,6 +47,7 @@ export async function listing(
       );
     }
   }
+  for (const format of ['', '&format=json']) await afterChanges(servers, format, options.tools, print);
   for (const format of ['', '&format=json']) {
     const cpu = servers.cpuSeconds();
     const started = performance.now();
@@ -67,6 +70,43 @@ export async function listing(
       `all ${names} names ${format ? 'as JSON' : 'as text'}, page by page: ${(pages / seconds).toFixed(1)} pages/s, server CPU ${(((servers.cpuSeconds() - cpu) * 1000) / pages).toFixed(2)} ms a page`,
     );
   }
+}
+
+const CHANGES = 100;
+
+/** The first page, straight after one of its objects was written again. */
+async function afterChanges(
+  servers: BenchServers,
+  format: string,
+  tools: BenchTools,
+  print: Print,
+): Promise<void> {
+  const wire = await Wire.open('127.0.0.1', servers.port);
+  const { headers } = servers;
+  const times: number[] = [];
+  let before = servers.cpuByProgram();
+  const cpu: Record<string, number> = {};
+  for (let i = 0; i < CHANGES; i++) {
+    const name = `object-${String((i * 97) % PAGE).padStart(9, '0')}`;
+    await wire.exchange({
+      method: 'PUT',
+      path: `${servers.path}/listed/${name}`,
+      headers,
+      body: Buffer.from('x'),
+    });
+    before = servers.cpuByProgram();
+    const started = performance.now();
+    await wire.exchange({ method: 'GET', path: `${servers.path}/listed?limit=${PAGE}${format}`, headers });
+    times.push(performance.now() - started);
+    for (const [program, ms] of Object.entries(costs(before, servers, CHANGES)))
+      cpu[program] = (cpu[program] ?? 0) + ms;
+  }
+  wire.close();
+  times.sort((a, b) => a - b);
+  const [p50 = 0, p99 = 0] = [times[CHANGES / 2], times[CHANGES - 1]];
+  const name = `${PAGE} names as ${format === '' ? 'text' : format.slice(8)} after a change`;
+  print(`${name}: p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`);
+  tools.row({ name, rate: 1000 / p50, unit: '/s', p50, p99, cpu });
 }
 
 /** Puts rows straight into every replica's database, the counts with them. */

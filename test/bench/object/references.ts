@@ -85,6 +85,7 @@ export async function staticServer(
   mkdirSync(folder, { recursive: true });
   for (const [name, size] of Object.entries(files)) writeFileSync(join(folder, name), Buffer.alloc(size, 7));
   const program = startProgram(
+    'static',
     [fileURLToPath(new URL('static-server.ts', import.meta.url)), folder, String(port)],
     `${folder}.log`,
   );

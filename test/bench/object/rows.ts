@@ -1,3 +1,6 @@
+import { profileOthers } from '../profile.ts';
+import { type BenchRow, sumOf } from '../report.ts';
+import type { BenchTools } from '../run.ts';
 import { type LoadRequest, type LoadResult, load } from './load.ts';
 import { type StaticServer, writeAndSync } from './references.ts';
 import type { BenchServers } from './servers.ts';
@@ -28,26 +31,34 @@ const line = (cells: readonly string[]): string =>
 
 export const printHead = (print: Print): void => print(line(COLUMNS.map(([name]) => name)));
 
-function printRow(
-  print: Print,
-  name: string,
-  connections: number,
-  result: LoadResult,
-  cpu: number,
-  reference: number | null,
-): void {
+function printRow(print: Print, row: BenchRow, connections: number, result: LoadResult): void {
   const errors = Object.entries(result.statuses).filter(([status]) => Number(status) >= 300);
   print(
     line([
-      name,
+      row.name,
       String(connections),
-      result.perSecond.toFixed(1),
+      row.rate.toFixed(1),
       result.median.toFixed(2),
       result.slowest99.toFixed(2),
-      ((cpu * 1000) / Math.max(1, result.count)).toFixed(3),
-      reference === null ? '' : reference.toFixed(1),
-      reference === null ? '' : (result.perSecond / reference).toFixed(2),
+      sumOf(row.cpu).toFixed(3),
+      row.limit?.rate.toFixed(1) ?? '',
+      row.limit ? (row.rate / row.limit.rate).toFixed(2) : '',
       errors.map(([status, count]) => `${count}×${status}`).join(' ') || '-',
+    ]),
+  );
+}
+
+/** What a load cost each program: milliseconds of processor an operation. */
+export function costs(
+  before: Readonly<Record<string, number>>,
+  servers: BenchServers,
+  operations: number,
+): Record<string, number> {
+  const after = Object.entries(servers.cpuByProgram());
+  return Object.fromEntries(
+    after.map(([name, seconds]) => [
+      name,
+      (1000 * (seconds - (before[name] ?? 0))) / Math.max(1, operations),
     ]),
   );
 }
@@ -61,6 +72,11 @@ export interface RowOptions {
   /** Where plain files may be written for comparison. */
   folder: string;
   fileServer: StaticServer;
+  tools: BenchTools;
+  /** e.g. `four processes` */
+  servedBy: string;
+  /** Where the servers put their profiles, if they are wanted. */
+  profiles: string | null;
 }
 
 /** PUT, GET, HEAD and DELETE of objects of one size, each beside what a plain server or plain synced files do. */
@@ -71,10 +87,27 @@ export async function rows(print: Print, servers: BenchServers, options: RowOpti
   const path = (i: number) => `${servers.path}/bench/${size}-${connections}-${i}`;
   const run = async (port: number, next: (i: number) => LoadRequest | null) =>
     load({ host: '127.0.0.1', port, connections, seconds, next });
-  const row = async (name: string, reference: number | null, next: (i: number) => LoadRequest | null) => {
-    const cpu = servers.cpuSeconds();
+  const row = async (
+    name: string,
+    limit: BenchRow['limit'] | null,
+    next: (i: number) => LoadRequest | null,
+  ) => {
+    const profile = options.profiles === null ? null : profileOthers(options.profiles, servers.pids);
+    const before = servers.cpuByProgram();
     const result = await run(servers.port, next);
-    printRow(print, `${name} ${sized(size)}`, connections, result, servers.cpuSeconds() - cpu, reference);
+    const measured: BenchRow = {
+      name: `${name} ${sized(size)}`,
+      rate: result.perSecond,
+      unit: '/s',
+      p50: result.median,
+      p99: result.slowest99,
+      cpu: costs(before, servers, result.count),
+      ...(limit ? { limit } : {}),
+    };
+    printRow(print, measured, connections, result);
+    const where = `${options.replicas} replica${options.replicas > 1 ? 's' : ''}, c=${connections}`;
+    options.tools.row({ ...measured, name: `${measured.name}, ${where}, ${options.servedBy}` });
+    for (const text of (await profile?.()) ?? []) print(text);
     return result.count;
   };
   const written = await writeAndSync(options.folder, {
@@ -83,9 +116,16 @@ export async function rows(print: Print, servers: BenchServers, options: RowOpti
     parallel: connections,
     seconds: seconds / 2,
   });
-  const read = async (method: string) =>
-    (await run(options.fileServer.port, () => ({ method, path: `/file-${size}` }))).perSecond;
-  const count = await row('PUT', written, i => ({ method: 'PUT', path: path(i), headers, body }));
+  const read = async (method: string) => ({
+    what: 'static server',
+    rate: (await run(options.fileServer.port, () => ({ method, path: `/file-${size}` }))).perSecond,
+  });
+  const count = await row('PUT', { what: 'files written and synced', rate: written }, i => ({
+    method: 'PUT',
+    path: path(i),
+    headers,
+    body,
+  }));
   await row('GET', await read('GET'), i => ({ method: 'GET', path: path(i % count), headers }));
   await row('HEAD', await read('HEAD'), i => ({ method: 'HEAD', path: path(i % count), headers }));
   await row('DELETE', null, i => (i < count ? { method: 'DELETE', path: path(i), headers } : null));

@@ -6,6 +6,9 @@ import { seededRandom } from '@folsom/core';
 import { addDevice, encodeRing, newBuilder, rebalance, ringDataOf } from '@folsom/ring';
 import { programFile } from '@folsom/testing';
 
+/** Loaded by every process whose profile is wanted. */
+const PROFILER = new URL('../profile.ts', import.meta.url).href;
+
 const KINDS = ['account', 'container', 'object'] as const;
 const DEVICES = ['sdb1', 'sdb2', 'sdb3'];
 
@@ -27,13 +30,28 @@ export interface BenchServers {
   devices: string;
   /** Processor seconds that all servers have used so far. */
   cpuSeconds(): number;
+  /** The same by program. */
+  cpuByProgram(): Record<string, number>;
+  /** The processes of each program that serve. */
+  pids: Readonly<Record<string, readonly number[]>>;
   /** Resident memory of all servers, bytes. */
   memory(): number;
   stop(): Promise<void>;
 }
 
+/** How servers are started. */
+export interface StartOptions {
+  replicas: number;
+  /** Where their profiles go, if any are wanted. */
+  profiles: string | null;
+}
+
 /** The four servers as processes of their own, each with one worker, over three directories as devices. */
-export async function startServers(folder: string, port: number, replicas: number): Promise<BenchServers> {
+export async function startServers(
+  folder: string,
+  port: number,
+  { replicas, profiles }: StartOptions,
+): Promise<BenchServers> {
   const etc = join(folder, 'etc');
   const devices = join(folder, 'node');
   mkdirSync(etc, { recursive: true });
@@ -43,7 +61,8 @@ export async function startServers(folder: string, port: number, replicas: numbe
   const start = (name: string, conf: string) => {
     const file = join(etc, `${name}.conf`);
     writeFileSync(file, conf);
-    programs.push(startProgram([programFile(`swift-${name}`), file], join(folder, `${name}.log`)));
+    const argv = [programFile(`swift-${name}`), file];
+    programs.push(startProgram(name.replace('-server', ''), argv, join(folder, `${name}.log`), profiles));
   };
   for (const [index, kind] of KINDS.entries()) {
     const own = port + 1 + index;
@@ -66,27 +85,43 @@ export async function startServers(folder: string, port: number, replicas: numbe
 }
 
 /** The whole store in one process, as `folsom up` runs it, with `replicas` devices. */
-export function startOneProcess(folder: string, port: number, replicas: number): Promise<BenchServers> {
+export function startOneProcess(
+  folder: string,
+  port: number,
+  { replicas, profiles }: StartOptions,
+): Promise<BenchServers> {
   mkdirSync(folder, { recursive: true });
   const program = startProgram(
+    'store',
     [fileURLToPath(new URL('one-process.ts', import.meta.url)), folder, String(port), String(replicas)],
     join(folder, 'log'),
+    profiles,
   );
   return ready([program], port, join(folder, 'node'), []);
 }
 
 interface Program {
+  name: string;
   pid: number;
   ended(): boolean;
   stop(): Promise<void>;
 }
 
 /** A program whose output goes straight to a file: reading it here would take processor time from the client. */
-export function startProgram(argv: readonly string[], logFile: string): Program {
+export function startProgram(
+  name: string,
+  argv: readonly string[],
+  logFile: string,
+  profiles: string | null = null,
+): Program {
   const log = openSync(logFile, 'a');
   const child: ChildProcess = spawn(process.execPath, argv, {
     stdio: ['ignore', log, log],
-    env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
+    env: {
+      ...process.env,
+      UV_THREADPOOL_SIZE: '16',
+      ...(profiles === null ? {} : { BENCH_PROFILES: profiles, NODE_OPTIONS: `--import ${PROFILER}` }),
+    },
   });
   closeSync(log);
   const exited = new Promise<void>(resolve => {
@@ -94,6 +129,7 @@ export function startProgram(argv: readonly string[], logFile: string): Program 
     child.once('error', () => resolve());
   });
   return {
+    name,
     pid: child.pid ?? 0,
     ended: () => child.exitCode !== null || child.signalCode !== null,
     stop: async () => {
@@ -143,14 +179,18 @@ async function ready(
       const made = await answers(`${origin}${path}/${name}`, headers, 'PUT');
       if (made.status >= 300) throw new Error(`container: ${made.status}`);
     }
-    const pids = programs.flatMap(({ pid }) => [pid, ...childrenOf(pid)]);
-    const sum = (of: (pid: number) => number) => pids.reduce((total, pid) => total + of(pid), 0);
+    const all = programs.map(({ name, pid }) => ({ name, pids: [pid, ...childrenOf(pid)] }));
+    const sum = (of: (pid: number) => number, pids = all.flatMap(program => program.pids)) =>
+      pids.reduce((total, pid) => total + of(pid), 0);
     return {
       port,
       headers,
       path,
       devices,
       cpuSeconds: () => sum(cpuOf),
+      cpuByProgram: () => Object.fromEntries(all.map(({ name, pids }) => [name, sum(cpuOf, pids)])),
+      // A program with workers only watches over them itself.
+      pids: Object.fromEntries(all.map(({ name, pids }) => [name, pids.length > 1 ? pids.slice(1) : pids])),
       memory: () => sum(residentOf),
       stop,
     };
