@@ -52,11 +52,14 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const build = (bound: LogFields): Logger => {
     const service = typeof bound.service === 'string' ? bound.service : '';
     const level = levelOf(service, common, modules);
+    const isFlat = flat(bound);
     const emit = (at: LogLevel, message: string, fields?: LogFields) => {
       if (RANK[at] < RANK[level]) return;
       metrics.add(logMetrics.lines, [service, at]);
       const entry = { time: isoTime(clock.now()), level: at, ...bound, message, ...fields };
-      let line = JSON.stringify(maskSecrets(entry), errorAware);
+      // Asked for every key, it would cost most of the line.
+      const aware = isFlat && flat(fields) ? undefined : errorAware;
+      let line = JSON.stringify(maskSecrets(entry), aware);
       if (line.length > LOG_LINE_BYTES_MAX) {
         const { service: by, requestId, tenant } = { ...bound, ...fields };
         line = JSON.stringify({
@@ -83,6 +86,15 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     };
   };
   return build(options.fields ?? {});
+}
+
+/** Whether there is nothing that JSON alone would not write: no errors, no large numbers, nothing with parts. */
+function flat(fields: LogFields = {}): boolean {
+  for (const name in fields) {
+    const value = fields[name];
+    if ((typeof value === 'object' && value !== null) || typeof value === 'bigint') return false;
+  }
+  return true;
 }
 
 let lastSecond = Number.NaN;

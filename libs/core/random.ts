@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 
 /** The only source of randomness, so that a seed can replace it. Every method is fit for secrets in production. */
 export interface Random {
@@ -66,7 +66,7 @@ function fromStock(count: number): Buffer {
   return out;
 }
 
-export const systemRandom: Random = randomFrom(fromStock);
+export const systemRandom: Random = { ...randomFrom(fromStock), uuid: () => randomUUID() };
 
 /** A repeatable source for tests and simulation (xoshiro128**); never for secrets. */
 export function seededRandom(seed: number): Random {

@@ -218,20 +218,34 @@ export function createApp(options: AppOptions): App {
 
   const { authenticate } = options;
   if (authenticate) {
-    server.addHook('onRequest', async (request, reply) =>
-      request.routeOptions.config?.public ? undefined : authenticate(request, reply),
-    );
+    server.addHook('onRequest', (request, reply, done) => {
+      if (request.routeOptions.config?.public) return done();
+      // As of an asynchronous hook: who has answered goes no further.
+      authenticate(request, reply).then(
+        () => {
+          if (!reply.sent) done();
+        },
+        error => done(error as Error),
+      );
+    });
   }
 
   // A body without a Content-Type skips the parsers; read it all the same.
-  server.addHook('preValidation', async request => {
-    if (request.body !== undefined || request.headers['content-type'] !== undefined) return;
-    const framed =
-      request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > 0;
-    if (!framed) return;
-    request.body = request.routeOptions.config.stream
-      ? request.raw
-      : await readBody(request.raw, bodyLimits, request.headers['content-length']);
+  server.addHook('preValidation', (request, _reply, done) => {
+    const { 'content-type': type, 'transfer-encoding': coding, 'content-length': length } = request.headers;
+    const framed = coding !== undefined || Number(length) > 0;
+    if (request.body !== undefined || type !== undefined || !framed) return done();
+    if (request.routeOptions.config.stream) {
+      request.body = request.raw;
+      return done();
+    }
+    readBody(request.raw, bodyLimits, length).then(
+      body => {
+        request.body = body;
+        done();
+      },
+      error => done(error as Error),
+    );
   });
 
   server.addHook('onResponse', (request, reply, done) => {
@@ -390,6 +404,15 @@ export function send(reply: FastifyReply, rendered: RenderedFault): void {
   for (const [header, value] of Object.entries(rendered.headers)) reply.header(header, value);
   reply.send(rendered.body);
 }
+
+/**
+ * Sends a text under the content type that was set, which is left as it is. Head and text go out in one write, unlike a Buffer:
+ * so no header of the answer may have letters beyond ASCII.
+ */
+export const sendText = (reply: FastifyReply, text: string): FastifyReply =>
+  reply.serializer(asItIs).send(text);
+
+const asItIs = (text: unknown): string => text as string;
 
 async function readBody(
   stream: Readable,

@@ -1,4 +1,5 @@
 import { type Fault, must } from '@folsom/core';
+import { sendText } from '@folsom/http';
 import type { Front } from '@folsom/http/operation';
 import { genericBody, genericValue, genericXml, renderXml, type XmlTemplate } from '@folsom/wire/nova-xml';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -77,8 +78,7 @@ export function writeDocument(
   template: XmlTemplate | undefined,
   as: AnswerFormat,
 ): FastifyReply {
-  // A serialised text with its own content type keeps fastify from adding a charset to it.
-  return reply.header('content-type', as.type).send(Buffer.from(textOf(document, template, as.format)));
+  return sendText(reply.header('content-type', as.type), textOf(document, template, as.format));
 }
 
 function textOf(
