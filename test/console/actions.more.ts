@@ -90,7 +90,7 @@ describe.skipIf(!needs('chromium', CHROMIUM !== undefined))('every action', () =
     const { page, go } = visit;
     await visit.login(person);
     await go('/volumes');
-    const row = (name: string) => page.getByRole('row', { name: new RegExp(`^${name} `) });
+    const row = (name: string) => page.getByRole('row', { name: new RegExp(`^(Choose ${name} )?${name} `) });
     const is = (name: string, state: string) => row(name).getByText(state, { exact: true }).waitFor();
     const dialog = page.getByRole('dialog');
     const create = async (name: string, image?: string) => {
@@ -156,10 +156,10 @@ describe.skipIf(!needs('chromium', CHROMIUM !== undefined))('every action', () =
     await boot(['mail', 'shop', 'search', 'builds']);
     const failing = await stage.ask(person, 'compute', 'POST', `/v2/${person.project}/servers`, {
       server: {
-        name: 'too-large',
+        name: 'elsewhere',
         imageRef: (await stage.ask(person, 'image', 'GET', '/v1/images')).body.images[0].id,
         flavorRef: '1',
-        'OS-SCH-HNT:scheduler_hints': { different_host: ['x'] },
+        availability_zone: 'nowhere',
       },
     });
     expect(failing.status).toBe(202);
@@ -179,7 +179,7 @@ describe.skipIf(!needs('chromium', CHROMIUM !== undefined))('every action', () =
     const light = { viewport: { width: 1180, height: 740 } };
     const dark = { ...light, colorScheme: 'dark' as const };
     const phone = { viewport: { width: 390, height: 740 } };
-    await draw('overview-light', '/', light);
+    await draw('overview-light', '/', light, page => page.locator('.bad-text').first().waitFor());
     await draw('overview-dark', '/', dark);
     await draw('instances-phone', '/instances', phone);
     await draw('instances-light', '/instances', light);
@@ -188,5 +188,15 @@ describe.skipIf(!needs('chromium', CHROMIUM !== undefined))('every action', () =
       await page.getByRole('dialog').getByText('of 20').waitFor();
     });
     await draw('system-dark', '/system', dark);
+    const full = { viewport: { width: 1180, height: 1180 } };
+    await draw('metrics-light', '/system?tab=metrics', full, async page => {
+      await page.locator('.bars li', { hasText: 'spawn' }).waitFor();
+    });
+    await draw('log-light', '/system?tab=logs', light, async page => {
+      await page.getByLabel('Service').fill('nova-compute');
+      await page.keyboard.press('Enter');
+      await page.locator('tbody tr', { hasText: 'nova-compute' }).first().waitFor();
+      await page.locator('tbody tr', { hasText: 'console-web' }).waitFor({ state: 'detached' });
+    });
   }, 240_000);
 });

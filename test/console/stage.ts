@@ -148,7 +148,8 @@ export async function setStage(): Promise<Stage> {
   };
 }
 
-async function visit(browser: Browser, url: string, options?: BrowserContextOptions): Promise<Visit> {
+/** A window of a browser on the console at an address. */
+export async function visit(browser: Browser, url: string, options?: BrowserContextOptions): Promise<Visit> {
   const context = await browser.newContext({
     locale: 'en-GB',
     viewport: { width: 1280, height: 800 },

@@ -81,7 +81,7 @@ export function Plot({ label, lines, everyMs, until, format = number, most }) {
           ${lines.map((line, place) => html`<path key=${line.name} class=${`line-${place}`} d=${pathOf(line.values, top)} />`)}
           ${chosen !== null && last > 0 && html`<line class="cursor" x1=${(at / last) * WIDTH} x2=${(at / last) * WIDTH} y1="0" y2=${HEIGHT} />`}
         </svg>
-        <span class="axis top">${format(top)}</span>
+        <span class="axis highest">${format(top)}</span>
         <span class="axis half">${format(top / 2)}</span>
       </div>
       <div class="times muted"><span>${timeAt(0)}</span><span>${timeAt(last)}</span></div>

@@ -45,7 +45,7 @@ export function Logs() {
       <datalist id="log-projects">${session.get().projects.map(({ id, name }) => html`<option key=${id} value=${id}>${name}</option>`)}</datalist>
       <div><button type="submit" class="button primary" disabled=${busy}>${t('action.search')}</button></div>
     </form>
-    <p class="muted top-gap" role="status">${found !== null && t('logs.found', { count: found.lines.length })}</p>
+    <div class="toolbar top-gap"><p class="muted" role="status">${found !== null && t('logs.found', { count: found.lines.length })}</p></div>
     <div aria-busy=${busy}>
       ${error && html`<${Problem} error=${error} retry=${() => search(query)} />`}
       ${found === null ? !error && html`<${Loading} />` : html`<${Lines} found=${found} more=${() => search(query, found.before, found.lines)} busy=${busy} />`}
@@ -69,9 +69,14 @@ const Lines = ({ found, more, busy }) => html`
       {
         key: 'level',
         title: t('logs.level'),
-        cell: row => html`<${Badge} tone=${TONES[row.level] ?? 'plain'}>${t(`level.${row.level}`)}<//>`,
+        cell: row =>
+          html`<span class="nowrap"><${Badge} tone=${TONES[row.level] ?? 'plain'}>${t(`level.${row.level}`)}<//></span>`,
       },
-      { key: 'service', title: t('system.service'), cell: row => row.service || '–' },
+      {
+        key: 'service',
+        title: t('system.service'),
+        cell: row => html`<span class="nowrap">${row.service || '–'}</span>`,
+      },
       {
         key: 'what',
         title: t('logs.what'),

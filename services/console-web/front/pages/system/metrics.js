@@ -4,7 +4,7 @@ import { usePoll } from '../../lib/poll.js';
 import { known, t } from '../../lib/text.js';
 import { html } from '../../lib/view.js';
 import { Card, Empty, Loaded } from '../../ui/parts.js';
-import { Plot } from '../../ui/plot.js';
+import { Plot, roundUp } from '../../ui/plot.js';
 
 const UNITS = {
   perSecond: value => t('metrics.perSecond', { count: number(Math.round(value * 100) / 100) }),
@@ -34,7 +34,7 @@ export function Metrics() {
                   everyMs=${everyMs}
                   until=${until}
                   format=${UNITS[plot.unit]}
-                  most=${plot.unit === 'share' ? mostOf(plot.lines) : undefined}
+                  most=${TOPS[plot.unit]?.(Math.max(0, ...plot.lines.flatMap(({ values }) => values.map(Number))))}
                 />
               <//>
             `,
@@ -46,9 +46,15 @@ export function Metrics() {
   `;
 }
 
-/** All of it; more where hosts promise more than they have. */
-const mostOf = lines =>
-  Math.max(1, Math.ceil(Math.max(...lines.flatMap(({ values }) => values.map(Number)))));
+/** Where the axis of a unit ends, if not at a round number. */
+const TOPS = {
+  // All of it; more where hosts promise more than they have.
+  share: most => Math.max(1, Math.ceil(most)),
+  bytes: most => {
+    const unit = 1024 ** Math.floor(Math.log2(Math.max(most, 1)) / 10);
+    return roundUp(most / unit) * unit;
+  },
+};
 
 /** How long each step of a boot takes on average. @param {any} props */
 function Boots({ steps }) {
