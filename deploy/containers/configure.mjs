@@ -68,7 +68,9 @@ const settings = {
   glancePort: '9292',
   registry: 'glance-registry',
   registryPort: '9191',
+  ec2Port: '8773',
   computePort: '8774',
+  volumePort: '8776',
   metadataPort: '8775',
   novncPort: '6080',
   xvpvncPort: '6081',
@@ -167,7 +169,12 @@ flavor = keystone
   'nova.conf': `[DEFAULT]
 auth_strategy = keystone
 state_path = ${settings.state}/nova
-enabled_apis = osapi_compute
+enabled_apis = ec2,osapi_compute,osapi_volume
+ec2_listen = ${settings.bind}
+ec2_listen_port = ${settings.ec2Port}
+osapi_volume_listen = ${settings.bind}
+osapi_volume_listen_port = ${settings.volumePort}
+volume_driver = file
 osapi_compute_listen = ${settings.bind}
 osapi_compute_listen_port = ${settings.computePort}
 metadata_listen = ${settings.bind}

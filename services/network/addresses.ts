@@ -18,7 +18,7 @@ import { networkFault } from '@folsom/nova/network-faults';
 import { type NetworkRow, networkById, setNetworkHost, updateNetwork } from '@folsom/nova/networks';
 import { refreshMembersOfInstance } from '@folsom/nova/security-group-members';
 import { interfacesOfInstance } from '@folsom/nova/virtual-interfaces';
-import type { Bus } from '@folsom/rpc';
+import type { Bus, Notifier } from '@folsom/rpc';
 import type { Names } from './dns/choose.ts';
 import { enterInstance, removeInstance } from './dns/names.ts';
 import type { LeaseSpool } from './lease-spool.ts';
@@ -64,6 +64,8 @@ export interface AddressSeam {
   quota: AddressQuota;
   floatingQuota: AddressQuota;
   floating: FloatingSettings;
+  /** Tells the world outside what happens. */
+  notify: Notifier;
   /** A lease ends with its instance (force_dhcp_release) instead of running out. */
   forceRelease: boolean;
   client: NetworkApi['client'];

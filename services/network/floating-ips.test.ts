@@ -24,7 +24,13 @@ const name = (work: Promise<unknown>) =>
 
 describe('floating addresses', () => {
   let db: Database;
-  const bus = createLocalBus(world);
+  const told: unknown[] = [];
+  const bus = {
+    ...createLocalBus(world),
+    notify: async (_context: unknown, topic: string, priority: string, body: unknown) => {
+      told.push({ topic, priority, ...(body as object) });
+    },
+  };
   const network = networkContract.client(bus);
   let stop: () => Promise<void>;
 
@@ -38,6 +44,7 @@ describe('floating addresses', () => {
         network_manager: 'nova.network.manager.FlatDHCPManager',
         flat_network_bridge: 'br100',
         quota_floating_ips: 3,
+        notification_driver: 'nova.openstack.common.notifier.rabbit_notifier',
       },
     });
     const service = await startNetwork({ config, db, bus, world });
@@ -98,6 +105,7 @@ describe('floating addresses', () => {
 
   it('lead to one instance at a time, and nowhere once it is gone', async () => {
     const [one, two] = [await guest(1), await guest(2)];
+    told.length = 0;
     const address = await network.allocate_floating_ip(mine, { project_id: 'p' });
     const lead = (to: string, as = mine) =>
       network.associate_floating_ip(as, { floating_address: address, fixed_address: to });
@@ -124,6 +132,15 @@ describe('floating addresses', () => {
     });
     expect(await name(network.disassociate_floating_ip(mine, { address }))).toBe('FloatingIpNotAssociated');
     await network.deallocate_floating_ip(mine, { address });
+    // What was refused is not told; where an administrator's work ended it, it is told as his.
+    const event = (event_type: string, project_id: string | null = 'p') => ({
+      ...{ topic: 'notifications', priority: 'INFO', publisher_id: 'network.node1' },
+      ...{ event_type: `network.floating_ip.${event_type}`, payload: { project_id, floating_ip: address } },
+    });
+    expect(told).toMatchObject([
+      ...[event('allocate'), event('associate'), event('disassociate'), event('associate')],
+      ...[event('disassociate', null), event('deallocate')],
+    ]);
     await network.deallocate_for_instance(admin, { instance_id: one.id, project_id: 'p', host: 'node1' });
   });
 });

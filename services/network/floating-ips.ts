@@ -24,6 +24,15 @@ function ownedBy(context: RequestContext, floating: FloatingIpRow): void {
 const deviceOf = (seam: AddressSeam, floating: { interface: string | null }): string | null =>
   seam.floating.publicInterface || floating.interface;
 
+/** `network.floating_ip.EVENT`, for whoever listens to notifications. */
+const tell = (
+  seam: AddressSeam,
+  context: RequestContext,
+  event: 'allocate' | 'deallocate' | 'associate' | 'disassociate',
+  project_id: string | null,
+  floating_ip: string,
+): Promise<void> => seam.notify(context, `network.floating_ip.${event}`, { project_id, floating_ip });
+
 export async function allocateFloatingIp(
   seam: AddressSeam,
   context: RequestContext,
@@ -38,6 +47,7 @@ export async function allocateFloatingIp(
     const request = { projectId: args.project_id, pool, autoAssigned };
     const address = await takeFloatingIp(seam.db, request, seam.world.clock.now());
     await reservation?.commit();
+    await tell(seam, context, 'allocate', args.project_id, address);
     return address;
   } catch (error) {
     await reservation?.rollback();
@@ -57,6 +67,7 @@ export async function deallocateFloatingIp(
   if (floating.fixed_ip_id === null) await forgetNamesOf(seam, args.address);
   const given = await giveBackFloatingIp(seam.db, floating.id, seam.world.clock.now());
   if (!given) throw networkFault('FloatingIpAssociated', { address: args.address });
+  await tell(seam, context, 'deallocate', floating.project_id, args.address);
 }
 
 /** Lets a floating address lead to a fixed one. Answers the instance it led to before. */
@@ -79,7 +90,7 @@ export async function associateFloatingIp(
   const fixed = await fixedIpByAddress(seam.db, args.fixed_address);
   const { host } = await servedBy(seam, fixed);
   const message = { ...args, interface: deviceOf(seam, floating) };
-  if (host === seam.host) await associateHere(seam, message);
+  if (host === seam.host) await associateHere(seam, context, message);
   else {
     const { floating_address, fixed_address } = args;
     const wire = { floating_address, fixed_address, interface: message.interface };
@@ -101,9 +112,11 @@ export async function disassociateFloatingIp(
   if (floating.fixed_ip_id === null) throw networkFault('FloatingIpNotAssociated', { address: args.address });
   const { host, up } = await servedBy(seam, await fixedIpById(seam.db, floating.fixed_ip_id));
   const device = deviceOf(seam, floating);
-  if (host === seam.host) return disassociateHere(seam, { address: args.address, interface: device });
+  if (host === seam.host) {
+    return disassociateHere(seam, context, { address: args.address, interface: device });
+  }
   // That host is gone with its rules: only the database is left to be put right.
-  if (!up) return disassociateHere(seam, { address: args.address, interface: null });
+  if (!up) return disassociateHere(seam, context, { address: args.address, interface: null });
   await seam.client._disassociate_floating_ip(
     context,
     { address: args.address, interface: device },
@@ -124,6 +137,7 @@ async function servedBy(seam: AddressSeam, fixed: FixedIpRow): Promise<{ host: s
 /** On the host that serves the address. Safe to repeat. */
 export async function associateHere(
   seam: AddressSeam,
+  context: RequestContext,
   args: { floating_address: string; fixed_address: string; interface: string | null },
 ): Promise<void> {
   const floating = await floatingIpByAddress(seam.db, args.floating_address);
@@ -137,10 +151,12 @@ export async function associateHere(
     const missing = isFault(error, 'ProcessExecutionError') && /find device/.test((error as Fault).message);
     throw missing ? networkFault('NoFloatingIpInterface', { interface: args.interface }) : error;
   }
+  await tell(seam, context, 'associate', context.projectId, args.floating_address);
 }
 
 export async function disassociateHere(
   seam: AddressSeam,
+  context: RequestContext,
   args: { address: string; interface: string | null },
 ): Promise<void> {
   const floating = await floatingIpByAddress(seam.db, args.address);
@@ -149,6 +165,7 @@ export async function disassociateHere(
   if (!(await unbindFloatingIp(seam.db, floating.id, fixed.id, seam.world.clock.now()))) return;
   if (args.interface !== null)
     await seam.networkHost.removeFloating(args.address, fixed.address, args.interface);
+  await tell(seam, context, 'disassociate', context.projectId, args.address);
 }
 
 /** An instance's fixed address goes: what led to it leads nowhere, and what came with it goes back. */

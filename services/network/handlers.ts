@@ -145,12 +145,12 @@ const ofFloatingIps = (seam: AddressSeam) => {
       await disassociateFloatingIp(seam, context, args);
       return null;
     },
-    _associate_floating_ip: async (_context, args) => {
-      await associateHere(seam, args);
+    _associate_floating_ip: async (context, args) => {
+      await associateHere(seam, context, args);
       return null;
     },
-    _disassociate_floating_ip: async (_context, args) => {
-      await disassociateHere(seam, args);
+    _disassociate_floating_ip: async (context, args) => {
+      await disassociateHere(seam, context, args);
       return null;
     },
   } satisfies Partial<All>;

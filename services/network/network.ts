@@ -11,7 +11,7 @@ import { passing } from '@folsom/nova/passing';
 import { networkContract } from '@folsom/nova/rpc/network';
 import { startHeartbeat } from '@folsom/nova/service-heartbeat';
 import { serviceByHostAndBinary, serviceIsUp } from '@folsom/nova/services';
-import type { Bus } from '@folsom/rpc';
+import { type Bus, createNotifier } from '@folsom/rpc';
 import { addressQuota } from './address-quota.ts';
 import {
   type AddressQuota,
@@ -86,6 +86,11 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
       defaultPool: settings.default_floating_pool,
       publicInterface: settings.public_interface,
     },
+    notify: createNotifier({
+      ...{ bus, world, publisherId: `network.${host}` },
+      drivers: settings.notification_driver,
+      topics: settings.notification_topics,
+    }),
     forceRelease: settings.force_dhcp_release,
     client: networkApi({ bus, db, clock: world.clock }).client,
     isUp: async other => {

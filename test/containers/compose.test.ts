@@ -48,7 +48,7 @@ const compose = parse(await readFile(join(ROOT, 'docker-compose.yml'), 'utf8'), 
 const ours = Object.entries(compose.services).filter(([, service]) => service.build);
 
 /** Every port that a container listens on. */
-const PORTS = '5000 35357 9292 9191 8774 8775 6080 6081 8080 6002 6001 6000'.split(' ');
+const PORTS = '5000 35357 9292 9191 8773 8774 8775 8776 6080 6081 8080 6002 6001 6000'.split(' ');
 
 describe('docker-compose.yml', () => {
   it('builds every service of ours from a target the Dockerfile has, with a command that exists', async () => {
@@ -79,7 +79,7 @@ describe('docker-compose.yml', () => {
   it('keeps queues, and takes guests to the metadata service without a translation of addresses', () => {
     expect(compose.services.rabbitmq?.volumes).toContain('rabbitmq:/var/lib/rabbitmq');
     expect(compose.services['nova-api-metadata']?.network_mode).toBe('host');
-    expect(compose.services['nova-api']?.ports).toEqual(['8774:8774']);
+    expect(compose.services['nova-api']?.ports).toEqual(['8773:8773', '8774:8774', '8776:8776']);
   });
 
   it('checks the health of what others wait for', () => {
@@ -124,7 +124,9 @@ describe('docker-compose.yml', () => {
         glancePort: moved['9292']!,
         registry: '127.0.0.1',
         registryPort: moved['9191']!,
+        ec2Port: moved['8773']!,
         computePort: moved['8774']!,
+        volumePort: moved['8776']!,
         metadataPort: moved['8775']!,
         novncPort: moved['6080']!,
         xvpvncPort: moved['6081']!,
@@ -244,6 +246,7 @@ describe('docker-compose.yml', () => {
         'nova-consoleauth',
         'nova-console',
         'nova-cert',
+        'nova-volume',
       ]) {
         expect(listed.stdout).toMatch(new RegExp(`^${daemon} .*:-\\)`, 'm'));
       }
@@ -269,9 +272,11 @@ describe('docker-compose.yml', () => {
       };
       expect(access.serviceCatalog.map(service => service.type).sort()).toEqual([
         'compute',
+        'ec2',
         'identity',
         'image',
         'object-store',
+        'volume',
       ]);
       for (const { endpoints } of access.serviceCatalog)
         expect(new URL(endpoints[0]!.publicURL).hostname).toBe(HOST_IP);
@@ -322,6 +327,15 @@ describe('docker-compose.yml', () => {
         async () =>
           (JSON.parse(await ask('GET', `${servers}/${id}`)) as { server: { status: string } }).server.status,
       ).toBe('ACTIVE');
+
+      const volumes = at('8776', `/v1/${tenant}/volumes`);
+      const volume = await ask('POST', volumes, json, JSON.stringify({ volume: { size: 1 } }));
+      const { id: volumeId } = (JSON.parse(volume) as { volume: { id: string } }).volume;
+      await eventually(
+        async () =>
+          (JSON.parse(await ask('GET', `${volumes}/${volumeId}`)) as { volume: { status: string } }).volume
+            .status,
+      ).toBe('available');
 
       const box = at('8080', `/v1/AUTH_${tenant}/box`);
       await ask('PUT', box);

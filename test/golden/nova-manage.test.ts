@@ -18,6 +18,7 @@ import {
 } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as cloud from './nova-manage-cloud.ts';
+import { listedDifferences } from './replay.ts';
 
 const SET = 'nova-manage';
 /** Scenarios from here on were recorded later, on another state of the cloud. */
@@ -38,6 +39,11 @@ const ON_PURPOSE: Record<string, { exit: number; text: RegExp }> = {
 const ANY_ORDER = new Set(['040', '048', '051', '053', '163']);
 
 const numberOf = (scenario: GoldenScenario): number => Number.parseInt(scenario.slug, 10);
+
+it('differs where differences.md says so, and nowhere else', () => {
+  const numbers = Object.keys(ON_PURPOSE).map(Number);
+  expect([...listedDifferences(SET).keys()]).toEqual(numbers.sort((a, b) => a - b));
+});
 
 const DATABASES = serverMissing('mariadb') ? ['SQLite'] : ['SQLite', 'MariaDB'];
 
