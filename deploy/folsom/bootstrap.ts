@@ -107,8 +107,14 @@ export async function bootstrap(options: BootstrapOptions, layout: Layout): Prom
 /** Creates what is missing, wherever that keystone runs. */
 export async function populate(options: BootstrapOptions): Promise<void> {
   const api = client(options);
-  const { secrets, hostIp, ports, parts } = options;
+  await populatePeople(api, options);
+  await populateCatalog(api, options);
+}
 
+type Api = ReturnType<typeof client>;
+
+/** Tenants, roles, and users with their roles. */
+async function populatePeople(api: Api, { secrets }: BootstrapOptions): Promise<void> {
   const tenants: Record<string, string> = {};
   const existing = await api.list<Named>('/tenants', 'tenants');
   for (const [name, description] of [
@@ -149,13 +155,17 @@ export async function populate(options: BootstrapOptions): Promise<void> {
     await api.grant(must(tenants[tenant], 'tenant is in tenants'), user, role);
     if (name === 'admin') await api.grant(must(tenants.demo, 'demo is there'), user, admin);
   }
+}
 
+async function populateCatalog(
+  api: Api,
+  { hostIp, ports, parts, without = [] }: BootstrapOptions,
+): Promise<void> {
   const services = await api.list<Named>('/OS-KSADM/services', 'OS-KSADM:services');
   const endpoints = await api.list<{ id: string; service_id: string; publicurl: string; adminurl: string }>(
     '/endpoints',
     'endpoints',
   );
-  const { without = [] } = options;
   const wanted = catalogServices(hostIp, ports, parts).filter(({ type }) => !without.includes(type));
   // What an earlier start ran and this one does not leaves the catalog.
   const idle = catalogServices(hostIp, ports, PARTS).filter(

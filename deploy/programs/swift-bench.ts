@@ -44,31 +44,33 @@ Options:
                         Authentication version
 `;
 
+const text = (short: string) => ({ type: 'string' as const, short });
+const OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  saio: { type: 'boolean' },
+  auth: text('A'),
+  user: text('U'),
+  key: text('K'),
+  url: text('u'),
+  concurrency: text('c'),
+  'object-size': text('s'),
+  'lower-object-size': text('l'),
+  'num-objects': text('n'),
+  'num-gets': text('g'),
+  'no-delete': { type: 'boolean', short: 'x' },
+  auth_version: text('V'),
+} as const;
+
 /** swift-bench: how fast a cluster takes, gives and deletes objects. */
 export async function main(argv: string[]): Promise<number> {
   if (argv.length === 0) {
     process.stdout.write(USAGE);
     return 1;
   }
-  const text = (short: string) => ({ type: 'string' as const, short });
   const { values, positionals } = parseArgs({
     args: argv,
     allowPositionals: true,
-    options: {
-      help: { type: 'boolean', short: 'h' },
-      saio: { type: 'boolean' },
-      auth: text('A'),
-      user: text('U'),
-      key: text('K'),
-      url: text('u'),
-      concurrency: text('c'),
-      'object-size': text('s'),
-      'lower-object-size': text('l'),
-      'num-objects': text('n'),
-      'num-gets': text('g'),
-      'no-delete': { type: 'boolean', short: 'x' },
-      auth_version: text('V'),
-    },
+    options: OPTIONS,
   });
   const fail = (why: string, code: number): number => {
     process.stderr.write(`${why}\n`);

@@ -37,6 +37,25 @@ const AUDITOR_KEYS = (kind: string): string[] =>
 export const healthcheckFilter: ServerFilter = (path, request) =>
   path === '/healthcheck' ? answer(200, request, { body: 'OK', contentType: 'text/plain' }) : null;
 
+const memory = () =>
+  Object.fromEntries(
+    readFileSync('/proc/meminfo', 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map(line => line.split(':').map(part => part.trim())),
+  );
+
+function load() {
+  const [one, five, fifteen, tasks, processes] = readFileSync('/proc/loadavg', 'utf8').trim().split(' ');
+  return {
+    '1m': Number(one),
+    '5m': Number(five),
+    '15m': Number(fifteen),
+    tasks,
+    processes: Number(processes),
+  };
+}
+
 /** What is known of a storage node by the words of /recon/...; undefined for what is not asked for there. */
 export function reconContents(options: ReconOptions): (check: string, kind: string | null) => unknown {
   const { devices, cachePath } = options;
@@ -46,24 +65,9 @@ export function reconContents(options: ReconOptions): (check: string, kind: stri
   const contents = (check: string, kind: string | null): unknown => {
     switch (check) {
       case 'mem':
-        return Object.fromEntries(
-          readFileSync('/proc/meminfo', 'utf8')
-            .trimEnd()
-            .split('\n')
-            .map(line => line.split(':').map(part => part.trim())),
-        );
-      case 'load': {
-        const [one, five, fifteen, tasks, processes] = readFileSync('/proc/loadavg', 'utf8')
-          .trim()
-          .split(' ');
-        return {
-          '1m': Number(one),
-          '5m': Number(five),
-          '15m': Number(fifteen),
-          tasks,
-          processes: Number(processes),
-        };
-      }
+        return memory();
+      case 'load':
+        return load();
       case 'async':
         return cached('object', ['async_pending']);
       case 'replication':

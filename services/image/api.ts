@@ -4,7 +4,7 @@ import type { TokenValidator } from '@folsom/auth';
 import type { Config } from '@folsom/config';
 import { type RunningService, requireRoom, type World } from '@folsom/core';
 import { checkSchema, type Database, isDatabaseAway } from '@folsom/db';
-import { createApp, type RouteInfo } from '@folsom/http';
+import { type App, createApp, type RouteInfo } from '@folsom/http';
 import { type MountedOperation, mountOperations, operationsOf } from '@folsom/http/operation';
 import type { Policy } from '@folsom/policy';
 import type { Bus } from '@folsom/rpc';
@@ -125,30 +125,7 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
   server.all('/*', { config: { name: 'versions', public: true } }, async (request, reply) =>
     reply.code(300).header('content-type', 'application/json').send(versionsDocument(request, served)),
   );
-  // What is below a version is there for those who have logged in, whether there is anything or not.
-  for (const version of ['v1', 'v2'] as const) {
-    if (!served[version]) continue;
-    server.all(`/${version}/*`, { config: { name: `${version} unmatched` } }, async () => {
-      throw httpFault(404);
-    });
-  }
-  const { policy } = parts;
-  const { undeclared } = options;
-  if (parts.cache && /cachemanage/.test(flavor)) {
-    mountOperations(app, cacheOperations, imageFront({ domain: parts, prefix: '/v1', policy, undeclared }));
-  }
-  if (served.v1)
-    mountOperations(app, v1Operations, imageFront({ domain: parts, prefix: '/v1', policy, undeclared }));
-  if (served.v2 && db) {
-    const custom = await customProperties(config, world);
-    const schema = imageSchema(custom, settings.allow_additional_image_properties);
-    const domain: V2Api = { ...parts, db, schema };
-    mountOperations(
-      app,
-      v2Operations,
-      imageFront({ domain, prefix: '/v2', policy, types: v2Types(settings), undeclared }),
-    );
-  }
+  await mountVersions(app, options, parts, { served, cacheManagement: /cachemanage/.test(flavor) });
 
   const at = options.listen ?? {
     host: settings.bind_host,
@@ -174,6 +151,31 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
       return stopping;
     },
   };
+}
+
+async function mountVersions(
+  app: App,
+  { config, db, undeclared }: ImageApiOptions,
+  parts: ApiParts,
+  { served, cacheManagement }: { served: ServedVersions; cacheManagement: boolean },
+): Promise<void> {
+  const { policy, settings } = parts;
+  // What is below a version is there for those who have logged in, whether there is anything or not.
+  for (const version of ['v1', 'v2'] as const) {
+    if (!served[version]) continue;
+    app.server.all(`/${version}/*`, { config: { name: `${version} unmatched` } }, async () => {
+      throw httpFault(404);
+    });
+  }
+  const v1 = imageFront({ domain: parts, prefix: '/v1', policy, undeclared });
+  if (parts.cache && cacheManagement) mountOperations(app, cacheOperations, v1);
+  if (served.v1) mountOperations(app, v1Operations, v1);
+  if (!served.v2 || !db) return;
+  const custom = await customProperties(config, parts.world);
+  const schema = imageSchema(custom, settings.allow_additional_image_properties);
+  const domain: V2Api = { ...parts, db, schema };
+  const types = v2Types(settings);
+  mountOperations(app, v2Operations, imageFront({ domain, prefix: '/v2', policy, types, undeclared }));
 }
 
 async function openJournal(

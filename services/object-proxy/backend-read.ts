@@ -53,6 +53,17 @@ export interface ReadOptions {
   transId: string;
 }
 
+function sentHeaders(options: ReadOptions): [string, string][] {
+  const headers: [string, string][] = [['X-Trans-Id', options.transId]];
+  for (const name of READ_HEADERS) {
+    const value = options.headers.get(name);
+    if (value !== undefined) headers.push([name, value]);
+  }
+  // The original's servers take a query for ASCII unless the request has a type.
+  if (options.query) headers.push(['Content-Type', 'text/plain']);
+  return headers;
+}
+
 /**
  * Asks one node after the other until one has it; with X-Newest all of them, for the newest. At most as many
  * answers are looked at as there are replicas.
@@ -61,13 +72,7 @@ export async function readFrom(core: ProxyCore, options: ReadOptions): Promise<R
   const { kind, place, method } = options;
   const attempts = place.nodes.length;
   const newest = isTrue(options.headers.get('x-newest'));
-  const headers: [string, string][] = [['X-Trans-Id', options.transId]];
-  for (const name of READ_HEADERS) {
-    const value = options.headers.get(name);
-    if (value !== undefined) headers.push([name, value]);
-  }
-  // The original's servers take a query for ASCII unless the request has a type.
-  if (options.query) headers.push(['Content-Type', 'text/plain']);
+  const headers = sentHeaders(options);
   const answers: BackendAnswer[] = [];
   let chosen: { node: RingDevice; response: InternalResponse; time: number } | null = null;
   const nodes = options.nodes[Symbol.iterator]();

@@ -36,6 +36,44 @@ function cleanAcls(request: ProxyRequest): ServerResponse | null {
   return null;
 }
 
+/** GET and HEAD. */
+async function readContainer(
+  core: ProxyCore,
+  request: ProxyRequest,
+  account: string,
+  container: string,
+): Promise<ServerResponse> {
+  const path = `/${account}/${container}`;
+  const place = placeOf(core, 'container', account, container);
+  const key = containerKey(account, container);
+  if (!(await accountInfo(core, request, account))) return answer(404, request);
+  const response = await readFrom(
+    core,
+    readingFor(request, {
+      kind: 'container',
+      place,
+      nodes: shuffled(place.nodes, core.world),
+      path: quotePath(path),
+      query: request.query,
+    }),
+  );
+  if (response.status < 300 || response.status === 404) {
+    const seconds = core.options.recheckContainerExistence * (response.status === 404 ? 0.1 : 1);
+    const known = cachedContainer(response.status === 404 ? 404 : 200, response.headers);
+    await request.cache?.set(key, known, seconds);
+  }
+  if (request.authorize) {
+    request.acl = response.headers.get('x-container-read');
+    const refused = request.authorize(request);
+    if (refused) {
+      if (response.body && !Buffer.isBuffer(response.body)) response.body.cancel();
+      return refused;
+    }
+  }
+  if (!request.swiftOwner) for (const name of OWNER_ONLY) response.headers.delete(name);
+  return response;
+}
+
 /** Requests for a container. */
 export async function handleContainer(
   core: ProxyCore,
@@ -63,34 +101,8 @@ export async function handleContainer(
 
   switch (request.method) {
     case 'GET':
-    case 'HEAD': {
-      if (!(await accountInfo(core, request, account))) return answer(404, request);
-      const response = await readFrom(
-        core,
-        readingFor(request, {
-          kind: 'container',
-          place,
-          nodes: shuffled(place.nodes, core.world),
-          path: quotePath(path),
-          query: request.query,
-        }),
-      );
-      if (response.status < 300 || response.status === 404) {
-        const seconds = core.options.recheckContainerExistence * (response.status === 404 ? 0.1 : 1);
-        const known = cachedContainer(response.status === 404 ? 404 : 200, response.headers);
-        await request.cache?.set(key, known, seconds);
-      }
-      if (request.authorize) {
-        request.acl = response.headers.get('x-container-read');
-        const refused = request.authorize(request);
-        if (refused) {
-          if (response.body && !Buffer.isBuffer(response.body)) response.body.cancel();
-          return refused;
-        }
-      }
-      if (!request.swiftOwner) for (const name of OWNER_ONLY) response.headers.delete(name);
-      return response;
-    }
+    case 'HEAD':
+      return readContainer(core, request, account, container);
     case 'PUT':
     case 'POST': {
       const refused = cleanAcls(request) ?? badMetadata(request, 'container');

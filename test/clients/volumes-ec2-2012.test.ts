@@ -200,7 +200,8 @@ describe.skipIf(!python && process.env.CI === undefined)('volumes and EC2, the c
     await becomes(demo, 'nova list', 'server', undefined);
   });
 
-  it('boto, with what ec2rc.sh sets: servers, addresses, groups, keys, volumes, an image from a bundle', async () => {
+  /** A bundle of a disk, as euca-bundle-image makes it. */
+  const makeBundle = async () => {
     const disk = join(dir.path, 'disk');
     const bundle = join(dir.path, 'bundle');
     for (const folder of [disk, bundle]) await mkdir(folder);
@@ -209,6 +210,11 @@ describe.skipIf(!python && process.env.CI === undefined)('volumes and EC2, the c
     const { manifest, parts } = bundleOf(tarOf(disk, ['disk.img']), publicKey);
     for (const part of parts) await writeFile(join(bundle, part.name), part.bytes);
     await writeFile(join(bundle, 'image.manifest.xml'), manifest);
+    return { bundle, parts };
+  };
+
+  it('boto, with what ec2rc.sh sets: servers, addresses, groups, keys, volumes, an image from a bundle', async () => {
+    const { bundle, parts } = await makeBundle();
     const ec2rc = await readFile(join(dir.path, 'ec2rc.sh'), 'utf8');
     const { run: ran, ...steps } = await script('ec2.py', {
       ...Object.fromEntries(

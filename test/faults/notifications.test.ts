@@ -89,6 +89,24 @@ async function hearing() {
   return { db, bus, images, compute, heard, stop };
 }
 
+/** With everything that Folsom says in such a message. */
+function expectWhole({ topic, priority, body }: Heard): void {
+  const event = body.event_type.replace('compute.instance.', '') as keyof typeof INSTANCE_EVENTS;
+  expect([topic, priority, body.publisher_id]).toEqual(['notifications', 'INFO', 'compute.node1']);
+  expect(Object.keys(body).sort()).toEqual([
+    'event_type',
+    'message_id',
+    'payload',
+    'priority',
+    'publisher_id',
+    'timestamp',
+  ]);
+  expect([event, Object.keys(body.payload).sort()]).toEqual([
+    event,
+    [...new Set([...FACTS, ...INSTANCE_EVENTS[event]])].sort(),
+  ]);
+}
+
 it('says of everything that nova-compute does what Folsom says of it', async () => {
   const { db, bus, images, compute, heard, stop } = await hearing();
   try {
@@ -158,22 +176,7 @@ it('says of everything that nova-compute does what Folsom says of it', async () 
     const events = () => new Set(heard.map(({ body }) => body.event_type.replace('compute.instance.', '')));
     await expect.poll(() => [...events()].sort()).toEqual(FOLSOM);
     expect(Object.keys(INSTANCE_EVENTS).sort()).toEqual(FOLSOM);
-    for (const { topic, priority, body } of heard) {
-      const event = body.event_type.replace('compute.instance.', '') as keyof typeof INSTANCE_EVENTS;
-      expect([topic, priority, body.publisher_id]).toEqual(['notifications', 'INFO', 'compute.node1']);
-      expect(Object.keys(body).sort()).toEqual([
-        'event_type',
-        'message_id',
-        'payload',
-        'priority',
-        'publisher_id',
-        'timestamp',
-      ]);
-      expect([event, Object.keys(body.payload).sort()]).toEqual([
-        event,
-        [...new Set([...FACTS, ...INSTANCE_EVENTS[event]])].sort(),
-      ]);
-    }
+    for (const one of heard) expectWhole(one);
     const rebuilt = heard.find(({ body }) => body.event_type.endsWith('.exists'))!.body.payload;
     expect(rebuilt).toMatchObject({ image_meta: { kind: 'old' } });
     expect(rebuilt.image_ref_url).toMatch(/\/images\/image-0$/);

@@ -171,6 +171,27 @@ describe('a cloud used with marked secrets', () => {
     await ask(image, 'GET', '/v1/images/none', { token: mark() });
   });
 
+  /** What was sent must not come back. */
+  const refusedBoots = async (imageRef: string) => {
+    await compute('POST', 'servers', { raw: `{"server": {"adminPass": "${mark()}", ` });
+    await compute('POST', 'servers', {
+      body: { server: { name: 'x', imageRef: mark(), flavorRef: '1', adminPass: mark() } },
+    });
+    await compute('POST', 'servers', {
+      body: { server: { name: 'x', imageRef, flavorRef: '1', user_data: `!${mark()}` } },
+    });
+    await compute('POST', 'servers', {
+      body: {
+        server: {
+          name: 'x',
+          imageRef,
+          flavorRef: '1',
+          personality: [{ path: '/x', contents: `!${mark()}` }],
+        },
+      },
+    });
+  };
+
   it('boots, rescues and rebuilds with passwords, files and user data', async () => {
     const images = await ask(cloud.ports.image, 'GET', '/v1/images');
     const imageRef = images.json.images[0].id as string;
@@ -223,24 +244,7 @@ describe('a cloud used with marked secrets', () => {
     const shown = new URL(vnc.json.console.url).searchParams.get('token')!;
     secrets.add(shown);
     forTheHost.add(shown);
-    // Refused: what was sent must not come back.
-    await compute('POST', 'servers', { raw: `{"server": {"adminPass": "${mark()}", ` });
-    await compute('POST', 'servers', {
-      body: { server: { name: 'x', imageRef: mark(), flavorRef: '1', adminPass: mark() } },
-    });
-    await compute('POST', 'servers', {
-      body: { server: { name: 'x', imageRef, flavorRef: '1', user_data: `!${mark()}` } },
-    });
-    await compute('POST', 'servers', {
-      body: {
-        server: {
-          name: 'x',
-          imageRef,
-          flavorRef: '1',
-          personality: [{ path: '/x', contents: `!${mark()}` }],
-        },
-      },
-    });
+    await refusedBoots(imageRef);
     await compute('POST', `servers/${id}/action`, { body: { changePassword: { adminPass: [mark()] } } });
     await compute('GET', 'servers', { token: mark() });
     await compute('GET', `servers?auth_token=${mark()}`);

@@ -22,7 +22,7 @@ export function identitySteps(walk: Walk): void {
     await walk.start('keystone-all', conf, [5000, 35357]);
   });
 
-  it('bootstraps with the admin token: service, endpoint, tenant, role, user', async () => {
+  it('bootstraps with the admin token: service and endpoint', async () => {
     walk.shell.env = { SERVICE_TOKEN: ADMIN_TOKEN, SERVICE_ENDPOINT: `http://${HOST}:35357/v2.0` };
     const service = await walk.shell.prints(
       [
@@ -67,6 +67,9 @@ export function identitySteps(walk: Walk): void {
 |  service_id | 13f56808ea05400f9ae05d72684eeefd |
 +-------------+----------------------------------+`,
     );
+  });
+
+  it('bootstraps with the admin token: tenant, role and user', async () => {
     expect(await walk.shell.run(['keystone', 'help', 'tenant-create'])).toContain(
       `usage: keystone tenant-create --name <tenant-name>
                               [--description <tenant-description>]

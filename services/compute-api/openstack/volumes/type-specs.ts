@@ -32,37 +32,34 @@ async function orNone(work: Promise<VolumeType>): Promise<Pick<VolumeType, 'extr
 }
 
 /** What types of volumes ask of hosts: the volume API's resource, and the compute API's once more. */
-export function typeSpecOperations({
-  name,
-  path,
-  policy,
-  noBody,
-  lenient,
-  deleted,
-}: Place): ComputeOperation[] {
-  const all = path as '/:type';
-  const one = `${path}/:id` as '/:type/:id';
-  const reading = lenient ? {} : { faults: typeFaults };
-  const typeFor = (work: Promise<VolumeType>) => (lenient ? orNone(work) : work);
+export const typeSpecOperations = (place: Place): ComputeOperation[] => [...onAll(place), ...onOne(place)];
+
+const typeFor = ({ lenient }: Place, work: Promise<VolumeType>) => (lenient ? orNone(work) : work);
+/** Reading knows no type that is not there, where nothing is listed then. */
+const reading = ({ lenient }: Place) => (lenient ? {} : { faults: typeFaults });
+
+function onAll(place: Place): ComputeOperation[] {
+  const { name, policy, noBody, lenient } = place;
+  const path = place.path as '/:type';
   return [
     operation({
       name: `List${name}Specs`,
       about: lenient ? 'A type that is not there has none.' : 'What the scheduler asks of a host.',
       method: 'GET',
-      path: all,
+      path,
       policy,
       answers: 200,
       view: { xml: specsXml },
-      ...reading,
+      ...reading(place),
       run: async ({ domain, context, params }) => ({
-        extra_specs: (await typeFor(domain.volumeTypes.get(context, params.type))).extra_specs,
+        extra_specs: (await typeFor(place, domain.volumeTypes.get(context, params.type))).extra_specs,
       }),
     }),
     operation({
       name: `Set${name}Specs`,
       about: 'Sets these and leaves the others.',
       method: 'POST',
-      path: all,
+      path,
       policy,
       body: specsBody(noBody),
       bodyRequired: false,
@@ -74,17 +71,24 @@ export function typeSpecOperations({
         return body.sent;
       },
     }),
+  ];
+}
+
+function onOne(place: Place): ComputeOperation[] {
+  const { name, policy, noBody, deleted } = place;
+  const path = `${place.path}/:id` as '/:type/:id';
+  return [
     operation({
       name: `Show${name}Spec`,
       about: 'One key.',
       method: 'GET',
-      path: one,
+      path,
       policy,
       answers: 200,
       view: { xml: specXml },
-      ...reading,
+      ...reading(place),
       run: async ({ domain, context, params }) => {
-        const { extra_specs } = await typeFor(domain.volumeTypes.get(context, params.type));
+        const { extra_specs } = await typeFor(place, domain.volumeTypes.get(context, params.type));
         if (!Object.hasOwn(extra_specs, params.id)) throw notFound();
         return { [params.id]: extra_specs[params.id] };
       },
@@ -93,7 +97,7 @@ export function typeSpecOperations({
       name: `Set${name}Spec`,
       about: 'The body holds this key alone.',
       method: 'PUT',
-      path: one,
+      path,
       policy,
       body: oneSpecBody(noBody),
       bodyRequired: false,
@@ -110,7 +114,7 @@ export function typeSpecOperations({
       name: `Delete${name}Spec`,
       about: 'One that is not there is no mistake.',
       method: 'DELETE',
-      path: one,
+      path,
       policy,
       answers: deleted.status,
       faults: typeFaults,
