@@ -140,6 +140,26 @@ function imagesIn(store: Map<string, ImageWire>): ImageClient {
   };
 }
 
+/** Notes every message, and answers calls. */
+async function answerAll(
+  bus: LocalBus,
+  messages: TestApi['messages'],
+  answers: Readonly<Record<string, Handler>>,
+): Promise<void> {
+  for (const topic of ['scheduler', 'compute', 'network', 'volume', 'consoleauth', 'cert']) {
+    const handlers = new Proxy({} as Record<string, Handler>, {
+      has: () => true,
+      getOwnPropertyDescriptor: () => ({ configurable: true, enumerable: true, value: undefined }),
+      get: (_target, method) => (context: never, args: never) => {
+        const name = `${topic}.${String(method)}`;
+        messages.push({ to: name, args });
+        return (answers[name] ?? ANSWERS[name])?.(context, args) ?? null;
+      },
+    });
+    await bus.serve({ topic, host: 'node1', handlers });
+  }
+}
+
 export async function startTestApi(
   options: {
     nova?: Record<string, string | number | boolean>;
@@ -167,18 +187,7 @@ export async function startTestApi(
   await dbSync(db, 'nova');
   const bus = createLocalBus(world, { faultStatus: novaFaultStatus });
   const messages: TestApi['messages'] = [];
-  for (const topic of ['scheduler', 'compute', 'network', 'volume', 'consoleauth', 'cert']) {
-    const handlers = new Proxy({} as Record<string, Handler>, {
-      has: () => true,
-      getOwnPropertyDescriptor: () => ({ configurable: true, enumerable: true, value: undefined }),
-      get: (_target, method) => (context: never, args: never) => {
-        const name = `${topic}.${String(method)}`;
-        messages.push({ to: name, args });
-        return (options.answers?.[name] ?? ANSWERS[name])?.(context, args) ?? null;
-      },
-    });
-    await bus.serve({ topic, host: 'node1', handlers });
-  }
+  await answerAll(bus, messages, options.answers ?? {});
   const images = new Map([[IMAGE, testImage(IMAGE)]]);
   const undeclared = new Set<string>();
   const { start = startComputeApi } = options;

@@ -150,6 +150,33 @@ async function offline(print: (line: string) => void): Promise<void> {
   );
 }
 
+const keystoneConf = ({
+  dir,
+  publicPort,
+  adminPort,
+  format,
+  connection,
+}: {
+  dir: string;
+  publicPort: number;
+  adminPort: number;
+  format: string;
+  connection: string | null;
+}) => `[DEFAULT]
+bind_host = 127.0.0.1
+public_port = ${publicPort}
+admin_port = ${adminPort}
+admin_token = ${ADMIN_TOKEN}
+[sql]
+connection = ${connection ?? `sqlite:///${dir}/keystone.db`}
+[signing]
+token_format = ${format}
+certfile = ${dir}/certs/signing_cert.pem
+keyfile = ${dir}/private/signing_key.pem
+ca_certs = ${dir}/certs/ca.pem
+jwt_key_dir = ${dir}/keys
+`;
+
 /** A keystone of its own, as a program; `connection` null is SQLite. */
 async function overHttp(
   format: string,
@@ -160,23 +187,7 @@ async function overHttp(
   const dir = tempDir('bench-identity');
   const [publicPort, adminPort] = (await freePorts(2)) as [number, number];
   const conf = join(dir.path, 'keystone.conf');
-  writeFileSync(
-    conf,
-    `[DEFAULT]
-bind_host = 127.0.0.1
-public_port = ${publicPort}
-admin_port = ${adminPort}
-admin_token = ${ADMIN_TOKEN}
-[sql]
-connection = ${connection ?? `sqlite:///${dir.path}/keystone.db`}
-[signing]
-token_format = ${format}
-certfile = ${dir.path}/certs/signing_cert.pem
-keyfile = ${dir.path}/private/signing_key.pem
-ca_certs = ${dir.path}/certs/ca.pem
-jwt_key_dir = ${dir.path}/keys
-`,
-  );
+  writeFileSync(conf, keystoneConf({ dir: dir.path, publicPort, adminPort, format, connection }));
   for (const command of ['db_sync', 'pki_setup'])
     await runProgram('keystone-manage', ['--config-file', conf, command]);
   const started = performance.now();

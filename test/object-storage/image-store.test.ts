@@ -30,6 +30,36 @@ interface ImageShown {
   checksum: string;
 }
 
+/** The images are in swift, in segments of a megabyte. */
+const glanceConf = ({
+  port,
+  connection,
+  scrubber,
+  publicPort,
+}: {
+  port: number;
+  connection: string;
+  scrubber: string;
+  publicPort: number;
+}): string =>
+  [
+    '[DEFAULT]',
+    'bind_host = 127.0.0.1',
+    `bind_port = ${port}`,
+    `sql_connection = ${connection}`,
+    'registry_client_protocol = local',
+    `scrubber_datadir = ${scrubber}`,
+    'default_store = swift',
+    `swift_store_auth_address = http://127.0.0.1:${publicPort}/v2.0/`,
+    'swift_store_user = service:swift',
+    'swift_store_key = secret/key',
+    'swift_store_container = images',
+    'swift_store_create_container_on_put = True',
+    'swift_store_large_object_size = 1',
+    'swift_store_large_object_chunk_size = 1',
+    '',
+  ].join('\n');
+
 // Keystone and an object store of three devices in this process, glance-api as a program, configured as a walk-through of
 // Folsom's time has it: default_store = swift, swift_store_user = service:swift.
 describe('glance with its images in the object store', () => {
@@ -123,23 +153,7 @@ describe('glance with its images in the object store', () => {
     const conf = join(place.path, 'glance-api.conf');
     await writeFile(
       conf,
-      [
-        '[DEFAULT]',
-        'bind_host = 127.0.0.1',
-        `bind_port = ${port}`,
-        `sql_connection = ${connection}`,
-        'registry_client_protocol = local',
-        `scrubber_datadir = ${join(place.path, 'scrubber')}`,
-        'default_store = swift',
-        `swift_store_auth_address = http://127.0.0.1:${publicPort}/v2.0/`,
-        'swift_store_user = service:swift',
-        'swift_store_key = secret/key',
-        'swift_store_container = images',
-        'swift_store_create_container_on_put = True',
-        'swift_store_large_object_size = 1',
-        'swift_store_large_object_chunk_size = 1',
-        '',
-      ].join('\n'),
+      glanceConf({ port, connection, scrubber: join(place.path, 'scrubber'), publicPort }),
     );
     start = () =>
       startProgram('glance-api', ['--config-file', conf], {
