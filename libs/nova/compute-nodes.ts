@@ -173,7 +173,8 @@ export async function replaceComputeNodeStats(
   }
 }
 
-const SUMMED = [
+/** What is counted of a hypervisor, and can be summed up over all. */
+export const COUNTED = [
   'vcpus',
   'memory_mb',
   'local_gb',
@@ -187,14 +188,14 @@ const SUMMED = [
   'disk_available_least',
 ] as const;
 
-export type ComputeNodeStatistics = Record<(typeof SUMMED)[number] | 'count', number>;
+export type ComputeNodeStatistics = Record<(typeof COUNTED)[number] | 'count', number>;
 
 /** Sums over all hypervisors. */
 export async function computeNodeStatistics(sql: Sql): Promise<ComputeNodeStatistics> {
   const query = sql('compute_nodes').where(alive).count({ count: 'id' });
-  for (const name of SUMMED) query.sum({ [name]: name });
+  for (const name of COUNTED) query.sum({ [name]: name });
   const row = ((await query.first()) ?? {}) as Raw;
   const out = { count: Number(row.count ?? 0) } as ComputeNodeStatistics;
-  for (const name of SUMMED) out[name] = Number(row[name] ?? 0);
+  for (const name of COUNTED) out[name] = Number(row[name] ?? 0);
   return out;
 }

@@ -1,5 +1,6 @@
 import { isFault, type RequestContext } from '@folsom/core';
 import {
+  COUNTED,
   type ComputeNode,
   type ComputeNodeStatistics,
   computeNodeById,
@@ -14,6 +15,7 @@ import { computeFault } from './faults.ts';
 import { rowId } from './values.ts';
 
 export type { ComputeNode, ComputeNodeStatistics };
+export { COUNTED };
 
 export const allHypervisors = (deps: Deps, _context: RequestContext): Promise<ComputeNode[]> =>
   listComputeNodes(deps.db.knex);

@@ -1,25 +1,11 @@
 import { ownText } from '@folsom/http/operation';
 import { attribute, attributesOf, child, children, many, one, view } from '@folsom/wire/view';
-import type { ComputeNode, ComputeNodeStatistics } from '../../domain/hypervisors.ts';
+import { COUNTED, type ComputeNode, type ComputeNodeStatistics } from '../../domain/hypervisors.ts';
 import type { Extension } from '../http/api.ts';
 import { operation } from '../http/operation.ts';
 
 const names = attributesOf<ComputeNode>('id', 'hypervisor_hostname');
 
-/** What is counted, which can be summed up over all. */
-const COUNTED = [
-  'vcpus',
-  'memory_mb',
-  'local_gb',
-  'vcpus_used',
-  'memory_mb_used',
-  'local_gb_used',
-  'free_ram_mb',
-  'free_disk_gb',
-  'current_workload',
-  'running_vms',
-  'disk_available_least',
-] as const;
 const KINDS = ['hypervisor_type', 'hypervisor_version', 'cpu_info'] as const;
 
 const service = view<[ComputeNode]>('service', {
