@@ -23,12 +23,21 @@ export function registryOf(extensions: readonly Extension[]): Registry {
       })),
     ]),
   );
+  /** Who sees what is asked once a request, however many things are listed. */
+  const asked = new WeakMap<Caller, Map<keyof Shown, readonly Writer<never>[]>>();
   return {
     extensions: sorted,
-    added: <Resource extends keyof Shown>(resource: Resource, caller: Caller) =>
-      (writers[resource] ?? []).flatMap(({ seenBy, write }) =>
+    added: <Resource extends keyof Shown>(resource: Resource, caller: Caller) => {
+      const found = asked.get(caller) ?? new Map<keyof Shown, readonly Writer<never>[]>();
+      asked.set(caller, found);
+      const kept = found.get(resource);
+      if (kept) return kept as readonly Writer<Shown[Resource]>[];
+      const seen = (writers[resource] ?? []).flatMap(({ seenBy, write }) =>
         seenBy?.(caller) === false ? [] : [write as unknown as Writer<Shown[Resource]>],
-      ),
+      );
+      found.set(resource, seen);
+      return seen;
+    },
     limits: present(sorted.map(extension => extension.limits)),
     attributes: present(sorted.map(extension => extension.attributes)),
     keys: resource => adding(resource).map(extension => keysOf(extension[resource] ?? {})),
