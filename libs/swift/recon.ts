@@ -37,7 +37,7 @@ const AUDITOR_KEYS = (kind: string): string[] =>
 export const healthcheckFilter: ServerFilter = (path, request) =>
   path === '/healthcheck' ? answer(200, request, { body: 'OK', contentType: 'text/plain' }) : null;
 
-const memory = () =>
+const memory = (): unknown =>
   Object.fromEntries(
     readFileSync('/proc/meminfo', 'utf8')
       .trimEnd()
