@@ -70,7 +70,8 @@ describe.skipIf(!there)('guests of a network with a block of IPv6', () => {
       const own = card.network?.subnets.find(({ version }) => version === 6)?.ips[0]?.address;
 
       const guest = await lines.guest('a', 'br100', card.address);
-      await eventually(() => addressesOf(guest, 'eth0', 'global')).toEqual([own]);
+      // Announcements come every ten seconds, and later on a busy machine.
+      await expect.poll(() => addressesOf(guest, 'eth0', 'global'), { timeout: 90_000 }).toEqual([own]);
       await eventually(() => addressesOf(host, 'br100', 'link')).toHaveLength(1);
       const router = must((await addressesOf(host, 'br100', 'link'))[0], 'the bridge has an address');
       const { stdout } = await guest(['ip', '-6', 'route', 'show', 'default'], { timeoutMs: 30_000 });
