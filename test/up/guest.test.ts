@@ -11,6 +11,7 @@ import {
   hostNamespace,
   type RunningProgram,
   runProgram,
+  SLOW,
   startProgram,
 } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -56,7 +57,7 @@ describe.skipIf(!possible)("folsom up with real guests, used with today's openst
   const key = () => join(dir, 'me.pem');
   /** What a command in the guest says, as soon as it answers. */
   const ssh = (address: string, command: string) =>
-    eventually('ssh answers', 120, async () => {
+    eventually('ssh answers', 300, async () => {
       const done = await host.exec(
         [
           'ssh',
@@ -201,6 +202,35 @@ describe.skipIf(!possible)("folsom up with real guests, used with today's openst
       expect((await ssh('10.0.0.2', 'hostname')).trim()).toBe('first');
     },
     4 * MINUTE_MS,
+  );
+
+  it.skipIf(!needs('FOLSOM_SLOW=1', SLOW))(
+    'has the same guest again after backup, down --purge and restore',
+    async () => {
+      const folsom = (...argv: string[]) =>
+        runProgram('folsom', [...argv, '--state-dir', state()], {
+          enter: host.enter,
+          timeoutMs: 5 * MINUTE_MS,
+        });
+      const saved = join(dir, 'saved');
+      await ssh('10.0.0.2', 'echo before > kept && sync');
+      const made = await folsom('backup', saved, '--disks');
+      expect(made.code, made.stderr).toBe(0);
+      // It went on running, and what it does now is of another time.
+      await ssh('10.0.0.2', 'echo after > kept && sync');
+      const purged = await folsom('down', '--purge');
+      expect(purged.code, purged.stderr).toBe(0);
+      await cloud.exited;
+      expect(existsSync(state())).toBe(false);
+      const back = await folsom('restore', saved);
+      expect(back.code, back.stderr).toBe(0);
+      await up();
+      expect(await openstack('server', 'list', '-f', 'value', '-c', 'Name', '-c', 'Status')).toBe(
+        'first ACTIVE\n',
+      );
+      expect((await ssh('10.0.0.2', 'cat kept')).trim()).toBe('before');
+    },
+    10 * MINUTE_MS,
   );
 
   it(
