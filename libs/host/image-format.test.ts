@@ -85,6 +85,13 @@ describe.skipIf(!possible)('the inspection of images', () => {
     expect(await v(bytes => descriptor(bytes, cid, `${cid}\nRW 1 FLAT "/x" 0`))).toContain(
       'names other files',
     );
+    // Of no size, and its extent, too: they agree, and readers then go by the extent alone.
+    const ofNoSize = (bytes: Buffer) => {
+      const [extent = ''] = /RW \d+/.exec(bytes.toString('latin1', 0x200, 0x2a00)) ?? [];
+      descriptor(bytes, extent, 'RW 0');
+      bytes.writeBigUInt64LE(0n, 12);
+    };
+    expect(await v(ofNoSize)).toContain('names other files');
     expect(await v(bytes => descriptor(bytes, 'monolithicSparse', 'vmfs'))).toContain('names other files');
     expect(await v(bytes => bytes.writeBigUInt64LE(0n, 12))).toContain('names other files');
     expect(await v(bytes => bytes.writeBigUInt64LE(2n, 28))).toContain('not where it belongs');
