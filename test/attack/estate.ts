@@ -234,6 +234,15 @@ export async function allRows(cloud: AttackedCloud): Promise<Rows> {
   return rows;
 }
 
+/** Columns that say whose a row is. */
+const OWNERS = ['user_id', 'project_id', 'tenant_id', 'owner'] as const;
+
+const ownedBy = (row: string, people: readonly string[]): boolean => {
+  const columns = JSON.parse(row) as Record<string, unknown>;
+  const owners = OWNERS.map(name => columns[name]).filter(owner => typeof owner === 'string');
+  return owners.length > 0 && owners.every(owner => people.includes(owner));
+};
+
 /**
  * What was there and is not as it was: rows that tell of the estate, and those that tell of nobody whose they could be
  * (flavors, roles, services, ...). Free addresses come and go with others' servers.
@@ -241,7 +250,8 @@ export async function allRows(cloud: AttackedCloud): Promise<Rows> {
 export function disturbed(before: Rows, after: Rows, estate: Estate, others: readonly string[]): string[] {
   const found: string[] = [];
   for (const [key, row] of before) {
-    const mine = estate.traces.some(trace => row.includes(trace));
+    // Who has a key of the same name may do with it what he likes.
+    const mine = !ownedBy(row, others) && estate.traces.some(trace => row.includes(trace));
     if (
       !mine &&
       (others.some(trace => row.includes(trace)) || /^nova\.(fixed_ips|floating_ips|networks) /.test(key))
