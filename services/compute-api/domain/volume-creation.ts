@@ -77,7 +77,7 @@ export async function createVolume(
   };
   const message = { volume_id: id, snapshot_id: snapshotId, image_id: imageId };
   try {
-    await withQuota(
+    const created = await withQuota(
       deps.db,
       context.projectId ?? '',
       deps.quotaDefaults,
@@ -90,13 +90,15 @@ export async function createVolume(
         await replaceVolumeMetadata(trx, id, metadata, now);
         if (host !== null) await volumeContract.client(send).create_volume(context, message, { host });
         else await schedulerContract.client(send).create_volume(context, message);
+        // As it was accepted: by the time of the answer it may be there.
+        return volumeById(trx, id);
       },
       { transact: deps.outbox.transaction },
     );
+    return must((await joinVolumes(knex, [created]))[0], 'joinVolumes is not empty');
   } catch (error) {
     throw quotaFault(error) ?? error;
   }
-  return must((await joinVolumes(knex, [await volumeById(knex, id)]))[0], 'joinVolumes is not empty');
 }
 
 /** @throws Fault `InvalidSnapshot` */

@@ -67,7 +67,7 @@ export async function createVolumeSnapshot(
   const row = await visibleVolume(deps, context, volumeId);
   authorize(deps, context, 'volume:create_snapshot', volumeTarget(row));
   const id = deps.random.uuid();
-  await deps.outbox.transaction(async (trx, send) => {
+  return deps.outbox.transaction(async (trx, send) => {
     const volume = await lockedVolume(trx, volumeId);
     const { host, status } = volume;
     if (host === null || !(force ? COPYABLE_BY_FORCE : COPYABLE).includes(status))
@@ -84,8 +84,9 @@ export async function createVolumeSnapshot(
     await insertVolumeSnapshot(trx, snapshot, deps.clock.now());
     const message = { volume_id: volumeId, snapshot_id: id };
     await volumeContract.client(send).create_snapshot(context, message, { host });
+    // As it was accepted: by the time of the answer it may be there.
+    return volumeSnapshotById(trx, id);
   });
-  return volumeSnapshotById(deps.db.knex, id);
 }
 
 /** @throws Fault `SnapshotNotFound`, `InvalidVolume` */
