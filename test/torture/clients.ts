@@ -135,6 +135,12 @@ const ACTIONS: Record<string, unknown> = {
   password: { changePassword: { adminPass: 'another' } },
 };
 
+/**
+ * Longest pause of a client, in milliseconds. Starting a real guest takes seconds, and one after the other on a host: more
+ * that is asked for than can be done only waits.
+ */
+const PAUSE_MS = { fake: 400, libvirt: 8000 };
+
 export interface Client {
   stop(): Promise<void>;
 }
@@ -172,7 +178,7 @@ export function startClient(
     while (!stopped) {
       const name = bag[hands.random.int(bag.length)]!;
       await ACTS[name]!.act(hands).catch(error => void ledger.wrong.push(`${name}: ${String(error)}`));
-      await systemClock.sleep(hands.random.int(400));
+      await systemClock.sleep(hands.random.int(PAUSE_MS[cloud.driver]));
     }
   })();
   return {

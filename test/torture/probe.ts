@@ -5,6 +5,8 @@ import type { Cloud } from './cloud.ts';
 /** A server that is not ACTIVE by then never will be. */
 const PROBE_MS = 180_000;
 const ANSWER_MS = 10_000;
+/** Between two looks at a server: looks must not slow down what is looked at. */
+const LOOK_MS = { fake: 50, libvirt: 1000 };
 
 /**
  * Boots a server, waits until it is ACTIVE and deletes it: milliseconds until then, or why it never came to that. What
@@ -43,7 +45,7 @@ export async function recovered(
         id = undefined;
       }
     }
-    await systemClock.sleep(50);
+    await systemClock.sleep(LOOK_MS[cloud.driver]);
   }
   return { why: last };
 }
