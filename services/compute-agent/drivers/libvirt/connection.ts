@@ -1,33 +1,11 @@
 import { Worker } from 'node:worker_threads';
-import type { Clock, Logger, Timer } from '@folsom/core';
+import type { Clock, Logger } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { computeFault } from '../../faults.ts';
-import { QUESTIONS } from './questions.ts';
+import { callThreads, LibvirtError } from './threads.ts';
 
 /** libvirt's error code for a domain it does not know. */
 const NO_DOMAIN = 42;
-
-/** Why a call failed, as the thread that made it knows. */
-interface Failure {
-  message: string;
-  code: number;
-  /** The connection is gone; with `unsent` the call was never made. */
-  lost?: boolean;
-  unsent?: boolean;
-}
-
-export class LibvirtError extends Error {
-  override name = 'libvirtError';
-  readonly code: number;
-  readonly lost: boolean;
-  readonly unsent: boolean;
-  constructor({ message, code, lost = false, unsent = false }: Failure) {
-    super(message);
-    this.code = code;
-    this.lost = lost;
-    this.unsent = unsent;
-  }
-}
 
 export interface NodeInfo {
   model: string;
@@ -109,17 +87,6 @@ export interface MigrationTarget {
   disks?: string[];
 }
 
-interface Pending {
-  resolve(value: never): void;
-  reject(error: Error): void;
-  timer: Timer;
-}
-interface Thread {
-  purpose: keyof typeof THREADS;
-  worker: Worker;
-  pending: Map<number, Pending>;
-}
-
 /** Calls that only ask take much less; creating under load and saving memory are what this is for. */
 const CALL_MS = 180_000;
 /** Disks and memory of a large guest over a slow network. */
@@ -128,9 +95,6 @@ const MIGRATION_MS = 4 * 3_600_000;
 /** How long calls wait for a libvirtd that went away: its keeper starts it again within seconds. */
 const AWAY_MS = 30_000;
 const AWAY_POLL_MS = 500;
-
-/** Threads at most; each is started when the others are busy. Questions never wait behind guests that are being started. */
-const THREADS = { questions: 2, changes: 3 };
 
 /** A thread holds one answer at a time, and little of that. */
 const HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 };
@@ -144,74 +108,21 @@ export interface ConnectionOptions {
 
 export function libvirtConnection(options: ConnectionOptions): LibvirtConnection {
   const { uri, host, clock, log } = options;
-  const threads: Thread[] = [];
-  let serial = 0;
+  const threads = callThreads({
+    start: () =>
+      new Worker(new URL('./worker.ts', import.meta.url), { workerData: { uri }, resourceLimits: HEAP }),
+    clock,
+    log,
+  });
   let closed = false;
   /** Since when nobody answers. */
   let away: number | undefined;
-
-  const start = (purpose: Thread['purpose']): Thread => {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: { uri },
-      resourceLimits: HEAP,
-    });
-    const thread: Thread = { purpose, worker, pending: new Map() };
-    worker.unref();
-    worker.on('message', ([id, error, result]: [number, Failure | null, never]) => {
-      const pending = thread.pending.get(id);
-      if (pending === undefined) return;
-      thread.pending.delete(id);
-      pending.timer.cancel();
-      if (thread.pending.size === 0) worker.unref();
-      if (error === null) pending.resolve(result);
-      else pending.reject(new LibvirtError(error));
-    });
-    const gone = (error: Error) => {
-      const at = threads.indexOf(thread);
-      if (at >= 0) threads.splice(at, 1);
-      for (const pending of thread.pending.values()) {
-        pending.timer.cancel();
-        pending.reject(new LibvirtError({ message: error.message, code: -1, lost: true }));
-      }
-      thread.pending.clear();
-    };
-    worker.on('error', error => {
-      log.error('the libvirt thread failed', { error });
-      gone(error as Error);
-    });
-    worker.on('exit', () => gone(new Error('the libvirt thread ended')));
-    threads.push(thread);
-    return thread;
-  };
-
-  const pick = (purpose: Thread['purpose']): Thread => {
-    const mine = threads.filter(thread => thread.purpose === purpose);
-    const idle = mine.find(thread => thread.pending.size === 0);
-    if (idle !== undefined) return idle;
-    if (mine.length < THREADS[purpose]) return start(purpose);
-    return mine.reduce((best, thread) => (thread.pending.size < best.pending.size ? thread : best));
-  };
-
-  const send = <T>(limitMs: number, operation: string, values: unknown[]): Promise<T> => {
-    const thread = pick(QUESTIONS.has(operation) ? 'questions' : 'changes');
-    return new Promise<T>((resolve, reject) => {
-      const id = ++serial;
-      // A call that hangs cannot be ended; its whole thread is given up.
-      const timer = clock.after(limitMs, () => {
-        log.error('a call to libvirt hangs', { operation });
-        void thread.worker.terminate();
-      });
-      thread.pending.set(id, { resolve, reject, timer });
-      thread.worker.ref();
-      thread.worker.postMessage([id, operation, values]);
-    });
-  };
 
   const callFor = async <T>(limitMs: number, operation: string, values: unknown[]): Promise<T> => {
     for (;;) {
       if (closed) throw computeFault('HypervisorUnavailable', { host });
       try {
-        const answer = await send<T>(limitMs, operation, values);
+        const answer = await threads.send<T>(limitMs, operation, values);
         if (away !== undefined) log.info('libvirt answers again');
         away = undefined;
         return answer;
@@ -272,7 +183,7 @@ export function libvirtConnection(options: ConnectionOptions): LibvirtConnection
     migrate: (name, to) => callFor(MIGRATION_MS, 'migrate', [name, to]),
     close: async () => {
       closed = true;
-      await Promise.all(threads.splice(0).map(thread => thread.worker.terminate()));
+      await threads.close();
     },
   };
 }

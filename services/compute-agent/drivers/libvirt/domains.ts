@@ -5,7 +5,7 @@ import { powerState } from '@folsom/nova/instance-state';
 import type { NetworkInfo } from '@folsom/nova/network-info';
 import type { Guest, Volumes } from '../../driver.ts';
 import type { ComputeSettings } from '../../settings.ts';
-import { type LibvirtConnection, LibvirtError } from './connection.ts';
+import type { LibvirtConnection } from './connection.ts';
 import type { DomainDisk } from './disk-xml.ts';
 import { domainXml } from './domain-xml.ts';
 import type { Firewall } from './firewall.ts';
@@ -16,6 +16,7 @@ import {
   ROOT_TARGET,
   touchConsole,
 } from './guest-files.ts';
+import { LibvirtError } from './threads.ts';
 import type { HostVolumes } from './volumes/host-volumes.ts';
 
 /** What shows only once libvirt and the host have been looked at. */

@@ -13,7 +13,7 @@ import type { ComputeSettings } from '../../settings.ts';
 import { baseFilters } from './base-filters.ts';
 import { countCards, repairCards } from './cards.ts';
 import { configDrive } from './config-drive.ts';
-import { LibvirtError, libvirtConnection } from './connection.ts';
+import { libvirtConnection } from './connection.ts';
 import { diskRules } from './disk-rules.ts';
 import { vncPort } from './domain-xml.ts';
 import { guestDomains, type HostTraits, ifThere, powerOf } from './domains.ts';
@@ -27,6 +27,7 @@ import { liveMigration } from './live-migration.ts';
 import { moving } from './moving.ts';
 import { rescuing } from './rescue.ts';
 import { snapshotGuest } from './snapshot.ts';
+import { LibvirtError } from './threads.ts';
 import { volumesOfHost } from './volumes/volumes.ts';
 
 export interface LibvirtDriverOptions {

@@ -2,9 +2,10 @@ import type { Clock, Logger } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { vmState } from '@folsom/nova/instance-state';
 import type { Guest } from '../../../driver.ts';
-import { type LibvirtConnection, LibvirtError, type Scope } from '../connection.ts';
+import type { LibvirtConnection, Scope } from '../connection.ts';
 import { type DescribedDisk, type DomainDisk, describedDisks, diskXml } from '../disk-xml.ts';
 import { ifThere } from '../domains.ts';
+import { LibvirtError } from '../threads.ts';
 
 /** Disks that come and go while a guest runs, or between two runs. */
 export interface HotPlug {
