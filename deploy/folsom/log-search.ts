@@ -1,20 +1,10 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import type { LogLine } from '@folsom/console-web';
 import { describe, type LogEntry, type LogFilter, lineFilter, serviceOf } from './log-entry.ts';
-
-/** A line of the log as people read it. */
-export interface FoundLine {
-  /** ISO 8601. */
-  time: string;
-  level: string;
-  service: string;
-  requestId: string | null;
-  tenant: string | null;
-  what: string;
-}
 
 export interface Found {
   /** The latest first. */
-  lines: FoundLine[];
+  lines: LogLine[];
   /** Where a search for earlier ones goes on; null where there are none. */
   before: string | null;
 }
@@ -43,7 +33,7 @@ export async function searchLog(
   limits = LIMITS,
 ): Promise<Found> {
   const wanted = lineFilter(filter);
-  const lines: FoundLine[] = [];
+  const lines: LogLine[] = [];
   let bytesLeft = limits.bytes;
   let place = placeOf(filter.before);
   let read: number | undefined;
@@ -98,7 +88,7 @@ async function* linesBackwards(file: FileHandle, from: number): AsyncGenerator<{
 const lastNewline = (bytes: Buffer, before: number): number =>
   before === 0 ? -1 : bytes.lastIndexOf(10, before - 1);
 
-const shown = (entry: LogEntry): FoundLine => ({
+const shown = (entry: LogEntry): LogLine => ({
   time: entry.time,
   level: entry.level,
   service: serviceOf(entry),

@@ -1,3 +1,3 @@
 export { type ConsoleWebOptions, startConsoleWeb } from './console-web.ts';
 export { consoleWebOptions } from './options.ts';
-export type { BootStep, MetricsView, Plot } from './shared.ts';
+export type { BootStep, LogLine, MetricsView, Plot } from './shared.ts';
