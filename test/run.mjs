@@ -15,6 +15,8 @@ const bin = name => join(root, 'node_modules', '.bin', name);
 const only = process.argv.slice(2);
 let passed = 0;
 let failed = 0;
+/** What failed, by name: said at the end, where a long run is read first. */
+const wrong = [];
 
 const run = (command, args, env) =>
   new Promise(resolve => {
@@ -40,7 +42,10 @@ if (only.length === 0) {
     if (!result.passed) process.stdout.write(result.printed);
     console.log(`${result.passed ? 'ok' : 'FAILED'}: ${name}`);
     if (result.passed) passed += 1;
-    else failed += 1;
+    else {
+      failed += 1;
+      wrong.push(`npm run check -- ${name}`);
+    }
   }
 }
 
@@ -59,6 +64,10 @@ try {
     file => file.status === 'failed' && file.assertionResults.every(t => t.status !== 'failed'),
   );
   failed += broken.length;
+  for (const file of broken) wrong.push(relative(root, file.name));
+  for (const file of result.testResults)
+    for (const { status, fullName } of file.assertionResults)
+      if (status === 'failed') wrong.push(`${relative(root, file.name)}: ${fullName}`);
   const left = leftOut(result.testResults, notes);
   for (const { file, count, why } of left.files)
     console.log(`skipped ${count} in ${relative(root, file)}: ${why}`);
@@ -77,5 +86,6 @@ try {
 }
 if (code !== 0 && failed === 0) failed = 1;
 rmSync(scratch, { recursive: true, force: true });
+for (const name of wrong) console.log(`failed: ${name}`);
 console.log(`${passed} passed, ${failed} failed${skipped}`);
 process.exit(failed === 0 ? 0 : 1);

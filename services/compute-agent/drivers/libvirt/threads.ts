@@ -90,7 +90,7 @@ export function callThreads(options: { start(): CallWorker; clock: Clock; log: L
       end(thread)?.reject(new LibvirtError({ message: error.message, code: -1, lost: true }));
       next(purpose);
     };
-    worker.on('error', error => {
+    worker.on('error', (error: Error) => {
       log.error('the libvirt thread failed', { error });
       gone(error);
     });
