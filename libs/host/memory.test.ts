@@ -38,10 +38,10 @@ it('gives memory back when there is rest, and not again before much has gathered
   expect(given).toBe(0);
   await pass(15);
   expect(given).toBe(1);
-  resident += 40 * MEGABYTE;
+  resident += 15 * MEGABYTE;
   await pass(60);
   expect(given).toBe(1);
-  resident += 20 * MEGABYTE;
+  resident += 10 * MEGABYTE;
   await pass(15);
   expect(given).toBe(2);
   // Work that begins meanwhile takes memory, which is to be given back after it.

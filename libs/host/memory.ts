@@ -31,7 +31,7 @@ const LOOK_MS = 5_000;
 const REST_SHARE = 0.1;
 const REST_LOOKS = 2;
 /** What may have gathered since the last time, in bytes. */
-const GATHERED_MAX = 48 * 1024 * 1024;
+const GATHERED_MAX = 20 * 1024 * 1024;
 
 /** What {@link watchMemory} goes by; replaced in tests. */
 interface ProcessFigures {

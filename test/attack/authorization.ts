@@ -176,6 +176,7 @@ async function phase(scene: Scene, cells: readonly Cell[], victim: Estate | null
  */
 export const part: Part = {
   name: 'authorization',
+  share: 30,
   async run({ seed, count, report }) {
     const random = seededRandom(seed);
     const cloud = await startAttackedCloud();
@@ -221,6 +222,7 @@ export const part: Part = {
       report(
         `authorization: ${sent} requests to ${operations.length} operations and ${EC2_ACTIONS.length} actions, seed ${seed}: ${JSON.stringify(scene.tally)}`,
       );
+      return sent;
     } finally {
       await cloud.stop();
     }

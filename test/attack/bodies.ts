@@ -120,6 +120,7 @@ async function sendImage(cloud: AttackedCloud, estate: Estate, n: number) {
  */
 export const part: Part = {
   name: 'bodies',
+  share: 25,
   async run({ seed, count, report }) {
     const random = seededRandom(seed);
     const cloud = await startAttackedCloud();
@@ -185,6 +186,7 @@ export const part: Part = {
       report(
         `bodies: ${count} of ${whole} bodies for ${targets.length} samples, seed ${seed}: ${JSON.stringify(tally)}`,
       );
+      return count;
     } finally {
       await cloud.stop();
     }

@@ -106,6 +106,7 @@ async function sendBody(stage: Stage, operation: Declared, document: Document, x
  */
 export const part: Part = {
   name: 'documents',
+  share: 3,
   async run({ seed, count, report }) {
     const random = seededRandom(seed);
     const cloud = await startAttackedCloud();
@@ -153,6 +154,7 @@ export const part: Part = {
       report(
         `documents: ${count} to ${targets.length} operations and manifests, seed ${seed}: ${JSON.stringify(tally)}`,
       );
+      return count;
     } finally {
       await cloud.stop();
     }

@@ -211,6 +211,7 @@ async function names(random: Random, count: number, port: number, problems: stri
 /** All ways to name our own listeners and inner targets, through everything that takes a place to go to. */
 export const part: Part = {
   name: 'door',
+  share: 12,
   async run({ seed, count, report }) {
     const random = seededRandom(seed);
     const cloud = await startAttackedCloud();
@@ -247,6 +248,7 @@ export const part: Part = {
       report(
         `door: ${count} targets through ${WAYS.length} ways, redirects and names, seed ${seed}: ${JSON.stringify(tally)}`,
       );
+      return count;
     } finally {
       other.server.closeAllConnections();
       other.server.close();

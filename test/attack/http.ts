@@ -228,6 +228,7 @@ function attackWith(cloud: AttackedCloud, parser: Awaited<ReturnType<typeof node
  */
 export const part: Part = {
   name: 'http',
+  share: 15,
   async run({ seed, count, report }) {
     const random = seededRandom(seed);
     const cloud = await startAttackedCloud();
@@ -274,6 +275,7 @@ export const part: Part = {
       report(
         `http: ${count} connections to ${all.length} places, ${size} cases, seed ${seed}: ${JSON.stringify(tally)}`,
       );
+      return count;
     } finally {
       await parser.stop();
       await cloud.stop();

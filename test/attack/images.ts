@@ -145,16 +145,21 @@ function mutate(seed: Seed, random: Random, canary: string): Seed {
   };
 }
 
+function leftOut(report: (line: string) => void, why: string): number {
+  report(`images: left out, ${why}`);
+  return 0;
+}
+
 /**
  * The image adversary. Every image first meets the inspection; then, accepted or not, the tools themselves, told to read
  * it as its own format and as another one. Whatever they do, the bytes of a file they were not given never come out.
  */
 export const part: Part = {
   name: 'images',
+  share: 1,
   async run({ seed, count, report }) {
-    if (!existsSync('/usr/bin/qemu-img')) return report('images: left out, qemu-img is not installed');
-    if ((await confinement()).kind !== 'sealed')
-      return report('images: left out, no namespaces on this host');
+    if (!existsSync('/usr/bin/qemu-img')) return leftOut(report, 'qemu-img is not installed');
+    if ((await confinement()).kind !== 'sealed') return leftOut(report, 'no namespaces on this host');
     const temp = tempDir('attack-images');
     try {
       const secret = join(temp.path, 'secret');
@@ -187,6 +192,7 @@ export const part: Part = {
         }
       }
       report(`images: ${count} images, seed ${seed}: ${JSON.stringify(tally)}`);
+      return count;
     } finally {
       temp.remove();
     }

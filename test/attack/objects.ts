@@ -190,6 +190,7 @@ async function furnish({ cloud, own, victim }: Stage): Promise<void> {
  */
 export const part: Part = {
   name: 'objects',
+  share: 5,
   async run({ seed, count, report }) {
     const random = seededRandom(seed);
     const cloud = await startAttackedCloud();
@@ -229,6 +230,7 @@ export const part: Part = {
       if (problems.length > 0)
         throw new Error(`seed ${seed}, ${problems.length} problems:\n${problems.slice(0, 40).join('\n')}`);
       report(`objects: ${count} requests, seed ${seed}: ${JSON.stringify(tally)}`);
+      return count;
     } finally {
       await cloud.stop();
     }

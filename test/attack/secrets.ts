@@ -153,6 +153,7 @@ function readable(dir: string): string[] {
  */
 export const part: Part = {
   name: 'secrets',
+  share: 9,
   async run({ seed, count, report }) {
     const random = seededRandom(seed);
     const cloud = await startAttackedCloud();
@@ -205,6 +206,7 @@ export const part: Part = {
       if (problems.length > 0)
         throw new Error(`seed ${seed}, ${problems.length} problems:\n${problems.slice(0, 30).join('\n')}`);
       report(`secrets: ${count} secrets planted, ${lines} lines read, seed ${seed}`);
+      return count;
     } finally {
       await cloud.stop();
     }
