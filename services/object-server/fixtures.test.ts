@@ -10,6 +10,8 @@ import { quotePath } from '@folsom/swift-http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HASH, type TestServer, testServer } from './test-devices.ts';
 
+/** When the devices were recorded: a week later, their tombstones are ones that a sum no longer counts. */
+const RECORDED = Date.UTC(2026, 10, 23, 22);
 const FIXTURES = fileURLToPath(new URL('../../test/fixtures/swift/', import.meta.url));
 
 interface Listed {
@@ -28,7 +30,7 @@ beforeAll(async () => {
     ['tar', '--xattrs', '--xattrs-include=user.*', '-xzf', join(FIXTURES, 'devices.tar.gz'), '-C', root],
     { timeoutMs: 60_000 },
   );
-  server = await testServer({}, { root, devices: [], keep: true });
+  server = await testServer({}, { root, devices: [], keep: true, now: () => RECORDED });
 });
 afterAll(async () => {
   await server.stop();
