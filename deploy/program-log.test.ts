@@ -25,6 +25,9 @@ it('goes where log_file and log_dir say, for its owner’s eyes only', async () 
   expect(statSync(path('nova-api.log')).mode & 0o777).toBe(0o600);
   logOf({ log_dir: path('made') }).info('five');
   await vi.waitFor(() => expect(text('made/nova-api.log')).toContain('five'));
+  logOf({ log_dir: dir, log_file: '' }).info('six');
+  await vi.waitFor(() => expect(text('nova-api.log')).toContain('six'));
+  expect(() => logOf({ log_file: '', log_dir: '' })).not.toThrow();
   expect(() => logOf({ log_dir: '/nowhere/deeper' })).toThrow(
     /^the log file \/nowhere\/deeper\/nova-api.log cannot be written: ENOENT/,
   );

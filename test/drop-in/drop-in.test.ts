@@ -1,0 +1,175 @@
+import { systemClock } from '@folsom/core';
+import { type Database, dbSync, openDatabase, toSqlTime } from '@folsom/db';
+import { afterEach, describe, expect, it } from 'vitest';
+import { differences, plain } from './answers.ts';
+import { leftOver, settled, sweep, unequalQuotas, unfinished } from './audit.ts';
+import { iniText } from './configuration.ts';
+import { course } from './courses/course.ts';
+import { EVERYDAY } from './courses/index.ts';
+import { before, chosenMixtures, MIXTURES } from './mixtures.ts';
+import { PLACES } from './programs.ts';
+import { isWhole, type Outcome, outcomeLines, summaryLine } from './report.ts';
+
+describe('the mixtures', () => {
+  const sidesOf = (name: string) =>
+    new Map(MIXTURES.find(mixture => mixture.name === name)?.sides.entries() ?? []);
+  const minority = (sides: ReadonlyMap<string, string>, side: string) =>
+    [...sides].filter(([, own]) => own === side).map(([place]) => place);
+
+  it('have each service alone on both sides, with all of its places', () => {
+    expect(minority(sidesOf('our glance-api among originals'), 'ours')).toEqual(['glance-api']);
+    expect(minority(sidesOf('the original nova-api among ours'), 'original')).toEqual(['nova-api']);
+    const computes = ['nova-compute c1', 'nova-compute c2'];
+    expect(minority(sidesOf('our nova-compute among originals'), 'ours')).toEqual(computes);
+    const alone = (side: string) =>
+      new Set(
+        MIXTURES.flatMap(({ sides }) => (minority(sides, side).length <= 2 ? minority(sides, side) : [])),
+      );
+    const places = PLACES.map(({ name }) => name).sort();
+    expect([...alone('ours')].sort()).toEqual(places);
+    expect([...alone('original')].sort()).toEqual(places);
+  });
+
+  it('have twins of both sides beside each other', () => {
+    const schedulers = sidesOf('schedulers of both among originals');
+    expect([schedulers.get('nova-scheduler'), schedulers.get('nova-scheduler 2')]).toEqual([
+      'original',
+      'ours',
+    ]);
+    expect(sidesOf('all originals').has('nova-scheduler 2')).toBe(false);
+    expect(minority(sidesOf('computes of both among ours'), 'original')).toEqual(['nova-compute c2']);
+  });
+
+  it('have everything taken over from either side', () => {
+    const both = MIXTURES.filter(({ takesOver }) => takesOver);
+    expect(
+      both.map(mixture => [...new Set([...before(mixture).sides.values(), ...mixture.sides.values()])]),
+    ).toEqual([
+      ['original', 'ours'],
+      ['ours', 'original'],
+    ]);
+  });
+
+  it('are chosen by words of their names, and a word of none is said to be one', () => {
+    expect(chosenMixtures([])).toEqual(MIXTURES);
+    expect(chosenMixtures(['swift-proxy', 'all originals']).map(({ name }) => name)).toEqual([
+      'all originals',
+      'our swift-proxy among originals',
+      'the original swift-proxy among ours',
+      'all originals on what ours made',
+    ]);
+    expect(() => chosenMixtures(['cinder'])).toThrow('no mixture is called cinder');
+  });
+});
+
+describe('the report', () => {
+  const outcome = (more: Partial<Outcome>): Outcome => ({
+    ...{ mixture: 'all ours', operations: [{ name: 'images: upload' }], left: [], seconds: 12.3 },
+    ...more,
+  });
+
+  it('has a line for a whole mixture, and one more for each thing that is wrong', () => {
+    expect(outcomeLines(outcome({}))).toEqual([
+      `whole  ${'all ours'.padEnd(42)}      1/1  quotas equal, nothing left  12 s`,
+    ]);
+    const wrong = outcome({
+      operations: [{ name: 'images: upload' }, { name: 'images: list', wrong: '500' }],
+      left: ['servers left: 1'],
+    });
+    expect(outcomeLines(wrong)).toEqual([
+      `BROKEN ${'all ours'.padEnd(42)}      1/2  1 left or unequal  12 s`,
+      '       images: list: 500',
+      '       afterwards: servers left: 1',
+    ]);
+    expect(isWhole(outcome({ operations: [] }))).toBe(false);
+    expect(summaryLine([outcome({}), wrong])).toBe('1 of 2 mixtures whole, 2 of 3 operations passed');
+  });
+
+  it('counts what comes after a failure', async () => {
+    const tried: string[] = [];
+    const one = course('kind', () => ({ id: '' }), {
+      make: async (_, bag) => {
+        bag.id = 'made';
+        throw new Error('refused');
+      },
+      use: async (_, { id }) => void tried.push(id),
+    });
+    const said: (string | undefined)[][] = [];
+    await one.run({} as never, (...words) => void said.push(words));
+    expect([tried, said]).toEqual([['made'], [['kind: make', 'refused'], ['kind: use']]]);
+    expect(new Set(EVERYDAY.map(({ name }) => name)).size).toBe(EVERYDAY.length);
+  });
+});
+
+it('files are written for both sides alike', () => {
+  expect(iniText({ DEFAULT: { verbose: true, port: 1 }, empty: {} })).toBe(
+    '[DEFAULT]\nverbose = true\nport = 1\n\n[empty]\n',
+  );
+});
+
+it('answers are compared without the order of lists and the time of the last touch', () => {
+  const [a, b] = [
+    { servers: [{ id: 2, updated: 'x' }, { id: 1 }] },
+    { servers: [{ id: 1 }, { id: 2, updated: 'y' }] },
+  ];
+  expect(differences(plain(a), plain(b))).toEqual([]);
+  expect(differences({ a: [1, { b: null }] }, { a: [1, { b: 2 }, 3] })).toEqual([
+    '/a/1/b: null became 2',
+    '/a/2: undefined became 3',
+  ]);
+});
+
+describe('what is looked at when nobody uses the cloud any more', () => {
+  let db: Database;
+  afterEach(() => db.close());
+  const emptyCloud = async () => {
+    db = await openDatabase({ connection: 'sqlite://' });
+    await dbSync(db, 'nova');
+    return db;
+  };
+  const usage = (resource: string, in_use: number, reserved = 0) => ({
+    ...{ project_id: 'p', resource, in_use, reserved, deleted: 0, until_refresh: null },
+  });
+
+  it('quotas are the sums of the rows, as 2012.2 takes them', async () => {
+    const { knex } = await emptyCloud();
+    const size = { project_id: 'p', vcpus: 2, memory_mb: 512 };
+    await knex('instances').insert([
+      { ...size, uuid: 'a', deleted: 0 },
+      { ...size, uuid: 'b', deleted: 1 },
+    ]);
+    await knex('quota_usages').insert([usage('instances', 1), usage('cores', 2), usage('ram', 512)]);
+    expect(await unequalQuotas(db)).toEqual([]);
+    await knex('quota_usages').where({ resource: 'cores' }).update({ in_use: 4, reserved: -1 });
+    await knex('quota_usages').insert(usage('volumes', 1));
+    expect(await unequalQuotas(db)).toEqual([
+      'quota: cores of p: 4 in use, 2 there',
+      'quota: cores of p: -1 reserved',
+      'quota: volumes of p: 1 in use, 0 there',
+    ]);
+  });
+
+  it('what is left and what is going on is named', async () => {
+    const { knex } = await emptyCloud();
+    expect([await leftOver(db), await unfinished(db)]).toEqual([[], []]);
+    await knex('instances').insert({ uuid: 'a', deleted: 0, task_state: 'deleting' });
+    await knex('fixed_ips').insert({ address: '10.0.0.2', deleted: 0, allocated: 1 });
+    const expire = toSqlTime(systemClock.now() + 3_600_000);
+    await knex('quota_usages').insert({ ...usage('ram', 0), id: 7 });
+    await knex('reservations').insert({
+      uuid: 'r',
+      usage_id: 7,
+      resource: 'ram',
+      delta: 1,
+      expire,
+      deleted: 0,
+    });
+    expect(await leftOver(db)).toEqual(['servers left: 1', 'fixed addresses in use: 1']);
+    expect(await unfinished(db)).toEqual(['in a task state: a: deleting', 'reserved: ram 1']);
+    await sweep(db);
+    expect([await leftOver(db), await unfinished(db), await unequalQuotas(db)]).toEqual([[], [], []]);
+    let asked = 0;
+    expect(await settled(async () => (asked++ === 0 ? ['later'] : []))).toEqual([]);
+    expect(await settled(async () => ['for ever'], 0)).toEqual(['for ever']);
+  });
+});

@@ -1,0 +1,68 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { HOST_ENV, type RunResult, run } from '@folsom/host';
+import type { Project } from './programs.ts';
+
+/** Programs of 2012 take their time to start. */
+const TASK_MS = 600_000;
+const PROJECTS: readonly Project[] = ['keystone', 'glance', 'nova', 'swift'];
+/** What each needs to have before it can be imported. */
+const IMPORTS = ['sqlalchemy', 'migrate', 'webob', 'eventlet', 'routes', 'paste', 'kombu', 'lxml', 'MySQLdb'];
+
+/** Of a cloud's object storage. */
+export const HASH_SUFFIX = 'drop-in';
+/** Swift reads its hash suffix from /etc and nowhere else; it is told here, so that this machine's own stays as it is. */
+const WITH_HASH = `import runpy, sys, swift.common.utils as utils
+utils.HASH_PATH_SUFFIX = '${HASH_SUFFIX}'
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name='__main__')`;
+
+/** The originals as they are on this machine. */
+export interface Originals {
+  /** Folder of a project's sources. */
+  sources(project: Project): string;
+  argv(project: Project, program: string, args: readonly string[]): string[];
+  /** The whole environment of their programs. */
+  env: Record<string, string>;
+  /** Runs one of their programs to its end. @throws when it fails */
+  run(project: Project, program: string, args: readonly string[]): Promise<RunResult>;
+}
+
+/**
+ * Looks whether everything is there.
+ *
+ * @param folder holds `keystone`, `glance`, `nova` (2012.2.4) and `swift` (1.7.4), as their repositories have them
+ * @param python of a virtualenv with what their `tools/pip-requires` name, and MySQLdb
+ * @param scratch for what their packages say about themselves (paste looks middleware up there)
+ * @throws a plain sentence about what is missing
+ */
+export async function findOriginals(folder: string, python: string, scratch: string): Promise<Originals> {
+  for (const project of PROJECTS)
+    if (!existsSync(join(folder, project, 'bin'))) throw new Error(`${folder} has no sources of ${project}`);
+  if (!existsSync(python)) throw new Error(`there is no ${python}`);
+  mkdirSync(scratch, { recursive: true });
+  const env = {
+    ...HOST_ENV,
+    LC_ALL: 'C.UTF-8',
+    PYTHONPATH: [...PROJECTS.map(project => join(folder, project)), scratch].join(delimiter),
+    PYTHONWARNINGS: 'ignore',
+    PYTHONUNBUFFERED: '1',
+  };
+  const tried = await run([python, '-c', `import ${IMPORTS.join(', ')}`], {
+    ...{ env, timeoutMs: TASK_MS, allowedCodes: 'any' },
+  });
+  if (tried.code !== 0) throw new Error(`${python}: ${tried.stderr.trim().split('\n').at(-1)}`);
+  const swift = join(folder, 'swift');
+  await run([python, join(swift, 'setup.py'), '-q', 'egg_info', '--egg-base', scratch], {
+    ...{ env, timeoutMs: TASK_MS, cwd: swift },
+  });
+  const argv: Originals['argv'] = (project, program, args) => [
+    ...[python, ...(project === 'swift' ? ['-c', WITH_HASH] : []), join(folder, project, 'bin', program)],
+    ...args,
+  ];
+  return {
+    ...{ argv, env },
+    sources: project => join(folder, project),
+    run: (project, program, args) => run(argv(project, program, args), { env, timeoutMs: TASK_MS }),
+  };
+}
