@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { DEVICE_MAPPER } from '@folsom/host/device-mapper';
 
 const exists = (path: string): Promise<boolean> =>
   stat(path).then(
@@ -12,8 +13,6 @@ interface VolumeFinding {
   fix?: string;
 }
 
-/** What the kernel's device-mapper is spoken to through; LVM is nothing without it. */
-const DEVICE_MAPPER = '/dev/mapper/control';
 const LVM = ['/usr/sbin/lvm', '/sbin/lvm'];
 
 /** Whether the volumes that a nova.conf asks for can be had on this machine. */

@@ -1,5 +1,6 @@
 import type { World } from '@folsom/core';
 import type { Database } from '@folsom/db';
+import { hasDeviceMapper } from '@folsom/host/device-mapper';
 import type { Runner } from '@folsom/host/runner';
 import { hostRunner } from '@folsom/host/runner';
 import type { VolumeDriver } from './driver.ts';
@@ -41,6 +42,7 @@ export function chooseVolumeDriver(options: {
       runner,
       clock: world.clock,
       targets: targetsOf(options),
+      deviceMapper: hasDeviceMapper,
     });
   }
   throw new Error(`volume_driver ${name} is not supported: use nova.volume.driver.ISCSIDriver, file or fake`);

@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { needs } from '@folsom/core/testing';
+import { DEVICE_MAPPER } from '@folsom/host/device-mapper';
 import { runProgram } from '@folsom/testing';
 import { expect, it } from 'vitest';
 import { normalise, rowsOf } from './printed.ts';
@@ -117,6 +120,24 @@ export function computeSteps(walk: Walk, options: { rabbitPort: () => number }):
       );
     }
   });
+
+  it.skipIf(!needs('a kernel without device-mapper', !existsSync(DEVICE_MAPPER)))(
+    'says what keeps the volumes of its nova.conf from being had on this kernel',
+    async () => {
+      const words = ['--config-file', conf];
+      const [ended, doctor] = await Promise.all([
+        runProgram('nova-volume', words, { enter: walk.host.enter }),
+        runProgram('folsom', ['doctor', conf, '--state-dir', walk.dir], { enter: walk.host.enter }),
+      ]);
+      expect([ended.code, ended.stderr]).toEqual([
+        1,
+        expect.stringContaining('LVM does not work on this host: its kernel has no device-mapper'),
+      ]);
+      expect(doctor.stdout).toContain('asks for volumes on LVM (nova.volume.driver.ISCSIDriver)');
+      // Nobody serves what nobody can have.
+      expect(await manage('service', 'list')).not.toContain('nova-volume');
+    },
+  );
 
   it('creates the network and registers the service', async () => {
     expect(await manage('network', 'create', '--help')).toContain('--fixed_range_v4');

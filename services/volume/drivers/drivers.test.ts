@@ -45,13 +45,14 @@ const targets = () =>
     directory: join(dir.path, 'targets'),
     runner: host.runner,
   });
-const lvm = () =>
+const lvm = (deviceMapper = true) =>
   lvmDriver({
     group: 'nova-volumes',
     tries: 1,
     runner: host.runner,
     clock: { sleep: async () => {} } as never,
     targets: targets(),
+    deviceMapper: async () => deviceMapper,
   });
 const file = (exported: boolean) =>
   fileDriver({
@@ -209,8 +210,13 @@ describe('LVM', () => {
       runner: host.runner,
       clock: {} as never,
       targets: targets(),
+      deviceMapper: async () => true,
     });
     await expect(none.init()).rejects.toThrow("volume group others doesn't exist");
+    // Without a word to LVM, which would find its group.
+    host.commands.length = 0;
+    await expect(lvm(false).init()).rejects.toThrow('its kernel has no device-mapper');
+    expect(host.commands).toEqual([]);
   });
 });
 

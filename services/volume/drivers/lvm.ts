@@ -1,5 +1,6 @@
 import type { Clock } from '@folsom/core';
 import { must } from '@folsom/core';
+import { DEVICE_MAPPER } from '@folsom/host/device-mapper';
 import type { Runner } from '@folsom/host/runner';
 import { novaFault } from '@folsom/nova/faults';
 import { type Disk, GIB, type SnapshotDisk, type VolumeDriver } from '../driver.ts';
@@ -14,6 +15,8 @@ export interface LvmDriverOptions {
   runner: Runner;
   clock: Clock;
   targets: Targets;
+  /** Whether the kernel has what LVM stands on. */
+  deviceMapper: () => Promise<boolean>;
 }
 
 const LIMITS = { timeoutMs: 120_000 };
@@ -70,8 +73,13 @@ export function lvmDriver(options: LvmDriverOptions): VolumeDriver {
     name: 'lvm',
     asksForLogin: true,
     async init() {
+      // LVM's commands would find a group without it, and fail at the first volume.
+      if (!(await options.deviceMapper()))
+        throw new Error(
+          `LVM does not work on this host: its kernel has no device-mapper (${DEVICE_MAPPER} is missing); modprobe dm_mod, or use volume_driver = file`,
+        );
       const { stdout } = await runner(['vgs', '--noheadings', '-o', 'name'], LIMITS).catch(error => {
-        throw new Error(`LVM does not work on this host (${firstLine(error)}); use the file driver`);
+        throw new Error(`LVM does not work on this host (${firstLine(error)}); use volume_driver = file`);
       });
       if (!stdout.split(/\s+/).includes(group)) throw new Error(`volume group ${group} doesn't exist`);
       await targets.init();
