@@ -5,6 +5,7 @@ import {
   type StepObserver,
   startCompute,
 } from '@folsom/compute-agent';
+import { Fault } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { startNetwork } from '@folsom/network';
 import { flavorById, flavorWire } from '@folsom/nova/flavors';
@@ -140,35 +141,55 @@ describe('a live migration', () => {
     expect(await db.knex('instance_faults').first()).toMatchObject({ message: 'NovaException' });
   });
 
-  it('whose source died when the guest had just moved is finished by the destination', async () => {
-    const uuid = await boot();
-    let reached = () => {};
-    const gone = new Promise<void>(resolve => {
-      reached = resolve;
-    });
-    // The process "dies": nothing after this step happens.
-    observe = (operation, step) => {
-      if (`${operation}:${step}` !== 'live_migration:arrive') return;
-      reached();
-      return new Promise<void>(() => {});
-    };
-    await migrate(uuid);
-    await gone;
-    bus.crash(services.node1!.served);
-    await drivers.node2.finishArrival((await guestNamed(uuid)) as never, [], []);
-    const cleared: string[] = [];
-    const { destroy } = drivers.node1;
-    drivers.node1.destroy = async (guest, ...rest) => {
-      cleared.push(guest.uuid);
-      await destroy(guest, ...rest);
-    };
-    // This hypervisor really knows what it has.
-    drivers.node1.init = async () => {};
-    await compute('node1');
-    await services.node2!.tick();
-    expect(await until(db, uuid, active)).toMatchObject({ host: 'node2' });
-    await eventually(async () => cleared, [uuid]);
-  });
+  it.each([
+    [false, 'files too'],
+    [true, 'guest alone'],
+  ])(
+    'whose source died when the guest had just moved is finished by the destination (one instances_path: %s)',
+    async (shared, left) => {
+      const uuid = await boot();
+      let reached = () => {};
+      const gone = new Promise<void>(resolve => {
+        reached = resolve;
+      });
+      // The process "dies": nothing after this step happens.
+      observe = (operation, step) => {
+        if (`${operation}:${step}` !== 'live_migration:arrive') return;
+        reached();
+        return new Promise<void>(() => {});
+      };
+      await migrate(uuid);
+      await gone;
+      bus.crash(services.node1!.served);
+      await drivers.node2.finishArrival((await guestNamed(uuid)) as never, [], []);
+      const cleared: string[] = [];
+      const { destroy, forgetMoved } = drivers.node1;
+      drivers.node1.destroy = async (guest, ...rest) => {
+        cleared.push('files too');
+        await destroy(guest, ...rest);
+      };
+      drivers.node1.forgetMoved = async guest => {
+        cleared.push('guest alone');
+        await forgetMoved(guest);
+      };
+      const check = {
+        filename: 'f',
+        block_migration: false,
+        disk_over_commit: false,
+        disk_available_mb: null,
+      };
+      drivers.node1.checkAsTarget = async () => check;
+      drivers.node2.checkAsSource = async () => {
+        if (!shared) throw new Fault('InvalidSharedStorage', 400, 'not shared', { module: 'nova.exception' });
+      };
+      // This hypervisor really knows what it has.
+      drivers.node1.init = async () => {};
+      await compute('node1');
+      await services.node2!.tick();
+      expect(await until(db, uuid, active)).toMatchObject({ host: 'node2' });
+      await eventually(async () => cleared, [left]);
+    },
+  );
 
   it('that is asked of the source is refused with its reason', async () => {
     const uuid = await boot();

@@ -91,13 +91,47 @@ export async function undoArrival(seam: ComputeSeam, context: RequestContext, uu
   // The message is late: by now the guest is on its way here once more.
   const next = await migrationIn(seam, uuid, UNDER_WAY);
   if (next?.dest_compute === seam.host) return;
-  await seam.driver.destroy(guest, [], await volumesHere(seam, context, guest));
+  const volumes = await volumesHere(seam, context, guest);
+  if (await hasFilesOf(seam, context, guest)) {
+    await seam.driver.forgetMoved(guest);
+    await seam.driver.disconnectVolumes(guest, volumes);
+  } else await seam.driver.destroy(guest, [], volumes);
   await disconnectVolumes(seam, context, guest).catch(error =>
     seam.log.warn('a connection could not be given up', { instance: uuid, error }),
   );
   await seam.network.setupOnHost(context, networked(guest), seam.host, true).catch(error => {
     if (!isFault(error, 'InstanceNotFound')) throw error;
   });
+}
+
+/**
+ * Whether a guest's files here are those that it runs of on its own host: both have one instances_path. A driver that cannot tell
+ * shares none; where that host does not answer nothing is known, and the message comes again.
+ */
+async function hasFilesOf(seam: ComputeSeam, context: RequestContext, guest: Guest): Promise<boolean> {
+  if (guest.deleted || guest.host === null) return false;
+  const request = { block_migration: false, disk_over_commit: false };
+  const check = await seam.driver.checkAsTarget(request).catch(error => {
+    if (isFault(error, 'NotImplementedError')) return undefined;
+    throw error;
+  });
+  if (check === undefined) return false;
+  const instance = instanceWire(guest, seam.settings.instance_name_template);
+  try {
+    await computeContract
+      .client(seam.bus)
+      .check_can_live_migrate_source(
+        context,
+        { instance, dest_check_data: { ...check } },
+        { host: guest.host },
+      );
+    return true;
+  } catch (error) {
+    if (!isFault(error, 'InvalidSharedStorage') && !isFault(error, 'InstanceNotFound')) throw error;
+    return false;
+  } finally {
+    await seam.driver.endTargetCheck(check);
+  }
 }
 
 /** What this host may be connected to, as well as that can be known. */
