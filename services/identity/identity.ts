@@ -20,11 +20,14 @@ import type { Dependencies } from './api/dependencies.ts';
 import { statistics } from './api/statistics.ts';
 import { type CatalogSource, catalogState, databaseCatalog, templateCatalog } from './catalog-state.ts';
 import { refuseDefaultSecret } from './default-secret.ts';
+import { directoryIdentities } from './directory/identities.ts';
 import { fresh } from './fresh.ts';
+import type { Identities } from './identities.ts';
 import { IDENTITY_LIMITS } from './limits.ts';
 import {
   keystoneCatalogOptions,
   keystoneEc2Options,
+  keystoneIdentityOptions,
   keystoneOptions,
   keystoneSigningOptions,
   keystoneSslOptions,
@@ -32,16 +35,17 @@ import {
 } from './options.ts';
 import { passwords } from './passwords.ts';
 import { pki } from './pki/pki.ts';
-import { listRoles } from './repositories/roles.ts';
+import { databaseIdentities } from './repositories/identities.ts';
 import { flushTokens } from './repositories/tokens.ts';
 import { signedLogin } from './signed-login.ts';
 import { readEc2Credentials, readS3Credentials } from './signed-request.ts';
 import { adoptStoredTokens } from './tokens/adoption.ts';
+import { type EndTokens, endTokens } from './tokens/end-tokens.ts';
 import { forgetRetiredKeys, openTokenKeys } from './tokens/jwt-keys.ts';
 import { revocationLog } from './tokens/revocation-log.ts';
 import type { Token } from './tokens/token.ts';
 import { createTokens, type TokenFormat } from './tokens/tokens.ts';
-import { isTemplated, refuseUnsupported } from './unsupported.ts';
+import { isDirectory, isTemplated, refuseUnsupported } from './unsupported.ts';
 
 export interface IdentityOptions {
   config: Config;
@@ -83,7 +87,7 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
   refuseDefaultSecret(keystone.admin_token, options.bindHost ?? keystone.bind_host, world.log);
   await checkWithOwnTables(db, 'keystone');
   const parts = partsOf(options);
-  const { tokens, catalog, signed, log, revocations } = parts;
+  const { tokens, catalog, signed, log, revocations, identities } = parts;
   const { apps, addresses } = await serve(options, parts);
   const timers = upkeep(options, parts);
   const infoOf = async (token: Token): Promise<TokenInfo> => ({
@@ -128,6 +132,7 @@ export async function startIdentity(options: IdentityOptions): Promise<RunningId
         revocations.release();
         await Promise.all(apps.map(app => app.stop()));
         await log.stop();
+        await identities.stop();
       })();
       return stopping;
     },
@@ -153,7 +158,11 @@ function partsOf(options: IdentityOptions) {
     format === 'JWT' || existsSync(`${signing.jwt_key_dir}/current`)
       ? openTokenKeys(signing.jwt_key_dir)
       : null;
-  const roles = fresh(() => listRoles(db.knex), IDENTITY_LIMITS.freshMs, world.clock);
+  const identities = configuredIdentities(
+    options,
+    endTokens({ log, clock: world.clock, lifetimeMs: lifetimeOf(config) }),
+  );
+  const roles = fresh(identities.listRoles, IDENTITY_LIMITS.freshMs, world.clock);
   const signer = pki({
     certfile: signing.certfile,
     keyfile: signing.keyfile,
@@ -170,6 +179,7 @@ function partsOf(options: IdentityOptions) {
     keys,
     reader: keys ? signedTokenReader({ publicKey: keys.publicKey }) : null,
     roles,
+    findTenant: identities.findTenant,
     pkiSign: format === 'PKI' ? signer.signToken : null,
   });
   const ports = portsOf(options);
@@ -189,8 +199,8 @@ function partsOf(options: IdentityOptions) {
     repeatWindowMs: settings.signature_repeat_window * 1000,
     readRepeatWindowMs: settings.signature_read_repeat_window * 1000,
   };
-  const signed = signedLogin({ db, tokens, world, roles, ec2 });
-  return { revocations, log, keys, roles, signer, tokens, catalog, ec2, signed };
+  const signed = signedLogin({ db, identities, tokens, world, roles, ec2 });
+  return { revocations, log, keys, identities, roles, signer, tokens, catalog, ec2, signed };
 }
 
 type Parts = ReturnType<typeof partsOf>;
@@ -198,14 +208,14 @@ type Parts = ReturnType<typeof partsOf>;
 /** Opens both ports. */
 async function serve(options: IdentityOptions, parts: Parts) {
   const { config, db, world } = options;
-  const { revocations, log, keys, roles, signer, tokens, catalog, ec2, signed } = parts;
+  const { revocations, log, keys, identities, roles, signer, tokens, catalog, ec2, signed } = parts;
   const keystone = config.of(keystoneOptions);
   const dependencies: Dependencies = {
     db,
     world,
     tokens,
     authorize: authorization(tokens, configuredPolicy(config, world)),
-    passwords: passwords({ world, rounds: keystone.crypt_strength }),
+    identities,
     catalog,
     roles,
     revocations,
@@ -222,7 +232,7 @@ async function serve(options: IdentityOptions, parts: Parts) {
       port,
       dependencies,
       adminToken: keystone.admin_token,
-      checks: { database: db.ping },
+      checks: { database: db.ping, ...identities.checks },
       ...(tls ? { tls } : {}),
       ...(options.undeclared ? { undeclared: options.undeclared } : {}),
     });
@@ -239,6 +249,7 @@ async function serve(options: IdentityOptions, parts: Parts) {
   } catch (error) {
     await log.stop();
     await Promise.all(apps.map(app => app.stop()));
+    await identities.stop();
     throw error;
   }
 }
@@ -278,6 +289,13 @@ function configuredPolicy(config: Config, world: World): Policy {
   return path === undefined
     ? loadPolicy(DEFAULT_POLICY, defaultRule)
     : policyFile(path, { clock: world.clock, log: world.log, defaultRule });
+}
+
+function configuredIdentities({ config, db, world }: IdentityOptions, ends: EndTokens): Identities {
+  if (isDirectory(config.of(keystoneIdentityOptions).driver))
+    return directoryIdentities({ config, db, world, endTokens: ends });
+  const rounds = config.of(keystoneOptions).crypt_strength;
+  return databaseIdentities({ db, passwords: passwords({ world, rounds }), endTokens: ends });
 }
 
 function configuredCatalog(config: Config, db: Database): CatalogSource {

@@ -1,4 +1,5 @@
 import { bool, int, options, port, secret, str } from '@folsom/config';
+import { keystoneLdapOptions } from './directory/options.ts';
 
 /** keystone.conf: names and defaults are Folsom's; options of our own say so. */
 export const keystoneOptions = options('DEFAULT', {
@@ -63,7 +64,10 @@ export const keystoneEc2Options = options('ec2', {
 });
 
 export const keystoneIdentityOptions = options('identity', {
-  driver: str('keystone.identity.backends.sql.Identity', 'The database; any other driver is refused'),
+  driver: str(
+    'keystone.identity.backends.sql.Identity',
+    'The database, or keystone.identity.backends.ldap.Identity for the directory of [ldap]; any other driver is refused',
+  ),
 });
 export const keystoneCatalogOptions = options('catalog', {
   driver: str(
@@ -93,5 +97,6 @@ export const identityOptions = [
   keystoneEc2Options,
   keystoneSslOptions,
   keystoneIdentityOptions,
+  keystoneLdapOptions,
   keystoneCatalogOptions,
 ];

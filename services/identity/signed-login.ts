@@ -7,7 +7,6 @@ import { isEnabled } from './enabled.ts';
 import { fault } from './faults.ts';
 import { IDENTITY_LIMITS } from './limits.ts';
 import { type Ec2Credential, findCredential } from './repositories/ec2-credentials.ts';
-import { findLogin } from './repositories/login.ts';
 import type { SignedLogin } from './signed-request.ts';
 import type { Token } from './tokens/token.ts';
 
@@ -16,9 +15,9 @@ const onlyReads = ({ Action = '', SignatureVersion }: Readonly<Record<string, st
   SignatureVersion === '2' && /^(Describe|Get)[A-Z]/.test(Action);
 
 export function signedLogin(
-  deps: Pick<Dependencies, 'db' | 'tokens' | 'world' | 'roles' | 'ec2'>,
+  deps: Pick<Dependencies, 'db' | 'identities' | 'tokens' | 'world' | 'roles' | 'ec2'>,
 ): SignedLogin {
-  const { db, tokens, world, ec2 } = deps;
+  const { db, identities, tokens, world, ec2 } = deps;
   const used = new LRUCache<string, true>({
     max: IDENTITY_LIMITS.signaturesRememberedMax,
     // With a margin: a signature is forgotten only when it has become too old anyway.
@@ -50,7 +49,7 @@ export function signedLogin(
   };
 
   const grantToken = async (credential: Ec2Credential, issuedAt: number): Promise<Token> => {
-    const { user, tenant, grant } = await findLogin(db.knex, {
+    const { user, tenant, grant } = await identities.findLogin({
       userId: credential.user_id,
       tenantId: credential.tenant_id,
     });

@@ -11,11 +11,29 @@ it('takes what Folsom’s own configuration says', () => {
 });
 
 it('refuses what would change who gets in', () => {
-  expect(() => check({ identity: { driver: 'keystone.identity.backends.ldap.Identity' } })).toThrow(
-    /ldap.*not supported/,
+  expect(() => check({ identity: { driver: 'keystone.identity.backends.pam.PamIdentity' } })).toThrow(
+    /pam.*not supported/,
   );
+  expect(() => check({ identity: { driver: 'example.ldap.Identity' } })).toThrow(/not supported/);
+  check({ identity: { driver: 'keystone.identity.backends.ldap.Identity' } });
   expect(() => check({ catalog: { driver: 'example.Catalog' } })).toThrow(/example.Catalog is not supported/);
   check({ catalog: { driver: 'keystone.catalog.backends.templated.TemplatedCatalog' } });
+});
+
+it('refuses drivers of tokens, policy and credentials that are somebody’s own', () => {
+  for (const [section, driver] of [
+    ['token', 'example.Token'],
+    ['policy', 'example.Policy'],
+    ['ec2', 'keystone.contrib.ec2.backends.ldap.Ec2'],
+  ])
+    expect(() => check({ [section!]: { driver: driver! } })).toThrow(
+      `[${section}] driver ${driver} is not supported`,
+    );
+  check({
+    token: { driver: 'keystone.token.backends.memcache.Token' },
+    policy: { driver: 'keystone.policy.backends.rules.Policy' },
+    ec2: { driver: 'keystone.contrib.ec2.backends.sql.Ec2' },
+  });
 });
 
 it('refuses TLS that cannot work as it is configured', () => {

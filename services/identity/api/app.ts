@@ -29,9 +29,9 @@ export interface IdentityAppOptions {
 /** The HTTP application of one port, made from the declared operations. */
 export function identityApp(options: IdentityAppOptions): App {
   const { port } = options;
-  const { statistics, world } = options.dependencies;
+  const { identities, statistics, world } = options.dependencies;
   const app = createApp({
-    unavailable: isDatabaseAway,
+    unavailable: error => isDatabaseAway(error) || identities.isAway(error),
     name: port === 'public' ? 'keystone-public' : 'keystone-admin',
     world: { ...world, log: sampleFailures(world.log, world.clock) },
     bodyLimit: IDENTITY_LIMITS.bodyBytesMax,

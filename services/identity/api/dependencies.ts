@@ -3,7 +3,7 @@ import type { World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import type { CatalogState } from '../catalog-state.ts';
 import type { Fresh } from '../fresh.ts';
-import type { Passwords } from '../passwords.ts';
+import type { Identities } from '../identities.ts';
 import type { Pki } from '../pki/pki.ts';
 import type { Role } from '../repositories/roles.ts';
 import type { SignedLogin } from '../signed-request.ts';
@@ -13,11 +13,12 @@ import type { Statistics } from './statistics.ts';
 
 /** What the operations work with. */
 export interface Dependencies {
+  /** Tokens, catalog and EC2 pairs are kept here, and identities where nothing else is configured. */
   db: Database;
+  identities: Identities;
   world: World;
   tokens: Tokens;
   authorize: Authorize;
-  passwords: Passwords;
   catalog: CatalogState;
   roles: Fresh<Role[]>;
   revocations: RevocationList;

@@ -7,8 +7,6 @@ import {
   findCredential,
   listCredentialsOfUser,
 } from '../repositories/ec2-credentials.ts';
-import { getTenant } from '../repositories/tenants.ts';
-import { getUser } from '../repositories/users.ts';
 import { type Dependencies, newId } from './dependencies.ts';
 import { BOTH, operation, SELF_OR_ADMIN } from './operation.ts';
 
@@ -18,10 +16,10 @@ const own = { ports: BOTH, policy: SELF_OR_ADMIN } as const;
 
 /** A pair of the user in the path; somebody else's looks like one that does not exist. */
 async function ownPair(
-  { db }: Dependencies,
+  { db, identities }: Dependencies,
   params: { user_id: string; access: string },
 ): Promise<Ec2Credential> {
-  await getUser(db.knex, params.user_id);
+  await identities.getUser(params.user_id);
   const credential = await findCredential(db.knex, params.access);
   if (!credential || credential.user_id !== params.user_id) throw fault('Unauthorized');
   return credential;
@@ -41,9 +39,9 @@ export const ec2CredentialOperations = [
     ),
     answers: 200,
     throws: ['UserNotFound', 'TenantNotFound'],
-    run: async ({ domain: { db, world }, params, body }) => {
-      const user = await getUser(db.knex, params.user_id);
-      const tenant = await getTenant(db.knex, body.tenant_id);
+    run: async ({ domain: { db, identities, world }, params, body }) => {
+      const user = await identities.getUser(params.user_id);
+      const tenant = await identities.getTenant(body.tenant_id);
       const credential = {
         user_id: user.id,
         tenant_id: tenant.id,
@@ -62,8 +60,8 @@ export const ec2CredentialOperations = [
     ...own,
     answers: 200,
     throws: ['UserNotFound'],
-    run: async ({ domain: { db }, params }) => {
-      const user = await getUser(db.knex, params.user_id);
+    run: async ({ domain: { db, identities }, params }) => {
+      const user = await identities.getUser(params.user_id);
       return { credentials: await listCredentialsOfUser(db.knex, user.id) };
     },
   }),

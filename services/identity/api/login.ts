@@ -3,14 +3,13 @@ import { isEnabled } from '../enabled.ts';
 import { fault, missing } from '../faults.ts';
 import { IDENTITY_LIMITS } from '../limits.ts';
 import type { Grant } from '../repositories/grants.ts';
-import { findLogin } from '../repositories/login.ts';
 import { rolesByIds } from '../repositories/roles.ts';
 import { type Tenant, tenantView } from '../repositories/tenants.ts';
 import { type User, userView } from '../repositories/users.ts';
 import type { TokenFacts } from '../tokens/token.ts';
 import type { Dependencies } from './dependencies.ts';
 
-type Deps = Pick<Dependencies, 'db' | 'tokens' | 'passwords' | 'roles' | 'limits'>;
+type Deps = Pick<Dependencies, 'identities' | 'tokens' | 'roles' | 'limits'>;
 
 const text = (field: string) =>
   Type.Optional(Type.Union([Type.Null(), Type.String()], { says: () => missing(`text as ${field}`) }));
@@ -61,7 +60,7 @@ async function loginByPassword(
   auth: Auth,
   credentials: NonNullable<Auth['passwordCredentials']>,
 ): Promise<TokenFacts> {
-  const { db, limits } = deps;
+  const { identities, limits } = deps;
   const userId = bounded('userId', credentials.userId, limits.paramCharsMax);
   const username = bounded('username', credentials.username, limits.paramCharsMax);
   // Refused before any hash is computed.
@@ -72,7 +71,7 @@ async function loginByPassword(
 
   // Before anything is read: what is revoked from now on ends this token, too.
   const issuedAt = deps.tokens.issueMoment();
-  const { user, tenant, grant } = await findLogin(db.knex, {
+  const { user, tenant, grant } = await identities.findLogin({
     userName: username,
     userId,
     tenantName,
@@ -80,7 +79,7 @@ async function loginByPassword(
   });
   // Whether the name exists shows neither in the answer nor in its time, and nothing about tenants is told before.
   const who = username ? `name ${username}` : `id ${userId ?? ''}`;
-  if (!(await deps.passwords.verify(who, user, password)) || user === null) throw badPassword();
+  if (!(await identities.verify(who, user, password)) || user === null) throw badPassword();
 
   if (tenantName || tenantId !== undefined) {
     if (!tenant && tenantName) throw fault('Unauthorized');
@@ -95,7 +94,7 @@ async function loginByPassword(
 }
 
 async function loginByToken(deps: Deps, auth: Auth, token: NonNullable<Auth['token']>): Promise<TokenFacts> {
-  const { db, limits, tokens } = deps;
+  const { identities, limits, tokens } = deps;
   const id = bounded('token', token.id, limits.tokenCharsMax);
   if (id === undefined) throw missing('id', 'token');
   const tenantName = bounded('tenantName', auth.tenantName, limits.paramCharsMax);
@@ -104,7 +103,7 @@ async function loginByToken(deps: Deps, auth: Auth, token: NonNullable<Auth['tok
   const issuedAt = tokens.issueMoment();
   const old = await tokens.find(id);
   if (!old) throw fault('Unauthorized');
-  const { user, tenant, grant } = await findLogin(db.knex, { userId: old.user.id, tenantName, tenantId });
+  const { user, tenant, grant } = await identities.findLogin({ userId: old.user.id, tenantName, tenantId });
   if (!user || !isEnabled(user.extra)) throw fault('Unauthorized');
   if (tenantName && !tenant) throw fault('TenantNotFound', { tenant_id: tenantName });
   if (tenantId && !tenant) throw fault('Unauthorized');

@@ -2,8 +2,6 @@ import { pythonIso } from '@folsom/core';
 import { isEnabled } from '../enabled.ts';
 import { fault, missing } from '../faults.ts';
 import { IDENTITY_LIMITS } from '../limits.ts';
-import { findLogin } from '../repositories/login.ts';
-import { findUser } from '../repositories/users.ts';
 import { scopeFacts } from './login.ts';
 import { operation, PUBLIC } from './operation.ts';
 import { newPassword, optionalText, wrapped } from './shapes.ts';
@@ -27,21 +25,21 @@ export const ownPasswordOperations = [
     answers: 200,
     throws: ['ValidationError', 'TokenNotFound', 'Forbidden', 'Unauthorized', 'Busy'],
     run: async ({ domain, context, params, body: { user: given } }) => {
-      const { db, tokens, passwords } = domain;
+      const { identities, tokens } = domain;
       const id = params.user_id;
       const token = context.tokenId ? await tokens.find(context.tokenId) : null;
       if (!token) throw fault('TokenNotFound', { token_id: context.tokenId ?? 'None' });
       const original = given.original_password ?? undefined;
       if (token.user.id !== id || original === undefined) throw fault('Forbidden');
-      const user = await findUser(db.knex, id);
-      const right = original !== '' && (await passwords.verify(`id ${id}`, user, original));
+      const user = await identities.findUser(id);
+      const right = original !== '' && (await identities.verify(`id ${id}`, user, original));
       if (!right || user === null || !isEnabled(user.extra)) throw fault('Unauthorized');
       if (!given.password) throw missing('password', 'user');
       await changeUser(domain, id, { password: given.password });
 
       // What the old token said may have been taken away since: the new one says what is true now.
       const issuedAt = tokens.issueMoment();
-      const now = await findLogin(db.knex, { userId: id, tenantId: token.tenant?.id });
+      const now = await identities.findLogin({ userId: id, tenantId: token.tenant?.id });
       const gone = token.tenant !== null && !(now.tenant && now.grant.member && isEnabled(now.tenant.extra));
       if (!now.user || gone) throw fault('Unauthorized');
       const renewed = await tokens.issue({

@@ -1,39 +1,30 @@
 import { must } from '@folsom/core';
 import Type from 'typebox';
 import { fault, missing } from '../faults.ts';
-import { findGrant, forgetRole, grantRole, listGrantsOfUser, revokeRole } from '../repositories/grants.ts';
-import { createRole, deleteRole, getRole, listRoles, type Role, rolesByIds } from '../repositories/roles.ts';
-import { getTenant } from '../repositories/tenants.ts';
-import { getUser } from '../repositories/users.ts';
+import { type Role, rolesByIds } from '../repositories/roles.ts';
 import { type Dependencies, newId } from './dependencies.ts';
 import { forAdmins, operation } from './operation.ts';
 import { name, wrapped } from './shapes.ts';
 
 // Whatever changes in what a user may do in a tenant ends the tokens that say otherwise.
 async function give(
-  { db, tokens }: Dependencies,
+  { identities }: Dependencies,
   { userId, tenantId, roleId }: { userId: string; tenantId: string; roleId: string },
 ): Promise<{ role: Role }> {
-  const { role, revoked } = await db.transaction(async trx => {
-    await getTenant(trx, tenantId);
-    await getUser(trx, userId);
-    const found = await getRole(trx, roleId);
-    await grantRole(trx, userId, tenantId, roleId);
-    return { role: found, revoked: await tokens.revokeAll(trx, { userId, tenantId }) };
+  return identities.change({ userId, tenantId }, async made => {
+    await made.getTenant(tenantId);
+    await made.getUser(userId);
+    const role = await made.getRole(roleId);
+    await made.grantRole(userId, tenantId, roleId);
+    return { role };
   });
-  tokens.published(revoked);
-  return { role };
 }
 
 async function take(
-  { db, tokens }: Dependencies,
+  { identities }: Dependencies,
   { userId, tenantId, roleId }: { userId: string; tenantId: string; roleId: string },
 ): Promise<undefined> {
-  const revoked = await db.transaction(async trx => {
-    await revokeRole(trx, userId, tenantId, roleId);
-    return tokens.revokeAll(trx, { userId, tenantId });
-  });
-  tokens.published(revoked);
+  await identities.change({ userId, tenantId }, made => made.revokeRole(userId, tenantId, roleId));
   return undefined;
 }
 
@@ -74,7 +65,7 @@ const roleRows = [
     path: '/OS-KSADM/roles',
     ...forAdmins,
     answers: 200,
-    run: async ({ domain: { db } }) => ({ roles: await listRoles(db.knex) }),
+    run: async ({ domain: { identities } }) => ({ roles: await identities.listRoles() }),
   }),
   operation({
     name: 'get_role',
@@ -84,7 +75,9 @@ const roleRows = [
     ...forAdmins,
     answers: 200,
     throws: ['RoleNotFound'],
-    run: async ({ domain: { db }, params }) => ({ role: await getRole(db.knex, params.role_id) }),
+    run: async ({ domain: { identities }, params }) => ({
+      role: await identities.getRole(params.role_id),
+    }),
   }),
   operation({
     name: 'create_role',
@@ -99,9 +92,9 @@ const roleRows = [
     ),
     answers: 200,
     throws: ['Conflict'],
-    run: async ({ domain: { db, world, roles }, body }) => {
+    run: async ({ domain: { identities, world, roles }, body }) => {
       const role = { id: newId(world), name: body.role.name };
-      await createRole(db.knex, role);
+      await identities.change(null, made => made.createRole(role));
       roles.invalidate();
       return { role };
     },
@@ -114,15 +107,10 @@ const roleRows = [
     ...forAdmins,
     answers: 204,
     throws: ['RoleNotFound'],
-    run: async ({ domain: { db, tokens, roles }, params }) => {
-      const revoked = await db.transaction(async trx => {
-        const role = await getRole(trx, params.role_id);
-        await deleteRole(trx, params.role_id);
-        await forgetRole(trx, params.role_id);
-        return tokens.revokeAll(trx, { role });
-      });
+    run: async ({ domain: { identities, roles }, params }) => {
+      const role = await identities.getRole(params.role_id);
+      await identities.change({ role }, made => made.deleteRole(role.id));
       roles.invalidate();
-      tokens.published(revoked);
       return undefined;
     },
   }),
@@ -138,10 +126,10 @@ const grants = [
     ...forAdmins,
     answers: 200,
     throws: ['UserNotFound', 'TenantNotFound'],
-    run: async ({ domain: { db, roles }, params: { user_id: userId, tenant_id: tenantId } }) => {
-      await getUser(db.knex, userId);
-      await getTenant(db.knex, tenantId);
-      const { roleIds } = await findGrant(db.knex, userId, tenantId);
+    run: async ({ domain: { identities, roles }, params: { user_id: userId, tenant_id: tenantId } }) => {
+      await identities.getUser(userId);
+      await identities.getTenant(tenantId);
+      const { roleIds } = await identities.findGrant(userId, tenantId);
       return { roles: await rolesByIds(roles, roleIds) };
     },
   }),
@@ -199,9 +187,9 @@ const references = [
     ...forAdmins,
     answers: 200,
     throws: ['UserNotFound'],
-    run: async ({ domain: { db }, params: { user_id: userId } }) => {
-      await getUser(db.knex, userId);
-      const held = await listGrantsOfUser(db.knex, userId);
+    run: async ({ domain: { identities }, params: { user_id: userId } }) => {
+      await identities.getUser(userId);
+      const held = await identities.listGrantsOf(userId);
       return {
         roles: held.flatMap(({ tenantId, roleIds }) =>
           roleIds.map(roleId => ({

@@ -2,18 +2,8 @@ import Type from 'typebox';
 import { isEnabled } from '../enabled.ts';
 import { invalid, missing } from '../faults.ts';
 import { splitExtra } from '../repositories/stored-json.ts';
-import {
-  createTenant,
-  deleteTenant,
-  getTenant,
-  isTenantOfUser,
-  listTenantsOfUser,
-  pageOfTenants,
-  type Tenant,
-  tenantView,
-  updateTenant,
-} from '../repositories/tenants.ts';
-import { getUser, listUsersOfTenant, userView } from '../repositories/users.ts';
+import { type Tenant, tenantView } from '../repositories/tenants.ts';
+import { userView } from '../repositories/users.ts';
 import { newId } from './dependencies.ts';
 import { forAdmins, operation, PUBLIC } from './operation.ts';
 import { name, wrapped } from './shapes.ts';
@@ -28,13 +18,14 @@ const page = Type.Object({
   ),
 });
 
-const noMarker = () => invalid('Marker could not be found');
-
-/** `enabled` is shown even where nobody ever set it. */
-const pageView = (tenants: readonly Tenant[]): Record<string, unknown> => ({
-  tenants: tenants.map(tenant => ({ enabled: true, ...tenantView(tenant) })),
-  tenants_links: [],
-});
+/** `enabled` is shown even where nobody ever set it. Null: there is no such marker. */
+function pageView(tenants: readonly Tenant[] | null): Record<string, unknown> {
+  if (tenants === null) throw invalid('Marker could not be found');
+  return {
+    tenants: tenants.map(tenant => ({ enabled: true, ...tenantView(tenant) })),
+    tenants_links: [],
+  };
+}
 
 const update = operation({
   name: 'update_tenant',
@@ -48,14 +39,10 @@ const update = operation({
   }),
   answers: 200,
   throws: ['ValidationError', 'TenantNotFound', 'Conflict'],
-  run: async ({ domain: { db, tokens }, params, body: { tenant: changes } }) => {
-    const id = params.tenant_id;
-    const { after, revoked } = await db.transaction(async trx => {
-      const done = await updateTenant(trx, id, changes);
-      const closed = !isEnabled(done.after.extra) && 'enabled' in changes;
-      return { ...done, revoked: closed ? await tokens.revokeAll(trx, { tenantId: id }) : [] };
-    });
-    tokens.published(revoked);
+  run: async ({ domain: { identities }, params, body: { tenant: changes } }) => {
+    const tenantId = params.tenant_id;
+    const ends = isEnabled(changes) ? null : { tenantId };
+    const after = await identities.change(ends, made => made.updateTenant(tenantId, changes));
     return { tenant: { id: after.id, name: after.name, extra: after.extra } };
   },
 });
@@ -71,12 +58,10 @@ export const tenantOperations = [
     query: page,
     answers: 200,
     throws: ['Unauthorized', 'ValidationError', 'UserNotFound'],
-    run: async ({ domain: { db, authorize }, context, query }) => {
+    run: async ({ domain: { identities, authorize }, context, query }) => {
       const { user } = await authorize.bearer(context);
-      await getUser(db.knex, user.id);
-      if (query.marker !== undefined && !(await isTenantOfUser(db.knex, query.marker, user.id)))
-        throw noMarker();
-      return pageView(await listTenantsOfUser(db.knex, user.id, query));
+      await identities.getUser(user.id);
+      return pageView(await identities.pageOfTenantsOf(user.id, query));
     },
   }),
   operation({
@@ -88,11 +73,7 @@ export const tenantOperations = [
     query: page,
     answers: 200,
     throws: ['ValidationError'],
-    run: async ({ domain: { db }, query }) => {
-      const tenants = await pageOfTenants(db, query);
-      if (tenants === null) throw noMarker();
-      return pageView(tenants);
-    },
+    run: async ({ domain: { identities }, query }) => pageView(await identities.pageOfTenants(query)),
   }),
   operation({
     name: 'get_tenant',
@@ -102,8 +83,8 @@ export const tenantOperations = [
     ...forAdmins,
     answers: 200,
     throws: ['TenantNotFound'],
-    run: async ({ domain: { db }, params }) => ({
-      tenant: tenantView(await getTenant(db.knex, params.tenant_id)),
+    run: async ({ domain: { identities }, params }) => ({
+      tenant: tenantView(await identities.getTenant(params.tenant_id)),
     }),
   }),
   operation({
@@ -128,14 +109,13 @@ export const tenantOperations = [
     ),
     answers: 200,
     throws: ['Conflict'],
-    run: async ({ domain: { db, world }, body: { tenant: given } }) => {
+    run: async ({ domain: { identities, world }, body: { tenant: given } }) => {
       const tenant: Tenant = {
         id: given.id ?? newId(world),
         name: given.name,
         extra: splitExtra(given, ['name']),
       };
-      await createTenant(db.knex, tenant);
-      return { tenant: tenantView(tenant) };
+      return { tenant: tenantView(await identities.change(null, made => made.createTenant(tenant))) };
     },
   }),
   update,
@@ -148,13 +128,9 @@ export const tenantOperations = [
     ...forAdmins,
     answers: 204,
     throws: ['TenantNotFound'],
-    run: async ({ domain: { db, tokens }, params }) => {
-      const id = params.tenant_id;
-      const revoked = await db.transaction(async trx => {
-        await deleteTenant(trx, id);
-        return tokens.revokeAll(trx, { tenantId: id });
-      });
-      tokens.published(revoked);
+    run: async ({ domain: { identities }, params }) => {
+      const tenantId = params.tenant_id;
+      await identities.change({ tenantId }, made => made.deleteTenant(tenantId));
       return undefined;
     },
   }),
@@ -166,9 +142,9 @@ export const tenantOperations = [
     ...forAdmins,
     answers: 200,
     throws: ['TenantNotFound'],
-    run: async ({ domain: { db }, params }) => {
-      await getTenant(db.knex, params.tenant_id);
-      return { users: (await listUsersOfTenant(db.knex, params.tenant_id)).map(userView) };
+    run: async ({ domain: { identities }, params }) => {
+      await identities.getTenant(params.tenant_id);
+      return { users: (await identities.listMembers(params.tenant_id)).map(userView) };
     },
   }),
 ];

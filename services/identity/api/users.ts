@@ -1,18 +1,9 @@
 import Type from 'typebox';
 import { isEnabled } from '../enabled.ts';
 import { fault, invalid, missing } from '../faults.ts';
-import { addMember } from '../repositories/grants.ts';
+import type { Identities } from '../identities.ts';
 import { splitExtra } from '../repositories/stored-json.ts';
-import { getTenant } from '../repositories/tenants.ts';
-import {
-  createUser,
-  deleteUser,
-  getUser,
-  listUsers,
-  type User,
-  updateUser,
-  userView,
-} from '../repositories/users.ts';
+import { type User, userView } from '../repositories/users.ts';
 import { type Dependencies, newId } from './dependencies.ts';
 import { forAdmins, operation } from './operation.ts';
 import { name, newPassword, wrapped } from './shapes.ts';
@@ -27,42 +18,39 @@ export interface UserChanges {
 
 /** A password as it is stored; null stays null (nobody can log in). */
 const hashedPassword = async (
-  deps: Pick<Dependencies, 'passwords'>,
+  identities: Identities,
   who: string,
   password: string | null | undefined,
 ): Promise<string | null> =>
-  password === null || password === undefined ? null : deps.passwords.hash(who, password);
+  password === null || password === undefined ? null : identities.hash(who, password);
 
 /**
- * Lays changes over a user. A new password or being disabled ends the user's tokens in the same transaction; `tenantId`
+ * Lays changes over a user. A new password or being disabled ends the user's tokens with the change; `tenantId`
  * as default tenant makes the user a member of it, or nothing happens at all.
  */
 export async function changeUser(
-  deps: Pick<Dependencies, 'db' | 'tokens' | 'passwords'>,
+  { identities }: Pick<Dependencies, 'identities'>,
   id: string,
   given: UserChanges,
   options: { joinTenant?: string } = {},
 ): Promise<User> {
-  const { db, tokens } = deps;
+  const { joinTenant } = options;
   const changes: Record<string, unknown> = { ...given };
   if ('id' in changes && changes.id !== id) throw invalid('Cannot change user ID');
   if ('password' in changes) {
     // Whoever asks for a user that is not there pays for no hash.
-    await getUser(db.knex, id);
-    changes.password = await hashedPassword(deps, `id ${id}`, given.password);
+    await identities.getUser(id);
+    changes.password = await hashedPassword(identities, `id ${id}`, given.password);
   }
-  const { user, revoked } = await db.transaction(async trx => {
-    if (options.joinTenant !== undefined) {
-      await getTenant(trx, options.joinTenant);
-      await getUser(trx, id);
-      await addMember(trx, id, options.joinTenant);
+  const ends = 'password' in changes || !isEnabled(changes) ? { userId: id } : null;
+  return identities.change(ends, async made => {
+    if (joinTenant !== undefined) {
+      await made.getTenant(joinTenant);
+      await made.getUser(id);
+      await made.addMember(id, joinTenant);
     }
-    const { after } = await updateUser(trx, id, changes);
-    const ends = 'password' in changes || !isEnabled(changes);
-    return { user: after, revoked: ends ? await tokens.revokeAll(trx, { userId: id }) : [] };
+    return made.updateUser(id, changes);
   });
-  tokens.published(revoked);
-  return user;
 }
 
 // The original shows the stored row after a change: columns, and the rest in `extra`.
@@ -81,7 +69,7 @@ export const userOperations = [
     path: '/users',
     ...forAdmins,
     answers: 200,
-    run: async ({ domain: { db } }) => ({ users: (await listUsers(db.knex)).map(userView) }),
+    run: async ({ domain: { identities } }) => ({ users: (await identities.listUsers()).map(userView) }),
   }),
   operation({
     name: 'get_user',
@@ -91,7 +79,9 @@ export const userOperations = [
     ...forAdmins,
     answers: 200,
     throws: ['UserNotFound'],
-    run: async ({ domain: { db }, params }) => ({ user: userView(await getUser(db.knex, params.user_id)) }),
+    run: async ({ domain: { identities }, params }) => ({
+      user: userView(await identities.getUser(params.user_id)),
+    }),
   }),
   operation({
     name: 'create_user',
@@ -111,19 +101,19 @@ export const userOperations = [
     answers: 200,
     throws: ['TenantNotFound', 'Conflict', 'Busy'],
     run: async ({ domain, body }) => {
-      const { db, world } = domain;
+      const { identities, world } = domain;
       const { name: userName, password } = body.user;
       const tenantId = body.user.tenantId ?? null;
-      if (tenantId !== null) await getTenant(db.knex, tenantId);
+      if (tenantId !== null) await identities.getTenant(tenantId);
       const extra = splitExtra(body.user, ['name']);
-      if ('password' in extra) extra.password = await hashedPassword(domain, `name ${userName}`, password);
-      const user: User = { id: newId(world), name: userName, extra };
-      await db.transaction(async trx => {
-        await createUser(trx, user);
-        if (tenantId !== null) {
-          await getTenant(trx, tenantId);
-          await addMember(trx, user.id, tenantId);
-        }
+      if ('password' in extra)
+        extra.password = await hashedPassword(identities, `name ${userName}`, password);
+      const id = newId(world);
+      const user = await identities.change(null, async made => {
+        if (tenantId !== null) await made.getTenant(tenantId);
+        const stored = await made.createUser({ id, name: userName, extra });
+        if (tenantId !== null) await made.addMember(id, tenantId);
+        return stored;
       });
       return { user: { ...user.extra, id: user.id, name: user.name } };
     },
@@ -168,13 +158,9 @@ export const userOperations = [
     ...forAdmins,
     answers: 204,
     throws: ['UserNotFound'],
-    run: async ({ domain: { db, tokens }, params }) => {
-      const id = params.user_id;
-      const revoked = await db.transaction(async trx => {
-        await deleteUser(trx, id);
-        return tokens.revokeAll(trx, { userId: id });
-      });
-      tokens.published(revoked);
+    run: async ({ domain: { identities }, params }) => {
+      const userId = params.user_id;
+      await identities.change({ userId }, made => made.deleteUser(userId));
       return undefined;
     },
   }),

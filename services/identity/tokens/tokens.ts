@@ -1,32 +1,22 @@
 import { hash } from 'node:crypto';
-import {
-  grantSubject,
-  looksSigned,
-  type Revocation,
-  type RevocationKind,
-  type SignedTokenReader,
-  signToken,
-  storedTokenKey,
-  tokenSubject,
-} from '@folsom/auth';
+import { looksSigned, type SignedTokenReader, signToken, storedTokenKey, tokenSubject } from '@folsom/auth';
 import type { World } from '@folsom/core';
 import { must } from '@folsom/core';
-import type { Database, Knex } from '@folsom/db';
+import type { Database } from '@folsom/db';
 import { LRUCache } from 'lru-cache';
 import { fault } from '../faults.ts';
 import type { Fresh } from '../fresh.ts';
 import { IDENTITY_LIMITS } from '../limits.ts';
 import { type Role, rolesByIds } from '../repositories/roles.ts';
-import { findTenant, tenantView } from '../repositories/tenants.ts';
+import { type Tenant, tenantView } from '../repositories/tenants.ts';
 import {
   findStoredToken,
   invalidateToken,
-  invalidateTokens,
   type StoredToken,
   storedState,
-  type TokenScope,
   tokenWriter,
 } from '../repositories/tokens.ts';
+import { revocationAt } from './end-tokens.ts';
 import type { TokenKeys } from './jwt-keys.ts';
 import type { RevocationLog } from './revocation-log.ts';
 import type { Token, TokenFacts } from './token.ts';
@@ -45,12 +35,6 @@ export interface Tokens {
   find(id: string): Promise<Token | null>;
   /** Ends one token; 404 for one that is unknown or ended already. Expired ones may be ended. */
   revoke(id: string): Promise<void>;
-  /**
-   * Inside a transaction, ends every token of a scope; what it returns goes to `published` after the commit. Roles are
-   * given with their name.
-   */
-  revokeAll(trx: Knex, scope: Omit<TokenScope, 'roleId'> & { role?: Role }): Promise<Revocation[]>;
-  published(revocations: readonly Revocation[]): void;
 }
 
 export interface TokensOptions {
@@ -62,6 +46,7 @@ export interface TokensOptions {
   keys: TokenKeys | null;
   reader: SignedTokenReader | null;
   roles: Fresh<Role[]>;
+  findTenant: (id: string) => Promise<Tenant | null>;
   /** Signs a document as PKI token text. */
   pkiSign: ((document: string) => Promise<string>) | null;
 }
@@ -109,7 +94,7 @@ export function createTokens(options: TokensOptions): Tokens {
     // By the roles it was signed with: one that is deleted is not among those that follow.
     if (!signed || log.list.isRevoked(signed)) return null;
     const roles = (await options.roles.get()).filter(role => signed.roles.includes(role.name));
-    const tenant = signed.tenantId === null ? null : await findTenant(db.knex, signed.tenantId);
+    const tenant = signed.tenantId === null ? null : await options.findTenant(signed.tenantId);
     if (signed.tenantId !== null && tenant === null) return null;
     return {
       id,
@@ -144,14 +129,6 @@ export function createTokens(options: TokensOptions): Tokens {
     cache.set(digest, { token, until: clock.monotonic() + IDENTITY_LIMITS.freshMs });
     return token;
   };
-
-  const revocation = (kind: RevocationKind, subject: string, expires: number): Revocation => ({
-    kind,
-    subject,
-    issuedBefore: log.revocationMoment(),
-    revokedAt: clock.now(),
-    expires,
-  });
 
   return {
     lifetimeMs: options.lifetimeMs,
@@ -201,14 +178,14 @@ export function createTokens(options: TokensOptions): Tokens {
         const signed = reader?.read(id);
         if (!signed || log.list.isRevoked(signed)) throw gone();
         if (signed.expiresAt <= clock.now()) return;
-        const made = [revocation('token', tokenSubject(signed.key), signed.expiresAt)];
+        const made = [revocationAt(log, clock, 'token', tokenSubject(signed.key), signed.expiresAt)];
         await db.transaction(trx => log.write(trx, made));
         log.publish(made);
         return;
       }
       const key = storedTokenKey(id);
       if (key.length > KEY_CHARS_MAX) throw gone();
-      const made = [revocation('token', tokenSubject(key), clock.now() + options.lifetimeMs)];
+      const made = [revocationAt(log, clock, 'token', tokenSubject(key), clock.now() + options.lifetimeMs)];
       const found = await db.transaction(async trx => {
         if (!(await invalidateToken(trx, key))) return false;
         await log.write(trx, made);
@@ -217,26 +194,5 @@ export function createTokens(options: TokensOptions): Tokens {
       if (!found) throw gone();
       log.publish(made);
     },
-    revokeAll: async (trx, { userId, tenantId, role }) => {
-      const expires = clock.now() + Math.max(options.lifetimeMs, IDENTITY_LIMITS.revocationsKeptMs);
-      const made: Revocation[] = [];
-      if (role) made.push(revocation('role', role.name, expires));
-      else if (userId !== undefined && tenantId !== undefined)
-        made.push(revocation('grant', grantSubject(userId, tenantId), expires));
-      else if (userId !== undefined) made.push(revocation('user', userId, expires));
-      else if (tenantId !== undefined) made.push(revocation('tenant', tenantId, expires));
-      await invalidateTokens(
-        trx,
-        {
-          ...(userId === undefined ? {} : { userId }),
-          ...(tenantId === undefined ? {} : { tenantId }),
-          ...(role === undefined ? {} : { roleId: role.id }),
-        },
-        clock.now(),
-      );
-      await log.write(trx, made);
-      return made;
-    },
-    published: log.publish,
   };
 }
