@@ -71,6 +71,9 @@ export interface Reading {
   unknownMethod?: boolean;
 }
 
+/** What it says of the method PRI, which it takes for the beginning of HTTP/2. */
+const HTTP_2 = 'HTTP/2 Connection Preface';
+
 /** A parser whose machine is busy has time to read. */
 const READING_MS = 20_000;
 
@@ -101,7 +104,7 @@ export async function nodeParser(maxHeaderSize: number): Promise<{
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const reading = readingOf((socket as Socket).remotePort);
     reading.refused = true;
-    if (error.code === 'HPE_INVALID_METHOD') reading.unknownMethod = true;
+    if (error.code === 'HPE_INVALID_METHOD' || error.message.includes(HTTP_2)) reading.unknownMethod = true;
     socket.destroy();
   });
   // An expectation is the server's to meet, not the parser's.

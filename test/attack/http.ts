@@ -120,13 +120,13 @@ async function places(cloud: AttackedCloud): Promise<Place[]> {
 }
 
 /** Why an answer to hostile bytes is not as it must be, or null. */
-function problem(place: Place, heard: Heard, node: Reading, usual: number): string | null {
+function problem(place: Place, heard: Heard, node: Reading, usual: number, bytes: Buffer): string | null {
   const first = heard.answers[0]?.status;
   if (!heard.closed) return `the connection stays open for more than ${CLOSE_MS} ms`;
   if (heard.answers.some(({ status }) => status >= 500 && status !== 501 && status !== 505))
     return 'answers with an error of its own';
   if (place.oneQuestion) return heard.answers.length > 1 ? 'answers twice' : null;
-  if (isRefusal(place, heard, node)) return null;
+  if (isRefusal(place, heard, node, bytes)) return null;
   if (heard.answers.length > node.requests.length + (node.refused ? 1 : 0))
     return `sees ${heard.answers.length} requests`;
   const none = node.requests.length === 0;
@@ -136,11 +136,17 @@ function problem(place: Place, heard: Heard, node: Reading, usual: number): stri
   return null;
 }
 
-/** Whether swift's server has refused, in its own way, what begins with a method that node's parser does not know. */
-const isRefusal = (place: Place, heard: Heard, node: Reading): boolean =>
-  place.swift === true &&
-  node.unknownMethod === true &&
-  heard.answers.slice(node.requests.length).every(({ status }) => status >= 400);
+/**
+ * Whether swift's server has refused, in its own way, what begins with a method that node's parser does not know. That parser reads
+ * no further: what comes after it on the connection may be answered, as long as there are no more answers than lines of requests.
+ */
+function isRefusal(place: Place, heard: Heard, node: Reading, bytes: Buffer): boolean {
+  if (place.swift !== true || node.unknownMethod !== true) return false;
+  const [refused, ...after] = heard.answers.slice(node.requests.length);
+  if (after.every(({ status }) => status >= 400)) return refused === undefined || refused.status >= 400;
+  const lines = bytes.toString('latin1').match(/ HTTP\/1\.\d\r?\n/g)?.length ?? 0;
+  return refused !== undefined && refused.status >= 400 && heard.answers.length <= lines;
+}
 
 /** Log lines by the mark of the probe they tell of. */
 function noteLines(lines: readonly string[], seen: Map<string, string[]>): void {
@@ -206,8 +212,8 @@ function attackWith(cloud: AttackedCloud, parser: Awaited<ReturnType<typeof node
     ]);
     noteLines(cloud.takeLog(), seen);
     const why =
-      problem(place, heard, node, usual) ??
-      (isRefusal(place, heard, node) ? null : unseen(seen.get(mark) ?? [], place, honest, node));
+      problem(place, heard, node, usual, bytes) ??
+      (isRefusal(place, heard, node, bytes) ? null : unseen(seen.get(mark) ?? [], place, honest, node));
     seen.delete(mark);
     if (why !== null) {
       const answers = heard.answers.map(({ status }) => status).join(' ');
