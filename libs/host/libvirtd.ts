@@ -16,6 +16,25 @@ const POLL_MS = 50;
 const AGAIN_MS = 1_000;
 const WATCH_MS = 5_000;
 
+/** What qemu and libvirtd are told on a host that is a set of namespaces: no user, cgroup or label is its own there. */
+export const QEMU_IN_NAMESPACES = `user = "root"
+group = "root"
+dynamic_ownership = 0
+security_driver = "none"
+remember_owner = 0
+cgroup_controllers = []
+namespaces = []
+stdio_handler = "logd"
+`;
+export const LIBVIRTD_IN_NAMESPACES = `auth_unix_ro = "none"
+auth_unix_rw = "none"
+unix_sock_group = "root"
+log_outputs = "2:file:/var/log/libvirt/libvirtd.log"
+listen_tls = 0
+listen_tcp = 1
+auth_tcp = "none"
+`;
+
 /** Whether a libvirtd answers at the socket. */
 export const libvirtdAnswers = (socket = LIBVIRT_SOCKET): Promise<boolean> =>
   new Promise(resolve => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isFault, systemRandom } from '@folsom/core';
 import { type RunOptions, type RunResult, run } from '@folsom/host';
+import { LIBVIRTD_IN_NAMESPACES, QEMU_IN_NAMESPACES } from '@folsom/host/libvirtd';
 import { type NetworkNamespace, networkNamespace } from './network-namespace.ts';
 
 /** A whole host for a test: a network namespace and private folders for libvirt, so that it can have its own libvirtd. */
@@ -34,27 +35,8 @@ const PRIVATE: Record<string, string> = {
   '/var/cache/libvirt': 'cache',
 };
 
-const QEMU_CONF = `user = "root"
-group = "root"
-dynamic_ownership = 0
-security_driver = "none"
-remember_owner = 0
-cgroup_controllers = []
-namespaces = []
-stdio_handler = "logd"
-`;
-
 /** Where the host's own libvirtd answers, as seen inside. */
 const SYSTEM = 'qemu:///system';
-
-const LIBVIRTD_CONF = `auth_unix_ro = "none"
-auth_unix_rw = "none"
-unix_sock_group = "root"
-log_outputs = "2:file:/var/log/libvirt/libvirtd.log"
-listen_tls = 0
-listen_tcp = 1
-auth_tcp = "none"
-`;
 
 /** What libvirtd finds out about qemu, which takes it many seconds each time; it checks whether that is still true. */
 const KNOWN_OF_QEMU = '/var/cache/folsom/libvirt-capabilities';
@@ -75,10 +57,10 @@ export async function hostNamespace(name: string, addresses: readonly string[]):
     await cp('/etc/libvirt', join(dir, 'etc'), { recursive: true });
     await rm(join(dir, 'etc', 'qemu', 'networks', 'autostart'), { recursive: true, force: true });
   }
-  await writeFile(join(dir, 'etc', 'qemu.conf'), QEMU_CONF);
+  await writeFile(join(dir, 'etc', 'qemu.conf'), QEMU_IN_NAMESPACES);
   // Hosts are told apart by this.
   const uuid = `host_uuid = "${systemRandom.uuid()}"\n`;
-  await writeFile(join(dir, 'etc', 'libvirtd.conf'), LIBVIRTD_CONF + uuid);
+  await writeFile(join(dir, 'etc', 'libvirtd.conf'), LIBVIRTD_IN_NAMESPACES + uuid);
   for (const folder of ['lib/qemu', 'lib/images', CAPABILITIES])
     await mkdir(join(dir, folder), { recursive: true });
   await takeFiles(KNOWN_OF_QEMU, join(dir, CAPABILITIES));

@@ -9,7 +9,7 @@ const README = fileURLToPath(new URL('../../README.md', import.meta.url));
  *
  * @throws where there is no such heading, or nothing fenced below it
  */
-function readmeCommands(heading: string): string[] {
+export function readmeCommands(heading: string): string[] {
   const text = readFileSync(README, 'utf8');
   const section = text.split(/^## /m).find(part => part.startsWith(`${heading}\n`));
   if (section === undefined) throw new Error(`README.md has no heading "${heading}"`);
