@@ -3,13 +3,13 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { isFault, silentLogger, systemClock } from '@folsom/core';
+import { isFault, systemClock } from '@folsom/core';
 import { needs } from '@folsom/core/testing';
 import { type Database, openDatabase } from '@folsom/db';
-import { buildGuestImage } from '@folsom/deploy/guest-image/build';
 import { run } from '@folsom/host';
 import { canMakeNamespaces, type HostNamespace, hostNamespace } from '@folsom/testing';
 import { addFlavor, addInstance, until, wire } from '../faults/compute-cloud.ts';
+import { guestImage } from '../guest-image.ts';
 
 const MY_IP = '172.31.77.1';
 
@@ -74,13 +74,13 @@ export interface Companion {
   rabbit: () => { host: string; port: number } | undefined;
   /** Folder with the database; `instances` and `networks` in it are its own. */
   state?: string;
+  /** All hosts have one `instances`. */
+  shared?: boolean;
 }
 
 export async function hostUnderTest(name: string, companion?: Companion): Promise<HostUnderTest> {
   const address = companion?.host ?? MY_IP;
-  const guest = process.env.FOLSOM_GUEST_IMAGE ?? '/var/cache/folsom/guest-image';
-  mkdirSync(guest, { recursive: true });
-  await buildGuestImage({ directory: guest, log: silentLogger });
+  const guest = await guestImage();
   const space = await hostNamespace(name, [`${address}/24`]);
   await space.startLibvirtd({ tcp: companion !== undefined }).catch(async error => {
     await space.remove();
@@ -88,10 +88,12 @@ export async function hostUnderTest(name: string, companion?: Companion): Promis
   });
   const dir = companion?.state ?? join(space.dir, 'state');
   const own = join(space.dir, 'state');
+  const instances = join(companion?.shared ? dir : own, 'instances');
   for (const folder of ['instances', 'networks']) {
     for (const at of [dir, own]) mkdirSync(join(at, folder), { recursive: true });
     // The same path on every host, and on every host another folder.
-    if (dir !== own) await space.exec(['mount', '--bind', join(own, folder), join(dir, folder)]);
+    if (dir !== own && !(companion?.shared && folder === 'instances'))
+      await space.exec(['mount', '--bind', join(own, folder), join(dir, folder)]);
   }
   const node = companion?.host ?? 'node1';
   const uri = `qemu:///system?socket=${join(space.dir, 'run', 'libvirt-sock')}`;
@@ -177,7 +179,7 @@ export async function hostUnderTest(name: string, companion?: Companion): Promis
       const found: string[] = [];
       const listed = (await host.virsh('list', '--all', '--name')).split('\n');
       if (listed.includes(guestName)) found.push('domain');
-      const folder = join(own, 'instances', guestName);
+      const folder = join(instances, guestName);
       if (existsSync(folder)) found.push('files');
       if (existsSync(`${folder}_resize`)) found.push('files aside');
       const rules = (await space.exec(['iptables-save'])).stdout;

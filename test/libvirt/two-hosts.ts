@@ -16,11 +16,16 @@ export interface TwoHosts {
 export const ONE = '172.31.77.1';
 export const TWO = '172.31.77.2';
 
-export async function twoHosts(name: string, extra: Record<string, string | boolean>): Promise<TwoHosts> {
+/** @param shared whether both have one instances_path */
+export async function twoHosts(
+  name: string,
+  extra: Record<string, string | boolean>,
+  shared = false,
+): Promise<TwoHosts> {
   let broker: RabbitServer | undefined;
   const rabbit = () => broker && { host: broker.host, port: broker.port };
-  const one = await hostUnderTest(`${name}a`, { host: ONE, rabbit });
-  const two = await hostUnderTest(`${name}b`, { host: TWO, rabbit, state: one.dir });
+  const one = await hostUnderTest(`${name}a`, { host: ONE, rabbit, shared });
+  const two = await hostUnderTest(`${name}b`, { host: TWO, rabbit, state: one.dir, shared });
   await connect(`${name}a-sw`, `${name}b-sw`);
   for (const host of [one, two]) await replaceSsh(host, { [ONE]: one, [TWO]: two });
   broker = await startRabbit({ enter: one.space.enter, address: ONE });
