@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostRunner } from '@folsom/host/runner';
 import { novaInvariants } from '../../simulation/invariants.ts';
 import { settled } from '../../torture/audit.ts';
 import { asLeft, itself } from './itself.ts';
-import { virsh, type World } from './world.ts';
+import { onHost, type Server, virsh, volumeFolder, type World } from './world.ts';
 
 /** The audits of nova-compute have their time too. */
 const SETTLE_MS = 90_000;
@@ -12,13 +12,20 @@ const SETTLE_MS = 90_000;
 /** What does not hold, one sentence each: rows, hypervisor, leases, rules, volumes, quota and, where asked, the guests themselves. */
 export async function wrong(world: World, ask: boolean): Promise<string[]> {
   const still = await settled(
-    async () => [...(await rows(world)), ...(await leases(world)), ...(await volumes(world))],
+    async () => [
+      ...(await rows(world)),
+      ...(await leases(world)),
+      ...(await volumes(world)),
+      ...(await exports(world)),
+      ...(await floating(world)),
+    ],
     SETTLE_MS,
   );
   for (const server of world.servers) still.push(...(await asLeft(world, server)));
   if (!ask) return still;
-  for (const server of world.servers.filter(({ state }) => ['active', 'resized', 'rescued'].includes(state)))
-    still.push(...(await itself(world, server)));
+  const running = world.servers.filter(({ state }) => ['active', 'resized', 'rescued'].includes(state));
+  for (const server of running) still.push(...(await itself(world, server)));
+  still.push(...(await settled(() => leased(world, running), SETTLE_MS)));
   return still;
 }
 
@@ -40,7 +47,7 @@ const rows = (world: World): Promise<string[]> =>
     ],
   });
 
-/** Who DHCP serves, and who has asked it. */
+/** Who DHCP serves. */
 async function leases(world: World): Promise<string[]> {
   const text = await readFile(join(world.dir, 'nova', 'networks', 'nova-br100.conf'), 'utf8');
   const served = [...text.matchAll(/(\d+\.\d+\.\d+\.\d+)\s*$/gm)].map(([, address]) => address).sort();
@@ -48,17 +55,48 @@ async function leases(world: World): Promise<string[]> {
     .knex('fixed_ips')
     .where({ allocated: 1 })
     .whereNotNull('instance_uuid')
-    .select('address', 'leased', 'instance_uuid')) as {
-    address: string;
-    leased: number;
-    instance_uuid: string;
-  }[];
+    .select('address')) as { address: string }[];
   const wanted = held.map(({ address }) => address).sort();
-  const out: string[] = [];
-  if (served.join() !== wanted.join()) out.push(`DHCP serves ${served}, and ${wanted} are allocated`);
-  for (const { address, leased } of held)
-    if (leased !== 1 && world.servers.some(server => server.address === address))
-      out.push(`${address} is in use and not leased`);
+  return served.join() === wanted.join() ? [] : [`DHCP serves ${served}, and ${wanted} are allocated`];
+}
+
+/** Guests that have answered have asked it: one that boots gives its address back and takes it anew. */
+async function leased(world: World, servers: readonly Server[]): Promise<string[]> {
+  const found = (await world.db
+    .knex('fixed_ips')
+    .whereIn(
+      'address',
+      servers.map(({ address }) => address),
+    )
+    .whereNot({ leased: 1 })
+    .select('address')) as { address: string }[];
+  return found.map(({ address }) => `${address} is in use and not leased`);
+}
+
+/** What nova-volume keeps is of volumes that are there, whole. */
+async function exports(world: World): Promise<string[]> {
+  const kept = (await readdir(volumeFolder(world))).sort();
+  const wanted = world.volumes.map(({ id }) => `volume-${id}`).sort();
+  return kept.join() === wanted.join() ? [] : [`nova-volume keeps ${kept}, and ${wanted} were made`];
+}
+
+/** Floating addresses lead where the rows say, and are counted. */
+async function floating(world: World): Promise<string[]> {
+  const { knex } = world.db;
+  const bound = (await knex('floating_ips as f')
+    .join('fixed_ips as i', 'i.id', 'f.fixed_ip_id')
+    .where({ 'f.deleted': 0 })
+    .select('f.address as address', 'i.address as fixed')) as { address: string; fixed: string }[];
+  const wanted = bound.map(({ address, fixed }) => `${address} ${fixed}`).sort();
+  const rules = await onHost('iptables-save', '-t', 'nat');
+  const led = [...rules.matchAll(/-d (\S+)\/32 -j DNAT --to-destination (\d+(?:\.\d+){3})$/gm)];
+  const is = [...new Set(led.map(([, address, fixed]) => `${address} ${fixed}`))].sort();
+  const out = is.join() === wanted.join() ? [] : [`the host translates ${is} where ${wanted} is associated`];
+  const held = await knex('floating_ips').where({ deleted: 0, project_id: world.tenantId }).select('id');
+  const whose = { project_id: world.tenantId, resource: 'floating_ips' };
+  const usage = await knex('quota_usages').where(whose).first('in_use');
+  if (usage !== undefined && usage.in_use !== held.length)
+    out.push(`floating_ips are written down as ${usage.in_use}, really ${held.length}`);
   return out;
 }
 

@@ -1,4 +1,5 @@
 import { settled } from '../../torture/audit.ts';
+import { PATIENCE_MS } from '../host-under-test.ts';
 import { headOf, inside, nameOnHost, type Server, virsh, type World } from './world.ts';
 
 /** Writes down who a guest is, for later questions: on its disk, and on its volumes. */
@@ -14,12 +15,12 @@ export function booted(server: Server): void {
   server.bootId = undefined;
 }
 
-/** A guest that is still booting answers ssh before it has its name. */
-const BOOTING_MS = 60_000;
-
-/** Asks a running guest whether it is still itself: its disk, name, address, key (who logs in) and volumes. */
+/**
+ * Asks a running guest whether it is still itself: its disk, name, address, key (who logs in) and volumes. One that is still booting
+ * answers ssh before it has its name.
+ */
 export const itself = (world: World, server: Server): Promise<string[]> =>
-  settled(() => answers(world, server), BOOTING_MS);
+  settled(() => answers(world, server), PATIENCE_MS);
 
 async function answers(world: World, server: Server): Promise<string[]> {
   const rescued = server.state === 'rescued';

@@ -90,12 +90,13 @@ const rebuild: Operation = {
   name: 'rebuild',
   from: ['active', 'stopped'],
   to: 'active',
+  renews: true,
   async run(world, server) {
-    const images = Object.values(world.images);
-    const imageRef = must(images[world.random.int(images.length)], 'there are images');
+    const bare = !world.large.has(server.flavor) && world.random.int(2) === 0;
+    const imageRef = bare ? world.images.parts : world.images.disk;
     await act(world, server, { rebuild: { imageRef } });
     await becomes(world, server, 'active');
-    server.image = { id: imageRef, mark: undefined };
+    server.image = { id: imageRef, mark: undefined, bare };
     booted(server);
     const there = await inside(world, server, 'ls /root');
     if (there.includes('mark')) throw new Error(`${server.name} was rebuilt and has its old disk`);

@@ -1,5 +1,5 @@
 import { must } from '@folsom/core';
-import { act, becomes, eventually, type Operation, type World } from './world.ts';
+import { act, becomes, eventually, type Operation, type Server, type World } from './world.ts';
 
 interface ImageFacts {
   id: string;
@@ -27,16 +27,20 @@ const whole = (world: World, name: string): Promise<ImageFacts> =>
     return image?.status === 'active' ? image : undefined;
   });
 
+/** The image of a filesystem of a gigabyte has a gigabyte of bytes: on a machine that emulates guests that takes minutes. */
+const may = (world: World, { image, flavor }: Server): boolean => !image.bare || !world.large.has(flavor);
+
 const snapshot: Operation = {
   name: 'snapshot',
   from: ['active', 'stopped'],
+  may,
   async run(world, server) {
     const name = `snapshot-${++world.named}`;
     const { state } = server;
     await act(world, server, { createImage: { name } });
     const image = await whole(world, name);
     await becomes(world, server, state);
-    world.snapshots.push({ id: image.id, mark: server.mark });
+    world.snapshots.push({ id: image.id, mark: server.mark, bare: server.image.bare });
     const unused = ({ id }: { id: string }) => world.servers.every(other => other.image.id !== id);
     const old = world.snapshots.slice(0, -2).filter(unused);
     world.snapshots = world.snapshots.filter(one => !old.includes(one));
@@ -49,6 +53,7 @@ const KEPT = 1;
 const backup: Operation = {
   name: 'backup',
   from: ['active'],
+  may,
   async run(world, server) {
     const name = `backup-${++world.named}`;
     const made: string[] = [];

@@ -65,6 +65,7 @@ async function beginning(path: string, bytes: number): Promise<string> {
 
 const detach: Operation = {
   name: 'detach',
+  after: 'attach',
   from: ['active'],
   may: (_world, server) => server.volumes.length > 0,
   async run(world, server) {

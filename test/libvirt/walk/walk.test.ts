@@ -21,6 +21,6 @@ describe.skipIf(!needs('FOLSOM_SLOW=1', SLOW) || cannotRun() !== undefined)(
       });
       expect(wrong, lines.join('\n')).toEqual([]);
       expect(Object.values(counts).every(count => count > 0)).toBe(true);
-    }, 1_500_000);
+    }, 3_000_000);
   },
 );

@@ -92,10 +92,18 @@ function draw(
   const last = open.every(({ name }) => name === 'delete');
   const wanted = possible.filter(step => count(step) === least && (last || step.name !== 'delete'));
   if (wanted.length > 0) return pick(wanted, options.order);
-  // What leads to a state in which something is left to be done.
+  // What leads to a state in which something is left to be done; another image and a volume make something possible, too.
   const states = new Set(open.flatMap(({ name, from }) => (name === 'delete' ? [] : from)));
-  const ways = possible.filter(({ operation }) => operation?.to !== undefined && states.has(operation.to));
-  return pick(ways.length > 0 ? ways : possible, options.order);
+  const ways = possible.filter(
+    ({ operation, server }) =>
+      operation !== undefined &&
+      (open.some(({ after }) => after === operation.name) ||
+        (operation.to !== undefined &&
+          states.has(operation.to) &&
+          (operation.to !== server?.state || operation.renews === true))),
+  );
+  const others = possible.filter(({ name }) => name !== 'delete');
+  return pick([ways, others, possible].find(steps => steps.length > 0) ?? [], options.order);
 }
 
 const pick = <T>(from: readonly T[], random: Random): T =>
@@ -105,7 +113,9 @@ async function bootOne(world: World): Promise<void> {
   const { random } = world;
   // Now and then of what another has left.
   const snapshot = random.int(3) === 0 ? world.snapshots.at(-1) : undefined;
-  const image = snapshot ?? { id: pick(Object.values(world.images), random), mark: undefined };
+  const bare = random.int(2) === 0;
+  const own = { id: bare ? world.images.parts : world.images.disk, mark: undefined, bare };
+  const image = snapshot ?? own;
   const server = await boot(world, image, pick([...world.resizes.keys()], random));
   if (snapshot !== undefined) server.mark = snapshot.mark;
   else await mark(world, server);

@@ -99,6 +99,7 @@ async function begin(options: WalkerOptions): Promise<World> {
     key,
     groupId: group.id,
     resizes: new Map(FLAVORS.map(({ id, to }) => [id, to])),
+    large: new Set(FLAVORS.filter(({ disk }) => disk > 0).map(({ id }) => id)),
     images: { disk: named('guest'), parts: named('guest-ami') },
     compute,
     image: (method, path) => ask(`${glance}/v1${path}`, user.token, { method }),

@@ -28,7 +28,7 @@ export interface Server {
   /** The flavor it is resized to and not yet confirmed. */
   resizedTo?: string;
   /** What it was made of, and what is written there. */
-  image: { id: string; mark: string | undefined };
+  image: WalkImage;
   /** What is written on its own disk; a rebuilt one has it no more until it is written anew. */
   mark: string;
   /** The kernel's name of this run of the guest, once it was heard: changes with each boot, and with nothing else. */
@@ -36,6 +36,14 @@ export interface Server {
   /** Of the run before. */
   formerBootId: string | undefined;
   volumes: Volume[];
+}
+
+export interface WalkImage {
+  id: string;
+  /** What is written there, where it is a snapshot. */
+  mark: string | undefined;
+  /** A filesystem alone, not a disk: its snapshots have every byte of it. */
+  bare: boolean;
 }
 
 export interface Volume {
@@ -54,6 +62,10 @@ export interface Operation {
   to?: State;
   /** What else has to be so. */
   may?(world: World, server: Server): boolean;
+  /** The one that makes it possible. */
+  after?: string;
+  /** Whether the guest has another image afterwards. */
+  renews?: boolean;
   /** A walk that asks its guests seldom asks them after this one. */
   tells?: boolean;
   run(world: World, server: Server): Promise<void>;
@@ -73,7 +85,9 @@ export interface World {
   groupId: number;
   /** Flavors by name, those that a server is resized to behind it. */
   resizes: ReadonlyMap<string, readonly string[]>;
-  images: Readonly<Record<string, string>>;
+  /** Those whose disks grow to a gigabyte. */
+  large: ReadonlySet<string>;
+  images: { disk: string; parts: string };
   /** Asks compute as the user; what is not 2xx is an error. */
   compute<T>(method: string, path: string, body?: unknown): Promise<T>;
   image(method: string, path: string): Promise<Answer>;
@@ -83,8 +97,8 @@ export interface World {
   named: number;
   /** How often the guests of one reboot are rebooted at most. */
   reboots: number;
-  /** Kept snapshots: image ids with the mark of the server each was made of. */
-  snapshots: { id: string; mark: string }[];
+  /** Kept snapshots, with the mark of the server each was made of. */
+  snapshots: (WalkImage & { mark: string })[];
 }
 
 const LOOK_MS = 300;
@@ -141,7 +155,8 @@ const here = {
   },
 };
 /** A program on the host. */
-const onHost = async (...argv: string[]): Promise<string> => (await here.space.exec(argv)).stdout.trim();
+export const onHost = async (...argv: string[]): Promise<string> =>
+  (await here.space.exec(argv)).stdout.trim();
 
 export const virsh = (...argv: string[]): Promise<string> =>
   onHost('virsh', '-q', '-c', 'qemu:///system', ...argv);
@@ -166,5 +181,6 @@ export async function nameOnHost(world: World, server: Server): Promise<string> 
 export const headOf = (device: string | undefined): string =>
   `dd if=/dev/${device} bs=64 count=1 2>/dev/null | head -n 1 | tr -d '\\000'`;
 
-export const volumeFile = (world: World, id: string): string =>
-  join(world.dir, 'nova', 'volume-files', `volume-${id}`);
+export const volumeFolder = (world: World): string => join(world.dir, 'nova', 'volume-files');
+
+export const volumeFile = (world: World, id: string): string => join(volumeFolder(world), `volume-${id}`);
