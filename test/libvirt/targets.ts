@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { systemClock } from '@folsom/core';
+import type { Database } from '@folsom/db';
 import type { HostNamespace } from '@folsom/testing';
+import { addVolume } from '../faults/compute-cloud.ts';
 import { PATIENCE_MS } from './host-under-test.ts';
 
 /** Why no iSCSI targets can be had here, aloud; undefined where they can. */
@@ -64,4 +66,18 @@ export async function iscsiTargets(space: HostNamespace): Promise<IscsiTargets> 
     connections: async () => (await show()).match(/I_T nexus: \d+/g)?.length ?? 0,
     stop: () => void child.kill('SIGKILL'),
   };
+}
+
+/** A volume whose bytes are in a file that is exported; `host` is its nova-volume's. */
+export async function exportedVolume(
+  db: Database,
+  targets: IscsiTargets,
+  file: string,
+  host?: string,
+): Promise<string> {
+  const data = await targets.export(file);
+  const id = await addVolume(db, host === undefined ? {} : { host });
+  const provider_location = JSON.stringify({ driver_volume_type: 'iscsi', data: { volume_id: id, ...data } });
+  await db.knex('volumes').where({ id }).update({ provider_location });
+  return id;
 }
