@@ -5,6 +5,7 @@ export * from './database.ts';
 export * from './errors.ts';
 export { databaseMetrics } from './metrics.ts';
 export * from './pagination.ts';
+export { prepared } from './prepared.ts';
 export type * from './rows.ts';
 export * from './statements.ts';
 export * from './sync.ts';

@@ -1,4 +1,4 @@
-import { fromSqlBool, toSqlTime } from '@folsom/db';
+import { fromSqlBool, prepared, toSqlTime } from '@folsom/db';
 import { nameOfNewDevice, type OwnDevices } from './device-names.ts';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, type RowBase, type Sql, toRow } from './rows.ts';
@@ -31,11 +31,14 @@ const deviceFrom = (raw: Raw): BlockDeviceRow => fromRow<BlockDeviceRow>(spec, r
 
 /** All of an instance's, in the order in which they came. */
 export async function blockDevicesOf(sql: Sql, instanceUuid: string): Promise<BlockDeviceRow[]> {
-  const rows = (await sql('block_device_mapping')
-    .where({ ...alive, instance_uuid: instanceUuid })
-    .orderBy('id')) as Raw[];
-  return rows.map(deviceFrom);
+  return (await devicesOf(sql, instanceUuid)).map(deviceFrom);
 }
+const devicesOf = prepared(
+  (sql, instanceUuid: string) =>
+    sql('block_device_mapping')
+      .where({ ...alive, instance_uuid: instanceUuid })
+      .orderBy('id') as PromiseLike<Raw[]>,
+);
 
 /** Those of them that are volumes. */
 export const volumesOf = async (

@@ -1,4 +1,5 @@
-import { type Database, toSqlTime } from '@folsom/db';
+import { must } from '@folsom/core';
+import { type Database, prepared, toSqlTime } from '@folsom/db';
 
 /** What a host has and uses, as its hypervisor knows it. */
 export interface HypervisorResources {
@@ -35,9 +36,7 @@ export async function reportComputeNode(
   const stats = await statsOf(db, report.host);
   const columns = { ...report.columns, current_workload: Number(stats.io_workload ?? 0) };
   await db.transaction(async trx => {
-    let service: { id: number } | undefined = await trx('services')
-      .where({ host: report.host, topic: 'compute', deleted: 0 })
-      .first('id');
+    let service: { id: number } | undefined = await serviceOf(trx, report.host);
     if (service === undefined) {
       const [id] = await trx('services').insert({
         host: report.host,
@@ -51,19 +50,15 @@ export async function reportComputeNode(
       });
       service = { id: Number(id) };
     }
-    const node = await trx('compute_nodes').where({ service_id: service.id, deleted: 0 }).first('id');
+    const node = await nodeOf(trx, service.id);
     let nodeId = node?.id as number | undefined;
     if (nodeId === undefined) {
       const row = { ...columns, service_id: service.id, deleted: 0, created_at: time };
       [nodeId] = (await trx('compute_nodes').insert(row)) as [number];
     } else {
-      await trx('compute_nodes')
-        .where({ id: nodeId })
-        .update({ ...columns, updated_at: time });
+      await changeNode(trx, nodeId, { ...columns, updated_at: time });
     }
-    const present = (await trx('compute_node_stats')
-      .where({ compute_node_id: nodeId, deleted: 0 })
-      .select('id', 'key', 'value')) as { id: number; key: string; value: string }[];
+    const present = await statsKept(trx, must(nodeId, 'the node has a row'));
     const known = new Map(present.map(row => [row.key, row]));
     const changed: [id: number, value: string][] = [];
     const added: Record<string, unknown>[] = [];
@@ -77,9 +72,7 @@ export async function reportComputeNode(
     if (added.length > 0) await trx('compute_node_stats').insert(added);
     for (let at = 0; at < changed.length; at += STATS_A_STATEMENT) {
       const part = changed.slice(at, at + STATS_A_STATEMENT);
-      const value = trx.raw(`case id ${'when ? then ? '.repeat(part.length)}end`, part.flat());
-      const ids = part.map(([id]) => id);
-      await trx('compute_node_stats').whereIn('id', ids).update({ value, updated_at: time });
+      await changeStats(trx, part, time);
     }
     const gone = [...known.values()].map(row => row.id);
     if (gone.length > 0) await trx('compute_node_stats').whereIn('id', gone).delete();
@@ -88,18 +81,47 @@ export async function reportComputeNode(
 
 const STATS_A_STATEMENT = 100;
 
+const serviceOf = prepared((sql, host: string) =>
+  sql('services').where({ host, topic: 'compute', deleted: 0 }).first('id'),
+);
+const nodeOf = prepared((sql, service_id: number) =>
+  sql('compute_nodes').where({ service_id, deleted: 0 }).first('id'),
+);
+const changeNode = prepared((sql, id: number, values: Record<string, unknown>) =>
+  sql('compute_nodes').where({ id }).update(values),
+);
+const statsKept = prepared(
+  (sql, compute_node_id: number) =>
+    sql('compute_node_stats')
+      .where({ compute_node_id, deleted: 0 })
+      .select('id', 'key', 'value') as PromiseLike<{ id: number; key: string; value: string }[]>,
+);
+const changeStats = prepared((sql, stats: [id: number, value: string][], updated_at: string) => {
+  const value = sql.raw(`case id ${'when ? then ? '.repeat(stats.length)}end`, stats.flat());
+  return sql('compute_node_stats')
+    .whereIn(
+      'id',
+      stats.map(([id]) => id),
+    )
+    .update({ value, updated_at });
+});
+
 /** Tasks during which a guest's disks are busy. */
 const IO_TASKS = new Set(['resize_migrating', 'rebuilding', 'resize_prep', 'image_snapshot', 'image_backup']);
 
+const instancesByState = prepared(
+  (sql, host: string) =>
+    sql('instances')
+      .where({ host, deleted: 0 })
+      .groupBy('vm_state', 'task_state', 'os_type', 'project_id')
+      .select('vm_state', 'task_state', 'os_type', 'project_id')
+      .count({ n: '*' })
+      .sum({ vcpus: 'vcpus' }) as PromiseLike<Record<string, string | number | null>[]>,
+);
+
 /** Folsom's counts by state, task, tenant and system, in one query. */
 async function statsOf(db: Database, host: string): Promise<Record<string, string>> {
-  const rows = (await db
-    .knex('instances')
-    .where({ host, deleted: 0 })
-    .groupBy('vm_state', 'task_state', 'os_type', 'project_id')
-    .select('vm_state', 'task_state', 'os_type', 'project_id')
-    .count({ n: '*' })
-    .sum({ vcpus: 'vcpus' })) as Record<string, string | number | null>[];
+  const rows = await instancesByState(db.knex, host);
   const counts: Record<string, number> = {};
   const add = (key: string, n: number) => {
     counts[key] = (counts[key] ?? 0) + n;

@@ -1,5 +1,5 @@
 import { assert, must } from '@folsom/core';
-import { type Database, fromSqlBool, toSqlTime } from '@folsom/db';
+import { type Database, fromSqlBool, type Knex, prepared, toSqlTime } from '@folsom/db';
 import { networkFault } from './network-faults.ts';
 
 /** A row of `fixed_ips`. */
@@ -27,7 +27,8 @@ const toFixedIp = (row: Record<string, unknown>): FixedIpRow => ({
   deleted: fromSqlBool(row.deleted),
 });
 
-const live = (db: Database) => db.knex('fixed_ips').where('fixed_ips.deleted', 0);
+const liveIn = (sql: Knex) => sql('fixed_ips').where('fixed_ips.deleted', 0);
+const live = (db: Database) => liveIn(db.knex);
 
 /** Addresses tried at a time when one is taken from the pool. */
 const POOL_CANDIDATES = 16;
@@ -48,16 +49,26 @@ const ownerColumns = (owner: FixedIpOwner): Record<string, unknown> =>
         leased: 0,
       };
 
+const claimFree = prepared((sql, id: number, values: Record<string, unknown>) =>
+  liveIn(sql).where({ id }).whereNull('instance_uuid').whereNull('host').update(values),
+);
+
 /** Takes this address if it is free at this moment: one statement, so nobody else can have it too. */
 async function claim(db: Database, id: number, owner: FixedIpOwner, now: number): Promise<boolean> {
-  const changed = await live(db)
-    .where({ id })
-    .whereNull('instance_uuid')
-    .whereNull('host')
-    .update({ ...ownerColumns(owner), updated_at: toSqlTime(now) });
+  const changed = await claimFree(db.knex, id, { ...ownerColumns(owner), updated_at: toSqlTime(now) });
   assert(changed <= 1, 'an address is one row');
   return changed === 1;
 }
+
+const lowestFree = prepared((sql, networkId: number) =>
+  liveIn(sql)
+    .where({ network_id: networkId, reserved: 0 })
+    .whereNull('instance_uuid')
+    .whereNull('host')
+    .orderBy('id')
+    .limit(POOL_CANDIDATES)
+    .select('id', 'address'),
+);
 
 /** Takes the lowest free address of a network. Throws NoMoreFixedIps when none is left. */
 export async function takeFixedIpFromPool(
@@ -67,13 +78,7 @@ export async function takeFixedIpFromPool(
   now: number,
 ): Promise<string> {
   for (let round = 0; round < POOL_ROUNDS_MAX; round++) {
-    const free = await live(db)
-      .where({ network_id: networkId, reserved: 0 })
-      .whereNull('instance_uuid')
-      .whereNull('host')
-      .orderBy('id')
-      .limit(POOL_CANDIDATES)
-      .select('id', 'address');
+    const free = await lowestFree(db.knex, networkId);
     if (free.length === 0) break;
     for (const candidate of free) if (await claim(db, candidate.id, owner, now)) return candidate.address;
   }
@@ -116,8 +121,17 @@ export async function fixedIpByAddress(db: Database, address: string): Promise<F
 
 /** Every address bound to an instance, allocated or waiting for its lease to end. */
 export async function fixedIpsOfInstance(db: Database, instanceUuid: string): Promise<FixedIpRow[]> {
-  return (await live(db).where({ instance_uuid: instanceUuid }).orderBy('id')).map(toFixedIp);
+  return (await heldBy(db.knex, instanceUuid)).map(toFixedIp);
 }
+const heldBy = prepared((sql, instanceUuid: string) =>
+  liveIn(sql).where({ instance_uuid: instanceUuid }).orderBy('id'),
+);
+
+const ofCards = prepared((sql, interfaceIds: readonly number[]) =>
+  liveIn(sql)
+    .whereIn('virtual_interface_id', [...interfaceIds])
+    .orderBy('id'),
+);
 
 /** Allocated addresses by card, for the cards given. */
 export async function fixedIpsOfInterfaces(
@@ -126,10 +140,7 @@ export async function fixedIpsOfInterfaces(
 ): Promise<Map<number, FixedIpRow[]>> {
   const found = new Map<number, FixedIpRow[]>();
   if (interfaceIds.length === 0) return found;
-  const rows = await live(db)
-    .whereIn('virtual_interface_id', [...interfaceIds])
-    .orderBy('id');
-  for (const row of rows.map(toFixedIp)) {
+  for (const row of (await ofCards(db.knex, interfaceIds)).map(toFixedIp)) {
     const list = found.get(must(row.virtual_interface_id, 'virtual_interface_id is there')) ?? [];
     list.push(row);
     found.set(must(row.virtual_interface_id, 'virtual_interface_id is there'), list);
@@ -271,6 +282,14 @@ export async function freeStaleFixedIps(
   return freed;
 }
 
+const floatingOf = prepared((sql, fixedIpIds: readonly number[]) =>
+  sql('floating_ips')
+    .where('deleted', 0)
+    .whereIn('fixed_ip_id', [...fixedIpIds])
+    .orderBy('id')
+    .select('fixed_ip_id', 'address'),
+);
+
 /** Addresses that floating IPs stand for: fixed address id to floating addresses. */
 export async function floatingIpsOfFixedIps(
   db: Database,
@@ -278,13 +297,7 @@ export async function floatingIpsOfFixedIps(
 ): Promise<Map<number, string[]>> {
   const found = new Map<number, string[]>();
   if (fixedIpIds.length === 0) return found;
-  const rows = await db
-    .knex('floating_ips')
-    .where('deleted', 0)
-    .whereIn('fixed_ip_id', [...fixedIpIds])
-    .orderBy('id')
-    .select('fixed_ip_id', 'address');
-  for (const { fixed_ip_id: id, address } of rows) {
+  for (const { fixed_ip_id: id, address } of await floatingOf(db.knex, fixedIpIds)) {
     if (id !== null) found.set(id, [...(found.get(id) ?? []), address]);
   }
   return found;

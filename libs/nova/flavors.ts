@@ -1,4 +1,4 @@
-import { toSqlTime } from '@folsom/db';
+import { prepared, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, type RowBase, type Sql, toRow, wireBase } from './rows.ts';
 import type { FlavorColumns, FlavorWire } from './rpc/wire.ts';
@@ -57,13 +57,7 @@ export async function flavorByFlavorId(
   by: { isAdmin: boolean; projectId: string | null },
   options: { deleted?: boolean } = {},
 ): Promise<FlavorRow> {
-  const query = sql('instance_types')
-    .where('flavorid', flavorid)
-    .orderBy('deleted')
-    .orderBy('id', 'desc')
-    .limit(1);
-  if (!options.deleted) query.where(alive);
-  const raw = (await query)[0] as Record<string, unknown> | undefined;
+  const raw = await latestOf(sql, flavorid, options.deleted ?? false);
   if (raw) {
     const flavor = flavorFrom(raw);
     if (flavor.is_public || by.isAdmin || (await hasAccess(sql, flavor.id, by.projectId))) return flavor;
@@ -71,17 +65,27 @@ export async function flavorByFlavorId(
   throw novaFault('FlavorNotFound', { flavor_id: flavorid });
 }
 
+const latestOf = prepared((sql, flavorid: string, deletedToo: boolean) => {
+  const query = sql('instance_types').where('flavorid', flavorid).orderBy('deleted').orderBy('id', 'desc');
+  if (!deletedToo) query.where(alive);
+  return query.first() as PromiseLike<Record<string, unknown> | undefined>;
+});
+
 const hasAccess = async (sql: Sql, id: number, projectId: string | null): Promise<boolean> =>
   projectId !== null &&
   (await sql('instance_type_projects')
     .where({ ...alive, instance_type_id: id, project_id: projectId })
     .first('id')) !== undefined;
 
+const rowsOf = prepared(
+  (sql, ids: readonly number[]) =>
+    sql('instance_types').whereIn('id', [...ids]) as PromiseLike<Record<string, unknown>[]>,
+);
+
 /** Flavors by row id, deleted ones too: instances outlive their flavor. */
 export async function flavorsByIds(sql: Sql, ids: readonly number[]): Promise<Map<number, FlavorRow>> {
   if (ids.length === 0) return new Map();
-  const rows = (await sql('instance_types').whereIn('id', [...ids])) as Record<string, unknown>[];
-  return new Map(rows.map(raw => [raw.id as number, flavorFrom(raw)]));
+  return new Map((await rowsOf(sql, ids)).map(raw => [raw.id as number, flavorFrom(raw)]));
 }
 
 /** @throws Fault `InstanceTypeNotFound` */
@@ -135,11 +139,14 @@ export async function deleteFlavor(sql: Sql, name: string, now: number): Promise
 }
 
 export async function extraSpecs(sql: Sql, flavorRowId: number): Promise<Record<string, string>> {
-  const rows = await sql('instance_type_extra_specs')
-    .where({ ...alive, instance_type_id: flavorRowId })
-    .select('key', 'value');
-  return Object.fromEntries(rows.map((row: { key: string; value: string }) => [row.key, row.value]));
+  return Object.fromEntries((await specsOf(sql, flavorRowId)).map(row => [row.key, row.value]));
 }
+const specsOf = prepared(
+  (sql, flavorRowId: number) =>
+    sql('instance_type_extra_specs')
+      .where({ ...alive, instance_type_id: flavorRowId })
+      .select('key', 'value') as PromiseLike<{ key: string; value: string }[]>,
+);
 
 /** Sets keys and leaves the others. */
 export async function setExtraSpecs(

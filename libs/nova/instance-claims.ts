@@ -1,5 +1,5 @@
 import { assert } from '@folsom/core';
-import { isDuplicate, type Knex } from '@folsom/db';
+import { isDuplicate, type Knex, prepared } from '@folsom/db';
 import { taskState, vmState } from './instance-state.ts';
 import { tryUpdateInstance } from './instances.ts';
 import type { Sql } from './rows.ts';
@@ -41,6 +41,10 @@ export const releaseIfMine = (
     expectedVmState: vmState.building,
   });
 
+const insertPlacement = prepared((sql, row: Record<string, string | number>) =>
+  sql('folsom_placements').insert(row),
+);
+
 /**
  * Notes where a scheduler puts an instance in this attempt, in the transaction that tells the host. False: another
  * scheduler, or this one before it was cut short, has decided already.
@@ -56,7 +60,7 @@ export async function placeInstance(
   });
   if (!waits) return false;
   try {
-    await trx('folsom_placements').insert({ instance_uuid: uuid, attempt, host, created_at: now });
+    await insertPlacement(trx, { instance_uuid: uuid, attempt, host, created_at: now });
     return true;
   } catch (error) {
     if (isDuplicate(error)) return false;

@@ -1,13 +1,18 @@
-import { type Database, toSqlTime } from '@folsom/db';
+import { type Database, prepared, toSqlTime } from '@folsom/db';
 import { type NetworkInfo, parseNetworkInfo } from './network-info.ts';
 import type { Sql } from './rows.ts';
 
+const cacheOf = prepared((sql, instanceUuid: string) =>
+  sql('instance_info_caches').where({ instance_uuid: instanceUuid, deleted: 0 }).first('network_info'),
+);
+const replaceCache = prepared(
+  (sql, instanceUuid: string, values: { network_info: string; updated_at: string }) =>
+    sql('instance_info_caches').where({ instance_uuid: instanceUuid, deleted: 0 }).update(values),
+);
+
 /** Cached network of an instance; empty when there is none. */
 export async function cachedNetworkInfo(db: Database, instanceUuid: string): Promise<NetworkInfo> {
-  const row = await db
-    .knex('instance_info_caches')
-    .where({ instance_uuid: instanceUuid, deleted: 0 })
-    .first('network_info');
+  const row = await cacheOf(db.knex, instanceUuid);
   return parseNetworkInfo(row?.network_info);
 }
 
@@ -20,10 +25,7 @@ export async function saveNetworkInfo(
 ): Promise<void> {
   const network_info = JSON.stringify(info);
   const time = toSqlTime(now);
-  const changed = await db
-    .knex('instance_info_caches')
-    .where({ instance_uuid: instanceUuid, deleted: 0 })
-    .update({ network_info, updated_at: time });
+  const changed = await replaceCache(db.knex, instanceUuid, { network_info, updated_at: time });
   if (changed > 0) return;
   await db.transaction(async trx => {
     const present = await trx('instance_info_caches').where({ instance_uuid: instanceUuid }).first('id');

@@ -1,3 +1,4 @@
+import { prepared } from '@folsom/db';
 import { type FlavorRow, flavorsByIds, flavorWire } from './flavors.ts';
 import {
   type InstanceRow,
@@ -32,6 +33,12 @@ export interface InstanceRecord extends InstanceRow {
 }
 
 const cacheSpec = columns();
+const infoCaches = prepared(
+  (sql, uuids: readonly string[]) =>
+    sql('instance_info_caches')
+      .where(alive)
+      .whereIn('instance_uuid', [...uuids]) as PromiseLike<Record<string, unknown>[]>,
+);
 
 /** Adds what belongs to the instances: one query a table, however many there are. */
 export async function joinInstances(sql: Sql, rows: readonly InstanceRow[]): Promise<InstanceRecord[]> {
@@ -42,12 +49,10 @@ export async function joinInstances(sql: Sql, rows: readonly InstanceRow[]): Pro
   const groups = await groupsOfInstances(sql, uuids);
   const rules = await rulesOfGroups(sql, [...new Set([...groups.values()].flat().map(group => group.id))]);
   const caches = new Map(
-    (
-      (await sql('instance_info_caches').where(alive).whereIn('instance_uuid', uuids)) as Record<
-        string,
-        unknown
-      >[]
-    ).map(raw => [raw.instance_uuid as string, fromRow<InfoCacheRow>(cacheSpec, raw)]),
+    (await infoCaches(sql, uuids)).map(raw => [
+      raw.instance_uuid as string,
+      fromRow<InfoCacheRow>(cacheSpec, raw),
+    ]),
   );
   return rows.map(row => {
     const flavor = flavors.get(row.instance_type_id);

@@ -1,4 +1,4 @@
-import { fromSqlBool, toSqlTime } from '@folsom/db';
+import { fromSqlBool, prepared, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, groupBy, type RowBase, type Sql, toRow } from './rows.ts';
 
@@ -67,20 +67,18 @@ export interface Visibility {
 
 /** The one lookup of an instance. @throws Fault `InstanceNotFound` */
 export async function instanceByUuid(sql: Sql, uuid: string, see: Visibility = {}): Promise<InstanceRow> {
-  const row = await findInstance(sql, { uuid }, see);
-  if (!row) throw novaFault('InstanceNotFound', { instance_id: uuid });
-  return row;
+  const { projectId = null, readDeleted = 'no' } = see;
+  const raw = await rowOf(sql, uuid, projectId, readDeleted === 'yes' ? null : readDeleted === 'only');
+  if (!raw) throw novaFault('InstanceNotFound', { instance_id: uuid });
+  return instanceFrom(raw);
 }
 
-async function findInstance(sql: Sql, by: Raw, see: Visibility): Promise<InstanceRow | undefined> {
-  const query = sql('instances').where(by);
-  if (see.projectId !== undefined && see.projectId !== null) query.where('project_id', see.projectId);
-  const readDeleted = see.readDeleted ?? 'no';
-  if (readDeleted === 'no') query.where('deleted', 0);
-  if (readDeleted === 'only') query.where('deleted', 1);
-  const raw = (await query.first()) as Raw | undefined;
-  return raw && instanceFrom(raw);
-}
+const rowOf = prepared((sql, uuid: string, projectId: string | null, deleted: boolean | null) => {
+  const query = sql('instances').where({ uuid });
+  if (projectId !== null) query.where('project_id', projectId);
+  if (deleted !== null) query.where('deleted', deleted ? 1 : 0);
+  return query.first() as PromiseLike<Raw | undefined>;
+});
 
 /** Instances that live on a host. */
 export async function instancesOnHost(sql: Sql, host: string): Promise<InstanceRow[]> {
@@ -131,22 +129,40 @@ export async function tryUpdateInstance(
   now: number,
   condition: UpdateCondition = {},
 ): Promise<boolean> {
-  const query = sql('instances').where({ ...alive, uuid });
-  const { expectedTaskState, expectedVmState, host } = condition;
-  if (host === null) query.whereNull('host');
-  else if (host !== undefined) query.where({ host });
-  if (expectedTaskState !== undefined) {
-    const states = Array.isArray(expectedTaskState) ? expectedTaskState : [expectedTaskState];
-    const named = states.filter(state => state !== null) as string[];
-    query.where(where => {
-      if (named.length > 0) where.whereIn('task_state', named);
-      if (states.includes(null)) where.orWhereNull('task_state');
-    });
-  }
-  if (expectedVmState !== undefined) query.whereIn('vm_state', [expectedVmState].flat() as string[]);
-  const changed = await query.update({ ...toRow(spec, changes), updated_at: toSqlTime(now) });
+  const { expectedTaskState: task, expectedVmState: vm, host } = condition;
+  const changed = await changeRow(
+    sql,
+    uuid,
+    { ...toRow(spec, changes), updated_at: toSqlTime(now) },
+    {
+      host,
+      tasks: task === undefined ? undefined : [task].flat(),
+      vms: vm === undefined ? undefined : [vm].flat(),
+    },
+  );
   return changed > 0;
 }
+
+interface InState {
+  host: string | null | undefined;
+  tasks: readonly (string | null)[] | undefined;
+  vms: readonly string[] | undefined;
+}
+
+const changeRow = prepared((sql, uuid: string, values: Raw, { host, tasks, vms }: InState) => {
+  const query = sql('instances').where({ ...alive, uuid });
+  if (host === null) query.whereNull('host');
+  else if (host !== undefined) query.where({ host });
+  if (tasks !== undefined) {
+    const named = tasks.filter(state => state !== null);
+    query.where(where => {
+      if (named.length > 0) where.whereIn('task_state', named);
+      if (tasks.includes(null)) where.orWhereNull('task_state');
+    });
+  }
+  if (vms !== undefined) query.whereIn('vm_state', [...vms]);
+  return query.update(values);
+});
 
 const pythonList = (states: UpdateCondition['expectedTaskState']): string =>
   states === undefined
@@ -177,18 +193,21 @@ export interface MetadataRow extends RowBase {
   value: string;
 }
 const metadataSpec = columns();
+const metadataRows = prepared(
+  (sql, uuids: readonly string[]) =>
+    sql('instance_metadata')
+      .where(alive)
+      .whereIn('instance_uuid', [...uuids])
+      .orderBy('id') as PromiseLike<Raw[]>,
+);
 
 export async function metadataOfInstances(
   sql: Sql,
   uuids: readonly string[],
 ): Promise<Map<string, MetadataRow[]>> {
   if (uuids.length === 0) return new Map();
-  const rows = (await sql('instance_metadata')
-    .where(alive)
-    .whereIn('instance_uuid', [...uuids])
-    .orderBy('id')) as Raw[];
   return groupBy(
-    rows.map(raw => fromRow<MetadataRow>(metadataSpec, raw)),
+    (await metadataRows(sql, uuids)).map(raw => fromRow<MetadataRow>(metadataSpec, raw)),
     row => row.instance_uuid,
   );
 }

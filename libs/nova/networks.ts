@@ -1,4 +1,4 @@
-import { type Database, fromSqlBool, toSqlTime } from '@folsom/db';
+import { type Database, fromSqlBool, prepared, toSqlTime } from '@folsom/db';
 import type { Knex } from 'knex';
 import { networkFault } from './network-faults.ts';
 
@@ -48,20 +48,24 @@ const live = (connection: Connection) => connection('networks').where('deleted',
 
 /** Every network that exists, oldest first. */
 export async function allNetworks(db: Database): Promise<NetworkRow[]> {
-  return (await live(db.knex).orderBy('id')).map(toNetwork);
+  return (await everyNetwork(db.knex)).map(toNetwork);
 }
+const everyNetwork = prepared(sql => live(sql).orderBy('id'));
+
+const withId = prepared((sql, id: number) => live(sql).where('id', id).first());
 
 export async function networkById(db: Database, id: number): Promise<NetworkRow> {
-  const row = await live(db.knex).where('id', id).first();
+  const row = await withId(db.knex, id);
   if (row === undefined) throw networkFault('NetworkNotFound', { network_id: id });
   return toNetwork(row);
 }
 
 export async function networksByIds(db: Database, ids: readonly number[]): Promise<Map<number, NetworkRow>> {
   if (ids.length === 0) return new Map();
-  const rows = await live(db.knex).whereIn('id', [...new Set(ids)]);
+  const rows = await withIds(db.knex, [...new Set(ids)]);
   return new Map(rows.map(row => [row.id, toNetwork(row)]));
 }
+const withIds = prepared((sql, ids: readonly number[]) => live(sql).whereIn('id', [...ids]));
 
 export async function networkByUuid(db: Database, uuid: string): Promise<NetworkRow> {
   const row = await live(db.knex).where('uuid', uuid).first();

@@ -1,5 +1,5 @@
 import { metricsOf, type RequestContext, type World } from '@folsom/core';
-import { type Database, IN_VALUES_MAX, type Knex } from '@folsom/db';
+import { type Database, IN_VALUES_MAX, type Knex, prepared } from '@folsom/db';
 import {
   type Bus,
   castText,
@@ -45,6 +45,13 @@ const TABLE = 'folsom_outbox';
 const REASON_CHARS_MAX = 2000;
 const OWNER_CHARS_MAX = 255;
 
+const insertMessage = prepared((sql, row: Record<string, string | number>) => sql(TABLE).insert(row));
+const deleteMessages = prepared((sql, rows: readonly number[]) =>
+  sql(TABLE)
+    .whereIn('id', [...rows])
+    .delete(),
+);
+
 export function novaOutbox(options: OutboxOptions): Outbox {
   const { db, bus, world, alone = false } = options;
   const owner = options.owner.slice(0, OWNER_CHARS_MAX);
@@ -64,7 +71,7 @@ export function novaOutbox(options: OutboxOptions): Outbox {
   ): Promise<OutboxRow> => {
     const kept = { id: world.random.hex(32), topic, text: castText(context, message) };
     const now = world.clock.now();
-    const [row] = await sql(TABLE).insert({
+    const [row] = await insertMessage(sql, {
       message_id: kept.id,
       topic,
       body: kept.text,
@@ -149,12 +156,7 @@ function sqlStore(db: Database, alone: boolean): OutboxStore {
       await db.knex(TABLE).where({ owner }).whereNull('dead_reason').update({ lease_until: leaseUntil });
     },
     remove: async rows => {
-      await db.retry(() =>
-        db
-          .knex(TABLE)
-          .whereIn('id', [...rows])
-          .delete(),
-      );
+      await db.retry(() => deleteMessages(db.knex, rows));
     },
     bury: async ({ row, text }, reason) => {
       const dead = { body: deadText(text), dead_reason: reason.slice(0, REASON_CHARS_MAX) };

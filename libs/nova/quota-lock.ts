@@ -1,5 +1,5 @@
 import { assert, keyedMutex } from '@folsom/core';
-import { type Database, type Knex, toSqlTime } from '@folsom/db';
+import { type Database, type Knex, prepared, toSqlTime } from '@folsom/db';
 import {
   COUNTED,
   type CountedResource,
@@ -134,33 +134,40 @@ async function writeUsages(
   names: readonly CountedResource[],
   usageOf: (name: CountedResource) => Usage,
 ): Promise<void> {
-  const column = (field: keyof Usage) => {
-    const values = names.flatMap(name => [name, usageOf(name)[field]]);
-    return trx.raw(`case resource ${'when ? then ? '.repeat(names.length)}end`, values);
-  };
-  await trx('quota_usages')
+  const column = (field: keyof Usage) => names.flatMap(name => [name, usageOf(name)[field]]);
+  await setUsages(trx, projectId, names, { in_use: column('in_use'), reserved: column('reserved') });
+}
+
+type Usages = Record<keyof Usage, readonly (string | number)[]>;
+const setUsages = prepared((sql, projectId: string, names: readonly string[], usages: Usages) => {
+  const column = (field: keyof Usage) =>
+    sql.raw(`case resource ${'when ? then ? '.repeat(names.length)}end`, [...usages[field]]);
+  return sql('quota_usages')
     .where({ project_id: projectId })
     .whereIn('resource', [...names])
     .update({ in_use: column('in_use'), reserved: column('reserved') });
-}
+});
 
 interface UsageRow extends Usage {
   id: number;
   resource: string;
 }
 
+const lockedUsages = prepared(
+  (sql, projectId: string) =>
+    sql('quota_usages')
+      .where({ project_id: projectId })
+      .orderBy('id')
+      .forUpdate()
+      .select('id', 'resource', 'in_use', 'reserved') as PromiseLike<UsageRow[]>,
+);
+
 /**
  * The tenant's rows, one a resource, locked: an original API beside us locks the same. Makes those that are missing, and
  * joins what services that knew of no lock have made twice.
  */
 async function usageRows(trx: Sql, projectId: string, now: number): Promise<Map<string, UsageRow>> {
-  const read = async () =>
-    (await trx('quota_usages')
-      .where({ project_id: projectId })
-      .orderBy('id')
-      .forUpdate()
-      .select('id', 'resource', 'in_use', 'reserved')) as UsageRow[];
-  let rows = await read();
+  let rows = await lockedUsages(trx, projectId);
   const present = new Map(rows.toReversed().map(row => [row.resource, row]));
   const missing = COUNTED.filter(name => !present.has(name));
   if (missing.length > 0) {
@@ -174,7 +181,7 @@ async function usageRows(trx: Sql, projectId: string, now: number): Promise<Map<
         created_at: toSqlTime(now),
       })),
     );
-    rows = await read();
+    rows = await lockedUsages(trx, projectId);
   }
   const first = new Map<string, UsageRow>();
   for (const row of rows) {

@@ -1,5 +1,5 @@
 import { must } from '@folsom/core';
-import { type Knex, toSqlTime } from '@folsom/db';
+import { type Knex, prepared, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, type Sql } from './rows.ts';
 
@@ -57,18 +57,18 @@ export const defaultLimits = (options: Readonly<Record<string, unknown>>): Limit
 
 /** A tenant's limits: its own, else those of nova.conf. -1 is no limit. */
 export async function limitsOf(sql: Sql, projectId: string, defaults: Limits): Promise<Limits> {
-  const rows = (await sql('quotas')
-    .where({ ...alive, project_id: projectId })
-    .select('resource', 'hard_limit')) as {
-    resource: string;
-    hard_limit: number | null;
-  }[];
   const limits = { ...defaults };
-  for (const { resource, hard_limit } of rows) {
+  for (const { resource, hard_limit } of await ownLimits(sql, projectId)) {
     if (isQuotaResource(resource)) limits[resource] = hard_limit ?? -1;
   }
   return limits;
 }
+const ownLimits = prepared(
+  (sql, projectId: string) =>
+    sql('quotas')
+      .where({ ...alive, project_id: projectId })
+      .select('resource', 'hard_limit') as PromiseLike<{ resource: string; hard_limit: number | null }[]>,
+);
 
 /** The limits of a quota class; classes stand beside the tenants' limits and change none of them. */
 export async function classLimits(sql: Sql, className: string, defaults: Limits): Promise<Limits> {
@@ -166,37 +166,48 @@ export async function usagesOf(
   projectId: string,
   wanted: readonly CountedResource[] = COUNTED,
 ): Promise<Usages> {
-  const counts = COUNTS.filter(count => count.names.some(name => wanted.includes(name)));
-  const promised = sql('reservations')
-    .where({ ...alive, project_id: projectId })
-    .where('delta', '>', 0)
-    .groupBy('resource')
-    .select('resource', sql.raw('sum(delta) as a'), sql.raw('null as b'), sql.raw('null as c'));
-  const [first, ...others] = counts.map(count => {
-    const [b, c] = [0, 1].map(at => (count.sums[at] ? `sum(${count.sums[at]})` : 'null'));
-    return count
-      .rows(sql, projectId)
-      .select(sql.raw(`? as resource, count(*) as a, ${b} as b, ${c} as c`, [`table ${count.names[0]}`]));
-  });
-  const kept = (['cores', 'ram'] as const)
-    .filter(name => wanted.includes(name))
-    .map(name => keptForRevert(sql, projectId, name));
-  // The grouped one must not be the first: knex writes its grouping after the last.
-  const rows = (await must(first, 'first is there').unionAll([...others, ...kept, promised])) as {
-    resource: string;
-    a: unknown;
-    b: unknown;
-    c: unknown;
-  }[];
+  const asked = COUNTS.map(({ names }) => names.some(name => wanted.includes(name)));
+  const kept = { cores: wanted.includes('cores'), ram: wanted.includes('ram') };
   const usages = Object.fromEntries(COUNTED.map(name => [name, { in_use: 0, reserved: 0 }])) as Usages;
-  for (const { resource, a, b, c } of rows) {
-    const count = counts.find(({ names }) => resource === `table ${names[0]}`);
+  for (const { resource, a, b, c } of await counted(sql, projectId, asked, kept)) {
+    const count = COUNTS.find(({ names }) => resource === `table ${names[0]}`);
     if (count)
       for (const [at, name] of count.names.entries()) usages[name].in_use = Number([a, b, c][at] ?? 0);
     else if (Object.hasOwn(usages, resource)) usages[resource as CountedResource].reserved += Number(a ?? 0);
   }
   return usages;
 }
+
+interface CountedRow {
+  resource: string;
+  a: unknown;
+  b: unknown;
+  c: unknown;
+}
+
+/** Rows and sums of the tables asked for, what is promised, and what is kept for a revert. */
+const counted = prepared(
+  (sql, projectId: string, asked: boolean[], kept: { cores: boolean; ram: boolean }) => {
+    const promised = sql('reservations')
+      .where({ ...alive, project_id: projectId })
+      .where('delta', '>', 0)
+      .groupBy('resource')
+      .select('resource', sql.raw('sum(delta) as a'), sql.raw('null as b'), sql.raw('null as c'));
+    const [first, ...others] = COUNTS.filter((_, at) => asked[at]).map(count => {
+      const [b, c] = [0, 1].map(at => (count.sums[at] ? `sum(${count.sums[at]})` : 'null'));
+      return count
+        .rows(sql, projectId)
+        .select(sql.raw(`? as resource, count(*) as a, ${b} as b, ${c} as c`, [`table ${count.names[0]}`]));
+    });
+    const reverts = (['cores', 'ram'] as const)
+      .filter(name => kept[name])
+      .map(name => keptForRevert(sql, projectId, name));
+    // The grouped one must not be the first: knex writes its grouping after the last.
+    return must(first, 'first is there').unionAll([...others, ...reverts, promised]) as PromiseLike<
+      CountedRow[]
+    >;
+  },
+);
 
 const COLUMNS = { cores: 'vcpus', ram: 'memory_mb' } as const;
 

@@ -1,7 +1,25 @@
 import type { RequestContext } from '@folsom/core';
-import type { Database } from '@folsom/db';
+import { type Database, prepared } from '@folsom/db';
 import type { Bus } from '@folsom/rpc';
 import { computeContract } from './rpc/compute.ts';
+
+const groupsOf = prepared(
+  (sql, instanceUuid: string) =>
+    sql('security_group_instance_association')
+      .where({ instance_uuid: instanceUuid })
+      .distinct('security_group_id as id') as PromiseLike<{ id: number }[]>,
+);
+
+/** Hosts with guests in a group that has a rule for one of these, with that group. */
+const hostsConcerned = prepared((sql, groupIds: readonly number[]) =>
+  sql('security_group_rules as rule')
+    .join('security_group_instance_association as theirs', 'theirs.security_group_id', 'rule.parent_group_id')
+    .join('instances as guest', 'guest.uuid', 'theirs.instance_uuid')
+    .whereIn('rule.group_id', [...groupIds])
+    .where({ 'rule.deleted': 0, 'theirs.deleted': 0, 'guest.deleted': 0 })
+    .whereNotNull('guest.host')
+    .distinct<{ host: string; group: number }[]>('guest.host as host', 'rule.parent_group_id as group'),
+);
 
 /** Tells the hosts concerned that an instance's addresses changed. */
 export async function refreshMembersOfInstance(
@@ -9,10 +27,7 @@ export async function refreshMembersOfInstance(
   context: RequestContext,
   instanceUuid: string,
 ): Promise<void> {
-  const groups = (await seam.db
-    .knex('security_group_instance_association')
-    .where({ instance_uuid: instanceUuid })
-    .distinct('security_group_id as id')) as { id: number }[];
+  const groups = await groupsOf(seam.db.knex, instanceUuid);
   await refreshMembersOfGroups(
     seam,
     context,
@@ -30,14 +45,7 @@ export async function refreshMembersOfGroups(
   groupIds: readonly number[],
 ): Promise<void> {
   if (groupIds.length === 0) return;
-  const rows = await seam.db
-    .knex('security_group_rules as rule')
-    .join('security_group_instance_association as theirs', 'theirs.security_group_id', 'rule.parent_group_id')
-    .join('instances as guest', 'guest.uuid', 'theirs.instance_uuid')
-    .whereIn('rule.group_id', [...groupIds])
-    .where({ 'rule.deleted': 0, 'theirs.deleted': 0, 'guest.deleted': 0 })
-    .whereNotNull('guest.host')
-    .distinct<{ host: string; group: number }[]>('guest.host as host', 'rule.parent_group_id as group');
+  const rows = await hostsConcerned(seam.db.knex, groupIds);
   const client = computeContract.client(seam.bus);
   for (const row of rows) {
     await client.refresh_security_group_members(

@@ -1,4 +1,4 @@
-import { toSqlTime, whereListed } from '@folsom/db';
+import { prepared, toSqlTime, whereListed } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, groupBy, type RowBase, type Sql, wireBase } from './rows.ts';
 import type { SecurityGroupRuleWire, SecurityGroupWire } from './rpc/wire.ts';
@@ -67,11 +67,15 @@ export async function securityGroupsByNames(
   names: readonly string[],
 ): Promise<Map<string, SecurityGroupRow>> {
   if (names.length === 0) return new Map();
-  const rows = (await sql('security_groups')
-    .where({ ...alive, project_id: projectId })
-    .whereIn('name', [...names])) as Raw[];
+  const rows = await groupsNamed(sql, projectId, names);
   return new Map(rows.map(raw => [raw.name as string, groupFrom(raw)]));
 }
+const groupsNamed = prepared(
+  (sql, projectId: string, names: readonly string[]) =>
+    sql('security_groups')
+      .where({ ...alive, project_id: projectId })
+      .whereIn('name', [...names]) as PromiseLike<Raw[]>,
+);
 
 /** @throws Fault `SecurityGroupNotFoundForProject` */
 export async function securityGroupByName(
@@ -126,12 +130,15 @@ export async function rulesOfGroups(
   groupIds: readonly number[],
 ): Promise<Map<number, SecurityGroupRuleRow[]>> {
   if (groupIds.length === 0) return new Map();
-  const rows = (await sql('security_group_rules')
-    .where(alive)
-    .whereIn('parent_group_id', [...groupIds])
-    .orderBy('id')) as Raw[];
-  return groupBy(rows.map(ruleFrom), rule => rule.parent_group_id);
+  return groupBy((await rulesIn(sql, groupIds)).map(ruleFrom), rule => rule.parent_group_id);
 }
+const rulesIn = prepared(
+  (sql, groupIds: readonly number[]) =>
+    sql('security_group_rules')
+      .where(alive)
+      .whereIn('parent_group_id', [...groupIds])
+      .orderBy('id') as PromiseLike<Raw[]>,
+);
 
 /** @throws Fault `SecurityGroupNotFoundForRule` */
 export async function ruleById(sql: Sql, id: number): Promise<SecurityGroupRuleRow> {
@@ -156,20 +163,24 @@ export async function deleteRule(sql: Sql, id: number, now: number): Promise<voi
   await sql('security_group_rules').where({ id }).update(deletion(now));
 }
 
+const groupsHolding = prepared(
+  (sql, uuids: readonly string[]) =>
+    sql('security_group_instance_association as a')
+      .join('security_groups as g', 'g.id', 'a.security_group_id')
+      .where({ 'a.deleted': 0, 'g.deleted': 0 })
+      .whereIn('a.instance_uuid', [...uuids])
+      .orderBy('g.id')
+      .select('g.*', 'a.instance_uuid as instance_uuid') as PromiseLike<Raw[]>,
+);
+
 /** Groups of several instances in one query, by instance uuid. */
 export async function groupsOfInstances(
   sql: Sql,
   uuids: readonly string[],
 ): Promise<Map<string, SecurityGroupRow[]>> {
   if (uuids.length === 0) return new Map();
-  const rows = (await sql('security_group_instance_association as a')
-    .join('security_groups as g', 'g.id', 'a.security_group_id')
-    .where({ 'a.deleted': 0, 'g.deleted': 0 })
-    .whereIn('a.instance_uuid', [...uuids])
-    .orderBy('g.id')
-    .select('g.*', 'a.instance_uuid as instance_uuid')) as (Raw & { instance_uuid: string })[];
   return groupBy(
-    rows.map(groupFrom) as (SecurityGroupRow & { instance_uuid: string })[],
+    (await groupsHolding(sql, uuids)).map(groupFrom) as (SecurityGroupRow & { instance_uuid: string })[],
     row => row.instance_uuid,
   );
 }

@@ -1,5 +1,5 @@
 import type { Random } from '@folsom/core';
-import { type Database, fromSqlBool, toSqlTime } from '@folsom/db';
+import { type Database, fromSqlBool, prepared, toSqlTime } from '@folsom/db';
 import { networkFault } from './network-faults.ts';
 
 /** A row of `virtual_interfaces`: a guest's network card. */
@@ -29,6 +29,14 @@ const newMacAddress = (random: Random): string =>
     .map(byte => byte.toString(16).padStart(2, '0'))
     .join(':');
 
+const cardAt = prepared((sql, address: string) => sql('virtual_interfaces').where({ address }).first('id'));
+const insertCard = prepared((sql, row: Record<string, string | number>) =>
+  sql('virtual_interfaces').insert(row),
+);
+const cardsOf = prepared((sql, instanceUuid: string) =>
+  sql('virtual_interfaces').where({ deleted: 0, instance_uuid: instanceUuid }).orderBy('id'),
+);
+
 /** Makes a card with an address nobody else has. */
 export async function createVirtualInterface(
   db: Database,
@@ -38,19 +46,19 @@ export async function createVirtualInterface(
 ): Promise<VirtualInterfaceRow> {
   for (let attempt = 0; attempt < seam.attempts; attempt++) {
     const address = newMacAddress(seam.random);
-    const made = await db.transaction(async trx => {
-      if ((await trx('virtual_interfaces').where({ address }).first('id')) !== undefined) return undefined;
-      const [id] = await trx('virtual_interfaces').insert({
-        address,
-        network_id: values.networkId,
-        instance_uuid: values.instanceUuid,
-        uuid: seam.random.uuid(),
-        deleted: 0,
-        created_at: toSqlTime(seam.now),
-      });
-      return trx('virtual_interfaces').where({ id }).first();
+    const card = {
+      address,
+      network_id: values.networkId,
+      instance_uuid: values.instanceUuid,
+      uuid: seam.random.uuid(),
+      created_at: toSqlTime(seam.now),
+    };
+    const id = await db.transaction(async trx => {
+      if ((await cardAt(trx, address)) !== undefined) return undefined;
+      const [made] = await insertCard(trx, { ...card, deleted: 0 });
+      return Number(made);
     });
-    if (made !== undefined) return toInterface(made);
+    if (id !== undefined) return { ...card, id, updated_at: null, deleted_at: null, deleted: false };
   }
   throw networkFault('VirtualInterfaceMacAddressException');
 }
@@ -60,7 +68,7 @@ export async function interfacesOfInstance(
   db: Database,
   instanceUuid: string,
 ): Promise<VirtualInterfaceRow[]> {
-  return (await live(db).where({ instance_uuid: instanceUuid }).orderBy('id')).map(toInterface);
+  return (await cardsOf(db.knex, instanceUuid)).map(toInterface);
 }
 
 export async function interfaceByAddress(

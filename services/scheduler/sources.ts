@@ -1,5 +1,5 @@
 import type { RequestContext } from '@folsom/core';
-import { type Database, fromSqlBool, fromSqlTime, inBatches, type Knex } from '@folsom/db';
+import { type Database, fromSqlBool, fromSqlTime, inBatches, type Knex, prepared } from '@folsom/db';
 import { listServices, type ServiceRow } from '@folsom/nova/services';
 import type { NodeFacts, VolumeFacts } from './facts.ts';
 
@@ -24,9 +24,7 @@ export function sqlSources(db: Database): Sources {
   return {
     async computeNodes(ids) {
       const rows = (
-        ids === undefined
-          ? await nodeRows(knex)
-          : await inBatches(ids, batch => nodeRows(knex).whereIn('compute_nodes.id', batch))
+        ids === undefined ? await nodeRows(knex) : await inBatches(ids, batch => nodesWith(knex, batch))
       ) as Record<string, unknown>[];
       const timeOf = timeReader();
       return rows.map(row => ({
@@ -127,6 +125,11 @@ const nodeRows = (knex: Knex) =>
       'services.created_at as service_created_at',
       'services.updated_at as service_updated_at',
     );
+
+/** Those that were chosen, which is one as a rule. */
+const nodesWith = prepared((sql, ids: readonly number[]) =>
+  nodeRows(sql).whereIn('compute_nodes.id', [...ids]),
+);
 
 const hostSet = (rows: { host: string | null }[]): Set<string> =>
   new Set(rows.map(row => row.host).filter(host => host !== null));
