@@ -29,6 +29,11 @@ export interface Database {
   transaction<T>(fn: (trx: Knex.Transaction) => Promise<T>): Promise<T>;
   /** Runs a statement outside of a transaction again after a deadlock. */
   retry<T>(fn: () => Promise<T>): Promise<T>;
+  /**
+   * Another text after every change that anybody has committed, in this process or another: what was read after a stamp was taken
+   * still holds while the stamp does. Null where the database has no such thing (MySQL).
+   */
+  stamp(): Promise<string | null>;
   /** Rejects when the database does not answer, or the disk of its file is full. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -101,6 +106,8 @@ export async function openDatabase(options: OpenOptions): Promise<Database> {
     description,
     transaction: fn => runTransaction(knex, fn, again),
     retry: fn => retryDeadlock(fn, again),
+    stamp: async () =>
+      target.kind === 'sqlite' ? (knex.client as { stamp(): Promise<string | null> }).stamp() : null,
     ping: async () => {
       await knex.raw('SELECT 1');
       if (target.kind === 'sqlite' && target.file) await requireRoom(dirname(target.file));

@@ -142,6 +142,18 @@ export function sqliteClient(clock: Clock): typeof Knex.Client {
       }
     }
 
+    /** See {@link Database.stamp}. */
+    async stamp(): Promise<string | null> {
+      if (this.connectionSettings.filename !== ':memory:')
+        return reader && JSON.stringify(reader.pragma('data_version'));
+      const connection = await super.acquireConnection();
+      try {
+        return JSON.stringify(this.prepared(connection, 'SELECT total_changes()').all([]));
+      } finally {
+        await super.releaseConnection(connection);
+      }
+    }
+
     async acquireRawConnection(): Promise<Connection> {
       const connection = new this.driver(this.connectionSettings.filename, { timeout: BUSY_STALL_MS });
       for (let waited = 0; ; waited += BUSY_STALL_MS) {

@@ -55,6 +55,7 @@ export function localRegistry(parts: RegistryParts): Registry {
         ),
       ),
     deleteMember: (context, id, tenant) => answer(registryDeleteMember(parts, context, id, tenant)),
+    stamp: () => parts.db.stamp(),
     ping: () => parts.db.ping(),
   };
 }

@@ -1,6 +1,7 @@
-import { unchecked } from '@folsom/http/operation';
+import { answer, unchecked } from '@folsom/http/operation';
 import Type from 'typebox';
 import { isStatus } from '../image.ts';
+import { listBytes } from '../kept-lists.ts';
 import { type ImageCaller, registryOperation as operation } from '../operation.ts';
 import { imageId } from '../shapes.ts';
 import {
@@ -36,7 +37,12 @@ const listed = operation({
   query: registryQueryShape,
   answers: 200,
   throws: ['InvalidQuery', 'InvalidMarker'],
-  run: async ({ domain, context, query }) => ({ images: await registryList(domain, context.image, query) }),
+  run: async ({ domain, context: { image }, query }) =>
+    answer({
+      bytes: await listBytes(domain.db, image, ['registry', query], async () => ({
+        images: await registryList(domain, image, query),
+      })),
+    }),
 });
 
 const images = [
@@ -51,9 +57,12 @@ const images = [
     query: registryQueryShape,
     answers: 200,
     throws: ['InvalidQuery', 'InvalidMarker'],
-    run: async ({ domain, context, query }) => ({
-      images: await registryDetail(domain, context.image, query),
-    }),
+    run: async ({ domain, context: { image }, query }) =>
+      answer({
+        bytes: await listBytes(domain.db, image, ['registry detail', query], async () => ({
+          images: await registryDetail(domain, image, query),
+        })),
+      }),
   }),
   operation({
     name: 'registry_create_image',

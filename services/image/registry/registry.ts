@@ -51,6 +51,8 @@ export interface Registry {
   replaceMembers(context: ImageContext, id: string, body: unknown): Promise<void>;
   addMember(context: ImageContext, id: string, tenant: string, canShare: boolean | undefined): Promise<void>;
   deleteMember(context: ImageContext, id: string, tenant: string): Promise<void>;
+  /** See `Database.stamp`; absent where the registry is another program. */
+  stamp?(): Promise<string | null>;
   /** Resolves when the registry can be asked; for /readyz. */
   ping(): Promise<void>;
 }

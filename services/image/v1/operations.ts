@@ -5,6 +5,7 @@ import { absoluteUrl } from '../bodies.ts';
 import { openDownload, sendDownload } from '../download.ts';
 import { imageFault } from '../faults.ts';
 import type { ImageMeta } from '../image.ts';
+import { listBytes } from '../kept-lists.ts';
 import { v1Operation as operation } from '../operation.ts';
 import { imageIdWithSuffix } from '../shapes.ts';
 import { headersFromMeta } from './headers.ts';
@@ -69,7 +70,12 @@ const listImages = operation({
   query: listShape,
   answers: 200,
   throws: ['InvalidQuery'],
-  run: async ({ domain, context, query }) => ({ images: await list(domain, context.image, query) }),
+  run: async ({ domain, context: { image }, query }) =>
+    answer({
+      bytes: await listBytes(domain.registry, image, ['v1', query], async () => ({
+        images: await list(domain, image, query),
+      })),
+    }),
 });
 
 const images = [
@@ -85,7 +91,12 @@ const images = [
     query: listShape,
     answers: 200,
     throws: ['InvalidQuery'],
-    run: async ({ domain, context, query }) => ({ images: await detail(domain, context.image, query) }),
+    run: async ({ domain, context: { image }, query }) =>
+      answer({
+        bytes: await listBytes(domain.registry, image, ['v1 detail', query], async () => ({
+          images: await detail(domain, image, query),
+        })),
+      }),
   }),
   operation({
     name: 'v1_new_image',

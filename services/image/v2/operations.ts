@@ -5,6 +5,7 @@ import { absoluteUrl, bodyStream, contentLength, queryOf } from '../bodies.ts';
 import type { ImageContext } from '../context.ts';
 import { openDownload, sendDownload } from '../download.ts';
 import { imageFault } from '../faults.ts';
+import { listBytes } from '../kept-lists.ts';
 import { v2Operation as operation } from '../operation.ts';
 import { requireWritable } from '../policy.ts';
 import { visibleImage } from '../registry/images.ts';
@@ -65,15 +66,18 @@ const images = [
     answers: 200,
     throws: ['InvalidQuery', 'InvalidMarker'],
     run: async ({ domain, context: { image, request }, query: wanted }) => {
-      const { images: listed, next } = await listV2(domain, domain.schema, image, wanted);
       const query = queryOf(request);
-      const first = pageQuery(query, null);
-      return {
-        images: listed,
-        ...(next === null ? {} : { next: `/v2/images?${pageQuery(query, next)}` }),
-        schema: '/v2/schemas/images',
-        first: `/v2/images${first === '' ? '' : `?${first}`}`,
+      const page = async () => {
+        const { images: listed, next } = await listV2(domain, domain.schema, image, wanted);
+        const first = pageQuery(query, null);
+        return {
+          images: listed,
+          ...(next === null ? {} : { next: `/v2/images?${pageQuery(query, next)}` }),
+          schema: '/v2/schemas/images',
+          first: `/v2/images${first === '' ? '' : `?${first}`}`,
+        };
       };
+      return answer({ bytes: await listBytes(domain.db, image, ['v2', query.toString()], page) });
     },
   }),
   operation({
