@@ -53,3 +53,44 @@ it('asks once for an image that many want at once, and again for each whose turn
   server.closeAllConnections();
   server.close();
 });
+
+it('lists in as few questions as glance allows, and gives the same array while glance says the same', async () => {
+  const asked: string[] = [];
+  let names = ['a', 'b'];
+  /** What glance gives at most. */
+  let most = 1_000;
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    const query = new URL(request.url ?? '', 'http://glance').searchParams;
+    const from = names.indexOf(query.get('marker') ?? '') + 1;
+    const page = names.slice(from, from + Math.min(most, Number(query.get('limit'))));
+    response.end(JSON.stringify({ images: page.map(name => ({ id: name, name })) }));
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const images = imageClient({ servers: [`127.0.0.1:${port}`], clock: systemClock, log: silentLogger });
+  const listed = async (limit?: number) => {
+    asked.length = 0;
+    return images.list(adminContext(), limit === undefined ? {} : { limit });
+  };
+  const idsOf = (list: readonly { id: string }[]) => list.map(({ id }) => id);
+
+  const first = await listed();
+  expect(idsOf(first)).toEqual(['a', 'b']);
+  expect(await listed()).toBe(first);
+  expect(asked).toHaveLength(1);
+  names = ['a', 'b', 'c'];
+  expect(idsOf(await listed())).toEqual(['a', 'b', 'c']);
+  expect(idsOf(await listed(2))).toEqual(['a', 'b']);
+  expect(asked).toHaveLength(1);
+
+  names = Array.from({ length: 2_345 }, (_, at) => `image-${at}`);
+  expect(idsOf(await listed())).toEqual(names);
+  expect(asked).toHaveLength(3);
+  // One that gives less than it is asked for.
+  most = 150;
+  expect(idsOf(await listed())).toEqual(names);
+  expect(idsOf(await listed(400))).toEqual(names.slice(0, 400));
+  server.closeAllConnections();
+  server.close();
+});

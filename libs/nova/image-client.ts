@@ -13,8 +13,11 @@ import type { ImageWire } from './rpc/wire.ts';
 export interface ImageClient {
   /** @throws Fault `ImageNotFound`, `ImageNotAuthorized`, `GlanceConnectionFailed` */
   show(context: RequestContext, id: string): Promise<ImageWire>;
-  /** Images the caller can see, private ones of its tenant among them. */
-  list(context: RequestContext, query: ImageQuery): Promise<ImageWire[]>;
+  /**
+   * Images the caller can see, private ones of its tenant among them. The very same array as before where the image service has said
+   * the same as before: nobody changes it.
+   */
+  list(context: RequestContext, query: ImageQuery): Promise<readonly ImageWire[]>;
   /** Registers an image; it is queued until somebody uploads its data. One that has none (`none`) is active at once. */
   create(context: RequestContext, image: Partial<ImageWire>, data?: 'later' | 'none'): Promise<ImageWire>;
   /** Replaces all properties, and whatever else is given. */
@@ -43,7 +46,12 @@ export interface ImageClientOptions {
 const TIMEOUT_MS = 15_000;
 const CACHE_MS = 2_000;
 const CACHE_MAX = 1_000;
-const PAGE = 100;
+/** Images asked for at a time: what glance gives at most (api_limit_max). */
+const PAGE = 1_000;
+/** A page shorter than this, or than the one before it, was cut by nobody's limit. */
+const SHORT_PAGE = 100;
+/** Characters of all listings whose images are kept. */
+const LISTED_CHARS_MAX = 16 * 1024 * 1024;
 /** Images in one answer; a tenant with more gets them by page. */
 const IMAGES_MAX = 10_000;
 /** Bytes of a listing. */
@@ -64,6 +72,10 @@ export function imageClient(options: ImageClientOptions): ImageClient {
     keepAliveMs: KEEP_ALIVE_MS,
   });
   const cache = new LRUCache<string, { image: ImageWire; until: number }>({ max: CACHE_MAX });
+  const listings = new LRUCache<string, Listing>({
+    maxSize: LISTED_CHARS_MAX,
+    sizeCalculation: ({ text }, path) => text.length + path.length,
+  });
   /** Looks under way: many boots of the same image at once ask once. */
   const asking = new Map<string, Promise<ImageWire>>();
   let turn = 0;
@@ -134,6 +146,7 @@ export function imageClient(options: ImageClientOptions): ImageClient {
     async list(context, { filters = {}, limit, marker }) {
       const images: ImageWire[] = [];
       let after = marker;
+      let longest = 0;
       const wanted = Math.min(limit ?? IMAGES_MAX, IMAGES_MAX);
       while (images.length < wanted) {
         const size = Math.min(PAGE, wanted - images.length);
@@ -141,11 +154,13 @@ export function imageClient(options: ImageClientOptions): ImageClient {
         if (after !== undefined) query.set('marker', after);
         const response = await request(context, 'GET', `/v1/images/detail?${query}`);
         checkPlain(response);
-        const page = (JSON.parse(response.text) as { images: Record<string, unknown>[] }).images.map(
-          imageFromJson,
-        );
+        const key = `${context.projectId} ${context.userId} ${query}`;
+        const page = readListing(listings, key, response.text);
+        if (page.length < Math.max(longest, Math.min(size, SHORT_PAGE)))
+          return images.length === 0 ? page : [...images, ...page];
+        if (page.length === wanted) return page;
+        longest = page.length;
         images.push(...page);
-        if (page.length < size) break;
         after = must(page.at(-1), 'page is not empty').id;
       }
       return images;
@@ -179,6 +194,21 @@ export function imageClient(options: ImageClientOptions): ImageClient {
       check(response, id);
     },
   };
+}
+
+/** An answer and what it was read as. */
+interface Listing {
+  text: string;
+  images: readonly ImageWire[];
+}
+
+/** The images of an answer: those of the last one to the same question, where it says the same. */
+function readListing(kept: LRUCache<string, Listing>, key: string, text: string): readonly ImageWire[] {
+  const before = kept.get(key);
+  if (before?.text === text) return before.images;
+  const images = (JSON.parse(text) as { images: Record<string, unknown>[] }).images.map(imageFromJson);
+  kept.set(key, { text, images });
+  return images;
 }
 
 const succeeded = ({ status }: Answer): boolean => status >= 200 && status < 300;

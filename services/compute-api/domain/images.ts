@@ -14,8 +14,11 @@ export interface ImageQuery {
 }
 
 /** @throws Fault `Invalid` for a marker or filter that the image service refuses */
-export const listImages = (deps: Deps, context: RequestContext, query: ImageQuery): Promise<ImageWire[]> =>
-  deps.images.list(context, query);
+export const listImages = (
+  deps: Deps,
+  context: RequestContext,
+  query: ImageQuery,
+): Promise<readonly ImageWire[]> => deps.images.list(context, query);
 
 /** @throws Fault `ImageNotFound`, `ImageNotAuthorized` */
 export const getImage = (deps: Deps, context: RequestContext, id: string): Promise<ImageWire> =>

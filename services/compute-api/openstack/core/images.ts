@@ -1,9 +1,11 @@
 import { Fault } from '@folsom/core';
+import { answer } from '@folsom/http/operation';
 import Type from 'typebox';
 import type { Caller, ComputeOperation, Registry } from '../http/api.ts';
 import { badRequest, notFound } from '../http/faults.ts';
 import { bare, operation, overLimit } from '../http/operation.ts';
 import { markerQuery } from '../http/paging.ts';
+import { imagesBytes } from '../views/image-bytes.ts';
 import { imageViews } from '../views/images.ts';
 import { metadataXml, metaItemXml, readMetadataXml, readMetaItemXml } from './metadata-xml.ts';
 
@@ -67,7 +69,11 @@ export function imageOperations(registry: Registry): readonly ComputeOperation[]
       view: image.details,
       faults: badPage,
       throws: ['NotAuthorized'],
-      run: async ({ context, query: page }) => image.details.json(await list(context, page), context),
+      run: async ({ context, query: page }) => {
+        const images = await list(context, page);
+        if (context.format === 'json') return answer({ bytes: imagesBytes(image, context, images) });
+        return image.details.json(images, context);
+      },
     }),
     operation({
       name: 'ShowImage',

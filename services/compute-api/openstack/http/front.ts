@@ -33,7 +33,7 @@ export const computeFront = (api: Api): Front<Domain, Caller> => ({
     const as = answerFormat(request.url, request.headers.accept);
     if (parts.document === undefined) {
       reply.header('content-type', parts.type ?? as.type);
-      return reply.send(parts.status === 204 ? undefined : Buffer.from((parts.bytes as string) ?? ''));
+      return reply.send(parts.status === 204 ? undefined : bytesOf(parts.bytes));
     }
     const template = (parts.xml ?? operation.view?.xml) as XmlTemplate | undefined;
     return writeDocument(reply, parts.document as Record<string, unknown>, template, as);
@@ -48,6 +48,9 @@ export const computeFront = (api: Api): Front<Domain, Caller> => ({
   },
   throws: EVERYWHERE,
 });
+
+const bytesOf = (bytes: unknown): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from((bytes as string | undefined) ?? '');
 
 /** The original counted the keys of whatever was there: what has one element and no keys, or cannot be counted, was no path of its own. */
 const notKeyed = (body: unknown): Fault => {

@@ -70,3 +70,5 @@ export function imageViews(registry: Registry) {
     details: page(full, idOf, all),
   };
 }
+
+export type ImageViews = ReturnType<typeof imageViews>;
