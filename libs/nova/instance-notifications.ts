@@ -65,6 +65,8 @@ interface States {
 
 /** Tells whoever listens to notifications what happens to instances. */
 export interface InstanceNotifier {
+  /** Whether the configuration names anybody who listens. */
+  readonly listens: boolean;
   usage(
     context: RequestContext,
     instance: InstanceRecord,
@@ -133,6 +135,7 @@ export function instanceNotifier(options: {
   };
 
   return {
+    listens: wanted,
     async usage(context, instance, event, extra = {}, network) {
       if (!wanted) return;
       const fixed_ips = network === undefined ? {} : { fixed_ips: fixedIps(network) };

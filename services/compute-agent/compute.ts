@@ -202,6 +202,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     await served.stop();
     await running;
     await recovered;
+    await seam.resources.stop();
     if (options.outbox === undefined) await outbox.stop();
     await driver.close();
   };

@@ -1,5 +1,5 @@
-import { coalesced, type Logger, type Metrics, metricsOf, mutex, type World } from '@folsom/core';
-import type { Database } from '@folsom/db';
+import { coalesced, type Logger, type Metrics, metricsOf, mutex, type Timer, type World } from '@folsom/core';
+import { type Database, prepared } from '@folsom/db';
 import { reportComputeNode } from '@folsom/nova/compute-node-report';
 import { claimForHost } from '@folsom/nova/instance-claims';
 import type { ComputeDriver, Guest } from './driver.ts';
@@ -29,7 +29,15 @@ export interface Resources {
   changed(): void;
   /** Writes it now. */
   report(): Promise<void>;
+  /** Writes what is still to be written soon, now. */
+  stop(): Promise<void>;
 }
+
+/**
+ * Changes of so many milliseconds are written as one: the scheduler knows itself what it has placed, and a hundred boots a second would
+ * have the host counted a hundred times.
+ */
+const REPORT_PAUSE_MS = 200;
 
 interface Taken {
   memory_mb: number;
@@ -37,6 +45,18 @@ interface Taken {
   vcpus: number;
   instances: number;
 }
+
+const takenOn = prepared(
+  (sql, host: string) =>
+    sql('instances')
+      .where({ host, deleted: 0 })
+      .first(
+        sql.raw('coalesce(sum(memory_mb), 0) as memory_mb'),
+        sql.raw('coalesce(sum(root_gb), 0) + coalesce(sum(ephemeral_gb), 0) as disk_gb'),
+        sql.raw('coalesce(sum(vcpus), 0) as vcpus'),
+        sql.raw('count(*) as instances'),
+      ) as PromiseLike<Record<keyof Taken, number | string>>,
+);
 
 export function resources(options: {
   db: Database;
@@ -57,15 +77,7 @@ export function resources(options: {
   };
 
   const taken = async (): Promise<Taken> => {
-    const row = (await db
-      .knex('instances')
-      .where({ host, deleted: 0 })
-      .first(
-        db.knex.raw('coalesce(sum(memory_mb), 0) as memory_mb'),
-        db.knex.raw('coalesce(sum(root_gb), 0) + coalesce(sum(ephemeral_gb), 0) as disk_gb'),
-        db.knex.raw('coalesce(sum(vcpus), 0) as vcpus'),
-        db.knex.raw('count(*) as instances'),
-      )) as Record<keyof Taken, number | string>;
+    const row = await takenOn(db.knex, host);
     return {
       memory_mb: Number(row.memory_mb) + settings.reserved_host_memory_mb,
       disk_gb: Number(row.disk_gb) + Math.floor(settings.reserved_host_disk_mb / 1024),
@@ -74,7 +86,11 @@ export function resources(options: {
     };
   };
 
+  /** Monotonic; when the last report was begun. */
+  let reported = Number.NEGATIVE_INFINITY;
+  let due: Timer | undefined;
   const report = coalesced(async () => {
+    reported = world.clock.monotonic();
     const total = await driver.resources();
     const used = await taken();
     tell(total, used);
@@ -104,6 +120,8 @@ export function resources(options: {
     );
   });
 
+  const write = () => report().catch(error => log.warn('cannot report resources', { error }));
+
   return {
     claim: (guest, limits) =>
       oneByOne(async () => {
@@ -119,7 +137,20 @@ export function resources(options: {
         if (!enough) throw computeFault('ComputeResourcesUnavailable');
         return claimForHost(db.knex, guest.uuid, host, world.clock.now());
       }),
-    changed: () => void report().catch(error => log.warn('cannot report resources', { error })),
+    changed() {
+      const pause = reported + REPORT_PAUSE_MS - world.clock.monotonic();
+      if (pause <= 0) return void write();
+      due ??= world.clock.after(pause, () => {
+        due = undefined;
+        void write();
+      });
+    },
+    async stop() {
+      if (due === undefined) return;
+      due.cancel();
+      due = undefined;
+      await write();
+    },
     report,
   };
 }

@@ -89,7 +89,7 @@ export const networked = (guest: InstanceRecord, host: string | null = guest.hos
 
 /**
  * Changes an instance, compare-and-set where a condition is given, and tells who listens. With `kept` what hangs on the
- * instance is not read again.
+ * instance is not read again, nor is its row unless somebody is told of it.
  */
 export async function change(
   seam: ComputeSeam,
@@ -100,6 +100,7 @@ export async function change(
   kept?: Guest,
 ): Promise<Guest> {
   await updateInstance(seam.db.knex, guest.uuid, changes, nowOf(seam), condition);
+  if (kept && !seam.notify.listens) return asGuest(seam, { ...kept, ...changes });
   const see = { readDeleted: 'yes' } as const;
   const after = await (kept ? rowAgain(seam, kept, see) : guestOf(seam, guest.uuid, see));
   await seam.notify.updated(context, guest, after);

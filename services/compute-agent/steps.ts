@@ -20,7 +20,7 @@ export interface Step<State> {
    */
   task?: string | null;
   /**
-   * What of the instance is read again when it moves into the task: all, or its row alone where nobody looks at what hangs
+   * What of the instance is read again when it moves into the task: all, or at most its row where nobody looks at what hangs
    * on it (groups, metadata, network) before it is read as a whole again.
    */
   reads?: 'row';

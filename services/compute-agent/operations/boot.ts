@@ -53,7 +53,9 @@ const claim: Step<Boot> = {
     const { seam } = boot;
     const { uuid } = boot.guest;
     const claimed = await seam.resources.claim(boot.guest, told(boot).filter_properties?.limits ?? {});
-    boot.guest = await rowAgain(seam, boot.guest);
+    boot.guest = claimed
+      ? { ...boot.guest, host: seam.host, launched_on: seam.host, task_state: null }
+      : await rowAgain(seam, boot.guest);
     const { guest } = boot;
     // A build of this host that was cut short: its message came again, so it goes on from the beginning.
     const resumed =
