@@ -3,6 +3,7 @@ import { type FakeClock, fakeClock } from '@folsom/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { NodeFacts } from './facts.ts';
 import { chooseFilters } from './filters/catalogue.ts';
+import type { Filter } from './filters/filter.ts';
 import { type HostStates, hostStates } from './host-state.ts';
 import { scheduleRequest } from './request.ts';
 import { selectHosts } from './select-hosts.ts';
@@ -49,11 +50,15 @@ beforeEach(() => {
   states = hostStates(sources, clock);
 });
 
-async function choose(count = 1): Promise<string[]> {
+/** `more`: a filter after the usual ones. */
+async function choose(count = 1, more: Filter[] = []): Promise<string[]> {
   await clock.advance(1);
   const selector = {
     hosts: states,
-    filters: chooseFilters(['nova.scheduler.filters.standard_filters'], ['RamFilter', 'ComputeFilter']),
+    filters: [
+      ...chooseFilters(['nova.scheduler.filters.standard_filters'], ['RamFilter', 'ComputeFilter']),
+      ...more,
+    ],
     costs: chooseCosts(['nova.scheduler.least_cost.compute_fill_first_cost_fn'], {
       compute_fill_first_cost_fn_weight: -1,
     }),
@@ -119,5 +124,41 @@ describe('choices one after the other', () => {
     await clock.advance(1_000);
     expect(await choose(8)).toHaveLength(8);
     expect(await choose()).toEqual([]);
+  });
+});
+
+describe('a choice among many hosts', () => {
+  /** Hosts that were asked, in turn; only those of the list pass. */
+  const asking = (asked: string[], passing: readonly string[]): Filter => ({
+    name: 'Asking',
+    module: 'asking',
+    prepare: () => host => {
+      asked.push(host.host);
+      return passing.includes(host.host);
+    },
+  });
+  const names = Array.from({ length: 40 }, (_, at) => `h${at}`);
+  beforeEach(() => {
+    // The most memory, and so the cheapest, is the last; two have the same.
+    nodes = names.map((name, at) => node(at + 1, name, 1024 * Math.min(at + 1, 39)));
+  });
+
+  it('asks no more hosts than it takes to find one', async () => {
+    const asked: string[] = [];
+    expect(await choose(1, [asking(asked, names)])).toEqual(['h38']);
+    expect(asked).toEqual(['h38']);
+  });
+
+  it('takes the cheapest that passes, however many cheaper ones do not', async () => {
+    for (const last of [39, 37, 33, 30, 12, 0]) {
+      const passing = names.slice(0, last + 1);
+      const asked: string[] = [];
+      const best = last === 39 ? 'h38' : `h${last}`;
+      expect(await choose(1, [asking(asked, passing)])).toEqual([best]);
+      // What was taken is given back by the next report.
+      nodes = nodes.map(one => ({ ...one, updated_at: clock.now() + 1 }));
+      await clock.advance(1_000);
+    }
+    expect(await choose(1, [asking([], [])])).toEqual([]);
   });
 });

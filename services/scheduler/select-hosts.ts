@@ -56,7 +56,31 @@ export async function selectHosts(
   return { chosen, tally };
 }
 
-/** Filters the hosts once; after a placement only its own host has changed and is asked again. */
+/** Hosts that are asked one by one before all are. */
+const ASKED_FIRST = 8;
+
+/**
+ * The cheapest of the hosts that pass, where one of the cheapest few does: what is true of all others is nobody's question as long as
+ * there is a host. Undefined: all have to be asked.
+ */
+function cheapestThatPasses(
+  all: readonly HostState[],
+  passes: (host: HostState) => boolean,
+  costs: readonly Weighted[],
+): WeighedHost | undefined {
+  const refused = new Set<HostState>();
+  while (refused.size < ASKED_FIRST) {
+    const best = cheapest(all, costs, refused);
+    if (best === undefined || passes(best.host)) return best;
+    refused.add(best.host);
+  }
+  return undefined;
+}
+
+/**
+ * Takes the cheapest of the hosts that pass. For several instances, and where the cheapest few do not pass, all hosts are filtered once;
+ * after a placement only its own host has changed and is asked again.
+ */
 function chooseFrom(
   all: readonly HostState[],
   steps: readonly [string, HostTest][],
@@ -78,13 +102,21 @@ function chooseFrom(
   };
   const chosen: Selection['chosen'] = [];
   const undo: (() => void)[] = [];
-  let candidates = all.filter(passes);
-  for (let n = 0; n < count; n++) {
-    const best = cheapest(candidates, costs);
-    if (best === undefined) break;
+  const place = (best: WeighedHost): void => {
     chosen.push({ ...best, limits: { ...best.host.limits } });
     undo.push(consume(best.host, request.spec.instance_properties, seam.clock.now()));
-    if (n + 1 < count && !passes(best.host)) candidates = candidates.filter(host => host !== best.host);
+  };
+  const first = count === 1 ? cheapestThatPasses(all, passes, costs) : undefined;
+  if (first !== undefined) place(first);
+  else {
+    for (const step of asked) step.removed = 0;
+    let candidates = all.filter(passes);
+    for (let n = 0; n < count; n++) {
+      const best = cheapest(candidates, costs);
+      if (best === undefined) break;
+      place(best);
+      if (n + 1 < count && !passes(best.host)) candidates = candidates.filter(host => host !== best.host);
+    }
   }
   for (const [name] of steps) countRemoved(tally, name, 0);
   for (const { name, removed } of asked) countRemoved(tally, name, removed);

@@ -17,13 +17,23 @@ export interface WeighedHost {
   weight: number;
 }
 
-/** The host of least cost; the first of equals. */
-export function cheapest(hosts: readonly HostState[], costs: readonly Weighted[]): WeighedHost | undefined {
-  let best: WeighedHost | undefined;
+const NONE: ReadonlySet<HostState> = new Set();
+
+/** The host of least cost, of those that are not left out; the first of equals. */
+export function cheapest(
+  hosts: readonly HostState[],
+  costs: readonly Weighted[],
+  leftOut: ReadonlySet<HostState> = NONE,
+): WeighedHost | undefined {
+  let best: HostState | undefined;
+  let least = 0;
   for (const host of hosts) {
     let weight = 0;
     for (const { cost, weight: factor } of costs) weight += factor * cost.cost(host);
-    if (best === undefined || weight < best.weight) best = { host, weight };
+    if ((best === undefined || weight < least) && !leftOut.has(host)) {
+      best = host;
+      least = weight;
+    }
   }
-  return best;
+  return best && { host: best, weight: least };
 }
