@@ -1,3 +1,5 @@
+import { NOTES } from './notes.ts';
+
 /** What a benchmark measured of one operation, beside what the machine allows. */
 export interface BenchRow {
   name: string;
@@ -51,12 +53,14 @@ export function reportPage(machine: string, revision: string, results: readonly 
         ? [line(HEAD), line(HEAD.map(() => '---')), ...rows.map(row => line(cellsOf(row)))]
         : [];
     const text = lines.length > 0 ? ['```', ...lines, '```'] : [];
+    const notes = (NOTES[name] ?? []).map(note => `- ${note}`);
     return [
       `## ${name}`,
       '',
       ...table,
       ...(table.length && text.length ? [''] : []),
       ...text,
+      ...(notes.length > 0 ? ['', ...notes] : []),
       '',
       `Took ${seconds.toFixed(0)} s.`,
     ].join('\n');

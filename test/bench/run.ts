@@ -25,7 +25,7 @@ export type Bench = (
 ) => Promise<void>;
 
 const here = new URL('.', import.meta.url);
-const NO_BENCHMARKS = new Set(['run', 'report', 'compare', 'profile']);
+const NO_BENCHMARKS = new Set(['run', 'report', 'compare', 'profile', 'notes']);
 const PAGE = new URL('../../docs/performance.md', import.meta.url);
 
 const { values: options, positionals } = parseArgs({

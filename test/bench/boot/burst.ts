@@ -1,6 +1,7 @@
 // `node burst.ts STATE-DIR PID COUNT`: runs beside a cloud and prints its figures.
 import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
+import type { BenchRow } from '../report.ts';
 import { type Client, login } from './client.ts';
 
 /** Milliseconds between two looks of the other tenant; each has a connection of its own, as command lines have. */
@@ -40,9 +41,17 @@ async function measure(boots: number): Promise<void> {
   const cost = ((await processorMs(pid)) - cpu) / Math.max(1, accepted.length);
   looking = false;
   await probing;
+  const rate = (accepted.length / answered) * 1000;
+  const row: BenchRow = {
+    name: `${boots} boots of one tenant at once, accepted and built`,
+    rate,
+    unit: '/s',
+    cpu: { cloud: cost },
+  };
+  console.log(`row ${JSON.stringify(row)}`);
   const said = [...statuses].map(([status, times]) => `${times} × ${status}`).join(', ');
   console.log(
-    `${boots} boots at once: ${said}; the last answer after ${ms(answered)}, ${Math.round((accepted.length / answered) * 1000)} accepted/s, ` +
+    `${boots} boots at once: ${said}; the last answer after ${ms(answered)}, ${Math.round(rate)} accepted/s, ` +
       `all ACTIVE after ${ms(built)}, ${cost.toFixed(1)} ms of processor each`,
   );
   console.log(`  another tenant's GET servers: before ${spread(quiet)}; meanwhile ${spread(looks)}`);
