@@ -14,7 +14,7 @@ import {
   type Service,
   type ServiceName,
 } from './plan.ts';
-import { rabbitmqctl, SERVER_PORTS, serverProcess, takesConnections } from './servers.ts';
+import { SERVER_PORTS, serverProcess, takesConnections } from './servers.ts';
 import { findSpaces, gone, type Running, runningOn, type Space, signal, startOn } from './spaces.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -92,14 +92,7 @@ export async function start(lab: Lab, host: string, name: ProcessName): Promise<
 /** Whether a process that runs does its work; `from` is where its part of the log begins. */
 async function isReady(lab: Lab, host: string, name: ProcessName, from: number): Promise<boolean> {
   const { address } = hostOf(lab, host);
-  if (name === 'rabbitmq') {
-    if (!(await takesConnections(address, SERVER_PORTS.rabbitmq, ASK_MS))) return false;
-    // In a cluster it listens before it is a member.
-    return rabbitmqctl(spaceOf(lab, host), 'await_startup').then(
-      () => true,
-      () => false,
-    );
-  }
+  // A broker listens when it has begun, and is a member of its cluster.
   if (isServer(name)) return takesConnections(address, SERVER_PORTS[name], ASK_MS);
   const { ready } = SERVICES[name] as Service;
   if (ready === 'log') return since(lab.place.logOf(host, name), from).includes('"message":"ready"');

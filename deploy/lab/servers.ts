@@ -66,7 +66,8 @@ const PREPARE: Record<ServerName, (space: Space, settings: ServerSettings) => Pr
   rabbitmq: async (space, { password, brokers }) => {
     const dir = inside(space, folder('rabbitmq'));
     mkdirSync(dir, { recursive: true });
-    const nodes = brokers.length > 1 ? brokers.map(({ name }) => name) : [];
+    const [first] = brokers;
+    const isCluster = brokers.length > 1 && first !== undefined;
     writeFileSync(
       `${dir}/rabbitmq.conf`,
       [
@@ -77,10 +78,15 @@ const PREPARE: Record<ServerName, (space: Space, settings: ServerSettings) => Pr
         'log.console.level = warning',
         'vm_memory_high_watermark.absolute = 1GB',
         'disk_free_limit.absolute = 50MB',
-        ...(nodes.length > 0 ? ['cluster_formation.peer_discovery_backend = classic_config'] : []),
-        ...nodes.map((name, at) => `cluster_formation.classic_config.nodes.${at + 1} = rabbit@${name}`),
-        // A node that is alone in a cut network must not go on by itself.
-        ...(nodes.length > 0 ? ['cluster_partition_handling = pause_minority'] : []),
+        // The first is there before the others, which join it.
+        ...(isCluster
+          ? [
+              'cluster_formation.peer_discovery_backend = classic_config',
+              `cluster_formation.classic_config.nodes.1 = rabbit@${first.name}`,
+              // A node that is alone in a cut network must not go on by itself.
+              'cluster_partition_handling = pause_minority',
+            ]
+          : []),
         '',
       ].join('\n'),
     );
@@ -143,13 +149,6 @@ export const serverProcess = (server: ServerName, host: string) => ({
 
 export const prepareServer = (server: ServerName, space: Space, settings: ServerSettings): Promise<void> =>
   PREPARE[server](space, settings);
-
-/** Runs RabbitMQ's own tool on a host. */
-export const rabbitmqctl = (space: Space, ...args: string[]) =>
-  runOn(space, ['/usr/lib/rabbitmq/bin/rabbitmqctl', '-q', ...args], {
-    env: RABBIT_ENV(space.host),
-    timeoutMs: 60_000,
-  });
 
 /** Whether a server takes connections; asked from the switch. */
 export function takesConnections(address: string, port: number, timeoutMs: number): Promise<boolean> {

@@ -7,7 +7,7 @@ import { makeDevices, makeRings } from './devices.ts';
 import { removeLab } from './down.ts';
 import { prepareLibvirt } from './libvirt.ts';
 import { type LabPlan, type Place, writePlan } from './place.ts';
-import { type LabOptions, planHosts, SERVERS, START_ORDER, STATE } from './plan.ts';
+import { type LabOptions, planHosts, SERVERS, type ServerName, START_ORDER, STATE } from './plan.ts';
 import { fillDatabases, fillServices } from './populate.ts';
 import { type Lab, openLab, planned, spaceOf, start } from './processes.ts';
 import { missingPackages, prepareServer, SERVER_STATE } from './servers.ts';
@@ -105,13 +105,13 @@ async function startServers(lab: Lab, tell: Tell): Promise<void> {
     brokers: plan.plan.filter(({ servers }) => servers.includes('rabbitmq')),
   };
   const wanted = planned(lab).filter(({ name }) => SERVERS.some(server => server === name));
-  await Promise.all(
-    plan.plan.flatMap(({ name: host, servers }) =>
-      servers.map(async server => {
-        await prepareServer(server, spaceOf(lab, host), settings);
-        await start(lab, host, server);
-      }),
-    ),
-  );
+  const startOne = async (host: string, server: ServerName) => {
+    await prepareServer(server, spaceOf(lab, host), settings);
+    await start(lab, host, server);
+  };
+  await Promise.all(controller.servers.map(server => startOne(controller.name, server)));
+  // Further brokers, which join the first.
+  for (const { name, servers } of plan.plan.slice(1))
+    for (const server of servers) await startOne(name, server);
   tell(`servers run: ${wanted.map(({ name, host }) => `${name} on ${host}`).join(', ')}`);
 }

@@ -9,6 +9,14 @@ export const rpcOptions = options('DEFAULT', {
   rabbit_userid: str('guest', 'Broker user'),
   rabbit_password: secret('guest', 'Broker password'),
   rabbit_virtual_host: str('/', 'Broker virtual host'),
+  rabbit_hosts: list(
+    [],
+    'Our own: brokers of a cluster as HOST:PORT, of which any is as good; default: rabbit_host and rabbit_port',
+  ),
+  rabbit_quorum_queues: bool(
+    false,
+    'Our own: queues that outlive a broker lie on most of the cluster; queues that are there otherwise have to go first',
+  ),
   rabbit_use_ssl: bool(false, 'Connect to the broker with TLS'),
   kombu_ssl_keyfile: str('', 'TLS key file'),
   kombu_ssl_certfile: str('', 'TLS certificate file'),
@@ -33,6 +41,8 @@ export interface RabbitOptions {
   readonly rabbit_userid: string;
   readonly rabbit_password: string;
   readonly rabbit_virtual_host: string;
+  readonly rabbit_hosts?: readonly string[];
+  readonly rabbit_quorum_queues?: boolean;
   readonly rabbit_use_ssl: boolean;
   readonly kombu_ssl_keyfile?: string;
   readonly kombu_ssl_certfile?: string;
@@ -45,3 +55,40 @@ export interface RabbitOptions {
   readonly rpc_thread_pool_size: number;
   readonly allowed_rpc_exception_modules: readonly string[];
 }
+
+/** Flags of a queue, or exchange, that more than one process needs. */
+export const lasting = (options: RabbitOptions) => ({
+  durable: options.rabbit_durable_queues || options.rabbit_quorum_queues === true,
+  autoDelete: false,
+});
+
+/** Flags of a queue that waits for its server. */
+export const lastingQueue = (options: RabbitOptions) => ({
+  ...lasting(options),
+  exclusive: false,
+  ...(options.rabbit_quorum_queues === true ? { arguments: { 'x-queue-type': 'quorum' } } : {}),
+});
+
+export interface Broker {
+  host: string;
+  port: number;
+}
+
+/** The brokers that may be asked, at least one. */
+export function brokersOf(options: RabbitOptions): readonly [Broker, ...Broker[]] {
+  const [first, ...rest] = (options.rabbit_hosts ?? []).map(text => {
+    const at = text.lastIndexOf(':');
+    const port = at < 0 ? options.rabbit_port : Number(text.slice(at + 1));
+    const host = at < 0 ? text : text.slice(0, at);
+    if (host === '' || !Number.isInteger(port) || port < 1 || port > 65_535)
+      throw new Error(`rabbit_hosts: ${text} is not HOST:PORT`);
+    return { host, port };
+  });
+  return first === undefined ? [{ host: options.rabbit_host, port: options.rabbit_port }] : [first, ...rest];
+}
+
+/** The brokers, in words. */
+export const addressOf = (options: RabbitOptions): string =>
+  brokersOf(options)
+    .map(({ host, port }) => `${host}:${port}`)
+    .join(', ');

@@ -3,7 +3,7 @@ import type { World } from '@folsom/core';
 import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib';
 import { rpcFault } from './faults.ts';
 import { RPC_LIMITS } from './limits.ts';
-import type { RabbitOptions } from './options.ts';
+import { addressOf, type Broker, brokersOf, lasting, type RabbitOptions } from './options.ts';
 
 /** One life of the connection; everything made in it is gone when it ends. */
 export interface Session {
@@ -41,7 +41,11 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Keeps one connection to the broker, and makes a new one with growing pauses whenever it is lost. */
 export function rabbitConnection(options: RabbitOptions, world: World): RabbitConnection {
-  const address = `${options.rabbit_host}:${options.rabbit_port}`;
+  const brokers = brokersOf(options);
+  /** The one to ask next. Not all processes begin with the same. */
+  let turn = brokers.length > 1 ? world.random.int(brokers.length) : 0;
+  const nextBroker = (): Broker => brokers[turn++ % brokers.length] ?? brokers[0];
+  const address = addressOf(options);
   const setups = new Set<SessionSetup>();
   const waiters = new Set<Waiter>();
   const closing = new AbortController();
@@ -53,10 +57,10 @@ export function rabbitConnection(options: RabbitOptions, world: World): RabbitCo
     waiters.clear();
   };
 
-  const open = async (): Promise<MutableSession> => {
+  const open = async (broker: Broker): Promise<MutableSession> => {
     // Loaded here: a cloud on the in-process bus starts sooner and stays smaller without it.
     const { default: amqp } = await import('amqplib');
-    const model = await amqp.connect(connectOptions(options), {
+    const model = await amqp.connect(connectOptions(options, broker), {
       timeout: CONNECT_MS,
       noDelay: true,
       keepAlive: true,
@@ -90,10 +94,7 @@ export function rabbitConnection(options: RabbitOptions, world: World): RabbitCo
         if (!own.ended) model.close().catch(() => {});
       });
       publisher.setMaxListeners(0);
-      await publisher.assertExchange(options.control_exchange, 'topic', {
-        durable: options.rabbit_durable_queues,
-        autoDelete: false,
-      });
+      await publisher.assertExchange(options.control_exchange, 'topic', lasting(options));
       for (const setup of setups) await setup(session);
       if (session.ended) throw new Error('lost during set-up');
       return session;
@@ -105,22 +106,27 @@ export function rabbitConnection(options: RabbitOptions, world: World): RabbitCo
   };
 
   const connectLoop = async () => {
-    for (let attempt = 1; !closing.signal.aborted; attempt++) {
+    for (let tried = 1; !closing.signal.aborted; tried++) {
+      // Every broker has been asked as often.
+      const attempt = Math.ceil(tried / brokers.length);
+      const broker = nextBroker();
+      const address = `${broker.host}:${broker.port}`;
       try {
-        const session = await open();
+        const session = await open(broker);
         if (closing.signal.aborted) return void session.model.close().catch(() => {});
         current = session;
         world.log.info('connected to the message broker', { address });
         return settle(waiter => waiter.resolve(session));
       } catch (error) {
-        const pauseMs = retryPauseMs(options, attempt);
+        const isLast = tried % brokers.length === 0;
+        const pauseMs = isLast ? retryPauseMs(options, attempt) : 0;
         world.log.warn('cannot reach the message broker', {
           address,
           attempt,
           nextTryMs: pauseMs,
           why: (error as Error).message,
         });
-        if (options.rabbit_max_retries > 0 && attempt >= options.rabbit_max_retries) {
+        if (isLast && options.rabbit_max_retries > 0 && attempt >= options.rabbit_max_retries) {
           gaveUp = true;
           world.log.error('gave up on the message broker (rabbit_max_retries)', { address, attempt });
           return settle(waiter => waiter.reject(rpcFault('RpcUnavailable', { address })));
@@ -179,11 +185,11 @@ const retryPauseMs = (options: RabbitOptions, attempt: number): number =>
     1000 * (options.rabbit_retry_interval + (attempt - 1) * options.rabbit_retry_backoff),
   );
 
-function connectOptions(options: RabbitOptions) {
+function connectOptions(options: RabbitOptions, { host, port }: Broker) {
   return {
     protocol: options.rabbit_use_ssl ? 'amqps' : 'amqp',
-    hostname: options.rabbit_host,
-    port: options.rabbit_port,
+    hostname: host,
+    port,
     username: options.rabbit_userid,
     password: options.rabbit_password,
     vhost: options.rabbit_virtual_host,

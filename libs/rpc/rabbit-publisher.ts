@@ -1,7 +1,7 @@
 import type { World } from '@folsom/core';
 import { rpcFault } from './faults.ts';
 import { RPC_LIMITS } from './limits.ts';
-import type { RabbitOptions } from './options.ts';
+import { addressOf, lastingQueue, type RabbitOptions } from './options.ts';
 import { openChannel, type RabbitConnection, type Session } from './rabbit-connection.ts';
 
 export interface PublishOptions {
@@ -55,8 +55,7 @@ export function rabbitPublisher(
     if (known.has(name)) return;
     const channel = await openChannel(session);
     try {
-      const flags = { durable: options.rabbit_durable_queues, autoDelete: false, exclusive: false };
-      await channel.assertQueue(name, flags);
+      await channel.assertQueue(name, lastingQueue(options));
       await channel.bindQueue(name, options.control_exchange, name);
       await channel.close();
     } catch (error) {
@@ -89,9 +88,7 @@ export function rabbitPublisher(
     const channel = await openChannel(session);
     try {
       await channel.assertQueue(name, {
-        durable: options.rabbit_durable_queues,
-        autoDelete: false,
-        exclusive: false,
+        ...lastingQueue(options),
         messageTtl: pauseMs,
         expires: pauseMs + LATER_GRACE_MS,
         deadLetterExchange: '',
@@ -174,7 +171,7 @@ export function rabbitPublisher(
           return await Promise.race([
             send(session, to, content, properties),
             world.clock.sleep(left, timed.signal).then(() => {
-              throw rpcFault('RpcUnavailable', { address: `${options.rabbit_host}:${options.rabbit_port}` });
+              throw rpcFault('RpcUnavailable', { address: addressOf(options) });
             }),
           ]);
         } catch (error) {

@@ -7,7 +7,7 @@ import { deadText } from './dead-letter.ts';
 import type { Outcome } from './dispatch.ts';
 import { RPC_LIMITS } from './limits.ts';
 import { rpcMetrics } from './metrics.ts';
-import type { RabbitOptions } from './options.ts';
+import { lastingQueue, type RabbitOptions } from './options.ts';
 import { openChannel, type RabbitConnection, type Session } from './rabbit-connection.ts';
 import { type RabbitPublisher, SENT } from './rabbit-publisher.ts';
 import { recentIds } from './recent-ids.ts';
@@ -53,9 +53,8 @@ export async function rabbitServer(
     const own = await openChannel(session);
     channel = own;
     await own.prefetch(options.rpc_thread_pool_size);
-    const topicFlags = { durable: options.rabbit_durable_queues, autoDelete: false, exclusive: false };
     for (const name of [topic, `${topic}.${host}`]) {
-      await own.assertQueue(name, topicFlags);
+      await own.assertQueue(name, lastingQueue(options));
       await own.bindQueue(name, options.control_exchange, name);
     }
     await own.assertExchange(`${topic}_fanout`, 'fanout', { durable: false, autoDelete: true });

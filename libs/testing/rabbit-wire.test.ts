@@ -3,7 +3,7 @@ import { type Bus, createNotifier, createRabbitBus, type RabbitOptions, RPC_LIMI
 import amqp, { type Channel, type ChannelModel, type ConsumeMessage, type GetMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from './eventually.ts';
-import { type RabbitServer, rabbitOptions, serverMissing, startRabbit } from './index.ts';
+import { freePort, type RabbitServer, rabbitOptions, serverMissing, startRabbit } from './index.ts';
 
 /** The bus as peers of 2012 see it: they stand here as bare AMQP clients that do exactly what kombu did. */
 describe.skipIf(serverMissing('rabbit'))('on the wire', { timeout: 120_000 }, () => {
@@ -118,6 +118,34 @@ describe.skipIf(serverMissing('rabbit'))('on the wire', { timeout: 120_000 }, ()
     await bus(options).serve({ topic: 'durable', host: 'h', handlers: {} });
     expect(await table('list_exchanges', 'name', 'durable')).toContainEqual(['durable_nova', 'true']);
     expect(await table('list_queues', 'name', 'durable')).toContainEqual(['durable', 'true']);
+  });
+
+  it('keeps queues on most of a cluster where told so, and asks the broker that is there', async () => {
+    const dead = `127.0.0.1:${await freePort()}`;
+    const own = bus({
+      control_exchange: 'quorum_nova',
+      rabbit_quorum_queues: true,
+      rabbit_hosts: [dead, `${broker.host}:${broker.port}`],
+    });
+    let failures = 1;
+    const heard: number[] = [];
+    const handlers = {
+      note: async (_context: unknown, { x }: { x: number }) => {
+        if (failures-- > 0) throw Object.assign(new Error('away'), { code: 'ECONNREFUSED' });
+        heard.push(x);
+      },
+    };
+    const recovery = { passing: () => 'brief' as const };
+    await own.serve({ topic: 'quorum', host: 'h', handlers: handlers as never, recovery });
+    await own.cast(context, 'quorum', { method: 'note', args: { x: 7 } });
+    await own.cast(context, 'quorum', { method: 'note', args: { x: 8 } });
+    // The first comes again by way of a queue of waiting messages.
+    await eventually(() => heard.toSorted()).toEqual([7, 8]);
+    const queues = await table('list_queues', 'name', 'type', 'durable');
+    for (const name of ['quorum', 'quorum.h']) expect(queues).toContainEqual([name, 'quorum', 'true']);
+    expect(
+      queues.filter(([name, type]) => name?.startsWith('quorum_fanout_') && type === 'classic'),
+    ).toHaveLength(1);
   });
 
   it('answers a Folsom caller with result and ending, versions and without', async () => {
@@ -254,6 +282,7 @@ describe.skipIf(serverMissing('rabbit'))('on the wire', { timeout: 120_000 }, ()
       send({ result: null, failure: null, ending: true });
     });
     const caller = bus();
+    await caller.ready();
     const ask = (x: number, timeoutMs: number) =>
       caller.call(context, 'slow', { method: 'm', args: { x } }, { timeoutMs });
     await expect(ask(1, 100)).rejects.toMatchObject({ name: 'RpcTimeout' });
