@@ -139,6 +139,32 @@ describe('openDatabase', () => {
   });
 });
 
+it('has another stamp after a commit of any connection, and the same after anything else', async () => {
+  const connection = `sqlite:///${join(dir, 'stamped.db')}`;
+  const db = await openDatabase({ connection });
+  const other = await openDatabase({ connection });
+  try {
+    await db.knex.raw('CREATE TABLE notes (n INTEGER)');
+    const stamps = [await db.stamp()];
+    for (const writer of [db, other, db]) {
+      await writer.knex('notes').insert({ n: 1 });
+      stamps.push(await db.stamp());
+    }
+    expect(stamps).not.toContain(null);
+    expect(new Set(stamps).size).toBe(4);
+    const undone = other.transaction(async trx => {
+      await trx('notes').insert({ n: 2 });
+      throw new Error('undone');
+    });
+    await expect(undone).rejects.toThrow('undone');
+    expect(await db.knex('notes')).toHaveLength(3);
+    expect(await db.stamp()).toBe(stamps.at(-1));
+  } finally {
+    await db.close();
+    await other.close();
+  }
+});
+
 it('a transaction within another is part of it', async () => {
   const db = await openDatabase({ connection: `sqlite:///${join(dir, 'nested.db')}` });
   try {

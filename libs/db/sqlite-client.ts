@@ -144,8 +144,7 @@ export function sqliteClient(clock: Clock): typeof Knex.Client {
 
     /** See {@link Database.stamp}. */
     async stamp(): Promise<string | null> {
-      if (this.connectionSettings.filename !== ':memory:')
-        return reader && JSON.stringify(reader.pragma('data_version'));
+      if (this.connectionSettings.filename !== ':memory:') return reader && versionOf(reader);
       const connection = await super.acquireConnection();
       try {
         return JSON.stringify(this.prepared(connection, 'SELECT total_changes()').all([]));
@@ -213,6 +212,16 @@ export function sqliteClient(clock: Clock): typeof Knex.Client {
     }
   }
   return SqliteClient as unknown as typeof Knex.Client;
+}
+
+/** Another text after a commit of another connection; null while the file is locked as a whole, when nobody can tell. */
+function versionOf(connection: Connection): string | null {
+  try {
+    return JSON.stringify(connection.pragma('data_version'));
+  } catch (error) {
+    if (isBusy(error)) return null;
+    throw error;
+  }
 }
 
 /** Makes sure that the file can be used: its folder exists, it is readable to its owner only. */
