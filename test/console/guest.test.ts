@@ -1,9 +1,7 @@
 import { existsSync } from 'node:fs';
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { silentLogger } from '@folsom/core';
 import { needs } from '@folsom/core/testing';
 import {
   canMakeNamespaces,
@@ -15,7 +13,7 @@ import {
 } from '@folsom/testing';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildGuestImage } from '../../deploy/guest-image/build.ts';
+import { giveGuestImage } from '../guest-image.ts';
 import { CHROMIUM, submit, visit } from './stage.ts';
 
 const possible = [
@@ -39,9 +37,7 @@ describe.skipIf(!possible)('the web console with a real guest', () => {
     host = await hostNamespace(`fc${process.pid % 100_000}`, ['192.0.2.10/24']);
     const state = join(dir, 'var');
     // A host without a way out cannot download packages: it gets an image built before.
-    const cache = fileURLToPath(new URL('../../.cache/guest-image', import.meta.url));
-    await buildGuestImage({ directory: cache, log: silentLogger });
-    await cp(cache, join(state, 'guest-image'), { recursive: true });
+    await giveGuestImage(state);
     cloud = await startProgram('folsom', ['up', '--state-dir', state, '--compute-driver', 'libvirt'], {
       logFile: join(dir, 'terminal.log'),
       enter: host.enter,

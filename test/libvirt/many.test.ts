@@ -4,5 +4,5 @@ import { cannotRun, TEST_MS } from './host-under-test.ts';
 import { manyGuests } from './many-guests.ts';
 
 describe.skipIf(cannotRun() !== undefined)('many guests at once', { timeout: TEST_MS }, () =>
-  SLOW ? manyGuests(50, 10) : manyGuests(12, 3),
+  SLOW ? manyGuests(50, 10) : manyGuests(10, 2),
 );
