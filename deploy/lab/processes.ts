@@ -25,7 +25,8 @@ export const HOST_SHELL_ENV: Readonly<Record<string, string>> = {
   PATH: `${BIN}:${HOST_ENV.PATH}`,
 };
 
-const READY_MS = 180_000;
+// A busy machine is no failure: a broker took two minutes to start on one.
+const READY_MS = 600_000;
 const STOP_MS = 60_000;
 const ASK_MS = 5000;
 const LOOK_MS = 200;

@@ -74,7 +74,8 @@ function wanted(options: UpCommand) {
   if (options.driver === 'libvirt' && missing.length > 0)
     throw new Error(`no real guests: ${missing.join(', ')} is not there`);
   const driver = options.driver === 'fake' || missing.length > 0 ? ('fake' as const) : ('libvirt' as const);
-  const why = missing.length > 0 ? `${missing.join(', ')} is not there` : 'as asked';
+  const why =
+    missing.length > 0 ? `${missing.join(', ')} is not there` : '--driver auto has them where libvirt is';
   const without =
     driver === 'fake' ? [`real guests (${why}): the driver is FAKE, no machine really runs`] : [];
   const { hosts, twins, diskMb, bare } = options;
@@ -88,9 +89,9 @@ program
   .addOption(new Option('--brokers <n>', 'RabbitMQ nodes').choices(['1', '3']).default('1'))
   .option('--twins', 'APIs, scheduler and keystone also on the second host', false)
   .addOption(
-    new Option('--driver <name>', 'auto: libvirt where it is there')
+    new Option('--driver <name>', 'what runs guests; auto: libvirt where it is there')
       .choices(['auto', 'libvirt', 'fake'])
-      .default('auto'),
+      .default('fake'),
   )
   .option('--disk-mb <n>', "size of each host's disk", whole(512, 1_000_000))
   .option('--bare', 'hosts and servers only, for an installation by hand', false)
