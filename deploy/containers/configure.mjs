@@ -182,6 +182,7 @@ metadata_listen_port = ${settings.metadataPort}
 sql_connection = ${mysql('nova')}
 ${rabbit}glance_api_servers = ${settings.glance}:${settings.glancePort}
 network_manager = nova.network.manager.FlatDHCPManager
+libvirt_use_virtio_for_bridges = True
 flat_network_bridge = br100
 compute_driver = ${settings.computeDriver}
 fake_network = ${settings.fakeNetwork}

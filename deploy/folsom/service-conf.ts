@@ -90,6 +90,8 @@ const nova: ServiceConf = {
       allow_resize_to_same_host: true,
       // Guests read their key from the metadata service; written into disks, every guest would need a whole copy.
       libvirt_inject_key: false,
+      // Images of today have no other card's driver, and emulated ones cost the host much more.
+      libvirt_use_virtio_for_bridges: true,
       force_dhcp_release: true,
       // After a restart of the machine `npm start` brings everything back.
       resume_guests_state_on_host_boot: true,

@@ -139,6 +139,7 @@ export const PACKAGES: readonly Package[] = [
           ['DEFAULT', 'rootwrap_config', '/etc/nova/rootwrap.conf'],
           ['DEFAULT', 'auth_strategy', 'keystone'],
           ['DEFAULT', 'compute_driver', 'libvirt.LibvirtDriver'],
+          ['DEFAULT', 'libvirt_use_virtio_for_bridges', 'True'],
         ],
       },
       { path: '/etc/nova/rootwrap.conf', from: 'rootwrap/rootwrap.conf', mode: '0644' },

@@ -1,5 +1,5 @@
 import { open, stat, truncate, writeFile } from 'node:fs/promises';
-import { dirname, isAbsolute, resolve, sep } from 'node:path';
+import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { type ConfinedFile, runConfined, touchFile } from './confined.ts';
 import { emptyOverlay } from './formats/qcow2-overlay.ts';
 import { HOST_ENV } from './run.ts';
@@ -84,19 +84,26 @@ export async function diskFacts(
 const QCOW2_HEADER_BYTES = 72;
 const BACKING_NAME_BYTES_MAX = 1023;
 
-/** The base of one of our overlays; always raw, and always below the folder that bases are in. */
-async function baseOf(
-  path: string,
-  format: string,
-  basesIn: string | undefined,
-): Promise<string | undefined> {
+/** What the names of bases end with tells their format: it is never read from what others wrote. */
+export const RAW_BASE = { suffix: '', format: 'raw' } as const;
+/** An image as it was uploaded; it has been inspected and stands on nothing. */
+export const UPLOADED_BASE = { suffix: '.qcow2', format: 'qcow2' } as const;
+
+interface Base {
+  path: string;
+  format: 'raw' | 'qcow2';
+}
+
+/** The base of one of our overlays; always below the folder that bases are in. */
+async function baseOf(path: string, format: string, basesIn: string | undefined): Promise<Base | undefined> {
   if (format !== 'qcow2' || basesIn === undefined) return undefined;
   const { backingFile } = await diskFacts(path, format);
   if (backingFile === undefined) return undefined;
   const base = isAbsolute(backingFile) ? resolve(backingFile) : resolve(dirname(path), backingFile);
   if (!base.startsWith(`${resolve(basesIn)}${sep}`))
     throw new Error(`${path} stands on a file from elsewhere`);
-  return base;
+  const kept = base.endsWith(UPLOADED_BASE.suffix);
+  return { path: base, format: kept ? UPLOADED_BASE.format : RAW_BASE.format };
 }
 
 /** Makes a disk larger. `basesIn` is the folder that its base must be in, where it may have one. */
@@ -114,7 +121,7 @@ export async function growDisk(
   const base = await baseOf(path, format, basesIn);
   await runConfined(['qemu-img', 'resize', '-q', '-f', format, path, String(size)], {
     ...quick,
-    files: [{ path, write: true }, ...(base === undefined ? [] : [{ path: base }])],
+    files: [{ path, write: true }, ...(base === undefined ? [] : [{ path: base.path }])],
   });
 }
 
@@ -127,7 +134,7 @@ export async function convertDisk(options: {
   from: string;
   fromFormat: string;
   to: string;
-  toFormat: 'raw' | 'qcow2';
+  toFormat: 'raw' | 'qcow2' | 'vmdk' | 'vdi';
   basesIn?: string;
   maxBytes?: number;
   shared?: boolean;
@@ -136,12 +143,14 @@ export async function convertDisk(options: {
 }): Promise<void> {
   const { from, fromFormat, to } = options;
   const base = await baseOf(from, fromFormat, options.basesIn);
-  const source = [node('', fromFormat, from), ...(base === undefined ? [] : [node('backing.', 'raw', base)])];
+  const source = [node('', fromFormat, from)];
+  if (base !== undefined) source.push(node('backing.', base.format, base.path));
   // Without this an image that names a base would make the tool look for it.
   if (base === undefined && fromFormat === 'qcow2') source.push('backing=');
+  if (base?.format === 'qcow2') source.push('backing.backing=');
   await touchFile(to);
   const files: ConfinedFile[] = [{ path: from }, { path: to, write: true }];
-  if (base !== undefined) files.push({ path: base });
+  if (base !== undefined) files.push({ path: base.path });
   await runConfined(
     [
       ...['qemu-img', 'convert', '--image-opts'],
@@ -187,4 +196,24 @@ export async function formatFile(
         ? ['mkfs.vfat', '-n', label.toUpperCase().slice(0, 11), path]
         : [`mkfs.${kind}`, '-q', '-F', '-L', label.slice(0, 16), path];
   await runConfined(argv, { ...quick, timeoutMs: 120_000, cpuSeconds: 60, files: [{ path, write: true }] });
+}
+
+const PROGRAM_FOLDERS = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/**
+ * Formats a file with the command of an operator (`mkfs.ext3 -L %(fs_label)s -F %(target)s`), which goes through no shell.
+ * An empty one leaves the file as it is. False where there is no such program.
+ */
+export async function formatFileWith(path: string, command: string, label: string): Promise<boolean> {
+  const argv = command
+    .split(/\s+/)
+    .filter(word => word !== '')
+    .map(word => word.replaceAll('%(fs_label)s', label).replaceAll('%(target)s', path));
+  const [program = ''] = argv;
+  if (program === '') return true;
+  const places = program.includes('/') ? [program] : PROGRAM_FOLDERS.map(folder => join(folder, program));
+  const found = await Promise.all(places.map(place => stat(place).catch(() => undefined)));
+  if (found.every(file => file === undefined)) return false;
+  await runConfined(argv, { ...quick, timeoutMs: 120_000, cpuSeconds: 60, files: [{ path, write: true }] });
+  return true;
 }

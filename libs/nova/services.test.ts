@@ -86,6 +86,19 @@ describe.each(['sqlite', 'mariadb'] as const)('on %s', kind => {
   });
 
   describe.skipIf(skipped)('the heartbeat', () => {
+    it('of a service new to the database waits to be enabled, where that is asked for', async () => {
+      const start = { ...identity, db, world, reportIntervalS: 0 };
+      const beat = await startHeartbeat({ ...start, host: 'new', enabledAtFirst: false });
+      expect((await serviceById(db.knex, beat.serviceId)).disabled).toBe(true);
+      // One that comes back is as it was left.
+      await db.knex('services').update({ disabled: 0 });
+      const again = await startHeartbeat({ ...start, host: 'new', enabledAtFirst: false });
+      expect(await serviceById(db.knex, again.serviceId)).toMatchObject({
+        id: beat.serviceId,
+        disabled: false,
+      });
+    });
+
     it('reports in its interval and makes a deleted row again', async () => {
       const beat = await startHeartbeat({ ...identity, db, world, reportIntervalS: 10 });
       const first = beat.serviceId;

@@ -82,16 +82,19 @@ export interface ServiceIdentity {
   binary: string;
   topic: string;
   availability_zone: string;
+  /** Whether it takes work before somebody enables it (`enable_new_services`). */
+  enabledAtFirst?: boolean;
 }
 
 /** Finds the row of a daemon or makes it; a daemon that comes back keeps its row and whether it is disabled. */
 export async function ensureService(sql: Sql, identity: ServiceIdentity, now: number): Promise<ServiceRow> {
   const [found] = await listServices(sql, { host: identity.host, binary: identity.binary });
   if (found) return found;
+  const { enabledAtFirst = true, ...row } = identity;
   const id = await insertReturningId(sql, 'services', {
-    ...identity,
+    ...row,
     report_count: 0,
-    disabled: 0,
+    disabled: enabledAtFirst ? 0 : 1,
     deleted: 0,
     created_at: toSqlTime(now),
   });

@@ -65,6 +65,7 @@ export async function startCert(options: CertServiceOptions): Promise<RunningSer
     topic: settings.cert_topic,
     availability_zone: settings.node_availability_zone,
     reportIntervalS: settings.report_interval,
+    enabledAtFirst: settings.enable_new_services,
   });
   const served = await certContract.serve(bus, settings.host, {
     revoke_certs_by_user: (_context, { user_id }) => revokeAll({ user_id }),

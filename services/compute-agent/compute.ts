@@ -140,6 +140,7 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     db,
     world,
     reportIntervalS: settings.report_interval,
+    enabledAtFirst: settings.enable_new_services,
     host,
     binary: 'nova-compute',
     topic: settings.compute_topic,

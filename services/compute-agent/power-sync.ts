@@ -66,26 +66,39 @@ async function resolve(seam: ComputeSeam, guest: Guest, real: number): Promise<v
   }
 }
 
-/** At start, where configured: guests that ran before their host stopped run again. */
+/** At start, where configured: guests that ran before their host stopped run again, or all of them. */
 export async function resumeGuests(seam: ComputeSeam, guests: readonly Guest[]): Promise<void> {
-  if (!seam.settings.resume_guests_state_on_host_boot || !seam.driver.reportsPowerState) return;
+  const { resume_guests_state_on_host_boot: resumed, start_guests_on_host_boot: all } = seam.settings;
+  if (!(resumed || all) || !seam.driver.reportsPowerState) return;
   for (const { uuid } of guests) await seam.inTurn(uuid, () => resume(seam, uuid));
 }
 
 async function resume(seam: ComputeSeam, uuid: string): Promise<void> {
   const guest = await presentGuest(seam, uuid);
   if (guest === undefined || guest.host !== seam.host || guest.task_state !== null) return;
-  if (guest.vm_state !== vmState.active || guest.power_state !== powerState.running) return;
+  const ran = guest.vm_state === vmState.active && guest.power_state === powerState.running;
+  const started: readonly string[] = seam.settings.start_guests_on_host_boot
+    ? [vmState.active, vmState.stopped]
+    : [];
+  if (!ran && !started.includes(guest.vm_state)) return;
   try {
     const real = await powerStateOf(seam, guest);
     if (real === powerState.running || real === powerState.paused) return;
-    seam.log.info('starting a guest that ran before the host stopped', { instance: uuid });
+    seam.log.info('starting a guest after the start of its host', { instance: uuid });
     // After a reboot its bridge may not be there yet.
     await seam.network.setupOnHost(adminContext(), networked(guest), seam.host);
     await seam.driver.powerOn(
       guest,
       await cachedNetworkInfo(seam.db, uuid),
       await attachmentsOf(seam.db, uuid),
+    );
+    // One that was stopped is told of by its rows as well, or it would be stopped again.
+    await tryUpdateInstance(
+      seam.db.knex,
+      uuid,
+      { vm_state: vmState.active, power_state: powerState.running },
+      nowOf(seam),
+      { host: seam.host, expectedTaskState: null },
     );
   } catch (error) {
     seam.log.error('cannot start a guest again', { instance: uuid, error });

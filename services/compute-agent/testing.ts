@@ -26,6 +26,18 @@ export const makePlainGuestFiles = (
   makeGuestFiles(request, {
     folder,
     cache,
-    rules: { layered: true, ephemeral: 'ext3' },
-    injection: { key: false, password: false, partition: 1, random: systemRandom },
+    rules: {
+      layered: true,
+      asUploaded: false,
+      prefix: 'vd',
+      ephemeral: () => 'mkfs.ext3 -L %(fs_label)s -F %(target)s',
+      snapshots: 'qcow2',
+    },
+    injection: {
+      key: false,
+      password: false,
+      partition: 1,
+      random: systemRandom,
+      network: async () => null,
+    },
   });

@@ -35,6 +35,7 @@ export async function startConsole(options: ConsoleServiceOptions): Promise<Runn
     db,
     world,
     reportIntervalS: settings.report_interval,
+    enabledAtFirst: settings.enable_new_services,
     host: settings.host,
     binary: 'nova-console',
     topic: settings.console_topic,

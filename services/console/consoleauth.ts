@@ -54,6 +54,7 @@ export async function startConsoleAuth(options: ConsoleAuthOptions): Promise<Run
     topic: settings.consoleauth_topic,
     availability_zone: settings.node_availability_zone,
     reportIntervalS: settings.report_interval,
+    enabledAtFirst: settings.enable_new_services,
   });
   const served = await consoleauthContract.serve(bus, settings.host, {
     async authorize_console(_context, access) {

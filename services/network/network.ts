@@ -138,6 +138,7 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
     db,
     world,
     reportIntervalS: settings.report_interval,
+    enabledAtFirst: settings.enable_new_services,
     host,
     binary: 'nova-network',
     topic: settings.network_topic,

@@ -89,6 +89,7 @@ export async function startVolume(options: VolumeServiceOptions): Promise<Runnin
     db,
     world,
     reportIntervalS: settings.report_interval,
+    enabledAtFirst: settings.enable_new_services,
     host,
     binary: 'nova-volume',
     topic: settings.volume_topic,

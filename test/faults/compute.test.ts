@@ -379,6 +379,42 @@ describe('a compute service that ended in the middle', () => {
     expect(row.task_state).toBeNull();
   });
 
+  it.each([
+    ['start_guests_on_host_boot', ['ran', 'stopped']],
+    ['resume_guests_state_on_host_boot', ['ran']],
+    ['report_interval', []],
+  ] as const)('at the start of a host %s decides which guests run again', async (option, wanted) => {
+    const named = new Map<string, string>();
+    const there = { host: 'node1', task_state: null };
+    const add = async (name: string, values: Record<string, unknown>) =>
+      void named.set(await addInstance(db, flavor, { ...there, ...values }), name);
+    await add('ran', { vm_state: 'active', power_state: 1 });
+    await add('stopped', { vm_state: 'stopped', power_state: 4 });
+    await add('paused', { vm_state: 'paused', power_state: 3 });
+    await add('in error', { vm_state: 'error', power_state: 4 });
+    const started: string[] = [];
+    const driver = {
+      ...fakeDriver({ host: 'node1' }),
+      reportsPowerState: true,
+      info: async ({ uuid }: { uuid: string }) => {
+        const state = started.includes(named.get(uuid)!) ? 1 : 4;
+        return { state, maxMemoryKb: 0, memoryKb: 0, vcpus: 1, cpuTimeNs: 0 };
+      },
+      powerOn: async ({ uuid }: { uuid: string }) => void started.push(named.get(uuid)!),
+    };
+    const service = await compute({
+      driver,
+      config: testConfig({ [option]: option === 'report_interval' ? 0 : true }),
+    });
+    await service.stop();
+    expect(started.sort()).toEqual(wanted);
+    for (const [uuid, name] of named) {
+      if (!started.includes(name)) continue;
+      const row = await db.knex('instances').where({ uuid }).first('vm_state', 'power_state', 'task_state');
+      expect(row).toEqual({ vm_state: 'active', power_state: 1, task_state: null });
+    }
+  });
+
   it('leaves a build alone that another host has by now', async () => {
     const uuid = await addInstance(db, flavor, { task_state: 'networking', host: 'node1' });
     await networkContract.client(bus).allocate_for_instance(admin, {

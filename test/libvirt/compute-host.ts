@@ -63,6 +63,7 @@ const config = configFrom([novaOptions], {
     periodic_interval: 2,
     metadata_host: options.myIp,
     libvirt_inject_key: false,
+    libvirt_use_virtio_for_bridges: true,
     ...options.extra,
   },
 });

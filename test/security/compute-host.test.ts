@@ -107,7 +107,7 @@ describe.skipIf(!tools)('images that users made', () => {
     ] as const) {
       await qemuImg('convert', '-f', 'raw', '-O', format, '-o', options, raw, path);
       const made = await cache.root(context, await add(options, label, path), 0, signal);
-      expect([options, (await readFile(made)).equals(wanted)]).toEqual([options, true]);
+      expect([options, (await readFile(made.path)).equals(wanted)]).toEqual([options, true]);
     }
     await rm(base, { recursive: true });
   });
@@ -219,6 +219,7 @@ describe.skipIf(!tools)('images that users made', () => {
         libvirt: {} as LibvirtConnection,
         random: seededRandom(6),
         snapshotsDirectory: join(temp.path, 'snapshots'),
+        format: 'qcow2',
       },
       { context, guest, imageId: 'snap', images, signal },
     );

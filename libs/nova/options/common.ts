@@ -10,6 +10,7 @@ export const common = {
   root_helper: str('sudo', 'What stands before commands that need root, for daemons that are not'),
   rootwrap_config: str(null, 'Filters of nova-rootwrap; with them, root_helper runs it and nothing else'),
   node_availability_zone: str('nova', 'Availability zone of this node'),
+  enable_new_services: bool(true, 'A service that is new to the database takes work at once'),
   report_interval: int(10, 'Seconds between heartbeats of a service'),
   service_down_time: int(60, 'Seconds after the last heartbeat at which a service counts as down'),
   periodic_interval: int(60, 'Seconds between runs of periodic tasks'),

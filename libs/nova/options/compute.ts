@@ -1,4 +1,4 @@
-import { bool, int, list, str } from '@folsom/config';
+import { bool, int, list, multi, str } from '@folsom/config';
 
 /** nova-compute and its drivers. */
 export const compute = {
@@ -25,6 +25,18 @@ export const compute = {
   libvirt_inject_partition: int(1, 'Partition written to: -2 none, -1 inspect, 0 whole disk'),
   libvirt_images_type: str('default', "Guests' disks: qcow2, raw, or default, by use_cow_images"),
   use_cow_images: bool(true, "Guests' disks are layers over cached images, and no copies"),
+  force_raw_images: bool(
+    true,
+    'Unpack images before guests see them; if false, qcow2 images stay as they were uploaded below layered disks',
+  ),
+  snapshot_image_format: str(null, 'raw or qcow2, for snapshots; none for qcow2'),
+  injected_network_template: str(
+    '$pybasedir/nova/virt/interfaces.template',
+    'Form of the interfaces(5) written into guests with a card in an injected network; the own one where there is no such file, none if empty',
+  ),
+  libvirt_disk_prefix: str(null, "What guests' disks are called: vd (if none is named), sd or xvd"),
+  libvirt_use_virtio_for_bridges: bool(false, "Guests' cards are virtio ones"),
+  use_usb_tablet: bool(true, 'Give guests with a screen a pointer that is where the one of its viewer is'),
   default_ephemeral_format: str(null, 'ext2, ext3 or ext4 for ephemeral disks; none for ext3'),
   libvirt_cpu_mode: str(null, 'host-model, host-passthrough, custom or none'),
   libvirt_cpu_model: str(null, 'Processor model of mode custom'),
@@ -41,6 +53,14 @@ export const compute = {
   remove_unused_base_images: bool(true, 'Remove cached images that no guest uses'),
   remove_unused_original_minimum_age_seconds: int(86_400, 'Age at which they are removed'),
   remove_unused_resized_minimum_age_seconds: int(3_600, 'Age at which grown copies of them are removed'),
+  virt_mkfs: multi(
+    [
+      'default=mkfs.ext3 -L %(fs_label)s -F %(target)s',
+      'linux=mkfs.ext3 -L %(fs_label)s -F %(target)s',
+      'windows=mkfs.ntfs --force --fast --label %(fs_label)s %(target)s',
+    ],
+    'How ephemeral disks are formatted, by the os_type of the image: OS_TYPE=COMMAND',
+  ),
   image_cache_manager_interval: int(0, 'Periodic runs between image cache sweeps; 0 never'),
   config_drive_format: str('iso9660', 'iso9660'),
   config_drive_skip_versions: str(
@@ -63,6 +83,7 @@ export const compute = {
   running_deleted_instance_action: str('log', 'noop, log or reap'),
   running_deleted_instance_poll_interval: int(30, 'Periodic runs between searches for them'),
   running_deleted_instance_timeout: int(0, 'Seconds after the deletion at which they count'),
+  start_guests_on_host_boot: bool(false, 'Start every guest at the start of nova-compute, stopped ones too'),
   resume_guests_state_on_host_boot: bool(false, 'Start guests again that ran before the host stopped'),
   bandwidth_poll_interval: int(600, "Seconds between looks at the counters of guests' cards; 0 never"),
   heal_instance_info_cache_interval: int(60, 'Seconds between renewals of cached network facts'),

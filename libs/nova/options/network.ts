@@ -28,10 +28,7 @@ export const network = {
   }),
   send_arp_for_ha: bool(false, 'Announce gateways and floating addresses that come to this host'),
   send_arp_for_ha_count: int(3, 'Announcements of each', { min: 0 }),
-  flat_injected: bool(
-    false,
-    'Note with flat networks that compute hosts of Folsom write addresses into disks (FlatManager)',
-  ),
+  flat_injected: bool(false, 'Write addresses of flat networks into the disks of guests (FlatManager)'),
   flat_interface: str(null, 'Interface put into the bridge'),
   vlan_interface: str(null, 'Interface that carries the VLANs; none for the one noted with a network'),
   vlan_start: int(100, 'First VLAN'),

@@ -285,9 +285,6 @@ export const novaNotHonoured = [
     libvirt_images_volume_group: null,
     libvirt_sparse_logical_volumes: false,
   }),
-  ...notHonoured('DEFAULT', 'ephemeral disks are made with the file system of default_ephemeral_format', {
-    virt_mkfs: 'default=mkfs.ext3 -L %(fs_label)s -F %(target)s',
-  }),
   ...notHonoured(
     'DEFAULT',
     'periodic tasks of different daemons do not begin together anyway',
@@ -337,35 +334,7 @@ export const novaNotHonoured = [
     { osapi_compute_workers: null, metadata_workers: null, ec2_workers: null, osapi_volume_workers: null },
     QUIET,
   ),
-  ...notHonoured('DEFAULT', 'a new service takes work at once; see nova-manage service disable', {
-    enable_new_services: true,
-  }),
-  ...notHonoured(
-    'DEFAULT',
-    'an image is unpacked before its guest sees it: what was inspected is what runs',
-    {
-      force_raw_images: true,
-    },
-  ),
-  ...notHonoured('DEFAULT', 'a snapshot is qcow2, one of an ami image raw', { snapshot_image_format: null }),
   ...notHonoured('DEFAULT', "the image service's certificate is checked", { glance_api_insecure: false }),
-  ...notHonoured(
-    'DEFAULT',
-    'addresses are not written into disks; guests have them from DHCP, a config drive or the metadata service',
-    {
-      injected_network_template: '$pybasedir/nova/virt/interfaces.template',
-    },
-  ),
-  ...notHonoured('DEFAULT', 'guests have virtio disks and cards, and a tablet', {
-    libvirt_disk_prefix: null,
-    libvirt_use_virtio_for_bridges: false,
-    use_usb_tablet: true,
-  }),
-  ...notHonoured(
-    'DEFAULT',
-    'guests that ran are started again by resume_guests_state_on_host_boot; those that were stopped stay so',
-    { start_guests_on_host_boot: false },
-  ),
   ...notHonoured(
     'DEFAULT',
     'no program of Folsom reads it; floating addresses are made by nova-manage',

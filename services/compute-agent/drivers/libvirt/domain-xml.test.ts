@@ -12,6 +12,8 @@ const domain = (disks: DomainDisk[], more: Partial<DomainDescription> = {}): str
     consoleLog: '/guests/a & b/console.log',
     vnc: null,
     asRoot: false,
+    virtioCards: true,
+    tablet: true,
     cpuMode: null,
     cpuModel: null,
     ...more,
@@ -35,10 +37,42 @@ describe('a domain', () => {
   });
 
   it('has the kernel of its image started, where that comes in parts', () => {
-    const kernel = { kernel: '/guests/kernel', ramdisk: null, commandLine: 'root=/dev/vda' };
-    const xml = domain([disk], { kernel });
-    expect(xml).toContain('<kernel>/guests/kernel</kernel><cmdline>root=/dev/vda</cmdline>');
-    expect(xml).not.toContain('<boot dev');
+    const boot = (type: 'kvm' | 'qemu', ramdisk: string | null, root_device_name: string | null = null) => {
+      const guest = { uuid: 'u-1', name: 'one', memory_mb: 128, vcpus: 1, root_device_name };
+      const kernel = { kernel: '/guests/kernel', ramdisk };
+      const xml = domain([disk], { kernel, type, guest: guest as DomainDescription['guest'] });
+      expect(xml).not.toContain('<boot dev');
+      return /<kernel>.*<\/cmdline>/.exec(xml)?.[0];
+    };
+    const kernel = '<kernel>/guests/kernel</kernel>';
+    const folsoms = '<cmdline>root=/dev/vda console=ttyS0</cmdline>';
+    expect(boot('kvm', null)).toBe(kernel + folsoms);
+    expect(boot('kvm', '/guests/ramdisk')).toBe(`${kernel}<initrd>/guests/ramdisk</initrd>${folsoms}`);
+    expect(boot('kvm', null, '/dev/vdb1')).toBe(`${kernel}<cmdline>root=/dev/vdb1 console=ttyS0</cmdline>`);
+    // A virtio disk is never called so.
+    expect(boot('kvm', null, '/dev/sda1')).toBe(kernel + folsoms);
+    expect(boot('kvm', null, "/dev/vda' init=/bin/sh")).toBe(kernel + folsoms);
+    expect(boot('qemu', null)).toContain('console=ttyS0 no_timer_check tsc=unstable</cmdline>');
+  });
+
+  it('has the cards and the pointer that are asked for', () => {
+    const model = { id: 'n', bridge: 'br100', label: 'x', subnets: [], meta: { tenant_id: null } };
+    const network = [{ id: 'v', address: 'fa:16:3e:00:00:01', network: model, meta: {} }];
+    const card = (virtioCards: boolean) =>
+      /<interface.*<\/interface>/.exec(domain([disk], { network, virtioCards }))?.[0];
+    expect(card(true)).toContain("<source bridge='br100'/><model type='virtio'/></interface>");
+    expect(card(false)).toContain("<source bridge='br100'/></interface>");
+    const vnc = { listen: '127.0.0.1', keymap: 'en-us' };
+    const pointer = "<input type='tablet' bus='usb'/>";
+    expect(domain([disk], { vnc })).toContain(pointer);
+    expect(domain([disk], { vnc, tablet: false })).not.toContain(pointer);
+    expect(domain([disk], { vnc: null })).not.toContain(pointer);
+  });
+
+  it('writes its first serial line into a file and leaves the second to whoever comes', () => {
+    expect(domain([disk])).toMatch(
+      /<serial type='file'><source path='[^']*console\.log'\/><\/serial>\s*<serial type='pty'\/>/,
+    );
   });
 
   it('speaks with the addresses of its cards alone', () => {

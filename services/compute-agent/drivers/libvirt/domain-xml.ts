@@ -8,7 +8,7 @@ export interface DomainDescription {
   type: 'kvm' | 'qemu';
   disks: readonly DomainDisk[];
   /** Direct kernel boot. */
-  kernel?: { kernel: string; ramdisk: string | null; commandLine: string };
+  kernel?: { kernel: string; ramdisk: string | null };
   network: NetworkInfo;
   /** Whether filters keep guests from using others' addresses, and IPv6 is one of theirs; null where the host has none. */
   filters: { ipv6: boolean } | null;
@@ -16,6 +16,10 @@ export interface DomainDescription {
   vnc: { listen: string; keymap: string } | null;
   /** Runs the guest's process as root, where only root can get at its files. */
   asRoot: boolean;
+  /** Cards are virtio ones, and not what libvirt gives a guest of its kind. */
+  virtioCards: boolean;
+  /** A pointer that is where the viewer's is. */
+  tablet: boolean;
   cpuMode: string | null;
   cpuModel: string | null;
 }
@@ -28,7 +32,7 @@ export function domainXml(domain: DomainDescription): string {
       ? `<boot dev='${domain.disks[0]?.device === 'cdrom' ? 'cdrom' : 'hd'}'/>`
       : `<kernel>${xmlText(kernel.kernel)}</kernel>${
           kernel.ramdisk === null ? '' : `<initrd>${xmlText(kernel.ramdisk)}</initrd>`
-        }<cmdline>${xmlText(kernel.commandLine)}</cmdline>`;
+        }<cmdline>${xmlText(kernelArguments(domain))}</cmdline>`;
   const serial = xmlText(guest.uuid);
   return `<domain type='${domain.type}'>
   <uuid>${xmlText(guest.uuid)}</uuid>
@@ -43,10 +47,10 @@ export function domainXml(domain: DomainDescription): string {
   <on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>
   <devices>
     ${domain.disks.map(diskXml).join('\n    ')}
-    ${domain.network.map(vif => interfaceXml(vif, domain.filters === null ? '' : filterReference(vif, domain.filters.ipv6))).join('\n    ')}
+    ${domain.network.map(vif => interfaceXml(vif, domain)).join('\n    ')}
     <serial type='file'><source path='${xmlText(domain.consoleLog)}'/></serial>
     <serial type='pty'/>
-    <input type='tablet' bus='usb'/>
+    ${domain.vnc !== null && domain.tablet ? "<input type='tablet' bus='usb'/>" : ''}
     ${
       domain.vnc === null
         ? ''
@@ -63,6 +67,16 @@ export function domainXml(domain: DomainDescription): string {
 `;
 }
 
+/**
+ * Where the kernel of a guest finds its root, and speaks. A name that no virtio disk has is one that the image has for
+ * others (`/dev/sda1` of EC2's); emulated processors keep no time that a kernel could check.
+ */
+function kernelArguments({ guest, type }: DomainDescription): string {
+  const named = /^(?:\/dev\/)?(vd[a-z]\d*)$/.exec(guest.root_device_name ?? '')?.[1];
+  const folsoms = `root=/dev/${named ?? 'vda'} console=ttyS0`;
+  return type === 'qemu' ? `${folsoms} no_timer_check tsc=unstable` : folsoms;
+}
+
 function cpu(domain: DomainDescription): string {
   const mode = domain.cpuMode ?? (domain.type === 'kvm' ? 'host-model' : 'none');
   if (mode === 'host-model' || mode === 'host-passthrough' || mode === 'maximum')
@@ -73,10 +87,14 @@ function cpu(domain: DomainDescription): string {
   return '';
 }
 
-function interfaceXml(vif: NetworkInfo[number], reference: string): string {
+function interfaceXml(
+  vif: NetworkInfo[number],
+  { filters, virtioCards }: Pick<DomainDescription, 'filters' | 'virtioCards'>,
+): string {
   return (
     `<interface type='bridge'><mac address='${xmlText(vif.address)}'/>` +
-    `<source bridge='${xmlText(vif.network?.bridge ?? '')}'/><model type='virtio'/>${reference}</interface>`
+    `<source bridge='${xmlText(vif.network?.bridge ?? '')}'/>${virtioCards ? "<model type='virtio'/>" : ''}` +
+    `${filters === null ? '' : filterReference(vif, filters.ipv6)}</interface>`
   );
 }
 

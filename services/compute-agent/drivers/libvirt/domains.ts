@@ -9,13 +9,7 @@ import type { LibvirtConnection } from './connection.ts';
 import type { DomainDisk } from './disk-xml.ts';
 import { domainXml } from './domain-xml.ts';
 import type { Firewall } from './firewall.ts';
-import {
-  existingGuestFiles,
-  type GuestDisks,
-  guestFolder,
-  ROOT_TARGET,
-  touchConsole,
-} from './guest-files.ts';
+import { existingGuestFiles, type GuestDisks, guestFolder, rootTarget, touchConsole } from './guest-files.ts';
 import { LibvirtError } from './threads.ts';
 import type { HostVolumes } from './volumes/host-volumes.ts';
 
@@ -104,6 +98,8 @@ export function guestDomains(options: {
   firewall: Firewall;
   settings: ComputeSettings;
   traits: HostTraits;
+  /** What guests' disks are called, `vd`. */
+  prefix: string;
   volumes: HostVolumes;
   /** Finds out the traits, where that was not possible before. */
   prepare(): Promise<void>;
@@ -165,11 +161,13 @@ export function guestDomains(options: {
       const xml = domainXml({
         guest,
         ...traits,
-        disks: await allDisks(options.volumes, files.disks, volumes),
+        disks: await allDisks(options.volumes, files.disks, volumes, rootTarget(options.prefix)),
         ...(files.kernel === undefined ? {} : { kernel: files.kernel }),
         network,
         consoleLog: await touchConsole(folder),
         vnc: settings.vnc_enabled ? { listen: settings.vncserver_listen, keymap: settings.vnc_keymap } : null,
+        virtioCards: settings.libvirt_use_virtio_for_bridges,
+        tablet: settings.use_usb_tablet,
         cpuMode: settings.libvirt_cpu_mode,
         cpuModel: settings.libvirt_cpu_model,
       });
@@ -216,11 +214,12 @@ async function allDisks(
   host: HostVolumes,
   files: readonly DomainDisk[],
   volumes: Volumes,
+  first: string,
 ): Promise<DomainDisk[]> {
   const connected: DomainDisk[] = [];
   for (const volume of volumes) connected.push(await host.connect(volume));
   const taken = new Set(connected.map(disk => disk.target));
-  const root = connected.filter(disk => disk.target === ROOT_TARGET);
-  const rest = connected.filter(disk => disk.target !== ROOT_TARGET);
+  const root = connected.filter(disk => disk.target === first);
+  const rest = connected.filter(disk => disk.target !== first);
   return [...root, ...files.filter(disk => !taken.has(disk.target)), ...rest];
 }

@@ -19,7 +19,7 @@ import { vncPort } from './domain-xml.ts';
 import { guestDomains, type HostTraits, ifThere, powerOf } from './domains.ts';
 import { filterDuties, filtered, filtersGuests } from './firewall.ts';
 import { hostFirewall } from './guest-bridges.ts';
-import { basesInUse, makeGuestFiles, readDiskInfo, tailOf } from './guest-files.ts';
+import { basesInUse, makeGuestFiles, readDiskInfo, rootTarget, tailOf } from './guest-files.ts';
 import { hostFacts } from './host-facts.ts';
 import { imageCache } from './image-cache.ts';
 import { injectionOf } from './injection.ts';
@@ -89,7 +89,9 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
   const instancesPath = settings.instances_path;
   const { log, libvirt, cache, filters, firewall, runner } = groundOf(options);
   const traits: HostTraits = { type: 'qemu', filters: null, asRoot: false };
-  const making = { cache, rules: diskRules(settings), injection: injectionOf(settings, world.random) };
+  const rules = diskRules(settings);
+  const { prefix } = rules;
+  const making = { cache, rules, injection: injectionOf(settings, world.random) };
   let prepared = false;
   /** libvirt's filters, as soon as it answers: no guest is started before it is known whether there are any. */
   const prepare = async (): Promise<void> => {
@@ -106,12 +108,23 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     prepared = true;
   };
   const { clock, random } = world;
-  const volumes = volumesOfHost({ libvirt, settings, runner, clock, log });
-  const domains = guestDomains({ libvirt, firewall, settings, traits, volumes, prepare, clock, log });
+  const volumes = volumesOfHost({ libvirt, settings, prefix, runner, clock, log });
+  const domains = guestDomains({ libvirt, firewall, settings, traits, prefix, volumes, prepare, clock, log });
   const { folderOf } = domains;
   const facts = hostFacts({ libvirt, instancesPath, clock });
   const moves = moving({ domains, volumes, firewall, settings });
-  const live = liveMigration({ libvirt, domains, volumes, firewall, cache, facts, settings, random, clock });
+  const live = liveMigration({
+    libvirt,
+    domains,
+    volumes,
+    firewall,
+    cache,
+    facts,
+    settings,
+    prefix,
+    random,
+    clock,
+  });
 
   const remove = async (guest: Guest, attached: Volumes): Promise<void> => {
     await domains.undefine(guest);
@@ -131,7 +144,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
   return {
     name: 'libvirt',
     reportsPowerState: true,
-    rootDevice: '/dev/vda',
+    rootDevice: `/dev/${rootTarget(prefix)}`,
 
     async init(guests) {
       await mkdir(join(instancesPath, settings.base_dir_name), { recursive: true, mode: 0o711 });
@@ -215,6 +228,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
           domains,
           random: world.random,
           snapshotsDirectory: settings.libvirt_snapshots_directory,
+          format: rules.snapshots,
         },
         { context, guest, imageId, images: client, signal },
       ),

@@ -16,8 +16,8 @@ import { run } from '@folsom/host/run';
 import type { Guest, SpawnRequest } from '../../driver.ts';
 import { type DiskRules, wholeBlocks } from './disk-rules.ts';
 import type { DomainDisk } from './disk-xml.ts';
-import type { ImageCache } from './image-cache.ts';
-import { type Injection, withInjectedFiles } from './injection.ts';
+import type { CachedBase, ImageCache } from './image-cache.ts';
+import { filesFor, type Injection, withInjectedFiles } from './injection.ts';
 
 import { volumeTarget } from './volumes/host-volumes.ts';
 
@@ -45,18 +45,18 @@ export const writeDiskInfo = (folder: string, info: DiskInfo): Promise<void> =>
 
 export interface GuestDisks {
   disks: DomainDisk[];
-  kernel?: { kernel: string; ramdisk: string | null; commandLine: string };
+  kernel?: { kernel: string; ramdisk: string | null };
 }
 
-/** The first disk of every guest. */
-export const ROOT_TARGET = 'vda';
+/** What the first disk of every guest is called. */
+export const rootTarget = (prefix: string): string => `${prefix}a`;
 
 /** What a guest calls a disk of its folder. The config drive has the last name there is and never meets another's. */
-export function diskTarget(guest: Guest, name: string): string {
-  if (name === 'disk.config') return 'vdz';
-  if (name === 'disk.local') return 'vdb';
-  if (name === 'disk.swap') return guest.flavor.ephemeral_gb > 0 ? 'vdc' : 'vdb';
-  return ROOT_TARGET;
+export function diskTarget(guest: Guest, name: string, prefix: string): string {
+  if (name === 'disk.config') return `${prefix}z`;
+  if (name === 'disk.local') return `${prefix}b`;
+  if (name === 'disk.swap') return prefix + (guest.flavor.ephemeral_gb > 0 ? 'c' : 'b');
+  return rootTarget(prefix);
 }
 
 /** The flavor's disks by the names that block device mappings have for them. */
@@ -64,9 +64,6 @@ const VIRTUAL: Readonly<Record<string, string>> = { 'disk.local': 'ephemeral0', 
 
 /** What an ISO image is to its guest: programs on a CD look for it where CDs are. */
 const CDROM = { target: 'hda', device: 'cdrom' } as const;
-
-/** The guest's serial console and first screen; nothing in it comes from a user. */
-const COMMAND_LINE = 'root=/dev/vda console=tty0 console=ttyS0 no_timer_check tsc=unstable net.ifnames=0';
 
 /** Where a guest's files are made, of what and how. */
 export interface Making {
@@ -89,10 +86,10 @@ export async function makeGuestFiles(request: SpawnRequest, making: Making): Pro
   const boot = bootFiles(request, folder, cache, suffix);
   boot.catch(() => {}); // awaited below, after what goes on beside it
   // Where a volume takes a disk's place there is none to make.
-  const taken = new Set(request.volumes.map(volume => volumeTarget(volume.mountDevice)));
+  const taken = new Set(request.volumes.map(volume => volumeTarget(volume.mountDevice, rules.prefix)));
   const targetOf = (name: string): string => {
     const device = request.virtualDevices?.get(VIRTUAL[name] ?? '');
-    return device === undefined ? diskTarget(guest, name) : volumeTarget(device);
+    return device === undefined ? diskTarget(guest, name, rules.prefix) : volumeTarget(device, rules.prefix);
   };
   const disks: DomainDisk[] = [];
   const info: DiskInfo = suffix === '' ? {} : await readDiskInfo(folder);
@@ -101,7 +98,7 @@ export async function makeGuestFiles(request: SpawnRequest, making: Making): Pro
     disks.push({ source: join(folder, name), kind: 'file', format: kind, ...as });
     info[name] = { format: kind, ...as };
   };
-  if (!taken.has(ROOT_TARGET) || suffix !== '') {
+  if (!taken.has(rootTarget(rules.prefix)) || suffix !== '') {
     const format = await makeRootDisk(request, join(folder, `disk${suffix}`), making);
     add(`disk${suffix}`, format, request.image.disk_format === 'iso');
   }
@@ -110,7 +107,8 @@ export async function makeGuestFiles(request: SpawnRequest, making: Making): Pro
       if (taken.has(targetOf(name))) continue;
       const path = join(folder, name);
       await rm(path, { force: true });
-      const base = await cache.blank(kind === 'swap' ? kind : rules.ephemeral, sizeMb);
+      const blank = kind === 'swap' ? kind : { mkfs: rules.ephemeral(guest.os_type) };
+      const base = { path: await cache.blank(blank, sizeMb), format: 'raw' as const };
       add(name, await diskOver(base, path, sizeMb * 1024 ** 2, rules));
     }
   }
@@ -134,27 +132,29 @@ async function makeRootDisk(
 ): Promise<'raw' | 'qcow2'> {
   const { guest, image, context, signal } = request;
   const rootBytes = guest.flavor.root_gb * GIGABYTE;
-  const base = await cache.root(context, image, rootBytes, signal);
-  const onto = rootBytes > 0 ? await cache.grown(base, image, rootBytes) : base;
+  const files = await filesFor(request, injection);
+  const base = await cache.root(context, image, rootBytes, signal, rules.asUploaded && files.length === 0);
   await rm(disk, { force: true });
-  const size = Math.max(rootBytes, (await stat(onto)).size);
-  if (await withInjectedFiles(request, injection, onto, disk, size)) return 'raw';
-  return diskOver(onto, disk, size, rules);
+  const size = Math.max(rootBytes, base.size);
+  if (base.format === 'qcow2') return diskOver(base, disk, size, rules);
+  const path = rootBytes > 0 ? await cache.grown(base.path, image, rootBytes) : base.path;
+  if (await withInjectedFiles(files, injection, path, disk, size)) return 'raw';
+  return diskOver({ path, format: 'raw' }, disk, size, rules);
 }
 
 /** A disk that begins as a cached one is. */
 async function diskOver(
-  base: string,
+  base: Pick<CachedBase, 'path' | 'format'>,
   path: string,
   size: number,
   { layered }: DiskRules,
 ): Promise<'raw' | 'qcow2'> {
   if (layered) {
-    await createOverlay({ path, base, baseFormat: 'raw', size });
+    await createOverlay({ path, base: base.path, baseFormat: base.format, size });
     return 'qcow2';
   }
   // What is empty there is empty here, and takes no room.
-  await run(['cp', '--reflink=auto', '--sparse=always', '--', base, path], { timeoutMs: COPY_MS });
+  await run(['cp', '--reflink=auto', '--sparse=always', '--', base.path, path], { timeoutMs: COPY_MS });
   await chmod(path, 0o600);
   await truncate(path, wholeBlocks(size));
   return 'raw';
@@ -193,7 +193,6 @@ export async function bootFiles(
   return {
     kernel: await take(kernelId, 'kernel'),
     ramdisk: ramdiskId === null ? null : await take(ramdiskId, 'ramdisk'),
-    commandLine: COMMAND_LINE,
   };
 }
 
@@ -219,7 +218,7 @@ export async function existingGuestFiles(folder: string, suffix = ''): Promise<G
   if (!(await has(kernel))) return { disks };
   return {
     disks,
-    kernel: { kernel, ramdisk: (await has(ramdisk)) ? ramdisk : null, commandLine: COMMAND_LINE },
+    kernel: { kernel, ramdisk: (await has(ramdisk)) ? ramdisk : null },
   };
 }
 

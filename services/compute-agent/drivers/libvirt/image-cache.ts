@@ -18,11 +18,19 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Clock, isFault, keyedMutex, type Logger, type Random, type RequestContext } from '@folsom/core';
 import { checkImageFile, isExtFilesystem, toolFormat } from '@folsom/host/image-format';
-import { convertDisk, formatFile, growExtFilesystem } from '@folsom/host/qemu-img';
+import {
+  convertDisk,
+  diskFacts,
+  formatFile,
+  formatFileWith,
+  growExtFilesystem,
+  RAW_BASE,
+  UPLOADED_BASE,
+} from '@folsom/host/qemu-img';
 import type { ImageClient } from '@folsom/nova/image-transfer';
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import { computeFault } from '../../faults.ts';
-import type { EphemeralFormat } from './disk-rules.ts';
+import { PLAIN_MKFS } from './disk-rules.ts';
 
 /**
  * Images of the image service as raw files under `_base`, shared by all guests of this host and never written to
@@ -30,14 +38,23 @@ import type { EphemeralFormat } from './disk-rules.ts';
  * image that looks like one.
  */
 export interface ImageCache {
-  /** The image as a raw file; `maxBytes` is the largest disk its user may have (0: any). */
-  root(context: RequestContext, image: ImageWire, maxBytes: number, signal: AbortSignal): Promise<string>;
+  /**
+   * The image as a raw file; `maxBytes` is the largest disk its user may have (0: any). One that is to stay
+   * `asUploaded` is inspected in the same way, and then left as it is if it is qcow2.
+   */
+  root(
+    context: RequestContext,
+    image: ImageWire,
+    maxBytes: number,
+    signal: AbortSignal,
+    asUploaded?: boolean,
+  ): Promise<CachedBase>;
   /** A bare filesystem image made as large as the disk it will be; other images as they are. */
   grown(base: string, image: ImageWire, sizeBytes: number): Promise<string>;
   /** A kernel or ramdisk. */
   file(context: RequestContext, imageId: string, signal: AbortSignal): Promise<string>;
-  /** An empty swap area or filesystem to build overlays on. */
-  blank(kind: 'swap' | EphemeralFormat, sizeMb: number): Promise<string>;
+  /** An empty swap area, or what a command of `virt_mkfs` makes of an empty file. */
+  blank(kind: 'swap' | { mkfs: string }, sizeMb: number): Promise<string>;
   /**
    * Removes what nobody used for as long as `ages` (milliseconds) say; answers what went. Kept are files named in
    * `standing`, on which guests' disks stand, and those of images in `wanted`.
@@ -46,6 +63,14 @@ export interface ImageCache {
     wanted: { images: ReadonlySet<string>; standing: ReadonlySet<string> },
     ages: { original: number; grown: number },
   ): Promise<string[]>;
+}
+
+/** A file of the cache that disks stand on. */
+export interface CachedBase {
+  path: string;
+  format: 'raw' | 'qcow2';
+  /** Bytes that its guest sees. */
+  size: number;
 }
 
 /** What an image may become where the flavor sets no size of the disk; 0: no bound. */
@@ -70,14 +95,14 @@ const GIGABYTE = 1024 ** 3;
 /** Small disks are no danger, however little their images hold. */
 const EXPANSION_IGNORED_BYTES = 256 * 1024 ** 2;
 const LABEL = 'ephemeral0';
-/** What ephemeral disks were before one could say. */
-const PLAIN: EphemeralFormat = 'ext3';
 
 /** Names are made here from a fixed set of forms; nothing a user chose gets into one unhashed. */
 const cacheName = (imageId: string): string => createHash('sha1').update(imageId).digest('hex');
 
-const blankName = (kind: 'swap' | EphemeralFormat, sizeMb: number): string =>
-  kind === 'swap' ? `swap_${sizeMb}` : `ephemeral_${sizeMb}${kind === PLAIN ? '' : `_${kind}`}`;
+const blankName = (kind: 'swap' | { mkfs: string }, sizeMb: number): string => {
+  if (kind === 'swap') return `swap_${sizeMb}`;
+  return `ephemeral_${sizeMb}${kind.mkfs === PLAIN_MKFS ? '' : `_${cacheName(kind.mkfs).slice(0, 10)}`}`;
+};
 
 export function imageCache(options: ImageCacheOptions): ImageCache {
   const { directory, images, random, log } = options;
@@ -153,9 +178,40 @@ export function imageCache(options: ImageCacheOptions): ImageCache {
     }
   };
 
+  /** Puts a plain disk in the place of an image in a format. */
+  const unpack = async (
+    image: ImageWire,
+    part: string,
+    format: string,
+    virtualSize: number,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const converted = `${part}.raw`;
+    try {
+      await convertDisk({
+        from: part,
+        fromFormat: format,
+        to: converted,
+        toFormat: 'raw',
+        maxBytes: Math.max(virtualSize, 1),
+        signal,
+      });
+      // What came out is a plain disk: its bytes are the guest's and are not looked at again.
+      await rename(converted, part);
+    } catch (error) {
+      if (!isFault(error, 'ProcessExecutionError')) throw error;
+      log.warn('an image cannot be converted', { image: image.id, error });
+      throw computeFault('ImageUnacceptable', { image_id: image.id, reason: 'it cannot be converted' });
+    } finally {
+      await rm(converted, { force: true });
+    }
+  };
+
   return {
-    root: (context, image, maxBytes, signal) =>
-      once(cacheName(image.id), async part => {
+    root: async (context, image, maxBytes, signal, asUploaded = false) => {
+      const keep = asUploaded && image.disk_format === 'qcow2';
+      const base = keep ? UPLOADED_BASE : RAW_BASE;
+      const path = await once(`${cacheName(image.id)}${base.suffix}`, async part => {
         const plain = image.disk_format !== 'qcow2';
         const most = maxBytes > 0 ? maxBytes : options.sizeless.virtualGigabytes * GIGABYTE;
         await download(context, image.id, part, plain ? most : 0, signal);
@@ -163,36 +219,20 @@ export function imageCache(options: ImageCacheOptions): ImageCache {
         const fileBytes = (await stat(part)).size;
         const virtualSize = header.virtualSize ?? fileBytes;
         checkSize(image, virtualSize, fileBytes, maxBytes);
-        const format = toolFormat(header.format);
-        if (format === 'raw') {
+        // What has been inspected stands below the guest's disk, for reading only: it cannot become anything else.
+        if (keep) return;
+        if (toolFormat(header.format) === 'raw') {
           // The footer of a fixed VHD is no part of the disk.
           if (virtualSize < fileBytes) await truncate(part, virtualSize);
           return;
         }
-        const converted = `${part}.raw`;
-        try {
-          await convertDisk({
-            from: part,
-            fromFormat: format,
-            to: converted,
-            toFormat: 'raw',
-            maxBytes: Math.max(virtualSize, 1),
-            signal,
-          });
-          // What came out is a plain disk: its bytes are the guest's and are not looked at again.
-          await rename(converted, part);
-        } catch (error) {
-          if (!isFault(error, 'ProcessExecutionError')) throw error;
-          log.warn('an image cannot be converted', { image: image.id, error });
-          throw computeFault('ImageUnacceptable', { image_id: image.id, reason: 'it cannot be converted' });
-        } finally {
-          await rm(converted, { force: true });
-        }
-      }).then(async path => {
-        // Another tenant's flavor may have allowed more than this one does.
-        checkSize(image, (await stat(path)).size, image.size, maxBytes);
-        return path;
-      }),
+        await unpack(image, part, toolFormat(header.format), virtualSize, signal);
+      });
+      const { virtualSize: size } = await diskFacts(path, base.format);
+      // Another tenant's flavor may have allowed more than this one does.
+      checkSize(image, size, image.size, maxBytes);
+      return { path, format: base.format, size };
+    },
 
     grown: async (base, image, sizeBytes) => {
       const bare = image.disk_format === 'ami' || image.container_format === 'ami';
@@ -219,14 +259,18 @@ export function imageCache(options: ImageCacheOptions): ImageCache {
         await (await open(part, 'w', 0o600)).close();
         await truncate(part, sizeMb * 1024 ** 2);
         if (kind === 'swap') await formatFile(part, 'swap', '');
-        else await formatFile(part, kind, LABEL);
+        else if (!(await formatFileWith(part, kind.mkfs, LABEL))) {
+          log.warn('an ephemeral disk has no file system: there is no such program here', {
+            command: kind.mkfs,
+          });
+        }
       }),
 
     sweep: async ({ images: wanted, standing }, ages) => {
       const kept = new Set([...wanted].map(cacheName));
       const removed: string[] = [];
       for (const name of await readdir(directory).catch(() => [])) {
-        const image = /^(?:boot_)?([0-9a-f]{40})$/.exec(name)?.[1];
+        const image = /^(?:boot_)?([0-9a-f]{40})(?:\.qcow2)?$/.exec(name)?.[1];
         if (standing.has(name) || (image !== undefined && kept.has(image))) continue;
         const path = join(directory, name);
         const found = await stat(path).catch(() => undefined);

@@ -2,14 +2,18 @@ import { chmod, constants, copyFile, truncate } from 'node:fs/promises';
 import { assert, type Random } from '@folsom/core';
 import { crypt } from '@folsom/host/crypt';
 import { extFilesystemAt, type InjectedFile, injectFiles } from '@folsom/host/inject';
+import type { NetworkInfo } from '@folsom/nova/network-info';
 import type { SpawnRequest } from '../../driver.ts';
 import type { ComputeSettings } from '../../settings.ts';
 import { wholeBlocks } from './disk-rules.ts';
+import { injectedNetwork } from './injected-network.ts';
 
 /** What is written into guests' disks besides the user's files. */
 export interface Injection {
   key: boolean;
   password: boolean;
+  /** Interfaces of a guest's injected networks; null where none is. */
+  network: (info: NetworkInfo) => Promise<string | null>;
   /** Of a disk with partitions. */
   partition: number;
   random: Random;
@@ -21,7 +25,11 @@ const NOTHING = -2;
 export function injectionOf(
   settings: Pick<
     ComputeSettings,
-    'libvirt_inject_key' | 'libvirt_inject_password' | 'libvirt_inject_partition'
+    | 'libvirt_inject_key'
+    | 'libvirt_inject_password'
+    | 'libvirt_inject_partition'
+    | 'injected_network_template'
+    | 'use_ipv6'
   >,
   random: Random,
 ): Injection {
@@ -30,31 +38,28 @@ export function injectionOf(
   return {
     key: settings.libvirt_inject_key && wanted,
     password: settings.libvirt_inject_password && wanted,
+    network: async info =>
+      wanted
+        ? injectedNetwork(info, { template: settings.injected_network_template, ipv6: settings.use_ipv6 })
+        : null,
     partition: partition > 0 ? partition : 1,
     random,
   };
 }
 
+const INTERFACES = '/etc/network/interfaces';
 const KEYS = '/root/.ssh/authorized_keys';
 const SHADOW = '/etc/shadow';
 const SALT = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./';
 
-/**
- * Puts the user's files, key and password into a copy of the image, since a layer over it cannot be written to from outside.
- * False when there is nothing to put in, or the image has no filesystem we know: the guest then starts without, as in the
- * original.
- */
-export async function withInjectedFiles(
-  request: SpawnRequest,
-  injection: Injection,
-  base: string,
-  disk: string,
-  size: number,
-): Promise<boolean> {
+/** What is put into the disk of a guest: the user's files, the addresses of injected networks, key and password. */
+export async function filesFor(request: SpawnRequest, injection: Injection): Promise<InjectedFile[]> {
   const { guest, adminPassword } = request;
   const files = request.injectedFiles.map(
     ([path, content]): InjectedFile => ({ path, content: Buffer.from(content, 'utf8') }),
   );
+  const interfaces = await injection.network(request.network);
+  if (interfaces !== null) files.push({ path: INTERFACES, content: Buffer.from(interfaces) });
   if (injection.key && guest.key_data) {
     const key = `\n# The following ssh key was injected by Nova\n${guest.key_data.trim()}\n`;
     files.push({ path: KEYS, content: before => Buffer.concat([before, Buffer.from(key)]), mode: 0o600 });
@@ -64,6 +69,20 @@ export async function withInjectedFiles(
     assert(hash !== null, 'sha512 is known, and a password that JSON carried has no NUL');
     files.push({ path: SHADOW, content: before => withRootPassword(before, hash), mode: 0o600 });
   }
+  return files;
+}
+
+/**
+ * Puts files into a copy of the image, since a layer over it cannot be written to from outside. False when there are none,
+ * or the image has no filesystem we know: the guest then starts without, as in the original.
+ */
+export async function withInjectedFiles(
+  files: readonly InjectedFile[],
+  injection: Pick<Injection, 'partition'>,
+  base: string,
+  disk: string,
+  size: number,
+): Promise<boolean> {
   if (files.length === 0) return false;
   const offset = await extFilesystemAt(base, injection.partition);
   if (offset === undefined) return false;

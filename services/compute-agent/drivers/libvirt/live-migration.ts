@@ -62,7 +62,7 @@ function migrationFlags(names: string): number {
 }
 
 const RETRY_MS = 1_000;
-const TARGET = /^[a-z]{2}[a-z]{1,2}$/;
+const TARGET = /^[a-z]{3,5}$/;
 
 /** One entry of Folsom's disk list. */
 interface MovedDisk {
@@ -83,6 +83,8 @@ export function liveMigration(options: {
   cache: ImageCache;
   facts: HostFacts;
   settings: ComputeSettings;
+  /** What guests' disks are called, `vd`. */
+  prefix: string;
   random: Random;
   clock: Clock;
 }) {
@@ -132,7 +134,7 @@ export function liveMigration(options: {
       const format = disk.type === 'raw' ? 'raw' : 'qcow2';
       await createDisk(join(folder, name), format, Number(disk.virt_disk_size) || Number(disk.disk_size));
       const { target = '' } = disk;
-      info[name] = { format, target: TARGET.test(target) ? target : diskTarget(guest, name) };
+      info[name] = { format, target: TARGET.test(target) ? target : diskTarget(guest, name, options.prefix) };
     }
     await writeDiskInfo(folder, info);
     await touchConsole(folder);

@@ -8,12 +8,19 @@ import { powerState } from '@folsom/nova/instance-state';
 import { type Guest, snapshotProperties } from '../../driver.ts';
 import { computeFault } from '../../faults.ts';
 import type { LibvirtConnection } from './connection.ts';
+import type { SnapshotFormat } from './disk-rules.ts';
 import { type GuestDomains, ifThere } from './domains.ts';
 import { readDiskInfo } from './guest-files.ts';
 
 /** Copies a guest's disk into an image, the guest standing still meanwhile: everything it wrote has then arrived. */
 export async function snapshotGuest(
-  host: { libvirt: LibvirtConnection; domains: GuestDomains; random: Random; snapshotsDirectory: string },
+  host: {
+    libvirt: LibvirtConnection;
+    domains: GuestDomains;
+    random: Random;
+    snapshotsDirectory: string;
+    format: SnapshotFormat;
+  },
   request: {
     context: RequestContext;
     guest: Guest;
@@ -30,7 +37,7 @@ export async function snapshotGuest(
   if (info === undefined) throw computeFault('DiskNotFound', { location: 'disk' });
   const base = await images.show(context, guest.image_ref).catch(() => undefined);
   const bare = base?.disk_format === 'ami' || base?.container_format === 'ami';
-  const format = bare ? 'raw' : 'qcow2';
+  const format = bare ? 'raw' : host.format;
   const temporary = join(host.snapshotsDirectory, host.random.uuid());
   await mkdir(temporary, { recursive: true, mode: 0o700 });
   const running = (await domains.stateOf(guest)) === powerState.running;

@@ -20,15 +20,17 @@ export interface HostVolumes {
 }
 
 /** `/dev/vdb`, `sdb1`: what the guest's hypervisor calls it. */
-export function volumeTarget(mountDevice: string): string {
+export function volumeTarget(mountDevice: string, prefix: string): string {
   const letters = deviceLetters(mountDevice);
   if (letters === undefined) throw novaFault('InvalidDevicePath', { path: mountDevice });
-  return `vd${letters}`;
+  return `${prefix}${letters}`;
 }
 
 export function hostVolumes(options: {
   host: string;
   ip: string;
+  /** What its guests' disks are called, `vd`. */
+  prefix: string;
   libvirt: LibvirtConnection;
   initiator: Initiator;
   /** Descriptions of all domains of this host. */
@@ -71,7 +73,7 @@ export function hostVolumes(options: {
     connector: async () => ({ ip: options.ip, initiator: await initiatorName(), host: options.host }),
     async connect(volume) {
       requireSame(volume);
-      const target = volumeTarget(volume.mountDevice);
+      const target = volumeTarget(volume.mountDevice, options.prefix);
       return { ...(await reach(volume)), format: 'raw', target, serial: volume.volumeId };
     },
     async disconnect({ connectionInfo: info, volumeId }) {

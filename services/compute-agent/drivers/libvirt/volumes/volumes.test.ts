@@ -139,6 +139,7 @@ describe('how a host reaches a volume', () => {
     const reach = hostVolumes({
       host: 'Node_1',
       ip: '10.0.0.1',
+      prefix: 'vd',
       libvirt,
       initiator,
       domains: async () => [],
@@ -196,14 +197,15 @@ describe('how a host reaches a volume', () => {
   });
 
   it('has the place in the guest that its name says, with whatever prefix', () => {
-    expect(['/dev/vdb', '/dev/sdc', 'xvdd1', 'vdaa'].map(volumeTarget)).toEqual([
+    expect(['/dev/vdb', '/dev/sdc', 'xvdd1', 'vdaa'].map(name => volumeTarget(name, 'vd'))).toEqual([
       'vdb',
       'vdc',
       'vdd',
       'vdaa',
     ]);
+    expect(volumeTarget('/dev/vdb', 'sd')).toBe('sdb');
     for (const bad of ['', '/dev/', '/dev/vdb/x', "vdb'/>", '/dev/fd0'])
-      expect(() => volumeTarget(bad)).toThrow('is invalid');
+      expect(() => volumeTarget(bad, 'vd')).toThrow('is invalid');
   });
 
   it('changes with the host of a guest that moves, and nothing else of the disk', () => {

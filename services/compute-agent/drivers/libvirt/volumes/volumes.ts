@@ -18,14 +18,17 @@ export interface GuestVolumes extends HostVolumes {
 export function volumesOfHost(options: {
   libvirt: LibvirtConnection;
   settings: ComputeSettings;
+  /** What guests' disks are called, `vd`. */
+  prefix: string;
   runner: Runner;
   clock: Clock;
   log: Logger;
 }): GuestVolumes {
-  const { libvirt, settings, runner, clock, log } = options;
+  const { libvirt, settings, prefix, runner, clock, log } = options;
   const host = hostVolumes({
     host: settings.host,
     ip: settings.my_ip,
+    prefix,
     libvirt,
     initiator: openIscsi({ runner, clock, log, scanTries: settings.num_iscsi_scan_tries }),
     domains: async () => Promise.all((await libvirt.list()).map(name => libvirt.xml(name).catch(() => ''))),
@@ -39,7 +42,8 @@ export function volumesOfHost(options: {
     duties: {
       attachVolume: plug,
       async detachVolume(guest, volume) {
-        await plugs.unplug(guest, { target: volumeTarget(volume.mountDevice), serial: volume.volumeId });
+        const target = volumeTarget(volume.mountDevice, prefix);
+        await plugs.unplug(guest, { target, serial: volume.volumeId });
         await host.disconnect(volume);
       },
       async disconnectVolumes(_guest, attached) {
