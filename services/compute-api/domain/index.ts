@@ -37,6 +37,7 @@ import { deleteMetadata, metadataFrom, updateMetadata } from './metadata.ts';
 import * as networks from './networks.ts';
 import { allowed, authorize, isAdministrator } from './policy.ts';
 import * as quotas from './quotas.ts';
+import { reservationsSignature } from './reservation-signature.ts';
 import { reservedInstances } from './reservations.ts';
 import { confirmResize, resize, revertResize } from './resize.ts';
 import { addToInstance, removeFromInstance } from './security-group-members.ts';
@@ -84,6 +85,7 @@ const serverFunctions = {
   show: showServer,
   list: listInstances,
   reserved: reservedInstances,
+  reservedSignature: reservationsSignature,
   /** What detailed views of a page are made from. */
   sources: detailSources,
   boot,

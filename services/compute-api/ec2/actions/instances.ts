@@ -9,6 +9,7 @@ import { id, listOf, recordOf, required, text, wholeNumber } from '../http/shape
 import { instanceNamed, instancesNamed, numberInList } from '../ids.ts';
 import { imageNamed, imageState } from '../images.ts';
 import { reservationsView, stateView } from '../views/instances.ts';
+import { whileUnchanged } from '../views/kept-listing.ts';
 
 const INSTANCES = { InstanceId: required(listOf()) };
 
@@ -25,11 +26,14 @@ const describe = (name: string) =>
     about: 'Instances by the boots that made them; those named that are not there are left out.',
     parameters: { InstanceId: listOf() },
     run: async (call, { InstanceId }) => {
-      const instances = await described(call, InstanceId);
-      const { context, config } = call;
-      // Those of a VPN are the operator's.
-      const shown = instances.filter(one => context.isAdmin || one.image_ref !== config.vpn_image_id);
-      return { reservationSet: await reservationsView(call, shown) };
+      const view = async () => {
+        const instances = await described(call, InstanceId);
+        const { context, config } = call;
+        // Those of a VPN are the operator's.
+        const shown = instances.filter(one => context.isAdmin || one.image_ref !== config.vpn_image_id);
+        return reservationsView(call, shown);
+      };
+      return { reservationSet: InstanceId === undefined ? await whileUnchanged(call, view) : await view() };
     },
   });
 

@@ -14,10 +14,11 @@ export class Written {
   }
 }
 
-/** Elements of an answer that is given again and again while nothing in it changes. */
-export function written(elements: ViewElements): Written {
+/** Elements, or items of a list, of an answer that is given again and again while nothing in it changes. */
+export function written(view: readonly View[] | ViewElements): Written {
   const parts: string[] = [];
-  for (const [name, view] of Object.entries(elements)) write(parts, name, view);
+  if (isList(view)) for (const item of view) write(parts, 'item', item);
+  else for (const [name, inner] of Object.entries(view)) write(parts, name, inner);
   return new Written(parts.join(''));
 }
 
@@ -57,7 +58,8 @@ function write(parts: string[], name: string, view: View): void {
     return;
   }
   if (view instanceof Written) {
-    parts.push('<', name, '>', view.xml, '</', name, '>');
+    if (view.xml === '') parts.push('<', name, '/>');
+    else parts.push('<', name, '>', view.xml, '</', name, '>');
     return;
   }
   const start = parts.push('<', name, '>');
