@@ -17,6 +17,7 @@ import { type Bus, createLocalBus, createRabbitBus, rpcOptions } from '@folsom/r
 import { novaConf } from './conf/nova.ts';
 import { observe } from './observe.ts';
 import { programLog } from './program-log.ts';
+import { errorPublisher } from './publish-errors.ts';
 import { runUntilSignal } from './run.ts';
 
 export interface NovaParts {
@@ -83,7 +84,8 @@ async function withNova(
     process.stdout.write(config.wants === 'help' ? config.help() : '2012.2.4\n');
     return 0;
   }
-  const log = programLog(config, program);
+  let publish = (_line: string): void => {};
+  const log = programLog(config, program, { watch: line => publish(line) });
   log.debug('configuration', config.dump());
   const disks: Record<string, string> =
     program === 'nova-compute' ? { instances: config.of(novaOptions).instances_path } : {};
@@ -91,6 +93,12 @@ async function withNova(
   const { world } = observed;
   const db = needsDatabase ? await openNova(config, world) : undefined;
   const bus = openBus(config, world);
+  const {
+    publish_errors,
+    notification_driver: drivers,
+    notification_topics: topics,
+  } = config.of(novaOptions);
+  if (publish_errors) publish = errorPublisher({ bus, world, drivers, topics });
   const close = async () => {
     await bus.close();
     await db?.close();

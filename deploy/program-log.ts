@@ -8,9 +8,13 @@ import { type LogOutput, openLogFile, standardError } from './log-file.ts';
 /**
  * The log of a program as its configuration wants it: `log_file` (in `log_dir`, unless absolute), `PROGRAM.log` when there
  * is only a `log_dir`, else standard error. A missing directory is made. With `use_syslog` lines go to syslog, and to a log
- * file if one is named; what syslog does not take goes to standard error. Throws one sentence when the file cannot be opened.
+ * file if one is named; every line is shown to `watch`. What syslog does not take goes to standard error. Throws one sentence when the file cannot be opened.
  */
-export function programLog(config: Config, program: string, syslogSocket = '/dev/log'): Logger {
+export function programLog(
+  config: Config,
+  program: string,
+  { syslogSocket = '/dev/log', watch }: { syslogSocket?: string; watch?: (line: string) => void } = {},
+): Logger {
   const settings = config.of(commonOptions);
   // An empty `log_file =` is how a file below takes back the one of a file above.
   const path = logPath(program, settings.log_file || null, settings.log_dir || null);
@@ -29,6 +33,7 @@ export function programLog(config: Config, program: string, syslogSocket = '/dev
     write: line => {
       const taken = syslog?.write(line) ?? false;
       if (!taken || path !== null) output.write(line);
+      watch?.(line);
     },
     fields: { service: program },
   });

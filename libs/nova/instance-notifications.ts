@@ -1,6 +1,6 @@
-import { pythonIso, type RequestContext, type World } from '@folsom/core';
+import { Fault, pythonIso, type RequestContext, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
-import { type Bus, createNotifier } from '@folsom/rpc';
+import { type Bus, createNotifier, withoutSecrets } from '@folsom/rpc';
 import { lastAuditPeriod } from './audit-period.ts';
 import { bandwidthOf } from './bandwidth.ts';
 import { cachedNetworkInfo } from './instance-info-cache.ts';
@@ -84,6 +84,13 @@ export interface InstanceNotifier {
     period: 'current' | 'last',
     was?: { imageRef: string | null; systemMetadata: Record<string, string> | null },
   ): Promise<void>;
+  /** That a message failed, under its own name; what it was to keep secret is not told. */
+  failed(
+    context: RequestContext,
+    method: string,
+    args: Readonly<Record<string, unknown>>,
+    error: unknown,
+  ): Promise<void>;
   /** That it is another than before, where the configuration asks for that. */
   updated(context: RequestContext, before: States, after: InstanceRecord): Promise<void>;
 }
@@ -108,7 +115,7 @@ export function instanceNotifier(options: {
   bus: Bus;
   db: Database;
   world: World;
-  /** `compute` or `api`, by which it is published. */
+  /** `compute`, `api` or `scheduler`, by which it is published. */
   service: string;
   settings: NotificationSettings;
 }): InstanceNotifier {
@@ -161,6 +168,11 @@ export function instanceNotifier(options: {
         bandwidth: await bandwidth(instance, begin),
         ...before,
       });
+    },
+    async failed(context, method, args, error) {
+      if (!wanted) return;
+      const exception = error instanceof Fault ? { kwargs: { ...error.values, code: error.status } } : {};
+      await send(context, method, { args: [], exception, ...withoutSecrets(args) }, 'ERROR');
     },
     async updated(context, before, after) {
       const { notify_on_any_change: any, notify_on_state_change: mode } = settings;

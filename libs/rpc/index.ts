@@ -1,6 +1,6 @@
 export * from './bus.ts';
 export * from './contract.ts';
-export { deadText } from './dead-letter.ts';
+export { deadText, withoutSecrets } from './dead-letter.ts';
 export { deleteQueues } from './delete-queues.ts';
 export { EXCEPTION_MODULES, type FaultStatus } from './failure.ts';
 export { rpcFault } from './faults.ts';

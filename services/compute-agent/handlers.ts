@@ -5,6 +5,7 @@ import type { computeContract } from '@folsom/nova/rpc/compute';
 import type { Handlers } from '@folsom/rpc';
 import { consoleOutput, validateConsolePort, vncConsole } from './console.ts';
 import type { Guest } from './driver.ts';
+import { withFailuresTold } from './failure-notices.ts';
 import { terminateInstance } from './operations/delete.ts';
 import {
   checkAsDestination,
@@ -153,10 +154,10 @@ const ofHost = (seam: ComputeSeam, publishCapabilities: () => Promise<void>) => 
 
 /** Everything nova-compute answers. */
 export const computeHandlers = (seam: ComputeSeam, publishCapabilities: () => Promise<void>): All =>
-  ({
+  withFailuresTold(seam, {
     ...asking(seam),
     ...onGuests(seam),
     ...arrivals(seam),
     ...questions(seam),
     ...ofHost(seam, publishCapabilities),
-  }) as All;
+  } as All);

@@ -1,7 +1,9 @@
 import { type Fault, isFault, type RequestContext, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
+import type { InstanceNotifier } from '@folsom/nova/instance-notifications';
+import { instanceRecord } from '@folsom/nova/instance-records';
 import { taskState, vmState } from '@folsom/nova/instance-state';
-import { recordFault, tryUpdateInstance, type UpdateCondition } from '@folsom/nova/instances';
+import { instanceByUuid, recordFault, tryUpdateInstance, type UpdateCondition } from '@folsom/nova/instances';
 import { passing } from '@folsom/nova/passing';
 import { rollbackReservations } from '@folsom/nova/reservations';
 import type { schedulerContract } from '@folsom/nova/rpc/scheduler';
@@ -23,6 +25,8 @@ export interface HandlerSeam extends LiveMigrationSeam {
   hosts: HostStates;
   sources: Sources;
   notify: Notifier;
+  /** Tells of instances that change, where the configuration asks for that. */
+  updates: Pick<InstanceNotifier, 'updated'> | undefined;
 }
 
 interface Failure {
@@ -65,10 +69,18 @@ export function schedulerHandlers(seam: HandlerSeam): Handlers<(typeof scheduler
       why: fault.message,
     });
     const now = world.clock.now();
+    const before =
+      seam.updates === undefined ? undefined : await instanceByUuid(db.knex, uuid).catch(() => undefined);
     const touched = await tryUpdateInstance(db.knex, uuid, failure.changes, now, {
       ...(failure.waitsIn === undefined ? {} : { expectedTaskState: failure.waitsIn }),
     });
     if (!touched) return;
+    if (before !== undefined)
+      await seam.updates?.updated(
+        context,
+        before,
+        await instanceRecord(db.knex, uuid, { readDeleted: 'yes' }),
+      );
     const said = fault.name === 'NoValidHost' ? await whyNoHost(db, failure) : { message: fault.name };
     await recordFault(
       db.knex,

@@ -1,6 +1,7 @@
 import type { Config } from '@folsom/config';
 import { metricsOf, type RunningService, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
+import { instanceNotifier } from '@folsom/nova/instance-notifications';
 import { novaOptions } from '@folsom/nova/options';
 import { novaOutbox, type Outbox } from '@folsom/nova/outbox';
 import { passing } from '@folsom/nova/passing';
@@ -55,6 +56,10 @@ export async function startScheduler(options: SchedulerServiceOptions): Promise<
     drivers: settings.notification_driver,
     topics: settings.notification_topics,
   });
+  const updates =
+    settings.notify_on_any_change || settings.notify_on_state_change !== null
+      ? instanceNotifier({ bus, db, world, service: 'scheduler', settings })
+      : undefined;
   const outbox =
     options.outbox ?? novaOutbox({ db, bus, world, owner: `nova-scheduler:${host}`, takesOrphans: true });
   const seam = { bus: outbox.bus, outbox, world, instanceNameTemplate: settings.instance_name_template };
@@ -103,12 +108,23 @@ export async function startScheduler(options: SchedulerServiceOptions): Promise<
     topic: settings.scheduler_topic,
     availability_zone: settings.node_availability_zone,
     reportIntervalS: settings.report_interval,
+    enabledAtFirst: settings.enable_new_services,
   });
   if (options.outbox === undefined) await outbox.start();
   const served = await schedulerContract.serve(
     bus,
     host,
-    schedulerHandlers({ db, bus: seam.bus, world, serviceDownTimeMs, driver, hosts, sources, notify }),
+    schedulerHandlers({
+      db,
+      bus: seam.bus,
+      world,
+      serviceDownTimeMs,
+      driver,
+      hosts,
+      sources,
+      notify,
+      updates,
+    }),
     { passing, abandoned: giveUp({ db, world }) },
   );
   let work = Promise.resolve();

@@ -5,6 +5,7 @@ import { startNetwork } from '@folsom/network';
 import { lastAuditPeriod } from '@folsom/nova/audit-period';
 import { flavorById, flavorWire } from '@folsom/nova/flavors';
 import { INSTANCE_EVENTS } from '@folsom/nova/instance-notifications';
+import { NOTIFICATIONS } from '@folsom/nova/notifications';
 import { computeContract } from '@folsom/nova/rpc/compute';
 import { networkContract } from '@folsom/nova/rpc/network';
 import { createLocalBus } from '@folsom/rpc';
@@ -30,7 +31,7 @@ const FACTS = (
   'ramdisk_id reservation_id root_gb state state_description tenant_id user_id vcpus'
 ).split(' ');
 
-/** All events of Folsom's nova-compute. */
+/** All events of instances of Folsom's nova-compute. */
 const FOLSOM = (
   'create.start create.end delete.start delete.end exists finish_resize.start finish_resize.end create_ip.start create_ip.end ' +
   'delete_ip.start delete_ip.end power_off.start power_off.end power_on.start power_on.end reboot.start reboot.end ' +
@@ -40,6 +41,36 @@ const FOLSOM = (
 )
   .split(' ')
   .sort();
+
+/** All others of Folsom's nova services: event, who says it, how urgently. */
+const OTHERS = `
+error_notification                error     ERROR
+network.floating_ip.allocate      network   INFO
+network.floating_ip.associate     network   INFO
+network.floating_ip.deallocate    network   INFO
+network.floating_ip.disassociate  network   INFO
+scheduler.live_migration          scheduler ERROR
+scheduler.prep_resize             scheduler ERROR
+scheduler.run_instance            scheduler ERROR
+scheduler.run_instance.end        scheduler INFO
+scheduler.run_instance.scheduled  scheduler INFO
+scheduler.run_instance.start      scheduler INFO
+volume.create.end                 volume    INFO
+volume.create.start               volume    INFO
+volume.delete.end                 volume    INFO
+volume.delete.start               volume    INFO
+volume.exists                     volume    INFO`;
+
+/** Messages to Folsom's nova-compute whose failures are told under their names. */
+const FAILING = `
+add_aggregate_host add_fixed_ip_to_instance attach_volume change_instance_metadata check_can_live_migrate_destination
+check_can_live_migrate_source confirm_resize detach_volume finish_resize finish_revert_resize get_console_output
+get_diagnostics get_host_uptime get_vnc_console host_maintenance_mode host_power_action inject_file pause_instance
+power_off_instance power_on_instance prep_resize reboot_instance rebuild_instance refresh_instance_security_rules
+refresh_provider_fw_rules refresh_security_group_members refresh_security_group_rules remove_aggregate_host
+remove_fixed_ip_from_instance remove_volume_connection rescue_instance reserve_block_device_name resize_instance
+resume_instance revert_resize run_instance set_admin_password set_host_enabled snapshot_instance start_instance
+stop_instance suspend_instance terminate_instance unpause_instance unrescue_instance validate_console_port`;
 
 interface Heard {
   topic: string;
@@ -106,6 +137,69 @@ function expectWhole({ topic, priority, body }: Heard): void {
     [...new Set([...FACTS, ...INSTANCE_EVENTS[event]])].sort(),
   ]);
 }
+
+it('has a place for every event of Folsom, and none besides', () => {
+  const wanted = [
+    ...FOLSOM.map(event => [`compute.instance.${event}`, 'compute', 'INFO']),
+    ...OTHERS.trim()
+      .split('\n')
+      .map(line => line.split(/ +/)),
+    ...FAILING.trim()
+      .split(/\s+/)
+      .map(method => [method, 'compute', 'ERROR']),
+  ].map(words => words.join(' '));
+  const ours = Object.entries(NOTIFICATIONS).map(([event, { publishers, priority }]) =>
+    [event, publishers.find(one => event.startsWith(one)) ?? 'compute', priority].join(' '),
+  );
+  expect(ours.sort()).toEqual(wanted.sort());
+});
+
+it('says that a message failed, under its name, and none of its secrets', async () => {
+  const { db, bus, compute, heard, stop } = await hearing();
+  try {
+    const uuid = await addInstance(db, await addFlavor(db));
+    await castBoot(bus, db, uuid);
+    await until(db, uuid, row => row.vm_state === 'active' && row.task_state === null);
+    const failures = () => heard.filter(({ priority }) => priority === 'ERROR').map(({ body }) => body);
+    const client = computeContract.client(bus);
+    const instance = await wire(db, uuid);
+    const to = { host: 'node1' };
+    // What a host does not know, and what its driver cannot do.
+    const unknown = { ...instance, uuid: '00000000-0000-0000-0000-000000000000' };
+    await client.inject_file(
+      userContext,
+      { instance: unknown, path: '/a', file_contents: 'secret words' },
+      to,
+    );
+    await expect.poll(() => failures().length).toBe(1);
+    await expect(
+      client.validate_console_port(userContext, { instance, port: 1, console_type: 'novnc' }, to),
+    ).resolves.toBeDefined();
+    await expect(client.get_diagnostics(userContext, { instance: unknown }, to)).rejects.toThrow();
+    // One that came twice is no failure.
+    await client.stop_instance(userContext, { instance }, to);
+    await client.get_diagnostics(userContext, { instance }, to);
+    await compute.tick();
+    expect(failures()).toMatchObject([
+      {
+        event_type: 'inject_file',
+        publisher_id: 'compute.node1',
+        payload: {
+          args: [],
+          exception: { kwargs: { instance_id: unknown.uuid, code: 404 } },
+          instance: { uuid: unknown.uuid },
+          path: '/a',
+        },
+      },
+      { event_type: 'get_diagnostics', payload: { exception: { kwargs: { code: 404 } } } },
+    ]);
+    expect(JSON.stringify(heard)).not.toContain('secret words');
+    for (const body of failures())
+      expect(NOTIFICATIONS[body.event_type]).toMatchObject({ publishers: ['compute'], priority: 'ERROR' });
+  } finally {
+    await stop();
+  }
+});
 
 it('says of everything that nova-compute does what Folsom says of it', async () => {
   const { db, bus, images, compute, heard, stop } = await hearing();

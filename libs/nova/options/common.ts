@@ -59,6 +59,7 @@ export const common = {
   consoleauth_topic: str('consoleauth', 'Topic of nova-consoleauth'),
 
   notification_driver: multi([], 'Notifiers that events are given to'),
+  publish_errors: bool(false, 'Tell errors of the log as notifications'),
   notification_topics: list(['notifications'], 'Topics that rabbit notifiers publish on'),
   notify_on_any_change: bool(false, 'Send compute.instance.update on every change'),
   notify_on_state_change: str(null, 'Send compute.instance.update on vm_state or vm_and_task_state changes'),

@@ -201,9 +201,6 @@ export const novaNotHonoured = [
     },
     QUIET,
   ),
-  ...notHonoured('DEFAULT', 'errors are in the log alone, not in notifications', {
-    publish_errors: false,
-  }),
   ...notHonoured('DEFAULT', 'the class is built in, and no other is loaded', {
     cert_manager: 'nova.cert.manager.CertManager',
     compute_api_class: 'nova.compute.api.API',
