@@ -254,6 +254,52 @@ describe('servers', () => {
     expect((await test.call('GET', 'servers?name=(a%2B)%2B')).status).toBe(400);
   });
 
+  it('are found by their addresses, as administrators ask; a user may not ask for those', async () => {
+    const now = '2012-09-27 10:00:00';
+    const [networkId] = await test.db.knex('networks').insert({
+      ...{ uuid: 'net-6', label: 'six', cidr: '10.6.0.0/24', cidr_v6: 'fd00:6::/64', bridge: 'br6' },
+      ...{ injected: 0, multi_host: 0, project_id: DEMO, created_at: now, deleted: 0 },
+    });
+    const plug = async (uuid: string, last: string, fixed: string) => {
+      const row = { instance_uuid: uuid, network_id: networkId, created_at: now, deleted: 0 };
+      const address = `02:16:3e:33:44:${last}`;
+      const card = { ...row, address, uuid: `card-${last}` };
+      const [id] = await test.db.knex('virtual_interfaces').insert(card);
+      const flags = { virtual_interface_id: id, allocated: 1, leased: 0, reserved: 0 };
+      await test.db.knex('fixed_ips').insert({ ...row, ...flags, address: fixed });
+    };
+    const [one, two, bare] = [
+      await boot({ name: 'one' }),
+      await boot({ name: 'two' }),
+      await boot({ name: 'bare' }),
+    ];
+    await plug(one, '5a', '10.6.0.3');
+    await plug(two, '5b', '10.6.0.4');
+    const found = async (query: string, options = {}) => {
+      const answer = await test.call('GET', `servers?${query}`, options);
+      expect(answer.status, answer.text).toBe(200);
+      return answer.json.servers.map(({ name }: { name: string }) => name).sort();
+    };
+    const admin = { admin: true };
+    const six = (text: string) => `all_tenants=1&ip6=${encodeURIComponent(text)}`;
+    expect(await found(six('fd00:6::16:3eff:fe33:445a'), admin)).toEqual(['one']);
+    expect(await found(six('fd00:6::.*:445'), admin)).toEqual(['one', 'two']);
+    // From its beginning, as an expression; either address does where both are asked for.
+    expect(await found(six('.*445b$'), admin)).toEqual(['two']);
+    expect(await found(six('445b'), admin)).toEqual([]);
+    expect(await found(`${six('.*445b$')}&ip=10.6.0.3`, admin)).toEqual(['one', 'two']);
+    expect(await found('all_tenants=1&ip=10\\.6\\.0\\.', admin)).toEqual(['one', 'two']);
+    // Of the administrator's own tenant there is none.
+    expect(await found('ip6=fd00', admin)).toEqual([]);
+    expect((await test.call('GET', `servers?${six('(')}`, admin)).status).toBe(400);
+    // For a user the words mean nothing: they are left out, and the rest counts.
+    const all = ['bare', 'one', 'two'];
+    for (const query of ['ip6=fd00:6::16:3eff:fe33:445a', 'ip6=(', 'ip=10.6.0.3', 'fixed_ip=10.6.0.3'])
+      expect([query, await found(query)]).toEqual([query, all]);
+    expect(await found('ip6=nothing&name=two')).toEqual(['two']);
+    expect((await test.call('GET', `servers/${bare}`)).status).toBe(200);
+  });
+
   it('shows why a server failed, and its inner story only to administrators', async () => {
     const id = await boot();
     await test.db.knex('instances').where({ uuid: id }).update({ vm_state: 'error', task_state: null });

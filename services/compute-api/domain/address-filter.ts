@@ -4,6 +4,9 @@ import { cardsWithIpv6 } from '@folsom/nova/ipv6-cards';
 import type { Deps } from './deps.ts';
 import { matcherOf, matching } from './patterns.ts';
 
+/** Addresses are compared from their beginning, where other texts are searched. */
+const fromStart = (pattern: string): string => (pattern.startsWith('^') ? pattern : `^${pattern}`);
+
 /**
  * Narrows a listing of instances to those that have an address: `fixed_ip` exactly, `ip` or `ip6` by expression, either of these where both
  * are given. @throws Fault `InvalidFilterExpression`
@@ -22,13 +25,13 @@ export async function narrowToAddresses(
     .whereNotNull('instance_uuid')
     .select('instance_uuid');
   if (fixed !== undefined) addresses.where('address', fixed);
-  else if (ip !== undefined) matching(addresses, 'address', ip);
+  else if (ip !== undefined) matching(addresses, 'address', fromStart(ip));
   if (fixed !== undefined || ip6 === undefined) {
     rows.whereIn('uuid', addresses);
     return;
   }
   const project = filters.get('project_id') ?? null;
-  const cards = await cardsWithIpv6(db, ipv6Backend(config.ipv6_backend), project, matcherOf(ip6));
+  const cards = await cardsWithIpv6(db, ipv6Backend(config.ipv6_backend), project, matcherOf(fromStart(ip6)));
   const uuids = cards.map(card => card.instance_uuid);
   rows.where(either => {
     either.whereIn('uuid', uuids);
