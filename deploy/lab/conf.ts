@@ -61,6 +61,8 @@ function changes(lab: LabPlan, host: HostPlan): Record<string, Change[]> {
     ['DEFAULT', 'api_rate_limit', 'False'],
     ['DEFAULT', 'libvirt_type', 'qemu'],
     ['DEFAULT', 'libvirt_inject_key', 'False'],
+    // What the lab's guest image has a driver for.
+    ['DEFAULT', 'libvirt_use_virtio_for_bridges', 'True'],
     ['DEFAULT', 'allow_resize_to_same_host', 'True'],
     ['DEFAULT', 'novncproxy_base_url', `http://${controller.address}:6080/vnc_auto.html`],
     ['DEFAULT', 'my_ip', host.address],

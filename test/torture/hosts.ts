@@ -68,6 +68,7 @@ export async function libvirtHosts(dir: string): Promise<Hosts> {
       metadata_host: links.hosts[place]!.address,
       libvirt_uri: socket(place),
       libvirt_inject_key: false,
+      libvirt_use_virtio_for_bridges: true,
       fake_network: false,
       multi_host: true,
     }),
