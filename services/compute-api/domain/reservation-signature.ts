@@ -86,8 +86,10 @@ export async function reservationsSignature(deps: Deps, context: RequestContext)
 async function contents(knex: Knex, query: Knex.QueryBuilder, columns: readonly string[]): Promise<string> {
   if (query.client.dialect === 'sqlite3') {
     const row = columns.map(() => 'quote(??)').join(" || ',' || ");
-    const [found] = await query.select(knex.raw(`group_concat(${row}, ';') AS facts`, [...columns]));
-    return (found as { facts: string | null } | undefined)?.facts ?? '';
+    const [found] = (await query.select(knex.raw(`group_concat(${row}, ';') AS facts`, [...columns]))) as {
+      facts: string | null;
+    }[];
+    return found?.facts ?? '';
   }
   const row = columns.map(() => 'QUOTE(??)').join(', ');
   const rows = (await query.select(knex.raw(`SHA1(CONCAT_WS(',', ${row})) AS facts`, [...columns]))) as {
