@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { must } from '@folsom/core';
@@ -7,6 +7,8 @@ import type { DigestAnswer, DigestRequest } from './md5-worker.ts';
 /** An MD5 in the making. The memory given to `update` must not change until it resolves. */
 export interface Digest {
   update(memory: SharedArrayBuffer, length: number): Promise<void>;
+  /** One more of what was digested so far, which goes its own way from here; it has to be finished or dropped, too. */
+  fork(): Digest;
   /** The digest in hexadecimal; ends it. */
   finish(): Promise<string>;
   /** Gives up an unfinished digest. */
@@ -18,7 +20,7 @@ interface DigestThread {
   /** Digests in the making. */
   load: number;
   send(request: DigestRequest): void;
-  ask(request: Exclude<DigestRequest, { kind: 'drop' }>): Promise<DigestAnswer>;
+  ask(request: Exclude<DigestRequest, { kind: 'drop' | 'fork' }>): Promise<DigestAnswer>;
 }
 
 const THREADS_MAX = Math.min(4, availableParallelism());
@@ -75,43 +77,55 @@ function freeThread(): DigestThread {
 
 /** A digest computed in one of the process' digesting threads, which are started when they are first needed. */
 export function threadedMd5(): Digest {
-  const mine = freeThread();
-  mine.load += 1;
-  let ended = false;
-  const end = () => {
-    if (!ended) mine.load -= 1;
-    ended = true;
-  };
+  const thread = freeThread();
+  thread.load += 1;
   digests += 1;
-  const id = digests;
+  let counted = true;
+  return digestIn(thread, digests, () => {
+    if (counted) thread.load -= 1;
+    counted = false;
+  });
+}
+
+/** The digest that a thread knows by this number. */
+function digestIn(thread: DigestThread, id: number, end: () => void): Digest {
+  let ended = false;
   const sequence = () => {
     requests += 1;
     return requests;
   };
   return {
     update: async (memory, length) => {
-      await mine.ask({ kind: 'update', id, sequence: sequence(), memory, length });
+      await thread.ask({ kind: 'update', id, sequence: sequence(), memory, length });
+    },
+    fork: () => {
+      digests += 1;
+      thread.send({ kind: 'fork', id, as: digests });
+      return digestIn(thread, digests, () => {});
     },
     finish: async () => {
+      ended = true;
       end();
-      return must((await mine.ask({ kind: 'digest', id, sequence: sequence() })).digest, 'digest is there');
+      const { digest } = await thread.ask({ kind: 'digest', id, sequence: sequence() });
+      return must(digest, 'digest is there');
     },
     drop: () => {
       if (ended) return;
+      ended = true;
       end();
-      mine.send({ kind: 'drop', id });
+      thread.send({ kind: 'drop', id });
     },
   };
 }
 
 /** A digest computed at once, for data too small to be worth a way to another thread. */
-export function directMd5(): Digest {
-  const hash = createHash('md5');
-  return {
-    update: async (memory, length) => {
-      hash.update(new Uint8Array(memory, 0, length));
-    },
-    finish: async () => hash.digest('hex'),
-    drop: () => {},
-  };
-}
+export const directMd5 = (): Digest => directDigest(createHash('md5'));
+
+const directDigest = (hash: Hash): Digest => ({
+  update: async (memory, length) => {
+    hash.update(new Uint8Array(memory, 0, length));
+  },
+  fork: () => directDigest(hash.copy()),
+  finish: async () => hash.digest('hex'),
+  drop: () => {},
+});

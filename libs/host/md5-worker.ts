@@ -5,6 +5,7 @@ import { parentPort } from 'node:worker_threads';
 export type DigestRequest =
   | { kind: 'update'; id: number; sequence: number; memory: SharedArrayBuffer; length: number }
   | { kind: 'digest'; id: number; sequence: number }
+  | { kind: 'fork'; id: number; as: number }
   | { kind: 'drop'; id: number };
 
 export interface DigestAnswer {
@@ -21,6 +22,10 @@ parentPort?.on('message', (request: DigestRequest) => {
     return;
   }
   const hash = hashes.get(id) ?? createHash('md5');
+  if (request.kind === 'fork') {
+    hashes.set(request.as, hash.copy());
+    return;
+  }
   const answer: DigestAnswer = { sequence: request.sequence };
   if (request.kind === 'update') {
     hashes.set(id, hash.update(new Uint8Array(request.memory, 0, request.length)));

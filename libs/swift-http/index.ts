@@ -33,7 +33,7 @@ export {
 } from './message.ts';
 export { titleCase } from './response-writer.ts';
 export { createHttpServer, type HttpServer, type ListenOptions, listenOptions } from './server.ts';
-export { lendSlab, releaseSlab, SLAB_BYTES, type Slab, takeSlab } from './slabs.ts';
+export { holdSlab, lendSlab, releaseSlab, SLAB_BYTES, type Slab, takeSlab } from './slabs.ts';
 export {
   bytesFromUtf8,
   parseTarget,

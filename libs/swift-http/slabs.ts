@@ -38,6 +38,12 @@ export function lendSlab(slab: Slab, length: number, holds = 1): Buffer {
   return length === SLAB_BYTES ? slab.bytes : slab.bytes.subarray(0, length);
 }
 
+/** One holder more of a chunk that is lent. */
+export function holdSlab(chunk: Buffer): void {
+  const entry = lent.get(chunk.buffer);
+  if (entry) entry.holds++;
+}
+
 export const isLent = (chunk: Buffer): boolean => lent.has(chunk.buffer);
 
 /** One holder less. Parts of a chunk release nothing: other parts may still be on their way. */

@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { writeBody } from './large-body.ts';
+import { md5Of, writeBody } from './large-body.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'large-body-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -23,7 +23,10 @@ it.each([
   const path = join(folder, `${length}-${piece}`);
   const fd = openSync(path, 'w');
   try {
-    const written = await writeBody(fd, async () => (await source.next()).value ?? null, 1_000_000);
+    const written = await writeBody(fd, async () => (await source.next()).value ?? null, {
+      bytesPerSync: 1_000_000,
+      md5: md5Of(null),
+    });
     expect(written).toEqual({ size: length, etag: hash('md5', bytes, 'hex') });
   } finally {
     closeSync(fd);
@@ -39,12 +42,15 @@ it('fails as its source or its file fails, with nothing under way any more', asy
     if (left-- > 0) return Buffer.alloc(65_536);
     throw new Error('gone');
   };
-  await expect(writeBody(fd, breaking, 0)).rejects.toThrow('gone');
+  await expect(writeBody(fd, breaking, { bytesPerSync: 0, md5: md5Of(null) })).rejects.toThrow('gone');
   closeSync(fd);
   const readOnly = openSync(path, 'r');
   left = 20;
   await expect(
-    writeBody(readOnly, async () => (left-- > 0 ? Buffer.alloc(65_536) : null), 0),
+    writeBody(readOnly, async () => (left-- > 0 ? Buffer.alloc(65_536) : null), {
+      bytesPerSync: 0,
+      md5: md5Of(null),
+    }),
   ).rejects.toMatchObject({
     code: 'EBADF',
   });

@@ -21,23 +21,31 @@ export interface Written {
   etag: string;
 }
 
+/** How a body is written. */
+export interface BodyWriting {
+  /** What is written so far goes to the disk, and out of the page cache, every so many bytes; 0: never. */
+  bytesPerSync: number;
+  /** Makes its sum. */
+  md5: Digest;
+  /** Is given each chunk when it has been copied. */
+  free?: (chunk: Buffer) => void;
+}
+
+/** A digest for a body of a length, if that is known: for less than a batch no thread is asked. */
+export const md5Of = (length: number | null): Digest =>
+  length !== null && length <= SLAB_BYTES ? directMd5() : threadedMd5();
+
 /**
  * Writes a body of any length to a file from its start. The bytes are gathered in shared memory; threads write and
  * digest one batch while the next arrives, so that the loop, which serves all other requests, does no more than copy.
  * Each upload has two batches in memory at most.
  * @param next the next bytes, which must not change any more; null at the end
- * @param bytesPerSync what is written so far goes to the disk, and out of the page cache, every so many bytes; 0: never
- * @param length bytes that will come, if known: for less than a batch no thread is asked
- * @param free is given each chunk when it has been copied
  */
 export async function writeBody(
   fd: number,
   next: () => Promise<Buffer | null>,
-  bytesPerSync: number,
-  length: number | null = null,
-  free: (chunk: Buffer) => void = () => {},
+  { bytesPerSync, md5, free = () => {} }: BodyWriting,
 ): Promise<Written> {
-  const md5: Digest = length !== null && length <= SLAB_BYTES ? directMd5() : threadedMd5();
   let size = 0;
   let synced = 0;
   let slab: Slab | null = null;
@@ -85,9 +93,10 @@ export async function writeBody(
 
 /** Writes and digests a batch, side by side; its memory is free again when both are through. */
 async function passOn(fd: number, md5: Digest, slab: Slab, length: number, from: number): Promise<void> {
+  const lent = lendSlab(slab, SLAB_BYTES);
   const both = [writeAll(fd, slab.bytes, length, from), md5.update(slab.memory, length)];
   const ends = await Promise.allSettled(both);
-  releaseSlab(lendSlab(slab, SLAB_BYTES));
+  releaseSlab(lent);
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 

@@ -17,8 +17,9 @@ import { updateContainer, updateDeleteAt } from './container-updates.ts';
 import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
 import { refuseCreation } from './creation-check.ts';
 import { commit, discard, type NewFile, newFile } from './durable-file.ts';
-import { type Written, writeBody } from './large-body.ts';
+import { md5Of, type Written, writeBody } from './large-body.ts';
 import { currentObject, fileTimestamp, type ObjectFiles, type ObjectPlace } from './object-file.ts';
+import { sharedMd5 } from './same-upload.ts';
 import { invalidateSuffix } from './suffix-hashes.ts';
 import { isReplicated } from './sync-protocol.ts';
 
@@ -208,12 +209,18 @@ async function receive(
       size += chunk?.length ?? 0;
       return chunk;
     },
-    context.options.bytesPerSync,
-    length,
-    chunk => http.body.free?.(chunk),
+    {
+      bytesPerSync: context.options.bytesPerSync,
+      md5: sharedMd5(uploadOf(request), () => md5Of(length)),
+      free: chunk => http.body.free?.(chunk),
+    },
   );
   return length !== null && size !== length ? answer(499, http) : written;
 }
+
+/** What the replicas of one upload have in common. */
+const uploadOf = ({ http, place }: ObjectRequest): string =>
+  `${http.headers.get('x-trans-id') ?? ''} ${http.headers.get('x-timestamp') ?? ''} ${place.name}`;
 
 /** The next bytes of a body; does not ask for more than there are. */
 const read = ({ http }: ObjectRequest, length: number | null, size: number): Promise<Buffer | null> =>

@@ -8,7 +8,7 @@ import { freePorts, runProgram, startMariaDb, startProgram, tempDir } from '@fol
 import { type LoadRequest, type LoadResult, load } from './object/load.ts';
 import type { Bench } from './run.ts';
 
-const SECONDS = 5;
+const SECONDS = 3;
 const CONNECTIONS = 16;
 /** Enough for first logins to outlast the service's warming up. */
 const USERS = 160;

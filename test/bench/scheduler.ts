@@ -11,7 +11,7 @@ import { addHosts, hostName } from './boot/hosts.ts';
 import type { Bench } from './run.ts';
 
 const HOSTS = [100, 1_000, 10_000];
-const BOOTS = 400;
+const BOOTS = 200;
 /** How many messages nova-scheduler is given at once. */
 const AT_ONCE = [1, 16];
 
