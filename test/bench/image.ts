@@ -11,7 +11,7 @@ import type { Bench } from './run.ts';
 const GIB = 1024 ** 3;
 const CHUNK = 1024 * 1024;
 const IMAGES = 1000;
-const ROUNDS = 3;
+const ROUNDS = 2;
 /** Answers longer than this are images. */
 const TEXT_MAX = 64 * 1024;
 
@@ -77,7 +77,7 @@ async function lists(port: number, print: (line: string) => void): Promise<void>
         host: '127.0.0.1',
         port,
         connections,
-        seconds: 3,
+        seconds: 2,
         next: () => ({ method: 'GET', path }),
       });
       if (Object.keys(result.statuses).join() !== '200')

@@ -17,4 +17,8 @@ export const NOTES: Readonly<Record<string, readonly string[]>> = {
   identity: [
     'A first login is one SHA-512 crypt of 40,000 rounds in libcrypt, on the threads of the pool: two cores do about 167 a second, whoever calls it.',
   ],
+  object: [
+    'What is read whole is verified before its end is sent. One core of the machine that the aims are of makes some 770 MB/s of MD5: 1.4 s of processor for a gigabyte, 1.4 ms for a megabyte, beside the moving of bytes and on other threads, but more than the aims of 1 s and 1.2 ms.',
+    'Every replica of an upload is digested where it is stored; those that come to the same process are compared with the first and share its sum (`services/object-server/same-upload.ts`).',
+  ],
 };

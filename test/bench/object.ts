@@ -14,7 +14,10 @@ const SECONDS = Number(process.env.BENCH_SECONDS ?? 2);
 const LARGE_BYTES = Number(process.env.BENCH_LARGE_MB ?? 1024) * 2 ** 20;
 const LISTED = Number(process.env.BENCH_LISTED ?? 100_000);
 const SIZES = [1024, 2 ** 20];
-const CONNECTIONS = (process.env.BENCH_CONNECTIONS ?? '1,16,64').split(',').map(Number);
+/** Connections at once, for small objects and for those of a megabyte. */
+const WIDTHS = [process.env.BENCH_CONNECTIONS ?? '1,16', process.env.BENCH_CONNECTIONS ?? '4'].map(text =>
+  text.split(',').map(Number),
+);
 const STREAM = { clients: 64, bytes: 16 * 2 ** 20 };
 const PARTS = ['small', 'medium', 'listing', 'large', 'streams', 'one-process'];
 
@@ -47,7 +50,7 @@ export const bench: Bench = async (print, asked, tools) => {
         print(`-- ${copies(replicas)}; one worker each of proxy, account, container, object server`);
         if (sizes.length) printHead(print);
         for (const size of sizes)
-          for (const connections of CONNECTIONS)
+          for (const connections of WIDTHS[SIZES.indexOf(size)] ?? [])
             await rows(print, servers, {
               ...{ size, connections, seconds: SECONDS, replicas, folder, fileServer, tools, profiles },
               servedBy: 'four processes',
