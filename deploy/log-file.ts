@@ -12,6 +12,29 @@ export interface LogOutput {
   close(): void;
 }
 
+/** Of the outputs that are open: one listener for all of them, however many files a process has. */
+const flushes = new Set<() => void>();
+
+function flushAll(): void {
+  for (const flush of flushes) {
+    try {
+      flush();
+    } catch {
+      // What one cannot write must not keep back what the others can.
+    }
+  }
+}
+
+function flushAtExit(flush: () => void): void {
+  if (flushes.size === 0) process.once('exit', flushAll);
+  flushes.add(flush);
+}
+
+function notAtExit(flush: () => void): void {
+  flushes.delete(flush);
+  if (flushes.size === 0) process.off('exit', flushAll);
+}
+
 /** Hands lines on in batches; what is left goes out at exit. */
 function inBatches(put: (text: string) => void): LogOutput {
   let buffered: string[] = [];
@@ -25,7 +48,7 @@ function inBatches(put: (text: string) => void): LogOutput {
   };
   const timer = setInterval(flush, FLUSH_MS);
   timer.unref();
-  process.once('exit', flush);
+  flushAtExit(flush);
   return {
     write: line => {
       buffered.push(line);
@@ -36,7 +59,7 @@ function inBatches(put: (text: string) => void): LogOutput {
     close: () => {
       clearInterval(timer);
       flush();
-      process.off('exit', flush);
+      notAtExit(flush);
     },
   };
 }
