@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { authTokenSettings, type IdentityValidator, identityValidator, keystoneClient } from '@folsom/auth';
-import { type Config, configFrom, loadConfig } from '@folsom/config';
+import { type Config, configFrom, loadConfig, RELEASE } from '@folsom/config';
 import { createLogger, systemClock, systemRandom, type World } from '@folsom/core';
 import { type Database, openDatabase } from '@folsom/db';
 import { imageOptions, pasteOptions, type Registry, remoteRegistry } from '@folsom/image';
@@ -29,7 +29,7 @@ export function glanceProgram(
     log: starting,
   });
   if (config.wants) {
-    process.stdout.write(config.wants === 'help' ? config.help() : '2012.2.4\n');
+    process.stdout.write(config.wants === 'help' ? config.help() : `${RELEASE}\n`);
     return null;
   }
   const log = programLog(config, program);

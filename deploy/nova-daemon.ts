@@ -1,5 +1,5 @@
 import { hostname, networkInterfaces } from 'node:os';
-import { type Config, loadConfig } from '@folsom/config';
+import { type Config, loadConfig, RELEASE } from '@folsom/config';
 import {
   createLogger,
   type Logger,
@@ -81,7 +81,7 @@ async function withNova(
     log: createLogger({ fields: { service: program } }),
   });
   if (config.wants) {
-    process.stdout.write(config.wants === 'help' ? config.help() : '2012.2.4\n');
+    process.stdout.write(config.wants === 'help' ? config.help() : `${RELEASE}\n`);
     return 0;
   }
   let publish = (_line: string): void => {};

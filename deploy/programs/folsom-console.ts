@@ -1,4 +1,4 @@
-import { commonOptions, loadConfig } from '@folsom/config';
+import { commonOptions, loadConfig, RELEASE } from '@folsom/config';
 import { consoleWebOptions, startConsoleWeb } from '@folsom/console-web';
 import { createLogger, systemClock, systemRandom } from '@folsom/core';
 import { programLog } from '../program-log.ts';
@@ -15,7 +15,7 @@ export async function main(argv: string[]): Promise<number> {
     log: createLogger({ fields: { service: program } }),
   });
   if (config.wants) {
-    process.stdout.write(config.wants === 'help' ? config.help() : '2012.2.4\n');
+    process.stdout.write(config.wants === 'help' ? config.help() : `${RELEASE}\n`);
     return 0;
   }
   const log = programLog(config, program);

@@ -1,3 +1,4 @@
+import { RELEASE } from '@folsom/config';
 import { Command } from 'commander';
 import { addBackupCommands } from '../folsom/backup-commands.ts';
 import { addDoctor, addDownAndStatus, addUp } from '../folsom/cloud-commands.ts';
@@ -6,6 +7,7 @@ import { addConfigCommands } from '../folsom/config-commands.ts';
 import { addPopulate } from '../folsom/populate-command.ts';
 import { addUpkeepCommands } from '../folsom/upkeep-commands.ts';
 import { addWatching } from '../folsom/watch-commands.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 /** The project's own program: brings a whole cloud up on this machine and looks after it. */
 export async function main(argv: string[]): Promise<number> {
@@ -17,6 +19,7 @@ export async function main(argv: string[]): Promise<number> {
     .description('A complete OpenStack Folsom cloud on this machine.')
     .showHelpAfterError('See "folsom --help".')
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'folsom: ')) })
+    .version(`${manifest.version} (OpenStack ${RELEASE})`, '--version', 'which Folsom this is')
     .enablePositionalOptions();
   // In the order of --help.
   addUp(program, done);

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import { CommandLineError, formatHelp, parseFlags } from '@folsom/config';
+import { CommandLineError, formatHelp, parseFlags, RELEASE } from '@folsom/config';
 import { MANAGE_COMMANDS, type ManageCall, runCacheManage } from '@folsom/image';
 import { CACHE_MANAGE_FLAGS, CACHE_MANAGE_USAGE } from '@folsom/image/manage';
 
@@ -19,7 +19,7 @@ export async function main(argv: string[]): Promise<number> {
     return 0;
   }
   if (values.version) {
-    process.stdout.write('glance-cache-manage 2012.2.4\n');
+    process.stdout.write(`glance-cache-manage ${RELEASE}\n`);
     return 0;
   }
   const [command, ...args] = rest;

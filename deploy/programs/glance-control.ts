@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { CommandLineError, type Config, defaultConfigFiles, loadConfig } from '@folsom/config';
+import { CommandLineError, type Config, defaultConfigFiles, loadConfig, RELEASE } from '@folsom/config';
 import { createLogger, systemClock } from '@folsom/core';
 import { startBackground } from '@folsom/host/background';
 import { controlOptions, runControl } from '@folsom/image/manage';
@@ -37,7 +37,7 @@ export async function main(argv: string[]): Promise<number> {
     return 2;
   }
   if (config.wants) {
-    process.stdout.write(config.wants === 'help' ? config.help(USAGE) : '2012.2.4\n');
+    process.stdout.write(config.wants === 'help' ? config.help(USAGE) : `${RELEASE}\n`);
     return 0;
   }
   if (config.rest.length < 2) {

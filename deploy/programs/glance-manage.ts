@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { CommandLineError, type Config, defaultConfigFiles, loadConfig } from '@folsom/config';
+import { CommandLineError, type Config, defaultConfigFiles, loadConfig, RELEASE } from '@folsom/config';
 import { createLogger } from '@folsom/core';
 import { openDatabase } from '@folsom/db';
 import { imageOptions } from '@folsom/image';
@@ -24,7 +24,7 @@ export async function main(argv: string[]): Promise<number> {
     return 2;
   }
   if (config.wants) {
-    process.stdout.write(config.wants === 'help' ? config.help(GLANCE_MANAGE_USAGE) : '2012.2.4\n');
+    process.stdout.write(config.wants === 'help' ? config.help(GLANCE_MANAGE_USAGE) : `${RELEASE}\n`);
     return 0;
   }
   const connection = config.of(imageOptions).sql_connection;

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { loadConfig } from '@folsom/config';
+import { loadConfig, RELEASE } from '@folsom/config';
 import { createLogger, systemClock, systemRandom } from '@folsom/core';
 import { openDatabase } from '@folsom/db';
 import { keystoneOptions, keystoneSqlOptions, keystoneTokenOptions, startIdentity } from '@folsom/identity';
@@ -22,7 +22,7 @@ export async function main(argv: string[]): Promise<number> {
     log: starting,
   });
   if (config.wants) {
-    process.stdout.write(config.wants === 'help' ? config.help() : '2012.2.4\n');
+    process.stdout.write(config.wants === 'help' ? config.help() : `${RELEASE}\n`);
     return 0;
   }
   const log = programLog(config, 'keystone');

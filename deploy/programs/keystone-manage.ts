@@ -1,4 +1,4 @@
-import { loadConfig } from '@folsom/config';
+import { loadConfig, RELEASE } from '@folsom/config';
 import { createLogger, systemClock, systemRandom } from '@folsom/core';
 import { type Database, openDatabase } from '@folsom/db';
 import { keystoneSqlOptions } from '@folsom/identity';
@@ -19,7 +19,7 @@ export async function main(argv: string[]): Promise<number> {
     log,
   });
   const usage = config.help('keystone-manage COMMAND');
-  if (config.wants === 'version') return say('2012.2.4', 0);
+  if (config.wants === 'version') return say(RELEASE, 0);
   if (config.wants === 'help') return say(usage.trimEnd(), 0);
   const [name, ...args] = config.rest;
   if (name === undefined) return say(`${usage}${listCommands(commands)}`, 1);

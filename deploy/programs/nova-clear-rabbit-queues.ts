@@ -1,4 +1,4 @@
-import { bool, loadConfig, options } from '@folsom/config';
+import { bool, loadConfig, options, RELEASE } from '@folsom/config';
 import { createLogger, systemClock, systemRandom } from '@folsom/core';
 import { deleteQueues, rpcOptions } from '@folsom/rpc';
 import { novaConf } from '../conf/nova.ts';
@@ -20,7 +20,7 @@ export async function main(argv: string[]): Promise<number> {
   });
   if (config.wants) {
     const usage = 'nova-clear-rabbit-queues [options] QUEUE...';
-    process.stdout.write(config.wants === 'help' ? config.help(usage) : '2012.2.4\n');
+    process.stdout.write(config.wants === 'help' ? config.help(usage) : `${RELEASE}\n`);
     return 0;
   }
   const settings = config.of(rpcOptions);

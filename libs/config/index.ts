@@ -9,4 +9,5 @@ export * from './not-honoured.ts';
 export * from './options.ts';
 export * from './optparse.ts';
 export * from './paste.ts';
+export * from './release.ts';
 export * from './values.ts';

@@ -1,7 +1,8 @@
+import { RELEASE } from '@folsom/config';
 import type { Command } from '../command.ts';
 
-/** What scripts look for; the release whose behaviour this product has. */
-export const VERSION_TEXT = '2012.2.4 (2012.2.4-LOCALBRANCH:LOCALREVISION)';
+/** As a plain checkout of the original has it. */
+export const VERSION_TEXT = `${RELEASE} (${RELEASE}-LOCALBRANCH:LOCALREVISION)`;
 
 export const versionCommands: Record<string, Command> = {
   list: {
