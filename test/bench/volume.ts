@@ -1,21 +1,55 @@
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { startProgram, tempDir } from '@folsom/testing';
+import { cannotRun } from '../libvirt/host-under-test.ts';
+import { ownCloud } from '../libvirt/own-cloud.ts';
 import { PORT_OFFSETS } from '../port-offsets.ts';
 import { type Client, login, median } from './boot/client.ts';
-import type { Bench } from './run.ts';
+import type { BenchRow } from './report.ts';
+import type { Bench, BenchTools } from './run.ts';
 
 const OFFSET = PORT_OFFSETS.benchVolume;
 /** A user may POST ten times a minute: the limit is off here. */
 const ROUNDS = 30;
 const LIMIT_MS = 60_000;
 
-/** From POST volumes to available, and from the attachment to in-use, over the whole cloud with the fake hypervisor and files. */
-export const bench: Bench = async print => {
+/** Without the limits on requests: see {@link ROUNDS}. */
+const UNLIMITED = ['--set', 'nova.api_rate_limit=False'];
+const OUTSIDE = '192.0.2.30';
+
+/**
+ * From POST volumes to available, and from the attachment to in-use: `fake` over the whole cloud with the fake hypervisor and files, `guest`
+ * with a real one, until it sees the volume, and what goes through that.
+ */
+export const bench: Bench = async (print, parts, tools) => {
+  const wanted = (part: string) => parts.length === 0 || parts.includes(part);
+  if (wanted('fake')) await withFake(print);
+  if (wanted('guest') && cannotRun() === undefined) await withGuest(print, tools);
+};
+
+async function withGuest(print: (line: string) => void, tools: BenchTools): Promise<void> {
+  const cloud = await ownCloud('bv', OUTSIDE, UNLIMITED);
+  try {
+    const script = fileURLToPath(new URL('./volume/guest.ts', import.meta.url));
+    await cloud.run(script, [cloud.state], line => {
+      if (!line.startsWith('{')) return print(line);
+      const row = JSON.parse(line) as BenchRow;
+      tools.row(row);
+      print(
+        `${row.name}: ${row.rate.toFixed(1)}${row.unit}, ${row.limit?.what} ${row.limit?.rate.toFixed(1)}`,
+      );
+    });
+  } finally {
+    await cloud.remove();
+  }
+}
+
+async function withFake(print: (line: string) => void): Promise<void> {
   const place = tempDir('bench-volume');
   const dir = join(place.path, 'var');
   const words = ['up', '--state-dir', dir, '--ports-offset', String(OFFSET), '--compute-driver', 'fake'];
   try {
-    const cloud = await startProgram('folsom', [...words, '--set', 'nova.api_rate_limit=False'], {
+    const cloud = await startProgram('folsom', [...words, ...UNLIMITED], {
       logFile: join(place.path, 'log'),
       until: /^ready in [\d.]+ s$/m,
       timeoutMs: 120_000,
@@ -28,7 +62,7 @@ export const bench: Bench = async print => {
   } finally {
     place.remove();
   }
-};
+}
 
 async function measure(nova: Client, print: (line: string) => void): Promise<void> {
   const { images } = await nova.call<{ images: { id: string }[] }>('GET', 'images');
