@@ -14,14 +14,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a fixed IP that is taken is taken again',
     file: 'libs/nova/fixed-ips.ts',
-    from: ".where({ id })\n    .whereNull('instance_uuid')\n    .whereNull('host')",
-    to: '.where({ id })',
+    from: ".where({ id }).whereNull('instance_uuid').whereNull('host').update",
+    to: '.where({ id }).update',
     test: 'test/faults/addresses.test.ts',
   },
   {
     name: 'a task state of null passes every condition',
     file: 'libs/nova/instances.ts',
-    from: "if (states.includes(null)) where.orWhereNull('task_state');",
+    from: "if (tasks.includes(null)) where.orWhereNull('task_state');",
     to: "where.orWhereNull('task_state');",
     test: 'test/faults/addresses.test.ts',
   },
