@@ -81,6 +81,9 @@ const TARGETS: Partial<Record<PortName, readonly string[]>> = {
 const ANYWHERE = ['/', '/v1/x', '/nowhere'];
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH'];
 
+/** Parameters whose value is an image's id or its name, by which it is looked for: no place for a secret. */
+const NAMES_OF_IMAGES = new Set(['ImageId', 'KernelId', 'RamdiskId']);
+
 /** A signed request of EC2 with a secret in one of its parameters, or in the place of its signature. */
 async function plantSigned(
   cloud: AttackedCloud,
@@ -89,7 +92,11 @@ async function plantSigned(
   secret: string,
 ): Promise<void> {
   const { name, parameters } = EC2_ACTIONS[random.int(EC2_ACTIONS.length)]!;
-  const names = [...Object.keys(parameters), 'SecurityToken', 'Owner'];
+  const names = [
+    ...Object.keys(parameters).filter(one => !NAMES_OF_IMAGES.has(one)),
+    'SecurityToken',
+    'Owner',
+  ];
   const chosen = names[random.int(names.length)]!;
   const place = [chosen, `${chosen}.1`, `${chosen}.1.Value.1`][random.int(3)]!;
   const method = ['GET', 'POST'][random.int(2)]!;
