@@ -47,6 +47,8 @@ const novaConf = (walk: Walk, rabbitPort: number): string[] => [
   'iscsi_helper=tgtadm',
   `sql_connection=sqlite:///${walk.dir}/nova.sqlite`,
   'libvirt_type=qemu',
+  // The kernel of the guest image has drivers for virtio's cards only.
+  'libvirt_use_virtio_for_bridges=True',
   'compute_driver=libvirt.LibvirtDriver',
   'instance_name_template=instance-%08x',
   'libvirt_nonblocking = True',
