@@ -31,8 +31,8 @@ const PEERS = [
   '^libs/nova/image-transfer\\.ts$',
   // Knows the class of an upload that comes in.
   '^services/image/stores/chunks\\.ts$',
-  '^services/image/stores/fake-swift\\.ts$',
-  // Listens, for tests.
+  // Listen, for tests.
+  '^services/image/stores/fake-(s3|swift)\\.ts$',
   '^services/console-web/fake-cloud\\.ts$',
 ];
 

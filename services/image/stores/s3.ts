@@ -78,22 +78,20 @@ export function s3Store(options: Options, parts: { door: Door; world: World }): 
     add: async ({ imageId, data, size, sizeMax, signal }) => {
       if (!own) throw storeFault('StoreAddDisabled');
       const location: S3Location = { ...own, key: imageId };
+      await ensureBucket(send, location, options.s3_store_create_bucket_on_put);
       const head = await send(location, 'HEAD', imageId);
       discard(head);
       if (head.status < 300) throw storeFault('DuplicateImageData');
-      if (options.s3_store_create_bucket_on_put) {
-        const made = await send(location, 'PUT', null, {
-          headers: { 'content-length': '0' },
-          body: Buffer.alloc(0),
-        });
-        discard(made);
-      }
+      if (head.status !== 404) expectOk(head);
       const source = measured(data, { sizeMax, signal });
       try {
         // S3 takes no object of unknown size: such data waits in a file until it is all there.
-        if (size !== null && size > 0) await put(send, location, Readable.from(source.chunks), size, signal);
-        else await putBuffered(options, source, stream => put(send, location, stream, source.size, signal));
+        const digest =
+          size !== null && size > 0
+            ? await put(send, location, Readable.from(source.chunks), size, signal)
+            : await putBuffered(options, source, stream => put(send, location, stream, source.size, signal));
         const checksum = source.checksum();
+        if (digest !== null && digest !== checksum) throw damaged();
         return { location: formatS3Location(location), size: source.size, checksum };
       } catch (error) {
         await send(location, 'DELETE', imageId)
@@ -133,13 +131,50 @@ type Send = (
   extra?: { headers?: Record<string, string>; body?: Readable | Buffer; signal?: AbortSignal },
 ) => Promise<DoorAnswer>;
 
+const damaged = () =>
+  storeFault('BackendError', {}, { message: 'The image store holds other bytes than were sent.' });
+
+/** Where buckets of Amazon's other services of the time stand. */
+const REGIONS: Readonly<Record<string, string>> = {
+  's3-eu-west-1.amazonaws.com': 'EU',
+  's3-us-west-1.amazonaws.com': 'us-west-1',
+  's3-ap-southeast-1.amazonaws.com': 'ap-southeast-1',
+  's3-ap-northeast-1.amazonaws.com': 'ap-northeast-1',
+};
+
+async function ensureBucket(send: Send, location: S3Location, mayMake: boolean): Promise<void> {
+  const head = await send(location, 'HEAD', null);
+  discard(head);
+  if (head.status < 300) return;
+  if (head.status !== 404) expectOk(head);
+  if (!mayMake) {
+    const message =
+      `The bucket ${location.bucket} does not exist in S3. Please set the ` +
+      's3_store_create_bucket_on_put option to add bucket to S3 automatically.';
+    throw storeFault('BackendError', {}, { message });
+  }
+  const region = REGIONS[location.service.replace(/[:/].*$/, '')];
+  const body = Buffer.from(
+    region === undefined
+      ? ''
+      : `<CreateBucketConfiguration><LocationConstraint>${region}</LocationConstraint></CreateBucketConfiguration>`,
+  );
+  const made = await send(location, 'PUT', null, {
+    headers: { 'content-length': String(body.byteLength) },
+    body,
+  });
+  expectOk(made);
+  discard(made);
+}
+
+/** Resolves to the MD5 of what the service holds now, where it says so: the ETag of an object that came in one piece. */
 async function put(
   send: Send,
   location: S3Location,
   body: Readable,
   size: number,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string | null> {
   const response = await send(location, 'PUT', location.key, {
     headers: { 'content-length': String(size), 'content-type': 'application/octet-stream' },
     body,
@@ -147,18 +182,21 @@ async function put(
   });
   expectOk(response);
   discard(response);
+  // Of encrypted objects it is a digest of something else.
+  if (response.headers['x-amz-server-side-encryption'] !== undefined) return null;
+  return /^"?([0-9a-f]{32})"?$/.exec(String(response.headers.etag))?.[1] ?? null;
 }
 
-async function putBuffered(
+async function putBuffered<T>(
   options: Options,
   source: { chunks: AsyncIterable<Buffer> },
-  send: (stream: Readable) => Promise<void>,
-): Promise<void> {
+  send: (stream: Readable) => Promise<T>,
+): Promise<T> {
   const directory = await mkdtemp(join(options.s3_store_object_buffer_dir ?? tmpdir(), 'glance-s3-'));
   try {
     const path = join(directory, 'data');
     await pipeline(source.chunks, createWriteStream(path, { mode: 0o600 }));
-    await send(createReadStream(path));
+    return await send(createReadStream(path));
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

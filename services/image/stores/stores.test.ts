@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { configFrom } from '@folsom/config';
-import { silentLogger, systemClock, systemRandom, type World } from '@folsom/core';
+import { createLogger, silentLogger, systemClock, systemRandom, type World } from '@folsom/core';
 import { addressRule, userDoor } from '@folsom/outbound';
 import { afterEach, describe, expect, it } from 'vitest';
 import { serviceContext } from '../context.ts';
 import { imageDeclarations, storeOptions } from '../options.ts';
+import { FAKE_ACCESS, FAKE_SECRET, startFakeS3 } from './fake-s3.ts';
 import { FAKE_KEY, FAKE_USER, type FakeSwift, startFakeSwift } from './fake-swift.ts';
 import { fileStore } from './file.ts';
 import { parseS3Location, s3Store } from './s3.ts';
@@ -55,43 +55,20 @@ async function swiftBench(version: '1' | '2', extra: Record<string, string | num
   return { store, swift, stored: async () => [...(swift.containers.get('glance')?.keys() ?? [])].sort() };
 }
 
-/** An S3 that only looks at who signs. */
-async function s3Bench(): Promise<Bench> {
-  const objects = new Map<string, Buffer>();
-  const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    if (!/^AWS access:[A-Za-z0-9+/=]{28}$/.test(request.headers.authorization ?? '')) {
-      response.writeHead(403).end();
-      return;
-    }
-    const key = decodeURIComponent(request.url ?? '').replace('/bucket/', '');
-    const found = objects.get(key);
-    if (request.method === 'PUT') {
-      objects.set(key, Buffer.concat(chunks));
-      response.writeHead(200).end();
-    } else if (!found) response.writeHead(404).end();
-    else if (request.method === 'DELETE') {
-      objects.delete(key);
-      response.writeHead(204).end();
-    } else {
-      response.writeHead(200, { 'content-length': String(found.byteLength) });
-      response.end(request.method === 'HEAD' ? undefined : found);
-    }
-  });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  cleanups.push(() => new Promise(resolve => server.close(resolve)));
+async function s3Bench(extra: Record<string, string | number | boolean> = {}, log = silentLogger) {
+  const s3 = await startFakeS3();
+  cleanups.push(() => s3.close());
   const options = swiftOptions({
-    s3_store_host: `127.0.0.1:${(server.address() as { port: number }).port}`,
-    s3_store_access_key: 'access',
-    s3_store_secret_key: 'se/cret+',
-    s3_store_bucket: 'bucket',
+    s3_store_host: s3.host,
+    s3_store_access_key: FAKE_ACCESS,
+    s3_store_secret_key: FAKE_SECRET,
+    s3_store_bucket: 'images',
     s3_store_bucket_url_format: 'path',
+    s3_store_create_bucket_on_put: true,
+    ...extra,
   });
-  return {
-    store: s3Store(options, { door: OUTSIDE, world }),
-    stored: async () => [...objects.keys()],
-  };
+  const store = s3Store(options, { door: OUTSIDE, world: { ...world, log } });
+  return { store, s3, stored: async () => [...(s3.buckets.get('images')?.keys() ?? [])] };
 }
 
 async function fileBench(): Promise<Bench> {
@@ -141,7 +118,7 @@ const benches: [string, () => Promise<Bench>][] = [
   ['file', fileBench],
   ['swift, login version 1', () => swiftBench('1')],
   ['swift, login version 2', () => swiftBench('2')],
-  ['s3', s3Bench],
+  ['s3', () => s3Bench()],
 ];
 
 describe.each(benches)('the %s store', (_name, bench) => {
@@ -270,6 +247,50 @@ describe('the swift store', () => {
     });
     await store.delete!(kept.location, alice);
     expect(swift.containers.has(`glance_${ID}`)).toBe(false);
+  });
+});
+
+describe('the s3 store', () => {
+  const one = () => Readable.from([Buffer.from('x')]);
+
+  it('is let in by its signature alone', async () => {
+    const { store, s3 } = await s3Bench();
+    const kept = await add(store, one(), 1);
+    expect([(await read(store, kept.location)).toString(), s3.refused]).toEqual(['x', 0]);
+    const forged = kept.location.replace(FAKE_SECRET, 'another');
+    const { store: open } = await s3Bench({ s3_store_host: s3.host });
+    await expect(open.get(forged, context)).rejects.toThrow('status 403');
+    expect(s3.refused).toBe(1);
+  });
+
+  it('asks for the bucket unless it may make it', async () => {
+    const { store, s3 } = await s3Bench({ s3_store_create_bucket_on_put: false });
+    await expect(add(store, one(), 1)).rejects.toThrow('The bucket images does not exist in S3.');
+    s3.buckets.set('images', new Map());
+    expect((await add(store, one(), 1)).size).toBe(1);
+  });
+
+  it('keeps nothing that the service holds otherwise', async () => {
+    const { store, s3, stored } = await s3Bench();
+    s3.etag = '0'.repeat(32);
+    await expect(add(store, one(), 1)).rejects.toThrow('other bytes than were sent');
+    expect(await stored()).toEqual([]);
+  });
+
+  it('writes no credential into the log, nor into what users see', async () => {
+    const lines: string[] = [];
+    const { store, s3 } = await s3Bench(
+      {},
+      createLogger({ write: line => lines.push(line), level: 'debug' }),
+    );
+    const { location } = await add(store, one(), 1);
+    await s3.close();
+    const given = [add(store, one(), 1), store.get(location, context), store.delete!(location, context)];
+    for (const failed of await Promise.allSettled(given)) {
+      expect(failed.status).toBe('rejected');
+      lines.push(String((failed as PromiseRejectedResult).reason));
+    }
+    expect(lines.join('\n')).not.toMatch(new RegExp(`${FAKE_ACCESS}|cret`));
   });
 });
 
