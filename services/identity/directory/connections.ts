@@ -94,14 +94,16 @@ export function connections(options: ConnectionOptions): Connections {
     usable: (client: Client) => boolean,
     prepare: (client: Client) => Promise<void>,
   ): Pool<Client> {
+    // One that is silent must not keep the next from being tried.
+    const openingMs = timeoutMs * urls.length;
     return new Pool<Client>({
       create: () => openFirst(urls, options, prepare),
       validate: usable,
       destroy: client => client.unbind().catch(() => {}),
       min: 0,
       max: size,
-      acquireTimeoutMillis: timeoutMs,
-      createTimeoutMillis: timeoutMs,
+      acquireTimeoutMillis: openingMs,
+      createTimeoutMillis: openingMs,
       destroyTimeoutMillis: timeoutMs,
       idleTimeoutMillis: IDLE_MS,
       // Who waits hears why at once.
