@@ -151,6 +151,35 @@ describe.skipIf(!needs('chromium', CHROMIUM !== undefined))('every action', () =
     await visit.close();
   }, 240_000);
 
+  it('of an upload: its progress is seen, and it can be called off', async () => {
+    const visit = await stage.open();
+    const { page, go } = visit;
+    await visit.login(person);
+    await stage.ask(person, 'objectProxy', 'PUT', `/v1/AUTH_${person.project}/slow`);
+    await go('/objects/slow');
+    const held: (() => Promise<void>)[] = [];
+    await page.route('**/object-store/slow/*', route =>
+      route.request().method() === 'PUT' ? void held.push(() => route.continue()) : route.continue(),
+    );
+    await page.locator('input[data-kind=files]').setInputFiles(
+      ['kept.bin', 'dropped.bin'].map(name => ({
+        name,
+        mimeType: 'application/octet-stream',
+        buffer: Buffer.alloc(100_000, 1),
+      })),
+    );
+    const running = page.getByRole('list', { name: 'Uploads' });
+    await running.getByRole('progressbar', { name: 'dropped.bin' }).waitFor();
+    expect(await barriers(page)).toEqual([]);
+    await running.getByRole('button', { name: 'Cancel dropped.bin' }).click();
+    await running.getByText('dropped.bin').waitFor({ state: 'detached' });
+    for (const go of held) await go().catch(() => {});
+    await page.locator('tbody tr', { hasText: 'kept.bin' }).waitFor();
+    expect(await page.locator('tbody tr', { hasText: 'dropped.bin' }).count()).toBe(0);
+    expect(visit.complaints).toEqual([]);
+    await visit.close();
+  }, 240_000);
+
   it('leaves pictures', async () => {
     mkdirSync(PICTURES, { recursive: true });
     await boot(['mail', 'shop', 'search', 'builds']);

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { needs } from '@folsom/core/testing';
@@ -33,6 +33,10 @@ describe.skipIf(!needs('chromium', CHROMIUM !== undefined))('the web console in 
     return open;
   };
 
+  const projectOf = (page: Page) =>
+    page.evaluate(
+      `fetch('/api/session').then(answer => answer.json()).then(user => user.project.id)`,
+    ) as Promise<string>;
   const cell = (page: Page, text: string | RegExp) => page.locator('tbody tr', { hasText: text });
 
   it('logs in with the cloud’s own user, keeps its token from the page, and logs out', async () => {
@@ -161,6 +165,24 @@ describe.skipIf(!needs('chromium', CHROMIUM !== undefined))('the web console in 
     await page.getByRole('button', { name: 'Take one from a pool' }).click();
     await submit(page);
     await cell(page, '198.51.100.').getByText('Free').waitFor();
+
+    const owner = { name: 'networker', password: 'networker-password', project: await projectOf(page) };
+    const { body: images } = await stage.ask(owner, 'image', 'GET', '/v1/images');
+    const made = await stage.ask(owner, 'compute', 'POST', `/v2/${owner.project}/servers`, {
+      server: { name: 'entrance', imageRef: images.images[0].id, flavorRef: '1' },
+    });
+    await eventually(async () => {
+      const path = `/v2/${owner.project}/servers/${made.body.server.id}`;
+      return (await stage.ask(owner, 'compute', 'GET', path)).body.server.status;
+    }).toBe('ACTIVE');
+    await go('/network');
+    const targets = page.getByRole('region', { name: 'Where addresses lead' }).getByRole('listitem');
+    await cell(page, '198.51.100.').dragTo(targets.filter({ hasText: 'entrance' }));
+    await cell(page, '198.51.100.').getByRole('link', { name: 'entrance' }).waitFor();
+    await targets.filter({ hasText: /entrance.*198\.51\.100/ }).waitFor();
+    expect(await barriers(page)).toEqual([]);
+    await cell(page, '198.51.100.').dragTo(targets.filter({ hasText: 'Free' }));
+    await cell(page, '198.51.100.').getByText('Free').waitFor();
     await choose(page, /Actions for 198/, 'Give back');
     await submit(page);
     await page.getByText('No floating addresses yet').waitFor();
@@ -188,6 +210,18 @@ describe.skipIf(!needs('chromium', CHROMIUM !== undefined))('the web console in 
       page.getByRole('link', { name: names[1]! }).click(),
     ]);
     expect(await readFile(await saved.path(), 'utf8')).toBe(`content of ${names[1]}`);
+
+    const tree = join(dir, 'tree');
+    await mkdir(join(tree, 'deep'), { recursive: true });
+    await writeFile(join(tree, 'top.txt'), 'top');
+    await writeFile(join(tree, 'deep', 'leaf.txt'), 'leaf');
+    await page.locator('input[data-kind=folder]').setInputFiles(tree);
+    await page.getByText('Everything is uploaded').first().waitFor();
+    await page.getByRole('link', { name: 'tree/' }).click();
+    await cell(page, 'top.txt').waitFor();
+    await page.getByRole('link', { name: 'deep/' }).click();
+    await cell(page, 'leaf.txt').waitFor();
+    await go('/objects/box');
 
     await page.getByRole('button', { name: 'New folder' }).click();
     await page.getByRole('dialog').getByLabel('Name').fill('inner');

@@ -22,6 +22,11 @@ export const ACCESS: Texts = {
   'floating.pool': ['Pool', '地址池'],
   'floating.free': ['Free', '空闲'],
   'floating.fixed': ['Fixed address', '固定 IP'],
+  'floating.targets': ['Where addresses lead', '地址指向'],
+  'floating.drag': [
+    'Drag an address onto an instance, or onto “Free” to take it back; its menu does the same.',
+    '将地址拖到实例上即可绑定，拖到“空闲”即可解绑；也可以使用地址的菜单。',
+  ],
   'floating.giveMenu': ['Give it to an instance', '绑定到实例'],
   'floating.giveTo': ['Where does {address} lead?', '将 {address} 绑定到？'],
   'floating.release': ['Give {address} back?', '释放 {address}？'],

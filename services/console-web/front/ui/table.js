@@ -5,10 +5,10 @@ import { Button, Empty } from './parts.js';
 
 /**
  * A dense list. Columns are `{ key, title, cell(row), width, end }`; the last cell holds what can be done with a row. On a narrow
- * screen each row becomes a card, its cells with their titles.
+ * screen each row becomes a card, its cells with their titles. `rowProps(row)` is laid on the row itself.
  * @param {any} props
  */
-export function Table({ label, columns, rows, keyOf = row => row.id, actions, empty, more }) {
+export function Table({ label, columns, rows, keyOf = row => row.id, rowProps, actions, empty, more }) {
   if (rows.length === 0) return empty ?? html`<${Empty} title=${t('state.nothing')} />`;
   return html`
     <div class="table-box">
@@ -22,7 +22,7 @@ export function Table({ label, columns, rows, keyOf = row => row.id, actions, em
         <tbody>
           ${rows.map(
             row => html`
-              <tr key=${keyOf(row)}>
+              <tr key=${keyOf(row)} ...${rowProps?.(row)}>
                 ${columns.map(
                   (column, at) => html`
                     <td key=${column.key} data-title=${column.title} class=${`${column.end ? 'end' : ''} ${at === 0 ? 'first' : ''}`}>${column.cell(row)}</td>

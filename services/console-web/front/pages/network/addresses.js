@@ -8,8 +8,11 @@ import { Menu } from '../../ui/menu.js';
 import { Badge, Button, Copyable, Empty, Loaded, SelectField } from '../../ui/parts.js';
 import { Table } from '../../ui/table.js';
 import { tell, tellError } from '../../ui/toasts.js';
+import { draggable, Targets } from './drag.js';
 
 const EVERY_MS = 8_000;
+
+const takes = server => server.status !== 'ERROR';
 
 async function load(options) {
   const [{ floating_ips: addresses }, { floating_ip_pools: pools }, { servers }] = await Promise.all([
@@ -18,6 +21,18 @@ async function load(options) {
     cloud.get('compute', 'servers/detail?limit=1000', options),
   ]);
   return { addresses, pools, servers, names: new Map(servers.map(server => [server.id, server.name])) };
+}
+
+const free = address =>
+  cloud.post('compute', `${path('servers', address.instance_id)}/action`, {
+    removeFloatingIp: { address: address.ip },
+  });
+
+async function lead(address, server) {
+  await cloud.post('compute', `${path('servers', server)}/action`, {
+    addFloatingIp: { address: address.ip },
+  });
+  tell(t('told.addressGiven', { address: address.ip }));
 }
 
 /** Addresses that others reach: taken from a pool, given to instances. */
@@ -48,26 +63,30 @@ export function Addresses() {
       submit=${t('action.associate')}
       onClose=${close}
       onSubmit=${async form => {
-        await cloud.post('compute', `${path('servers', String(form.get('server')))}/action`, {
-          addFloatingIp: { address: address.ip },
-        });
-        tell(t('told.addressGiven', { address: address.ip }));
+        await lead(address, String(form.get('server')));
         await poll.refresh();
       }}
     >
-      <${SelectField} label=${t('column.instance')} name="server" required options=${servers.filter(s => s.status !== 'ERROR').map(s => [s.id, s.name])} />
+      <${SelectField} label=${t('column.instance')} name="server" required options=${servers.filter(takes).map(s => [s.id, s.name])} />
     <//>
   `;
   const take = async address => {
     try {
-      await cloud.post('compute', `${path('servers', address.instance_id)}/action`, {
-        removeFloatingIp: { address: address.ip },
-      });
+      await free(address);
       tell(t('told.addressTaken', { address: address.ip }));
-      await poll.refresh();
     } catch (error) {
       tellError(error);
     }
+    await poll.refresh();
+  };
+  const move = async (address, server) => {
+    try {
+      if (address.instance_id) await free(address);
+      await lead(address, server);
+    } catch (error) {
+      tellError(error);
+    }
+    await poll.refresh();
   };
   const release = address =>
     confirm({
@@ -89,6 +108,7 @@ export function Addresses() {
         <${Table}
           label=${t('network.addresses')}
           rows=${addresses}
+          rowProps=${draggable}
           empty=${html`<${Empty} icon="network" title=${t('floating.none')} />`}
           columns=${[
             { key: 'ip', title: t('floating.one'), cell: row => html`<${Copyable} text=${row.ip} />` },
@@ -120,6 +140,10 @@ export function Addresses() {
             />
           `}
         />
+        ${
+          addresses.length > 0 &&
+          html`<${Targets} servers=${servers.filter(takes)} addresses=${addresses} move=${move} take=${take} />`
+        }
       `}
     <//>
   `;
