@@ -73,8 +73,8 @@ export async function handleObjectDelete(
   if (refused) return refused;
   if (!info) return answer(404, request);
   let target = { container, object };
-  if (info.versions) {
-    const archive = archiveOf(info.versions);
+  const archive = info.versions ? archiveOf(info.versions) : null;
+  if (archive !== null) {
     const last = await lastVersion(core, request, account, archive, versionPrefix(object));
     if (last && typeof last !== 'string') return last;
     if (typeof last === 'string') {

@@ -140,8 +140,9 @@ export async function handleObjectPut(
   if (versions && present) {
     const isManifest = headers.has('x-object-manifest') || present.headers.has('x-object-manifest');
     if (present.status !== 404 && !isManifest) {
-      const { copy, ...to } = archiving(core, request, { account, container, object }, versions, present);
-      const kept = await handleObjectPut(core, copy, account, to.container, to.object);
+      const aside = archiving(core, request, { account, container, object }, versions, present);
+      if (!aside) return answer(412, request);
+      const kept = await handleObjectPut(core, aside.copy, account, aside.container, aside.object);
       dropBody(kept);
       if (kept.status >= 400 && kept.status < 500) return answer(412, request);
       if (kept.status < 200 || kept.status >= 300) return answer(503, request);

@@ -159,6 +159,17 @@ it('older versions are kept aside and come back when the newer ones are deleted'
   expect((await owner('GET', '/v1/AUTH_test/archive')).status).toBe(204);
 });
 
+it('an archive that no container can be is the client’s mistake, and takes nothing away', async () => {
+  for (const [at, place] of ['%2F', 'archive%2Fo', '/archive', 'x'.repeat(257), '%ff'].entries()) {
+    const path = `/v1/AUTH_test/odd${at}`;
+    await owner('PUT', path, { 'X-Versions-Location': place });
+    expect((await owner('PUT', `${path}/o`, {}, 'one')).status).toBe(201);
+    expect([place, (await owner('PUT', `${path}/o`, {}, 'two')).status]).toEqual([place, 412]);
+    expect((await owner('GET', `${path}/o`)).text).toBe('one');
+    expect((await owner('DELETE', `${path}/o`)).status).toBe(204);
+  }
+});
+
 it('objects end when their time has come', async () => {
   const end = Math.floor(now()) + 60;
   expect((await owner('PUT', '/v1/AUTH_test/c/brief', { 'X-Delete-At': String(end) }, 'x')).status).toBe(201);
