@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { World } from '@folsom/core';
+import { parseFloatText } from '@folsom/swift';
 import { type AnsweredRequest, answer, type ServerResponse } from '@folsom/swift-http';
-import type { AnyDb, SyncPoint } from './database.ts';
-import type { Metadata } from './metadata.ts';
+import type { AnyDb } from './database.ts';
 import { DbQuarantined } from './quarantine.ts';
+import { mergedRows, mergedSyncPoints, remoteState } from './replication-arguments.ts';
 import type { DbLease, DbStore } from './store.ts';
 
 const MERGE_STEP = 1000;
@@ -24,8 +25,8 @@ export async function replicateDb(
   if (!Array.isArray(args)) return answer(400, request, { body: 'Invalid object type' });
   const [operation, ...rest] = args as [unknown, ...unknown[]];
   if (operation === 'complete_rsync' || operation === 'rsync_then_merge') {
-    const id = String(rest[0]);
-    if (!/^[0-9A-Za-z-]{1,64}$/.test(id))
+    const [id] = rest;
+    if (typeof id !== 'string' || !/^[0-9A-Za-z-]{1,64}$/.test(id))
       return answer(400, request, { body: 'Invalid id', contentType: 'text/plain' });
     const copied = join(at.deviceDir, 'tmp', id);
     const here = existsSync(at.path);
@@ -55,7 +56,8 @@ export async function replicateDb(
   if (operation === 'create') {
     // Ours alone: where rsync is not to be had, an empty database that the rows then follow into.
     const [account, container, put] = rest;
-    if (typeof account !== 'string' || typeof put !== 'string') return answer(400, request);
+    if (typeof account !== 'string' || typeof put !== 'string' || parseFloatText(put) === null)
+      return invalid(request);
     store.create(at.path, { account, ...(typeof container === 'string' ? { container } : {}) }, put);
     return answer(201, request);
   }
@@ -63,45 +65,57 @@ export async function replicateDb(
   mkdirSync(join(at.deviceDir, 'tmp'), { recursive: true });
   const db = store.open(at.path);
   if (!db) return answer(404, request);
+  return merge(db, operation, rest, request);
+}
+
+/** What is sent to a database that is there. */
+async function merge(
+  db: AnyDb,
+  operation: unknown,
+  rest: readonly unknown[],
+  request: AnsweredRequest,
+): Promise<ServerResponse> {
   switch (operation) {
     case 'sync':
       return sync(db, rest, request);
-    case 'merge_items':
+    case 'merge_items': {
+      const [items, source] = rest;
+      const rows = mergedRows(db.kind, items);
+      if (rows === null || !(source === undefined || source === null || typeof source === 'string'))
+        return invalid(request);
       await db.commitPending();
-      db.mergeItems(
-        rest[0] as { ROWID?: number }[],
-        rest[1] === undefined || rest[1] === null ? null : String(rest[1]),
-      );
+      db.mergeItems(rows, source ?? null);
       return answer(202, request);
-    case 'merge_syncs':
-      db.mergeSyncPoints(rest[0] as SyncPoint[]);
+    }
+    case 'merge_syncs': {
+      const points = mergedSyncPoints(rest[0]);
+      if (points === null) return invalid(request);
+      db.mergeSyncPoints(points);
       return answer(202, request);
+    }
     default:
       return answer(400, request, { body: 'Invalid operation', contentType: 'text/plain' });
   }
 }
 
-async function sync(db: AnyDb, args: unknown[], request: AnsweredRequest): Promise<ServerResponse> {
-  const [remoteRow, hash, id, created, put, deleted, metadata] = args as [
-    number,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
+const invalid = (request: AnsweredRequest): ServerResponse =>
+  answer(400, request, { body: 'Invalid arguments', contentType: 'text/plain' });
+
+async function sync(db: AnyDb, args: readonly unknown[], request: AnsweredRequest): Promise<ServerResponse> {
+  const remote = remoteState(args);
+  if (remote === null) return invalid(request);
+  const { hash, id, created, put, deleted } = remote;
   try {
     await db.commitPending();
     const info = db.replicationInfo();
-    if (metadata) db.updateMetadata(JSON.parse(metadata) as Metadata);
+    if (remote.metadata) db.updateMetadata(remote.metadata);
     if (info.put_timestamp !== put || info.created_at !== created || info.delete_timestamp !== deleted) {
       db.mergeTimestamps(created, put, deleted);
     }
     let point = db.syncPoint(id, 'incoming');
-    if (hash === info.hash && point < remoteRow) {
-      db.mergeSyncPoints([{ remote_id: id, sync_point: remoteRow }]);
-      point = remoteRow;
+    if (hash === info.hash && point < remote.row) {
+      db.mergeSyncPoints([{ remote_id: id, sync_point: remote.row }]);
+      point = remote.row;
     }
     return answer(200, request, { body: JSON.stringify({ ...info, point }) });
   } catch (error) {

@@ -46,8 +46,15 @@ export function invalidDeviceOrPartition(device: string, partition: string): str
   return null;
 }
 
+/** Bytes of the longest name that file systems have. */
+const NAME_MAX = 255;
 const isUnsafe = (name: string): boolean =>
-  name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0');
+  name === '' ||
+  name === '.' ||
+  name === '..' ||
+  name.includes('/') ||
+  name.includes('\0') ||
+  Buffer.byteLength(name) > NAME_MAX;
 
 /**
  * Whether a device is mounted: `<root>/<device>` exists and is another file system than `<root>`. Asked on every

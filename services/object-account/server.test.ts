@@ -37,13 +37,18 @@ let second = Math.floor(systemClock.now() / 1000) - 100;
 /** Later than all before. */
 const stamp = () => normalizeTimestamp(String(second++));
 
-async function ask(method: string, path: string, headers: Record<string, string> = {}) {
+async function ask(method: string, path: string, headers: Record<string, string> = {}, body = '') {
   const response = await client.request(
     { ip: '127.0.0.1', port: Number(server.addresses[0]!.split(':')[1]) },
     {
       method,
       path: `/sda/7/${path}`,
-      headers: Object.entries({ 'X-Timestamp': stamp(), ...headers }),
+      headers: Object.entries({
+        'X-Timestamp': stamp(),
+        ...(body === '' ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }),
+        ...headers,
+      }),
+      ...(body === '' ? {} : { body: Buffer.from(body) }),
       connectTimeoutMs: 5000,
       timeoutMs: 60_000,
     },
@@ -136,4 +141,48 @@ it('an account of the services themselves comes into being with its first contai
   expect((await ask('PUT', 'nobody/c', told(1, 1))).status).toBe(404);
   expect((await ask('PUT', '.expiring/c', told(1, 1))).status).toBe(201);
   expect((await ask('GET', '.expiring')).text).toBe('c\n');
+});
+
+it('refuses what no replica sends, and takes what one does', async () => {
+  expect((await ask('PUT', 'AUTH_replica')).status).toBe(201);
+  const replicate = async (...args: unknown[]) => {
+    const path = pathHash('changeme').hex('AUTH_replica');
+    return (await ask('REPLICATE', path, {}, JSON.stringify(args))).status;
+  };
+  const row = { ROWID: 1, name: 'c', put_timestamp: '1.0', delete_timestamp: '0', object_count: 0, bytes_used: 0, deleted: 0 }; // biome-ignore format: a row
+  const state: unknown[] = [7, 'hash', 'remote', '1.0', '1.0', '0', '{"X-Account-Meta-A": ["b", "1.0"]}'];
+  expect(await replicate('merge_items', [row], 'remote')).toBe(202);
+  expect(await replicate('merge_syncs', [{ remote_id: 'remote', sync_point: 3 }])).toBe(202);
+  expect(await replicate('sync', ...state)).toBe(200);
+  expect(await replicate('sync', ...state.slice(0, 6), '')).toBe(200);
+
+  const odd: unknown[] = [null, true, 1, 1.5, 'x', [], {}, [null], [[]], [{}], { toString: 1 }, '__proto__'];
+  for (const value of odd) {
+    const takes = (status: number, ...others: number[]) => expect([value, [400, ...others].includes(status)]).toEqual([value, true]); // biome-ignore format: one call
+    // No rows and no points are lists of them, too.
+    const none = Array.isArray(value) && value.length === 0 ? [202] : [];
+    takes(await replicate('merge_items', value), ...none);
+    takes(await replicate('merge_syncs', value), ...none);
+    for (const key of Object.keys(row))
+      takes(await replicate('merge_items', [{ ...row, [key]: value }], 'remote'), 202);
+    takes(await replicate('merge_items', [row], value), 202);
+    for (const key of ['remote_id', 'sync_point'])
+      takes(await replicate('merge_syncs', [{ remote_id: 'remote', sync_point: 3, [key]: value }]), 202);
+    for (let at = 0; at < state.length; at++) takes(await replicate('sync', ...state.with(at, value)), 200);
+    for (let at = 0; at < 6; at++) takes(await replicate('sync', ...state.slice(0, at)));
+    takes(await replicate('complete_rsync', value), 404);
+    takes(await replicate(value));
+  }
+});
+
+it('refuses names of devices and partitions that no file system has', async () => {
+  const long = 'd'.repeat(256);
+  for (const path of [`/${long}/7/AUTH_a`, `/sda/${long}/AUTH_a`]) {
+    const response = await client.request(
+      { ip: '127.0.0.1', port: Number(server.addresses[0]!.split(':')[1]) },
+      { method: 'PUT', path, headers: [['X-Timestamp', stamp()]], connectTimeoutMs: 5000, timeoutMs: 60_000 },
+    );
+    expect([path.length, response.status]).toEqual([path.length, 400]);
+    await internalText(response);
+  }
 });
