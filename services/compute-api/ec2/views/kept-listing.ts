@@ -31,7 +31,7 @@ export async function whileUnchanged(call: Call, view: () => Promise<ViewElement
   kept.set(domain, listings);
   const who = context.isAdmin ? 'admin' : `of ${context.projectId}`;
   const signature = await domain.servers.reservedSignature(context);
-  const now = world.clock.now();
+  const now = world.clock.monotonic();
   const known = listings.get(who);
   if (known !== undefined && known.signature === signature && now - known.at < KEPT_MS) return known.text;
   const text = written(await view());
