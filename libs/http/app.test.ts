@@ -183,6 +183,14 @@ describe('createApp', () => {
     expect(await rawRequest(base, 'GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toMatch(
       / 40[04] /,
     );
+    // The parser takes a star for a target, and what stands behind it, too.
+    for (const line of [
+      'GET *x HTTP/1.1\r\nHost: x',
+      'OPTIONS * HTTP/1.1\r\nHost: x',
+      'GET */2.0 HTTP/1.1\r\nHost: x',
+    ])
+      expect(await rawRequest(base, `${line}\r\nConnection: close\r\n\r\n`)).toMatch(/ 40[045] /);
+    expect(await rawRequest(base, 'PRI *0\r\n\r\n HTTP/2.0\n\r\n\r\n')).not.toMatch(/ 5\d\d /);
     expect((await fetch(`${base}/healthz`)).status).toBe(200);
   });
 

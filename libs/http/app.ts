@@ -123,6 +123,8 @@ export interface App {
 /** A neighbour service passes its caller's id on in `X-Openstack-Request-Id`; anything else in it is ignored. */
 const REQUEST_ID = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+const routeNotFound = () => new Fault('RouteNotFound', 404, 'The resource could not be found.');
+
 /** Makes the HTTP application of a service: limits, request ids, fault rendering, one log line a request, health. */
 export function createApp(options: AppOptions): App {
   const { name, world, requestIdHeader } = options;
@@ -279,8 +281,7 @@ export function createApp(options: AppOptions): App {
   });
 
   server.setNotFoundHandler((request, reply) => {
-    const fault = new Fault('RouteNotFound', 404, 'The resource could not be found.');
-    send(reply, options.renderFault(fault, request));
+    send(reply, options.renderFault(routeNotFound(), request));
   });
 
   server.setErrorHandler((error, request, reply) => {
@@ -302,6 +303,8 @@ export function createApp(options: AppOptions): App {
       return new Fault('ServiceUnavailable', 503, message, { cause: error, values: { requestId } });
     }
     const code = (error as { code?: string }).code;
+    // A method that the parser lets through and the router has never heard of: PRI.
+    if (code === 'FST_ERR_NOT_FOUND') return routeNotFound();
     if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
       return new Fault('RequestTooLarge', 413, 'Request is too large.');
     if (code !== undefined && REQUEST_ERRORS.has(code))

@@ -37,6 +37,10 @@ describe('the canonical target', () => {
     expect(pathOf('/v1/%2F%2Fimages')).toBe('/v1/%2F%2Fimages');
   });
 
+  it('begins with a slash, whatever was sent', () => {
+    expect([pathOf('*'), pathOf('*/2.0?a'), pathOf('*0')]).toEqual(['/*', '/*/2.0', '/*0']);
+  });
+
   it('encodes what is no path', () => {
     expect(pathOf('/%zz/%')).toBe('/%25zz/%25');
     expect(pathOf('/\u00fc')).toBe('/%FC');

@@ -39,7 +39,9 @@ export function canonicalTarget(target: string): Target {
 }
 
 function canonicalPath(sent: string): string {
-  const path = sent.includes('//') ? sent.replace(DOUBLED, '/') : sent;
+  // A parser lets `*` and what follows it through: no path of ours, but one like any other.
+  const rooted = sent.startsWith('/') ? sent : `/${sent}`;
+  const path = rooted.includes('//') ? rooted.replace(DOUBLED, '/') : rooted;
   if (!NEEDS_WORK.test(path)) return path;
   return path.replace(/%([0-9a-f]{2})?|\\|[\u0080-\uffff]/gi, (found, hex: string | undefined) => {
     if (hex !== undefined) {
