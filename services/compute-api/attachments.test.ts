@@ -219,6 +219,10 @@ describe('servers booted from volumes', () => {
       400,
       `Block Device Mapping is Invalid: failed to get volume ${theirs}.`,
     ]);
+    const odd: unknown[] = [{ toString: 1, valueOf: 2 }, [{ toString: 1 }], [], {}, 1e30, '__proto__'];
+    for (const flag of ['delete_on_termination', 'no_device', 'volume_size', 'virtual_name'])
+      for (const value of odd)
+        expect([flag, value, (await boot(mapping({ volume_id: theirs, ...named, [flag]: value }))).status]).toEqual([flag, value, 400]); // biome-ignore format: one call
     test.images.get(IMAGE)!.properties = mapping({ volume_id: theirs, ...named });
     expect((await boot({})).status).toBe(400);
     test.images.get(IMAGE)!.properties = {};

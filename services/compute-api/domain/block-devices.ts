@@ -1,6 +1,7 @@
 import { novaFault } from '@folsom/nova/faults';
 import type { FlavorRow } from '@folsom/nova/flavors';
 import type { Sql } from '@folsom/nova/rows';
+import { scalarText } from './values.ts';
 
 /** One entry of `block_device_mapping` in a boot request. */
 export interface BlockDevice {
@@ -149,4 +150,4 @@ export function readDevice(entry: Record<string, unknown>): BlockDevice | undefi
 const truth = (value: unknown): boolean | null =>
   value === undefined || value === null || value === ''
     ? null
-    : value === true || value === 1 || /^(1|true|yes|y)$/i.test(String(value));
+    : /^(1|true|yes|y)$/i.test(scalarText(value) ?? '');

@@ -15,6 +15,15 @@ export function boolFromString(value: unknown): boolean {
   return typeof value === 'string' && /^(true|yes|y)$/i.test(value);
 }
 
+/** What a text, a number or a boolean of a body reads as text; undefined for anything else in its place. */
+export function scalarText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+}
+
+/** A value of any type as a complaint repeats it. */
+export const shown = (value: unknown): string => (scalarText(value) ?? typeof value).slice(0, 255);
+
 /** Row ids are 32-bit; anything else names nothing. */
 export function rowId(text: string): number | undefined {
   if (!/^\d{1,10}$/.test(text)) return undefined;

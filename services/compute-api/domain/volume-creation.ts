@@ -11,7 +11,7 @@ import { insertVolume, joinVolumes, type Volume, volumeById } from '@folsom/nova
 import type { Deps } from './deps.ts';
 import { authorize } from './policy.ts';
 import { checkMetadata, limitsFor, overOf } from './quota-checks.ts';
-import { integer } from './values.ts';
+import { integer, shown } from './values.ts';
 import { visibleSnapshot } from './volume-snapshots.ts';
 
 const GIB = 1024 ** 3;
@@ -113,9 +113,9 @@ function sizeOf(given: unknown, snapshot: VolumeSnapshotRow | undefined): number
   if (nothing && snapshot !== undefined) return snapshot.volume_size;
   const size = integer(given);
   if (size === undefined || size <= 0 || size > SIZE_MAX) {
-    const shown = given === null || given === undefined ? 'None' : String(given).slice(0, 64);
+    const said = given === null || given === undefined ? 'None' : shown(given).slice(0, 64);
     throw novaFault('InvalidInput', {
-      reason: `Volume size '${shown}' must be an integer and greater than 0`,
+      reason: `Volume size '${said}' must be an integer and greater than 0`,
     });
   }
   if (snapshot !== undefined && size < snapshot.volume_size)
