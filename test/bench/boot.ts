@@ -14,7 +14,7 @@ const OFFSET = 24_000;
 const HOST_IP = '192.0.2.10';
 const BURST = fileURLToPath(new URL('./boot/burst.ts', import.meta.url));
 /** Boots of one tenant at the same moment; room for all of them and for their addresses. */
-const BURSTS = [150, 300];
+const BURSTS = [300];
 const ROOM = [
   ...['quota_instances=100000', 'quota_cores=100000', 'quota_ram=100000000', 'network_size=4096'],
   'api_rate_limit=False',

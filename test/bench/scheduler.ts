@@ -69,12 +69,13 @@ async function measure(
       const from = performance.now();
       for (let at = 0; at < BOOTS; at += clients) {
         const begun = performance.now();
+        const together = uuids.slice(at, at + clients);
         taken = 0;
-        wanted = clients;
+        wanted = together.length;
         const all = new Promise<void>(resolve => {
           done = resolve;
         });
-        for (const uuid of uuids.slice(at, at + clients)) {
+        for (const uuid of together) {
           await client.run_instance(context, {
             request_spec: specOf(uuid),
             filter_properties: {},
