@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseConf, readConf, type SwiftConf } from '@folsom/swift';
+import { proxySample } from './conf/swift-samples.mjs';
 
 /** swift's conf files of an all-in-one cloud; the operator's, but for what the composition decides (addresses, paths, rings). */
 export interface ObjectConf {
@@ -11,44 +12,6 @@ export interface ObjectConf {
 
 export type StorageConfName = 'account-server.conf' | 'container-server.conf' | 'object-server.conf';
 
-/** A pipeline for a cloud with its own identity service, as the walk-through configures it, and what is useful besides. */
-const PROXY_CONF = `[pipeline:main]
-pipeline = catch_errors healthcheck proxy-logging cache tempurl formpost authtoken keystoneauth staticweb proxy-server
-
-[app:proxy-server]
-use = egg:swift#proxy
-account_autocreate = true
-
-[filter:catch_errors]
-use = egg:swift#catch_errors
-
-[filter:healthcheck]
-use = egg:swift#healthcheck
-
-[filter:proxy-logging]
-use = egg:swift#proxy_logging
-
-[filter:cache]
-use = egg:swift#memcache
-
-[filter:tempurl]
-use = egg:swift#tempurl
-
-[filter:formpost]
-use = egg:swift#formpost
-
-[filter:authtoken]
-paste.filter_factory = keystone.middleware.auth_token:filter_factory
-delay_auth_decision = 1
-
-[filter:keystoneauth]
-use = egg:swift#keystoneauth
-operator_roles = Member, admin, swiftoperator
-
-[filter:staticweb]
-use = egg:swift#staticweb
-`;
-
 const head = (
   file: string,
 ): string => `# ${file} of this cloud. It was made at the first start and is yours: no start changes it.
@@ -58,7 +21,7 @@ const head = (
 
 /** The sections that are read, with what an operator may look for in them first. */
 const TEXTS: Record<StorageConfName | 'proxy-server.conf', string> = {
-  'proxy-server.conf': PROXY_CONF,
+  'proxy-server.conf': proxySample(),
   'account-server.conf': `[account-auditor]
 
 # How many seconds a deleted account is kept whole; until then a reseller can take the deletion back.
@@ -110,7 +73,7 @@ export function readObjectConf(confDir: string, proxy?: string): ObjectConf {
   const confs = new Map(Object.keys(TEXTS).map(name => [name, read(name, '')]));
   return {
     proxy:
-      proxy === undefined ? read('proxy-server.conf', PROXY_CONF) : parseConf(proxy, 'proxy-server.conf'),
+      proxy === undefined ? read('proxy-server.conf', proxySample()) : parseConf(proxy, 'proxy-server.conf'),
     section: (file, section) => (confs.get(file) as SwiftConf).section(section).values,
   };
 }

@@ -34,6 +34,7 @@ import {
   startDaemon,
 } from '@folsom/swift';
 import { createInternalClient, type LocalServers } from '@folsom/swift-http';
+import { expirerSample } from './conf/swift-samples.mjs';
 import type { ObjectConf, StorageConfName } from './object-conf.ts';
 import { internalSwift } from './swift-internal.ts';
 
@@ -61,17 +62,6 @@ const EXPIRE_SECONDS = '30';
 const REAP_SECONDS = '60';
 const REPLICATE_SECONDS = '60';
 const AUDIT_SECONDS = 1800;
-
-const EXPIRER_CONF = `
-[pipeline:main]
-pipeline = catch_errors cache proxy-server
-[app:proxy-server]
-use = egg:swift#proxy
-[filter:catch_errors]
-use = egg:swift#catch_errors
-[filter:cache]
-use = egg:swift#memcache
-`;
 
 /** What all of them are made of. */
 interface Parts extends ObjectDaemonsOptions {
@@ -239,7 +229,7 @@ function objectUpkeep({ section, ports, replicas, rings, pathHash, client, world
 
 /** Deletes objects whose time has come, through a proxy of its own. */
 function startExpirer({ section, swiftDir, pathHash, world }: Parts) {
-  const inside = internalSwift(parseConf(EXPIRER_CONF, join(swiftDir, 'object-expirer.conf')), {
+  const inside = internalSwift(parseConf(expirerSample(), join(swiftDir, 'object-expirer.conf')), {
     ...world,
     swiftDir,
     pathHash,

@@ -8,6 +8,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { expirerSample, PROXY_PORT, proxySample, STORAGE, storageSample } from '../conf/swift-samples.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const { values } = parseArgs({
@@ -74,10 +75,10 @@ const settings = {
   metadataPort: '8775',
   novncPort: '6080',
   xvpvncPort: '6081',
-  swiftProxyPort: '8080',
-  accountPort: '6002',
-  containerPort: '6001',
-  objectPort: '6000',
+  swiftProxyPort: String(PROXY_PORT),
+  accountPort: String(STORAGE.account.port),
+  containerPort: String(STORAGE.container.port),
+  objectPort: String(STORAGE.object.port),
   bind: '0.0.0.0',
   storageBind: '127.0.0.1',
   computeDriver: 'libvirt.LibvirtDriver',
@@ -92,33 +93,34 @@ const settings = {
 const databasePassword = name => kept[`FOLSOM_${name.toUpperCase()}_DB_PASSWORD`];
 const mysql = name => `mysql://${name}:${databasePassword(name)}@${settings.mysqlAddress}/${name}`;
 
-const authtoken = user => `[keystone_authtoken]
-auth_host = ${settings.keystone}
-auth_port = ${settings.keystoneAdminPort}
-auth_protocol = http
-admin_tenant_name = service
-admin_user = ${user}
-admin_password = ${settings.password}
-redis_url = redis://${settings.redis}/0
-`;
+/** Where keystone is, and the user that validates tokens there. */
+const identity = user => [
+  `auth_host = ${settings.keystone}`,
+  `auth_port = ${settings.keystoneAdminPort}`,
+  'auth_protocol = http',
+  'admin_tenant_name = service',
+  `admin_user = ${user}`,
+  `admin_password = ${settings.password}`,
+  `redis_url = redis://${settings.redis}/0`,
+];
+
+const authtoken = user => `[keystone_authtoken]\n${identity(user).join('\n')}\n`;
+
+const swiftCache = `memcache_servers = redis://${settings.redis}/1`;
+const swiftDir = `swift_dir = ${settings.state}/swift`;
 
 /** One of swift's storage servers with its daemons. */
-const storage = (kind, port, daemons) => `[DEFAULT]
-devices = ${settings.state}/swift/devices
-swift_dir = ${settings.state}/swift
-mount_check = false
-bind_ip = ${settings.storageBind}
-bind_port = ${port}
-[pipeline:main]
-pipeline = healthcheck recon ${kind}-server
-[app:${kind}-server]
-use = egg:swift#${kind}
-[filter:healthcheck]
-use = egg:swift#healthcheck
-[filter:recon]
-use = egg:swift#recon
-recon_cache_path = ${settings.state}/swift/cache
-${daemons.map(daemon => `[${kind}-${daemon}]\n`).join('')}`;
+const storage = (kind, port) =>
+  storageSample(kind, {
+    DEFAULT: [
+      `devices = ${settings.state}/swift/devices`,
+      swiftDir,
+      'mount_check = false',
+      `bind_ip = ${settings.storageBind}`,
+      `bind_port = ${port}`,
+    ],
+    'filter:recon': [`recon_cache_path = ${settings.state}/swift/cache`],
+  });
 
 const rabbit = `rabbit_host = ${settings.rabbitHost}
 rabbit_port = ${settings.rabbitPort}
@@ -194,45 +196,18 @@ novncproxy_base_url = http://${settings.hostIp}:${settings.novncPort}/vnc_auto.h
 xvpvncproxy_base_url = http://${settings.hostIp}:${settings.xvpvncPort}/console
 my_ip = ${settings.hostIp}
 ${authtoken('nova')}`,
-  'account-server.conf': storage('account', settings.accountPort, ['auditor', 'reaper', 'replicator']),
-  'container-server.conf': storage('container', settings.containerPort, ['auditor', 'updater', 'replicator']),
-  'object-server.conf': storage('object', settings.objectPort, ['auditor', 'updater', 'replicator']),
-  'object-expirer.conf': `[DEFAULT]
-swift_dir = ${settings.state}/swift
-[object-expirer]
-[pipeline:main]
-pipeline = catch_errors proxy-server
-[app:proxy-server]
-use = egg:swift#proxy
-[filter:catch_errors]
-use = egg:swift#catch_errors
-`,
+  'account-server.conf': storage('account', settings.accountPort),
+  'container-server.conf': storage('container', settings.containerPort),
+  'object-server.conf': storage('object', settings.objectPort),
+  'object-expirer.conf': expirerSample({ DEFAULT: [swiftDir], 'filter:cache': [swiftCache] }),
   'swift.conf': `[swift-hash]
 swift_hash_path_suffix = ${settings.hashSuffix}
 `,
-  'proxy-server.conf': `[DEFAULT]
-swift_dir = ${settings.state}/swift
-bind_ip = ${settings.bind}
-bind_port = ${settings.swiftProxyPort}
-[pipeline:main]
-pipeline = catch_errors healthcheck proxy-logging cache tempurl formpost authtoken keystoneauth staticweb proxy-server
-[app:proxy-server]
-use = egg:swift#proxy
-account_autocreate = true
-${['catch_errors', 'healthcheck', 'tempurl', 'formpost', 'staticweb']
-  .map(name => `[filter:${name}]\nuse = egg:swift#${name}\n`)
-  .join('')}[filter:proxy-logging]
-use = egg:swift#proxy_logging
-[filter:cache]
-use = egg:swift#memcache
-memcache_servers = redis://${settings.redis}/1
-[filter:keystoneauth]
-use = egg:swift#keystoneauth
-operator_roles = Member, admin
-[filter:authtoken]
-paste.filter_factory = keystone.middleware.auth_token:filter_factory
-delay_auth_decision = 1
-${authtoken('swift').replace('[keystone_authtoken]\n', '')}`,
+  'proxy-server.conf': proxySample({
+    DEFAULT: [swiftDir, `bind_ip = ${settings.bind}`, `bind_port = ${settings.swiftProxyPort}`],
+    'filter:cache': [swiftCache],
+    'filter:authtoken': identity('swift'),
+  }),
 };
 
 mkdirSync(values.out, { recursive: true });
