@@ -6,6 +6,7 @@ import {
   type BodyStream,
   bodyOf,
   dropBody,
+  type Headers,
   httpDate,
   parseHttpDate,
   quotePath,
@@ -86,6 +87,35 @@ export async function* listObjects(
   }
 }
 
+/** Where the segments of a manifest lie. */
+interface Segments {
+  account: string;
+  container: string;
+  prefix: string;
+}
+
+function segmentsOf(account: string, manifest: string): Segments {
+  const slash = manifest.indexOf('/');
+  const decode = (bytes: string): string => utf8FromBytes(unquoteBytes(bytes)) ?? bytes;
+  return {
+    account,
+    container: decode(slash < 0 ? manifest : manifest.slice(0, slash)),
+    prefix: decode(slash < 0 ? '' : manifest.slice(slash + 1)),
+  };
+}
+
+/** The segments of the first pages; `more` where that is not known to be all of them. */
+async function firstSegments(
+  pages: AsyncGenerator<ListedSegment[], void>,
+): Promise<{ segments: ListedSegment[]; more: boolean }> {
+  const segments: ListedSegment[] = [];
+  for await (const page of pages) {
+    segments.push(...page);
+    if (segments.length > LIMIT.listing) return { segments, more: true };
+  }
+  return { segments, more: false };
+}
+
 /** Serves an object whose content is that of the segments its manifest header names. */
 export async function readManifest(
   core: ProxyCore,
@@ -95,52 +125,49 @@ export async function readManifest(
   found: ReadResponse,
 ): Promise<ReadResponse> {
   dropBody(found);
-  const slash = manifest.indexOf('/');
-  const decode = (bytes: string): string => utf8FromBytes(unquoteBytes(bytes)) ?? bytes;
-  const container = decode(slash < 0 ? manifest : manifest.slice(0, slash));
-  const prefix = decode(slash < 0 ? '' : manifest.slice(slash + 1));
-  const segments: ListedSegment[] = [];
-  const pages = listObjects(core, request, account, container, prefix);
-  let more = false;
+  const named = segmentsOf(account, manifest);
+  const { container, prefix } = named;
+  const pages = () => listObjects(core, request, account, container, prefix);
   try {
-    for await (const page of pages) {
-      segments.push(...page);
-      if (segments.length > LIMIT.listing) {
-        more = true;
-        break;
-      }
-    }
+    const { segments, more } = await firstSegments(pages());
+    if (!more) return knownSegments(core, request, named, segments, found);
+    const headers = segmentedHeaders(found);
+    // Too many to know the length of in advance.
+    headers.delete('content-length');
+    headers.delete('etag');
+    const last = must(segments[segments.length - 1], 'segments is not empty').name;
+    const all = chain(segments, pages(), last);
+    const body =
+      request.method === 'HEAD' ? null : segmentStream(core, request, account, container, all, 0, null);
+    return { status: 200, headers, body };
   } catch (error) {
     if (error instanceof ListingRefused) return error.response;
     throw error;
   }
-  const headers = new Map(found.headers);
-  headers.set('accept-ranges', 'bytes');
-  if (more) {
-    // Too many to know the length of in advance.
-    headers.delete('content-length');
-    headers.delete('etag');
-    const all = chain(
-      segments,
-      listObjects(core, request, account, container, prefix),
-      must(segments[segments.length - 1], 'segments is not empty').name,
-    );
-    return {
-      status: 200,
-      headers,
-      body: request.method === 'HEAD' ? null : segmentStream(core, request, account, container, all, 0, null),
-    };
-  }
+}
+
+const segmentedHeaders = (found: ReadResponse): Headers =>
+  new Map([...found.headers, ['accept-ranges', 'bytes']]);
+
+/** When the newest segment changed, or else the manifest itself; milliseconds. */
+function lastChange(segments: readonly ListedSegment[], headers: Headers): number | null {
+  const times = segments.map(segment => segment.last_modified).sort();
+  const newest = times.at(-1) ?? '';
+  return newest ? Date.parse(`${newest.slice(0, 19)}Z`) : parseHttpDate(headers.get('last-modified') ?? '');
+}
+
+/** The answer of segments that are all known. */
+function knownSegments(
+  core: ProxyCore,
+  request: ProxyRequest,
+  { account, container }: Segments,
+  segments: ListedSegment[],
+  found: ReadResponse,
+): ReadResponse {
+  const headers = segmentedHeaders(found);
   const length = segments.reduce((sum, segment) => sum + segment.bytes, 0);
   const etag = hash('md5', segments.map(segment => segment.hash).join(''), 'hex');
-  const newest =
-    segments
-      .map(segment => segment.last_modified)
-      .sort()
-      .at(-1) ?? '';
-  const modified = newest
-    ? Date.parse(`${newest.slice(0, 19)}Z`)
-    : parseHttpDate(headers.get('last-modified') ?? '');
+  const modified = lastChange(segments, headers);
   headers.set('etag', `"${etag}"`);
   if (modified !== null && !Number.isNaN(modified)) headers.set('last-modified', httpDate(modified));
   if (isNotModified(request.headers, etag, modified)) {
