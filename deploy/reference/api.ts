@@ -2,7 +2,11 @@ import { computeReference, ec2Reference, volumeReference } from '@folsom/compute
 import { type ReferencePart, referencePage } from '@folsom/http/operation';
 import { identityReference } from '@folsom/identity/reference';
 import { imageReference } from '@folsom/image/reference';
+import { accountReference } from '@folsom/object-account/reference';
+import { containerReference } from '@folsom/object-container/reference';
 import { objectReference } from '@folsom/object-proxy/reference';
+import { objectServerReference } from '@folsom/object-server/reference';
+import { STORAGE_HEAD } from '@folsom/swift';
 
 const HEAD = `# Reference of the APIs
 
@@ -21,6 +25,9 @@ export const referenceParts = async (): Promise<readonly ReferencePart[]> => [
   ...(await volumeReference()),
 ];
 
+const storageReference = (): string =>
+  STORAGE_HEAD + accountReference() + containerReference() + objectServerReference();
+
 /** docs/api.md. */
 export const apiPage = async (): Promise<string> =>
-  HEAD + referencePage(await referenceParts()) + ec2Reference() + objectReference();
+  HEAD + referencePage(await referenceParts()) + ec2Reference() + objectReference() + storageReference();

@@ -1,9 +1,14 @@
 import type { ListedContainer, ListedObject } from './listed.ts';
 
+/** JavaScript's calendar ends there. */
+const SECONDS_END = 8_640_000_000_000;
+
 /** `1347000000.12345` → `2012-09-07T06:40:00.123450`. */
 export function listingTime(timestamp: string): string {
   const point = timestamp.indexOf('.');
-  const seconds = Number(point < 0 ? timestamp : timestamp.slice(0, point)) || 0;
+  const given = Number(point < 0 ? timestamp : timestamp.slice(0, point));
+  // What another server once wrote must not make the whole listing unreadable.
+  const seconds = Math.abs(given) < SECONDS_END ? given : 0;
   const fraction = point < 0 ? '' : timestamp.slice(point + 1);
   return `${isoOfSecond(seconds)}.${fraction.padEnd(6, '0').slice(0, 6)}`;
 }

@@ -1,4 +1,5 @@
 import { must } from '@folsom/core';
+import type { Fields } from '@folsom/swift';
 import { type AnsweredRequest, answer, queryParameter, type ServerResponse } from '@folsom/swift-http';
 import type { ListingQuery } from './listing-rows.ts';
 import type { DbKindName } from './schema.ts';
@@ -8,9 +9,20 @@ const LISTING_LIMIT = 10_000;
 const TYPES = ['text/plain', 'application/json', 'application/xml', 'text/xml'] as const;
 export type ListingType = (typeof TYPES)[number];
 
-const PARAMETERS = ['prefix', 'delimiter', 'marker', 'end_marker', 'limit', 'format'] as const;
-/** Containers alone have directories. */
-const OF_CONTAINERS = ['path', ...PARAMETERS] as const;
+const OF_ACCOUNTS = {
+  prefix: 'text',
+  delimiter: 'text',
+  marker: 'text',
+  end_marker: 'text',
+  limit: 'size',
+  format: 'text',
+} as const satisfies Fields;
+
+/** The query of a listing. Containers alone have directories. */
+export const LISTING_FIELDS: Readonly<Record<DbKindName, Fields>> = {
+  account: OF_ACCOUNTS,
+  container: { path: 'text', ...OF_ACCOUNTS },
+};
 
 /** Reads the query of a listing; an answer when it asks for something impossible. */
 export function readListingQuery(
@@ -20,7 +32,7 @@ export function readListingQuery(
 ): ListingQuery | ServerResponse {
   const values: Record<string, string | undefined> = {};
   if (query !== '') {
-    for (const name of kind === 'container' ? OF_CONTAINERS : PARAMETERS) {
+    for (const name of Object.keys(LISTING_FIELDS[kind])) {
       const value = queryParameter(query, name);
       if (value === null)
         return answer(400, request, { body: 'parameters not utf8', contentType: 'text/plain' });

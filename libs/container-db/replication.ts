@@ -10,49 +10,26 @@ import type { DbLease, DbStore } from './store.ts';
 
 const MERGE_STEP = 1000;
 
+/** A database here: where it lies, what opens it, and who asks. */
+interface Here {
+  at: { deviceDir: string; path: string };
+  store: Pick<DbStore<AnyDb>, 'create'> & Pick<DbLease<AnyDb>, 'open'>;
+  /** Opens a file that is no database of the store's yet. */
+  openFile: (path: string) => AnyDb;
+  world: World;
+  request: AnsweredRequest;
+}
+
 /**
  * The receiving side of database replication: the body of a REPLICATE request, `[operation, ...arguments]`.
- * `root`/`device` is where the copied file lies in `tmp`; `path` the database in question.
+ * `at.deviceDir` is where a copied file lies in `tmp`; `at.path` the database in question.
  */
-export async function replicateDb(
-  args: unknown,
-  at: { deviceDir: string; path: string },
-  store: Pick<DbStore<AnyDb>, 'create'> & Pick<DbLease<AnyDb>, 'open'>,
-  openFile: (path: string) => AnyDb,
-  world: World,
-  request: AnsweredRequest,
-): Promise<ServerResponse> {
+export async function replicateDb(args: unknown, here: Here): Promise<ServerResponse> {
+  const { at, store, request } = here;
   if (!Array.isArray(args)) return answer(400, request, { body: 'Invalid object type' });
   const [operation, ...rest] = args as [unknown, ...unknown[]];
-  if (operation === 'complete_rsync' || operation === 'rsync_then_merge') {
-    const [id] = rest;
-    if (typeof id !== 'string' || !/^[0-9A-Za-z-]{1,64}$/.test(id))
-      return answer(400, request, { body: 'Invalid id', contentType: 'text/plain' });
-    const copied = join(at.deviceDir, 'tmp', id);
-    const here = existsSync(at.path);
-    if (!existsSync(copied) || here === (operation === 'complete_rsync')) return answer(404, request);
-    const arrived = openFile(copied);
-    try {
-      if (here) {
-        const existing = store.open(at.path);
-        await existing?.commitPending();
-        for (let point = -1; existing; ) {
-          const rows = existing.itemsSince(point, MERGE_STEP);
-          if (!rows.length) break;
-          arrived.mergeItems(rows);
-          point = (rows[rows.length - 1] as unknown as { ROWID: number }).ROWID;
-          // A big merge must not hold up every other request.
-          await world.clock.sleep(0);
-        }
-      }
-      arrived.newId(id);
-    } finally {
-      arrived.close();
-    }
-    mkdirSync(dirname(at.path), { recursive: true });
-    renameSync(copied, at.path);
-    return answer(204, request);
-  }
+  if (operation === 'complete_rsync' || operation === 'rsync_then_merge')
+    return takeCopy(here, operation, rest[0]);
   if (operation === 'create') {
     // Ours alone: where rsync is not to be had, an empty database that the rows then follow into.
     const [account, container, put] = rest;
@@ -64,11 +41,45 @@ export async function replicateDb(
   // Somebody may be about to copy a whole database here.
   mkdirSync(join(at.deviceDir, 'tmp'), { recursive: true });
   const db = store.open(at.path);
-  if (!db) return answer(404, request);
-  return merge(db, operation, rest, request);
+  return db ? merge(db, operation, rest, request) : answer(404, request);
 }
 
-/** What is sent to a database that is there. */
+/** A whole database, which was copied to the device's `tmp` under its id, comes to its place; what is here is merged into it. */
+async function takeCopy(
+  { at, store, openFile, world, request }: Here,
+  operation: 'complete_rsync' | 'rsync_then_merge',
+  given: unknown,
+): Promise<ServerResponse> {
+  const id = typeof given === 'string' ? given : '';
+  if (!/^[0-9A-Za-z-]{1,64}$/.test(id))
+    return answer(400, request, { body: 'Invalid id', contentType: 'text/plain' });
+  const copied = join(at.deviceDir, 'tmp', id);
+  const here = existsSync(at.path);
+  if (!existsSync(copied) || here === (operation === 'complete_rsync')) return answer(404, request);
+  const arrived = openFile(copied);
+  try {
+    if (here) {
+      const existing = store.open(at.path);
+      await existing?.commitPending();
+      for (let point = -1; existing; ) {
+        const rows = existing.itemsSince(point, MERGE_STEP);
+        if (!rows.length) break;
+        arrived.mergeItems(rows);
+        point = (rows[rows.length - 1] as unknown as { ROWID: number }).ROWID;
+        // A big merge must not hold up every other request.
+        await world.clock.sleep(0);
+      }
+    }
+    arrived.newId(id);
+  } finally {
+    arrived.close();
+  }
+  mkdirSync(dirname(at.path), { recursive: true });
+  renameSync(copied, at.path);
+  return answer(204, request);
+}
+
+/** What is done with a database that is here. */
 async function merge(
   db: AnyDb,
   operation: unknown,

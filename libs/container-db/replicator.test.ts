@@ -9,6 +9,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { dbAuditPass } from './auditor.ts';
 import { ContainerDb, type ObjectRow } from './container.ts';
 import { createDbFile } from './create.ts';
+import { replicateOperation } from './replicate-operation.ts';
 import { dbReplicationPass, dbReplicatorOptions } from './replicator.ts';
 import { startDbServer } from './server.ts';
 
@@ -29,7 +30,13 @@ beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'folsom-repl-'));
   client = createInternalClient(world);
   server = await startDbServer(
-    { kind: 'container', program: 'swift-container-server', Kind: ContainerDb, handlers: {} },
+    {
+      kind: 'container',
+      program: 'swift-container-server',
+      Kind: ContainerDb,
+      operations: [replicateOperation()],
+      context: null,
+    },
     {
       root,
       mountCheck: false,

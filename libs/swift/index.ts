@@ -5,13 +5,25 @@ export { isUsable, namesIn } from './devices.ts';
 export { type PathHash, pathHash } from './hash-path.ts';
 export { maskedTarget } from './masked-target.ts';
 export { swiftMetrics } from './metrics.ts';
+export { answersCell, meanings, STORAGE_HEAD, storageReference } from './operation-reference.ts';
 export { rateLimit } from './rate-limit.ts';
 export { healthcheckFilter, reconFilter, reconOptions, type ServerFilter } from './recon.ts';
 export { writeReconCache } from './recon-cache.ts';
 export { reconMetrics } from './recon-metrics.ts';
 export { stamps } from './stamps.ts';
 export { countAnswer, type MeteredWorld, methodLabel, NO_STATS, statsFrom, statsOf } from './statsd.ts';
-export { invalidDeviceOrPartition, isMounted, splitPath, storageDirectory } from './storage-paths.ts';
+export {
+  type Field,
+  type Fields,
+  fits,
+  mayAnswer,
+  type Refusals,
+  type Shape,
+  type StorageOperation,
+  shapeOf,
+} from './storage-operation.ts';
+export { isMounted, storageDirectory } from './storage-paths.ts';
+export { type StorageRequest, storageHandler, storageRoutes, type Undeclared } from './storage-routes.ts';
 export { type SweepOptions, sweepOptions } from './sweep-options.ts';
 export {
   ConfError,

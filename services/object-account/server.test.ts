@@ -9,6 +9,7 @@ import { startAccountServer } from './server.ts';
 
 const world = { clock: systemClock, random: systemRandom, log: silentLogger };
 let root: string;
+const undeclared = new Set<string>();
 let server: RunningService;
 let client: InternalClient;
 
@@ -22,12 +23,14 @@ beforeAll(async () => {
     world,
     host: '127.0.0.1',
     port: 0,
+    undeclared: (operation, what) => undeclared.add(`${operation}: ${what}`),
     autoCreateAccountPrefix: '.',
     delayReaping: 3600,
   });
   client = createInternalClient(world);
 });
 afterAll(async () => {
+  expect([...undeclared]).toEqual([]);
   client.close();
   await server.stop();
   rmSync(root, { recursive: true, force: true });

@@ -11,6 +11,7 @@ import { startContainerServer } from './server.ts';
 const world = { clock: systemClock, random: systemRandom, log: silentLogger };
 const hashes = pathHash('changeme');
 let root: string;
+const undeclared = new Set<string>();
 let server: RunningService;
 let client: InternalClient;
 
@@ -24,6 +25,7 @@ beforeAll(async () => {
     world,
     host: '127.0.0.1',
     port: 0,
+    undeclared: (operation, what) => undeclared.add(`${operation}: ${what}`),
     autoCreateAccountPrefix: '.',
     allowVersions: true,
     allowedSyncHosts: [],
@@ -33,6 +35,7 @@ beforeAll(async () => {
   client = createInternalClient(world);
 });
 afterAll(async () => {
+  expect([...undeclared]).toEqual([]);
   client.close();
   await server.stop();
   rmSync(root, { recursive: true, force: true });

@@ -1,3 +1,4 @@
+import { mayAnswer as mayAnswerBeside, type Refusals } from '@folsom/swift';
 import type { ServerResponse } from '@folsom/swift-http';
 import { handleAccount } from './account.ts';
 import { handleContainer } from './container.ts';
@@ -21,9 +22,6 @@ export interface Names {
  * container's list for reading or writing names.
  */
 export type May = 'reseller' | 'operator' | 'readers' | 'writers';
-
-/** Statuses with what they mean; 304 is one, too. */
-export type Refusals = Readonly<Record<number, string>>;
 
 /** What any operation may answer. */
 export const ANY_REFUSES: Refusals = {
@@ -289,8 +287,8 @@ const onObject = [
 ];
 
 /** Whether an operation may answer that. */
-export const mayAnswer = ({ answers, refuses = {} }: SwiftOperation, status: number): boolean =>
-  answers.includes(status) || Object.hasOwn(refuses, status) || Object.hasOwn(ANY_REFUSES, status);
+export const mayAnswer = (operation: SwiftOperation, status: number): boolean =>
+  mayAnswerBeside(operation, status, ANY_REFUSES);
 
 /** All that clients can ask of the proxy. */
 export const operations: readonly SwiftOperation[] = [...onAccount, ...onContainer, ...onObject];

@@ -1,4 +1,5 @@
-import { ANY_REFUSES, type May, operations, type Refusals, type SwiftOperation } from './operations.ts';
+import { answersCell, meanings } from '@folsom/swift';
+import { ANY_REFUSES, type May, operations, type SwiftOperation } from './operations.ts';
 
 const WHO: Readonly<Record<May, string>> = {
   reseller: 'a reseller',
@@ -6,11 +7,6 @@ const WHO: Readonly<Record<May, string>> = {
   readers: 'those, or whom the list for reading names',
   writers: 'those, or whom the list for writing names',
 };
-
-const meanings = (refuses: Refusals): string =>
-  Object.entries(refuses)
-    .map(([status, meaning]) => `${status}: ${meaning}`)
-    .join('; ');
 
 const HEAD = `
 ## Objects
@@ -27,8 +23,7 @@ const code = (names: readonly string[]): string => names.map(name => `\`${name}\
 
 function row({ name, about, method, path, may, query, headers, answers, refuses }: SwiftOperation): string {
   const sent = [...(query ? [`? ${code(query)}`] : []), ...(headers ? [code(headers)] : [])].join('; ');
-  const answered = [answers.join(' or '), ...(refuses ? [meanings(refuses)] : [])].join('; ');
-  return `| \`${method} /v1/${path}\` | \`${name}\`: ${about} | ${WHO[may]} | ${sent} | ${answered} |\n`;
+  return `| \`${method} /v1/${path}\` | \`${name}\`: ${about} | ${WHO[may]} | ${sent} | ${answersCell(answers, refuses)} |\n`;
 }
 
 /** Object storage's part of the reference. */

@@ -18,7 +18,6 @@ export async function postObject(
   const { world } = context;
   const bad = (body: string) => answer(400, http, { body, contentType: 'text/plain' });
   const timestamp = timestampOf(http.headers);
-  if (timestamp === null) return bad('Missing timestamp');
   const refused = refuseMetadata(http);
   if (refused) return refused;
   const deleteAt = deleteAtOf(http.headers.get('x-delete-at'));
@@ -48,7 +47,6 @@ export async function deleteObject(
   const { http, place } = request;
   const { world } = context;
   const timestamp = timestampOf(http.headers);
-  if (timestamp === null) return answer(400, http, { body: 'Missing timestamp', contentType: 'text/plain' });
   const before = currentObject(place, world.random, onQuarantine(context, place));
   const condition = http.headers.get('x-if-delete-at');
   if (condition !== undefined) {

@@ -3,7 +3,7 @@ import { statfsSync, unlink, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { Fault, must } from '@folsom/core';
 import { fallocate } from '@folsom/host/xattr';
-import { normalizeTimestamp, parseFloatText } from '@folsom/swift';
+import { normalizeTimestamp } from '@folsom/swift';
 import { type ObjectMetadata, writeMetadata } from '@folsom/swift/object-metadata';
 import {
   answer,
@@ -40,7 +40,6 @@ export async function putObject(
   const { world } = context;
   const bad = (body: string) => answer(400, http, { body, contentType: 'text/plain' });
   const timestamp = timestampOf(http.headers);
-  if (timestamp === null) return bad('Missing timestamp');
   const refused = refuseCreation(http, place.name.length - slashBytes(request));
   if (refused) return refused;
   const deleteAt = deleteAtOf(http.headers.get('x-delete-at'));
@@ -93,15 +92,9 @@ export async function putObject(
 const slashBytes = ({ account, container }: ObjectRequest): number =>
   Buffer.byteLength(account) + Buffer.byteLength(container) + 3;
 
-/** Timestamps are ten digits wide: longer ones would not sort after shorter ones. */
-const TIMESTAMP_END = 10_000_000_000;
-
-/** X-Timestamp as it was sent; null if there is none that can be used. */
-export function timestampOf(headers: Headers): string | null {
-  const text = headers.get('x-timestamp');
-  const seconds = parseFloatText(text);
-  return text === undefined || seconds === null || seconds < 0 || seconds >= TIMESTAMP_END ? null : text;
-}
+/** X-Timestamp as it was sent. */
+export const timestampOf = (headers: Headers): string =>
+  must(headers.get('x-timestamp'), 'a request that writes was checked for its timestamp');
 
 /** Seconds; 0 if there is no header, null if it is no whole number. */
 export function deleteAtOf(header: string | undefined): number | null {

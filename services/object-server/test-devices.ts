@@ -42,12 +42,14 @@ export async function testServer(
     random: seededRandom(1),
     log: createLogger({ level: 'debug', write: line => lines.push(line) }),
   };
+  const undeclared = new Set<string>();
   const service = await startObjectServer({
     options: objectServerOptions(confSection({ devices: root, mount_check: 'false', ...conf })),
     pathHash: HASH,
     host: '127.0.0.1',
     port: 0,
     world,
+    undeclared: (operation, what) => undeclared.add(`${operation}: ${what}`),
   });
   const port = Number(service.addresses[0]!.split(':').at(-1));
   const client = createInternalClient(world);
@@ -83,6 +85,7 @@ export async function testServer(
       client.close();
       await service.stop();
       if (!keep) rmSync(root, { recursive: true, force: true });
+      if (undeclared.size > 0) throw new Error(`not declared: ${[...undeclared].join(', ')}`);
     },
   };
 }

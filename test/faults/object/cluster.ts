@@ -139,6 +139,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   mkdirSync(swiftDir);
   writeFileSync(join(swiftDir, 'swift.conf'), '[swift-hash]\nswift_hash_path_suffix = faults\n');
   const lines: string[] = [];
+  const undeclared = new Set<string>();
   const world: World = {
     clock: systemClock,
     random: systemRandom,
@@ -152,7 +153,15 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 
   const startServer = async (node: StorageNode, kind: Kind, conf: Record<string, string> = {}) => {
     const { root } = node;
-    const shared = { root, mountCheck: false, preallocate: false, pathHash: HASH, world, host: '127.0.0.1' };
+    const shared = {
+      root,
+      mountCheck: false,
+      preallocate: false,
+      pathHash: HASH,
+      world,
+      host: '127.0.0.1',
+      undeclared: (operation: string, what: string) => undeclared.add(`${operation}: ${what}`),
+    };
     const port = node.ports[kind];
     const service =
       kind === 'account'
@@ -168,13 +177,11 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
               nodeTimeoutMs: 3000,
             })
           : await startObjectServer({
+              ...shared,
               options: objectServerOptions(
                 confSection({ devices: root, mount_check: mountCheck, log_requests: 'false', ...conf }),
               ),
-              pathHash: HASH,
-              host: '127.0.0.1',
               port,
-              world,
             });
     node.services[kind] = service;
     node.ports[kind] = Number(service.addresses[0]!.split(':').at(-1));
@@ -282,6 +289,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       for (const node of nodes) for (const service of Object.values(node.services)) await service.stop();
       client.close();
       rmSync(folder, { recursive: true, force: true });
+      if (undeclared.size > 0) throw new Error(`not declared: ${[...undeclared].join(', ')}`);
     },
   };
   return cluster;
