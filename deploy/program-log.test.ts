@@ -33,6 +33,23 @@ it('goes where log_file and log_dir say, for its owner’s eyes only', async () 
   );
 });
 
+it('has what happens unless a file wants warnings only, and everything where it is asked for', async () => {
+  const said = (name: string, settings: Record<string, string>) => {
+    const log = logOf({ log_file: path(name), ...settings });
+    log.debug('small');
+    log.info('usual');
+    log.warn('odd');
+    return vi.waitFor(() => {
+      expect(text(name)).toContain('odd');
+      return ['small', 'usual'].filter(word => text(name).includes(word));
+    });
+  };
+  expect(await said('plain.log', {})).toEqual(['usual']);
+  expect(await said('verbose.log', { verbose: 'True' })).toEqual(['usual']);
+  expect(await said('quiet.log', { verbose: 'False' })).toEqual([]);
+  expect(await said('both.log', { verbose: 'False', debug: 'True' })).toEqual(['small', 'usual']);
+});
+
 it('begins a new file when the old one is moved away, deleted or full', () => {
   const log = openLogFile(path('x.log'), 20);
   const write = (line: string) => {

@@ -28,7 +28,7 @@ export function programLog(
       })
     : null;
   return createLogger({
-    level: settings.debug ? 'debug' : 'info',
+    level: settings.debug ? 'debug' : isQuiet(config) ? 'warn' : 'info',
     modules: levelsOf(settings.default_log_levels),
     write: line => {
       const taken = syslog?.write(line) ?? false;
@@ -38,6 +38,10 @@ export function programLog(
     fields: { service: program },
   });
 }
+
+/** Only warnings where a file says so; what happens is noted unless somebody does not want it. */
+const isQuiet = (config: Config): boolean =>
+  config.isSet('DEFAULT', 'verbose') && !config.of(commonOptions).verbose;
 
 function levelsOf(words: readonly string[]): ModuleLevels {
   try {

@@ -12,20 +12,13 @@ import { swiftOptionFacts } from './swift-options.ts';
 
 const code = sources();
 
-/** Options that nova-objectstore acts on. */
-const OTHER_SERVICES = /^(aws_|s3_|buckets_path$)/;
-
 const labelOf = ({ section, name }: Pick<OptionFact, 'section' | 'name'>): string => `[${section}] ${name}`;
 
 describe.each(PROJECTS)('options of $name', project => {
-  const facts = optionFacts(project, code).filter(
-    ({ name }) => project.name !== 'nova' || !OTHER_SERVICES.test(name),
-  );
+  const facts = optionFacts(project, code);
   const known = new Map(facts.map(fact => [labelOf(fact), fact]));
   const originals = Object.entries(originalOptions[project.name]!).flatMap(([section, options]) =>
-    Object.entries(options)
-      .filter(([name]) => project.name !== 'nova' || !OTHER_SERVICES.test(name))
-      .map(([name, value]) => ({ section, name, value })),
+    Object.entries(options).map(([name, value]) => ({ section, name, value })),
   );
 
   it('none of the original is silent: it is acted on, or there is a reason why not', () => {

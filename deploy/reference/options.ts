@@ -47,7 +47,7 @@ interface Source {
 
 /** Files that name options without acting on them. */
 const ONLY_NAMES =
-  /\.test\.ts$|^services\/[^/]+\/options\.ts$|^libs\/(config|rpc)\/options\.ts$|not-honoured\.ts$|^libs\/nova\/options\/|^deploy\/reference\/|^deploy\/folsom\/service-conf\.ts$/;
+  /\.test\.ts$|^services\/[^/]+\/options\.ts$|^libs\/(config|rpc)\/options\.ts$|not-honoured\.ts$|^libs\/nova\/options\/|^deploy\/(reference|packages)\/|^deploy\/folsom\/service-conf\.ts$/;
 
 export function sources(): Source[] {
   return ['libs', 'services', 'deploy'].flatMap(top =>
@@ -62,10 +62,43 @@ export function sources(): Source[] {
   );
 }
 
-/** Who takes the option out of its group: as a member, by destructuring, or by its name in quotes. */
-function readersOf(name: string, code: readonly Source[]): string[] {
-  const taken = new RegExp(`\\.${name}\\b|[{,]\\s*${name}\\s*[,:}=]|['"\`]${name}['"\`]`);
-  return [...new Set(code.filter(({ text }) => taken.test(text)).map(({ folder }) => folder))].sort();
+const member = (name: string): RegExp =>
+  new RegExp(`\\.${name}\\b|[{,]\\s*${name}\\s*[,:}=]|['"\`]${name}['"\`]`);
+
+/** A word that may mean other things in the code, too. */
+const isWord = (name: string): boolean => !name.includes('_');
+
+/**
+ * How a word is taken out of its group where the values of a file are at hand: `settings.host`, `config.of(novaOptions).host`,
+ * `const { host } = config.of(novaOptions)`, `isSet('DEFAULT', 'host')`.
+ */
+function wordOf(name: string, group: string): RegExp {
+  const first = group === 'DEFAULT' ? '' : (group.split('_')[0] ?? '');
+  const options = `\\.of\\(\\w*${first}\\w*Options\\)`;
+  const held = group === 'DEFAULT' ? '|\\b(settings|config)' : '';
+  return new RegExp(
+    `(${options}${held})\\.${name}\\b|\\{[^{}]*\\b${name}\\b[^{}]*\\} = [\\w.]*${options}|'${group}', '${name}'`,
+    'i',
+  );
+}
+
+/**
+ * Who takes an option out of its group: as a member, by destructuring, or by its name in quotes. A word counts only where nothing else can
+ * be meant, or beside another option of its section.
+ */
+function readersOf(
+  name: string,
+  group: string,
+  beside: readonly string[],
+  code: readonly Source[],
+): string[] {
+  const taken = isWord(name) ? wordOf(name, group) : member(name);
+  const others =
+    isWord(name) && group !== 'DEFAULT' ? beside.filter(other => !isWord(other)).map(member) : [];
+  const loose = member(name);
+  const reads = ({ text }: Source): boolean =>
+    taken.test(text) || (loose.test(text) && others.some(other => other.test(text)));
+  return [...new Set(code.filter(reads).map(({ folder }) => folder))].sort();
 }
 
 /** Quotas are read by the name of the resource. */
@@ -83,7 +116,8 @@ export function optionFacts(project: (typeof PROJECTS)[number], all: readonly So
   const refersTo = (name: string) =>
     defaults.some(value => typeof value === 'string' && value.includes(`$${name}`));
   for (const { group, name, option } of options) {
-    const readers = readersOf(name, code);
+    const beside = options.filter(other => other.group === group).map(other => other.name);
+    const readers = readersOf(name, group, beside, code);
     if (readers.length === 0 && refersTo(name)) readers.push('other options');
     if (readers.length === 0 && QUOTA.test(name)) readers.push('libs/nova');
     facts.set(`${group}.${name}`, {
@@ -125,9 +159,6 @@ export function shownValue(value: unknown): string {
 }
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
-
-/** The page without who reads what, which is checked only when somebody writes it anew. */
-export const withoutReaders = (page: string): string => page.replace(/\| (?!nothing:)[^|]*\|$/gm, '|');
 
 /** docs/options.md */
 export function optionsPage(): string {

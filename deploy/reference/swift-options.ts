@@ -78,8 +78,16 @@ export function swiftOptionFacts(
   );
 }
 
+/** A word that means other things in the code, too, counts only where it is taken out of a section. */
+const readOf = (name: string): RegExp =>
+  name.includes('_')
+    ? new RegExp(`['"\`^]${name}(['"\`]|\\(\\\\d)|\\.${name}\\b`)
+    : new RegExp(
+        `\\.(str|int|float|bool|list|has)\\(\\s*['"\`]${name}['"\`]|(values|conf|section)\\.${name}\\b`,
+      );
+
 function readersOf(name: string, code: readonly { folder: string; text: string }[]): string[] {
-  const read = new RegExp(`['"\`^]${name}(['"\`]|\\(\\\\d)|\\.${name}\\b`);
+  const read = readOf(name);
   return [...new Set(code.filter(({ text }) => read.test(text)).map(({ folder }) => folder))].sort();
 }
 

@@ -15,7 +15,6 @@ export { countAnswer, type MeteredWorld, methodLabel, NO_STATS, statsFrom, stats
 export {
   type Field,
   type Fields,
-  fits,
   mayAnswer,
   type Refusals,
   type Shape,

@@ -76,7 +76,7 @@ export const mayAnswer = (
 
 export const shapeOf = (field: Field): Shape => (typeof field === 'string' ? field : field.shape);
 
-export const fits = (shape: Shape, text: string): boolean => SHAPES[shape](text);
+const fits = (shape: Shape, text: string): boolean => SHAPES[shape](text);
 
 /** Why the values of a request do not do, as declared; null if they do. */
 export function missingOf(fields: Fields, value: (name: string) => string | undefined): string | null {

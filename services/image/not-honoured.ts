@@ -94,6 +94,7 @@ export const imageNotHonoured = [
     },
     QUIET,
   ),
+  ...notHonoured('DEFAULT', 'one process serves all requests', { workers: '1' }, QUIET),
   ...notHonoured(
     'DEFAULT',
     'both drivers keep the same files and one database',

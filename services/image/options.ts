@@ -8,7 +8,6 @@ export const imageOptions = options('DEFAULT', {
   cert_file: str(null, 'Certificate of the server: with it, TLS is spoken'),
   key_file: str(null, 'Its private key; unset where it stands in cert_file'),
   ca_file: str(null, 'Authority that client certificates must come from; unset: clients need none'),
-  workers: int(1, 'Accepted; one process serves all requests'),
 
   sql_connection: secret('sqlite:///glance.sqlite', 'Connection string of the database'),
 

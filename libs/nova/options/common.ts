@@ -72,7 +72,6 @@ export const common = {
   glance_num_retries: int(0, 'Further attempts at a failed download'),
   s3_host: str('$my_ip', 'S3 host'),
   s3_port: int(3333, 'S3 port'),
-  s3_dmz: str('$my_ip', 'Internal address of the S3 store'),
   s3_use_ssl: bool(false, 'Fetch bundles over TLS'),
   s3_access_key: str('notchecked', 'Access key for bundles'),
   s3_secret_key: secret('notchecked', 'Secret key for bundles'),

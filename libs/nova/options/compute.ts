@@ -101,7 +101,6 @@ export const console = {
   xvpvncproxy_port: int(6081, 'Port of nova-xvpvncproxy'),
   novncproxy_host: str('0.0.0.0', 'Address of nova-novncproxy'),
   novncproxy_port: int(6080, 'Port of nova-novncproxy'),
-  record: bool(false, 'Record sessions'),
   daemon: bool(false, 'Go to the background'),
   ssl_only: bool(false, 'Refuse connections without TLS'),
   cert: str('self.pem', 'Certificate of the proxy'),

@@ -11,7 +11,6 @@ export const network = {
   num_networks: int(1, 'Networks made at once'),
   network_size: int(256, 'Addresses of a network'),
   fixed_range: str('10.0.0.0/8', 'Block of fixed addresses'),
-  gateway: str(null, 'IPv4 gateway'),
   gateway_v6: str(null, 'IPv6 gateway'),
   use_ipv6: bool(
     false,

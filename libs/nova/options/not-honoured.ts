@@ -327,6 +327,19 @@ export const novaNotHonoured = [
   ),
   ...notHonoured(
     'DEFAULT',
+    'every network has a gateway of its own; nothing of the original reads this, either',
+    { gateway: null },
+    QUIET,
+  ),
+  ...notHonoured(
+    'DEFAULT',
+    "nothing of the original reads them, either: s3_access_key and s3_secret_key are a bundle store's",
+    { aws_access_key_id: 'admin', aws_secret_access_key: 'admin' },
+    QUIET,
+  ),
+  ...notHonoured('DEFAULT', 'sessions at the screens of guests are not written down', { record: false }),
+  ...notHonoured(
+    'DEFAULT',
     'one process serves all requests; further ones may run beside it, on other ports or hosts',
     { osapi_compute_workers: null, metadata_workers: null, ec2_workers: null, osapi_volume_workers: null },
     QUIET,
