@@ -83,7 +83,13 @@ async function startOn(
   for (const name of ['keystone', 'glance', 'nova']) await database.createDatabase(name);
   const numbers = await freePorts(LISTENERS.length);
   const facts: Facts = {
-    ...{ dir, database: name => database.url(name), rabbitPort: broker.port, memcachedPort: memcached.port },
+    // Said as in the installations of the time: Python knows no utf8mb4, which is a new server's own.
+    ...{
+      dir,
+      database: name => `${database.url(name)}?charset=utf8`,
+      rabbitPort: broker.port,
+      memcachedPort: memcached.port,
+    },
     ports: Object.fromEntries(LISTENERS.map((name, at) => [name, numbers[at]])) as Record<Listener, number>,
   };
   const files = writeFiles(facts, originals);

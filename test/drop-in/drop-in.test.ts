@@ -139,6 +139,14 @@ describe('what is looked at when nobody uses the cloud any more', () => {
       { ...size, uuid: 'b', deleted: 1 },
     ]);
     await knex('quota_usages').insert([usage('instances', 1), usage('cores', 2), usage('ram', 512)]);
+    // A default group is made without being counted, until the tenant's groups are counted anew.
+    const groups = ['default', 'web'].map(name => ({ name, project_id: 'p', deleted: 0 }));
+    await knex('security_groups').insert(groups);
+    for (const inUse of [1, 2]) {
+      await knex('quota_usages').where({ resource: 'security_groups' }).delete();
+      await knex('quota_usages').insert(usage('security_groups', inUse));
+      expect(await unequalQuotas(db)).toEqual([]);
+    }
     expect(await unequalQuotas(db)).toEqual([]);
     await knex('quota_usages').where({ resource: 'cores' }).update({ in_use: 4, reserved: -1 });
     await knex('quota_usages').insert(usage('volumes', 1));

@@ -18,7 +18,8 @@ export async function writeObjectFiles(facts: Facts, originals: Originals): Prom
     writeFileSync(join(etc, name), iniText(sections), { mode: 0o600 });
   const server = (port: number) => ({
     ...{ bind_ip: '127.0.0.1', bind_port: port, workers: 1, user: userInfo().username, swift_dir: etc },
-    ...{ devices, mount_check: false, log_level: 'INFO' },
+    // The originals do not start where nothing listens at /dev/log.
+    ...{ devices, mount_check: false, log_level: 'INFO', log_udp_host: '127.0.0.1' },
   });
   write('swift.conf', { 'swift-hash': { swift_hash_path_suffix: HASH_SUFFIX } });
   for (const name of RINGS) {

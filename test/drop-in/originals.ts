@@ -1,10 +1,12 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { HOST_ENV, type RunResult, run } from '@folsom/host';
 import type { Project } from './programs.ts';
 
 /** Programs of 2012 take their time to start. */
 const TASK_MS = 600_000;
+/** Lines of a failure that are told. */
+const LAST = 4;
 const PROJECTS: readonly Project[] = ['keystone', 'glance', 'nova', 'swift'];
 /** What each needs to have before it can be imported. */
 const IMPORTS = ['sqlalchemy', 'migrate', 'webob', 'eventlet', 'routes', 'paste', 'kombu', 'lxml', 'MySQLdb'];
@@ -16,6 +18,20 @@ const WITH_HASH = `import runpy, sys, swift.common.utils as utils
 utils.HASH_PATH_SUFFIX = '${HASH_SUFFIX}'
 del sys.argv[0]
 runpy.run_path(sys.argv[0], run_name='__main__')`;
+
+/**
+ * What has changed below the originals since. Migrations of glance are scripts of several statements, which MySQLdb sends together
+ * with a library from 4.1 on, and MariaDB's counts anew from 3. Kombu imports a function that the last Python 2.7 has not.
+ */
+const SINCE = `import uuid
+if not hasattr(uuid, '_uuid_generate_random'):
+    uuid._uuid_generate_random = None
+try:
+    from MySQLdb import _mysql
+    _mysql.get_client_info = lambda: '5.5.0'
+except ImportError:
+    pass
+`;
 
 /** The originals as they are on this machine. */
 export interface Originals {
@@ -48,6 +64,7 @@ export async function findOriginals(folder: string, python: string, scratch: str
     PYTHONWARNINGS: 'ignore',
     PYTHONUNBUFFERED: '1',
   };
+  writeFileSync(join(scratch, 'sitecustomize.py'), SINCE);
   const tried = await run([python, '-c', `import ${IMPORTS.join(', ')}`], {
     ...{ env, timeoutMs: TASK_MS, allowedCodes: 'any' },
   });
@@ -63,6 +80,14 @@ export async function findOriginals(folder: string, python: string, scratch: str
   return {
     ...{ argv, env },
     sources: project => join(folder, project),
-    run: (project, program, args) => run(argv(project, program, args), { env, timeoutMs: TASK_MS }),
+    run: async (project, program, args) => {
+      const words = argv(project, program, args);
+      const done = await run(words, { env, timeoutMs: TASK_MS, allowedCodes: 'any' });
+      if (done.code === 0) return done;
+      // What went wrong is the end of what Python says.
+      throw new Error(
+        `${program} ${args.join(' ')}: ${done.stderr.trim().split('\n').slice(-LAST).join('\n')}`,
+      );
+    },
   };
 }

@@ -13,6 +13,7 @@ import { imageDeclarations, startImageApi } from '@folsom/image';
 import { novaOptions } from '@folsom/nova/options';
 import { type MariaDb, serverMissing, startMariaDb } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { unequalQuotas } from '../drop-in/audit.ts';
 
 // Dumps of databases that the originals made and used; users' passwords are all the same there.
 const DUMPS = fileURLToPath(new URL('../fixtures/db/', import.meta.url));
@@ -132,6 +133,11 @@ describe.skipIf(serverMissing('mariadb'))('the databases of an original cloud, t
     });
     const second = await fetch(`${images}/v2/images`, { headers });
     expect(((await second.json()) as { images: unknown[] }).images).toHaveLength(listed.length);
+  });
+
+  it('nova counts for quotas what the original counted, with nothing held back', async () => {
+    expect(await databases[2]!.knex('quota_usages').where({ deleted: 0 })).toHaveLength(5);
+    expect(await unequalQuotas(databases[2]!)).toEqual([]);
   });
 
   it('nova-manage lists services, servers, networks, flavors and addresses', async () => {
