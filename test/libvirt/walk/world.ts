@@ -102,14 +102,24 @@ export interface World {
 }
 
 const LOOK_MS = 300;
+/** However little of the processor a guest has had. */
+const LAST_MS = 4 * PATIENCE_MS;
+/** Processor time in which every guest of ours has booted, several times over. */
+const BOOTED_SECONDS = 90;
 
-/** Looks until something is there. */
-export async function eventually<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  const end = systemClock.monotonic() + PATIENCE_MS;
+/** Looks until something is there; `starved` says whether what is waited for has had no time of a processor to become so. */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  starved: () => Promise<boolean> = async () => false,
+): Promise<T> {
+  const begun = systemClock.monotonic();
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
-    if (systemClock.monotonic() > end) throw new Error(`${what}: not within ${PATIENCE_MS / 1000} s`);
+    const waited = systemClock.monotonic() - begun;
+    if (waited > PATIENCE_MS && (waited > LAST_MS || !(await starved())))
+      throw new Error(`${what}: not within ${Math.round(waited / 1000)} s`);
     await systemClock.sleep(LOOK_MS);
   }
 }
@@ -163,10 +173,20 @@ export const virsh = (...argv: string[]): Promise<string> =>
 
 /** What a command says in the guest, where it runs as root, as soon as the guest answers; `by` is another address of it. */
 export const inside = (world: World, server: Server, command: string, by = server.address): Promise<string> =>
-  eventually(`${server.name} answers ssh`, async () => {
-    const done = await sshTo(here, world.key, `root@${by}`, command);
-    return done.code === 0 ? done.stdout.trim() : undefined;
-  });
+  eventually(
+    `${server.name} answers ssh`,
+    async () => {
+      const done = await sshTo(here, world.key, `root@${by}`, command);
+      return done.code === 0 ? done.stdout.trim() : undefined;
+    },
+    async () => (await processorSeconds(await nameOnHost(world, server))) < BOOTED_SECONDS,
+  );
+
+/** What a guest's processors have done since it was started; a guest that is not there has had enough. */
+async function processorSeconds(domain: string): Promise<number> {
+  const time = /cpu\.time=(\d+)/.exec(await virsh('domstats', '--cpu-total', domain))?.[1];
+  return time === undefined ? Number.POSITIVE_INFINITY : Number(time) / 1e9;
+}
 
 /** Whether anybody answers ssh now who comes from outside of the guests' network: neighbours may always in. */
 export const answersSsh = async (world: World, address: string): Promise<boolean> =>
