@@ -295,7 +295,14 @@ export function createApp(options: AppOptions): App {
       const message = `The service is not available at the moment. Please try again later. (request ${requestId})`;
       return new Fault('ServiceUnavailable', 503, message, { cause: error, values: { requestId } });
     }
-    if (error instanceof Fault) return error;
+    if (error instanceof Fault) {
+      // What a neighbour or a host failed with is told to nobody else.
+      if (error.status >= 500 && error.cause !== undefined) {
+        const { requestId, tenantId: tenant } = request;
+        log.warn('a request failed', { requestId, tenant, fault: error.name, error: error.cause });
+      }
+      return error;
+    }
     if (isDiskFull(error)) {
       const { requestId } = request;
       log.error('a disk is full', { requestId, tenant: request.tenantId, error });

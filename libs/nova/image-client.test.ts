@@ -21,6 +21,40 @@ it('asks for an image by any text, and takes none for the end of the service', a
   server.close();
 });
 
+it('asks again where a kept connection has been closed, unless that would do something twice', async () => {
+  let [asked, closed] = [0, 0];
+  const sockets = new Set<unknown>();
+  const server = createServer((request, response) => {
+    asked += 1;
+    // The second request of a connection never gets an answer.
+    if (sockets.has(request.socket)) {
+      closed += 1;
+      request.socket.resetAndDestroy();
+      return;
+    }
+    sockets.add(request.socket);
+    response.end(JSON.stringify({ image: { id: 'one', name: 'one' } }));
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const images = imageClient({ servers: [`127.0.0.1:${port}`], clock: systemClock, log: silentLogger });
+  const update = () => images.update(adminContext(), 'one', {});
+  while (closed === 0) expect(await update()).toMatchObject({ id: 'one' });
+  closed = 0;
+  const create = async () => {
+    asked = 0;
+    return images.create(adminContext(), {}).then(
+      () => 'made',
+      (error: Error) => error.name,
+    );
+  };
+  let said = 'made';
+  while (said === 'made') said = await create();
+  expect([said, asked, closed]).toEqual(['GlanceConnectionFailed', 1, 1]);
+  server.closeAllConnections();
+  server.close();
+});
+
 it('asks once for an image that many want at once, and again for each whose turn failed', async () => {
   let asked = 0;
   const waiting: (() => void)[] = [];

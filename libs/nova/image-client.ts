@@ -86,23 +86,28 @@ export function imageClient(options: ImageClientOptions): ImageClient {
     path: string,
     headers: Record<string, string> = {},
   ): Promise<Answer> => {
+    const sent = {
+      ...(context.authToken === null ? {} : { 'x-auth-token': context.authToken }),
+      // The image service logs the request under the id of the work it belongs to.
+      'x-openstack-request-id': context.requestId,
+      ...(context.traceparent === null ? {} : { traceparent: context.traceparent }),
+      ...headers,
+    };
     let failure: unknown;
     for (let attempt = 0; attempt < servers.length; attempt++) {
       const server = must(servers[(turn + attempt) % servers.length], 'servers has it');
+      const ask = async () => {
+        const answer = await door.request(`${server}${path}`, { method, headers: sent });
+        return { ...answer, text: await textOf(answer.body) };
+      };
       try {
-        const answer = await door.request(`${server}${path}`, {
-          method,
-          headers: {
-            ...(context.authToken === null ? {} : { 'x-auth-token': context.authToken }),
-            // The image service logs the request under the id of the work it belongs to.
-            'x-openstack-request-id': context.requestId,
-            ...(context.traceparent === null ? {} : { traceparent: context.traceparent }),
-            ...headers,
-          },
+        const answer = await ask().catch(error => {
+          // A connection kept since the last request that the other end has closed meanwhile says nothing of the service.
+          if (method === 'POST' || !isReset(error)) throw error;
+          return ask();
         });
-        const text = await textOf(answer.body);
         turn = (turn + attempt) % servers.length;
-        return { status: answer.status, headers: answer.headers, text };
+        return answer;
       } catch (error) {
         failure = error;
         log.warn('image service does not answer', {
@@ -210,6 +215,12 @@ function readListing(kept: LRUCache<string, Listing>, key: string, text: string)
   kept.set(key, { text, images });
   return images;
 }
+
+const RESETS: readonly unknown[] = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'];
+
+/** Whether a connection ended before there was an answer. */
+const isReset = (error: unknown): boolean =>
+  RESETS.includes(((error as Error).cause as NodeJS.ErrnoException | undefined)?.code);
 
 const succeeded = ({ status }: Answer): boolean => status >= 200 && status < 300;
 
