@@ -77,7 +77,7 @@ export function writeFiles(facts: Facts, originals: Originals): Files {
       `${name}.conf`,
       iniText({
         DEFAULT: {
-          ...{ verbose: true, bind_host: HERE, workers: 1, sql_connection: facts.database('glance') },
+          ...{ verbose: false, bind_host: HERE, workers: 1, sql_connection: facts.database('glance') },
           ...options,
         },
         keystone_authtoken: authToken(facts),
@@ -126,7 +126,7 @@ export const authToken = ({ ports, dir }: Facts): Options => ({
 
 const keystoneSections = ({ database, ports }: Facts, policy: string): Record<string, Options> => ({
   DEFAULT: {
-    ...{ admin_token: ADMIN_TOKEN, bind_host: HERE, verbose: true, policy_file: policy },
+    ...{ admin_token: ADMIN_TOKEN, bind_host: HERE, verbose: false, policy_file: policy },
     ...{ public_port: ports.identity, admin_port: ports.identityAdmin, compute_port: ports.compute },
   },
   sql: { connection: database('keystone') },
@@ -147,7 +147,7 @@ const novaOptions = (
   { dir, database, rabbitPort, ports }: Facts,
   { paste, policy }: { paste: string; policy: string },
 ): Options => ({
-  ...{ verbose: true, state_path: join(dir, 'nova'), lock_path: join(dir, 'nova', 'lock'), my_ip: HERE },
+  ...{ verbose: false, state_path: join(dir, 'nova'), lock_path: join(dir, 'nova', 'lock'), my_ip: HERE },
   ...{ sql_connection: database('nova'), rabbit_host: HERE, rabbit_port: rabbitPort },
   ...{ auth_strategy: 'keystone', api_paste_config: paste, policy_file: policy, api_rate_limit: false },
   ...{ enabled_apis: 'osapi_compute,osapi_volume,metadata', use_forwarded_for: true },

@@ -1,6 +1,6 @@
 import { systemClock } from '@folsom/core';
 import { accessTo } from './access.ts';
-import { audit, sweep } from './audit.ts';
+import { audit, makeUsages, sweep } from './audit.ts';
 import type { Cloud } from './cloud.ts';
 import type { Course } from './courses/course.ts';
 import { EVERYDAY } from './courses/index.ts';
@@ -19,6 +19,7 @@ export async function drive(cloud: Cloud, mixture: Mixture): Promise<Outcome> {
     const first = await taken(cloud, mixture);
     await cloud.turn(mixture);
     const access = await accessTo(cloud);
+    await makeUsages(cloud.nova, access.demo.tenantId);
     for (const one of first) await one.run(access, done);
     await Promise.all(EVERYDAY.map(one => one.run(access, done)));
     left = await audit(cloud.nova);
@@ -35,5 +36,7 @@ export async function drive(cloud: Cloud, mixture: Mixture): Promise<Outcome> {
 async function taken(cloud: Cloud, mixture: Mixture): Promise<Course[]> {
   if (!mixture.takesOver) return [];
   await cloud.turn(before(mixture));
-  return takenOver(await make(await accessTo(cloud)));
+  const access = await accessTo(cloud);
+  await makeUsages(cloud.nova, access.demo.tenantId);
+  return takenOver(await make(access));
 }

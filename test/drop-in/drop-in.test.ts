@@ -2,7 +2,7 @@ import { systemClock } from '@folsom/core';
 import { type Database, dbSync, openDatabase, toSqlTime } from '@folsom/db';
 import { afterEach, describe, expect, it } from 'vitest';
 import { differences, plain } from './answers.ts';
-import { leftOver, settled, sweep, unequalQuotas, unfinished } from './audit.ts';
+import { leftOver, makeUsages, settled, sweep, unequalQuotas, unfinished } from './audit.ts';
 import { iniText } from './configuration.ts';
 import { course } from './courses/course.ts';
 import { EVERYDAY } from './courses/index.ts';
@@ -176,6 +176,14 @@ describe('what is looked at when nobody uses the cloud any more', () => {
     expect(await unfinished(db)).toEqual(['in a task state: a: deleting', 'reserved: ram 1']);
     await sweep(db);
     expect([await leftOver(db), await unfinished(db), await unequalQuotas(db)]).toEqual([[], [], []]);
+    // A row for each resource, once; a move that waited to be confirmed when its server went is at its end.
+    await knex('quota_usages').insert(usage('cores', 0));
+    await knex('migrations').insert({ status: 'finished', deleted: 0 });
+    for (const _ of [1, 2]) await makeUsages(db, 'p');
+    expect(await knex('quota_usages').where({ project_id: 'p' })).toHaveLength(8);
+    expect([await leftOver(db), await unequalQuotas(db)]).toEqual([[], []]);
+    await knex('migrations').insert({ status: 'migrating', deleted: 0 });
+    expect(await leftOver(db)).toEqual(['moves unfinished: 1']);
     let asked = 0;
     expect(await settled(async () => (asked++ === 0 ? ['later'] : []))).toEqual([]);
     expect(await settled(async () => ['for ever'], 0)).toEqual(['for ever']);

@@ -14,8 +14,22 @@ const IMPORTS = ['sqlalchemy', 'migrate', 'webob', 'eventlet', 'routes', 'paste'
 /** Of a cloud's object storage. */
 export const HASH_SUFFIX = 'drop-in';
 /** Swift reads its hash suffix from /etc and nowhere else; it is told here, so that this machine's own stays as it is. */
-const WITH_HASH = `import runpy, sys, swift.common.utils as utils
-utils.HASH_PATH_SUFFIX = '${HASH_SUFFIX}'
+const WITH_HASH = `import swift.common.utils as utils
+utils.HASH_PATH_SUFFIX = '${HASH_SUFFIX}'`;
+/** Options of consoles are known once a real driver has been read, and the fake one asks for them all the same. */
+const WITH_CONSOLES = `import eventlet
+eventlet.monkey_patch()
+import nova.vnc`;
+
+/** What has to be said before a program begins, as Python. */
+function preamble(project: Project, program: string): string | undefined {
+  if (project === 'swift') return WITH_HASH;
+  return program === 'nova-compute' ? WITH_CONSOLES : undefined;
+}
+
+const beginning = (code: string) =>
+  `${code}
+import runpy, sys
 del sys.argv[0]
 runpy.run_path(sys.argv[0], run_name='__main__')`;
 
@@ -73,10 +87,11 @@ export async function findOriginals(folder: string, python: string, scratch: str
   await run([python, join(swift, 'setup.py'), '-q', 'egg_info', '--egg-base', scratch], {
     ...{ env, timeoutMs: TASK_MS, cwd: swift },
   });
-  const argv: Originals['argv'] = (project, program, args) => [
-    ...[python, ...(project === 'swift' ? ['-c', WITH_HASH] : []), join(folder, project, 'bin', program)],
-    ...args,
-  ];
+  const argv: Originals['argv'] = (project, program, args) => {
+    const first = preamble(project, program);
+    const words = first === undefined ? [] : ['-c', beginning(first)];
+    return [python, ...words, join(folder, project, 'bin', program), ...args];
+  };
   return {
     ...{ argv, env },
     sources: project => join(folder, project),
