@@ -39,12 +39,25 @@ describe('the contents of a file', () => {
     await expect.poll(() => unread.fd).toBe(-1);
   });
 
-  it('may be freed chunk by chunk, those of other streams not', async () => {
-    const stream = fileStream(await open(path), DATA.byteLength);
-    for await (const chunk of stream) {
-      freeChunk(stream, chunk as Buffer);
-      expect((chunk as Buffer).byteLength).toBe(0);
+  it('may be freed chunk by chunk, and come in the memory of those, while chunks of other streams are left alone', async () => {
+    const size = 20 * 1024 * 1024;
+    await writeFile(path, Buffer.alloc(size, DATA));
+    const stream = fileStream(await open(path), size);
+    const memory = new Set<ArrayBufferLike>();
+    const parts: Buffer[] = [];
+    let last: Buffer | null = null;
+    for await (const part of stream) {
+      if (last) freeChunk(stream, last);
+      last = part as Buffer;
+      memory.add(last.buffer);
+      parts.push(Buffer.from(last));
     }
+    expect(Buffer.concat(parts).equals(Buffer.alloc(size, DATA))).toBe(true);
+    expect(memory.size).toBeLessThan(12);
+    // At the end all of it goes, also what is freed later.
+    await expect.poll(() => stream.closed).toBe(true);
+    freeChunk(stream, last as unknown as Buffer);
+    expect([...memory].map(({ byteLength }) => byteLength)).toEqual([...memory].map(() => 0));
     const mine = Buffer.alloc(70_000, 1);
     freeChunk(Readable.from([mine]), mine);
     expect(mine.byteLength).toBe(70_000);
