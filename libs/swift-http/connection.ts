@@ -2,6 +2,7 @@ import type net from 'node:net';
 import type { World } from '@folsom/core';
 import { FramedBody } from './framed-body.ts';
 import { findHead, mayBeRequest, parseRequestHead, type RequestHead } from './head.ts';
+import { keepPiece, readIntoInbox } from './inbox.ts';
 import { HTTP_LIMITS } from './limits.ts';
 import {
   type BodyStream,
@@ -57,9 +58,13 @@ export class Connection {
   private stall: { since: number; untaken: number } | null = null;
   private onDrain: (() => void) | null = null;
   private stream: BodyStream | null = null;
+  /** Whether what comes is thrown away, and how much was. */
+  private draining = false;
   private drained = 0;
 
-  constructor(socket: net.Socket, shared: Shared, onClose: () => void) {
+  constructor(accepted: net.Socket, shared: Shared, onClose: () => void) {
+    const reading = readIntoInbox(accepted, piece => this.onData(piece));
+    const socket = reading ?? accepted;
     this.socket = socket;
     this.shared = shared;
     this.since = this.now();
@@ -72,7 +77,7 @@ export class Connection {
       log: shared.world.log,
       moved: shared.moved,
     };
-    socket.on('data', chunk => this.onData(chunk));
+    if (!reading) socket.on('data', chunk => this.onData(chunk));
     socket.on('end', () => this.onEnd());
     socket.on('error', () => {});
     socket.on('drain', () => this.onDrain?.());
@@ -115,7 +120,18 @@ export class Connection {
     return this.shared.world.clock.monotonic();
   }
 
+  /** Takes what came, which may be lent only for the moment. */
   private onData(chunk: Buffer): void {
+    if (this.draining) {
+      this.drained += chunk.length;
+      if (this.drained > HTTP_LIMITS.drainBytesMax) this.socket.pause();
+      return;
+    }
+    this.take(chunk);
+    if (this.buffer) this.buffer = keepPiece(this.buffer);
+  }
+
+  private take(chunk: Buffer): void {
     this.since = this.now();
     if (this.body && !this.body.complete) {
       this.shared.moved(chunk.length);
@@ -269,11 +285,7 @@ export class Connection {
 
   /** Reads on for a while and throws it away, so that the peer comes to read the answer. */
   private drain(): void {
-    this.socket.removeAllListeners('data');
-    this.socket.on('data', chunk => {
-      this.drained += chunk.length;
-      if (this.drained > HTTP_LIMITS.drainBytesMax) this.socket.pause();
-    });
+    this.draining = true;
     this.paused = false;
     this.socket.resume();
   }

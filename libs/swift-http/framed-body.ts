@@ -1,7 +1,9 @@
 import { must } from '@folsom/core';
 import { ChunkDecoder } from './framing.ts';
 import type { Framing } from './head.ts';
+import { keepPiece } from './inbox.ts';
 import type { BodyStream } from './message.ts';
+import { isLent, releaseSlab } from './slabs.ts';
 
 /** Smaller chunks are not worth freeing by hand. */
 const FREED_BYTES_MIN = 16_384;
@@ -21,6 +23,13 @@ export interface BodyHooks {
   framingError?(error: Error): Error;
 }
 
+/** Who waits for bytes: for a chunk, or for some bytes in memory of his own. */
+interface Waiter {
+  /** Gives him bytes, or the end; how many of them he takes. */
+  take(chunk: Buffer | null): number;
+  reject(error: Error): void;
+}
+
 /** A body that a socket feeds and a reader pulls. */
 export class FramedBody implements BodyStream {
   complete: boolean;
@@ -34,8 +43,10 @@ export class FramedBody implements BodyStream {
   private readonly queueMax: number;
   private readonly hooks: BodyHooks;
   private remaining: number;
-  private waiter: { resolve: (chunk: Buffer | null) => void; reject: (error: Error) => void } | null = null;
+  private waiter: Waiter | null = null;
   private cancelled = false;
+  /** Bytes of the first in the queue that are read already. */
+  private taken = 0;
 
   constructor(framing: Framing, queueMax: number, hooks: BodyHooks) {
     this.framing = framing;
@@ -77,24 +88,61 @@ export class FramedBody implements BodyStream {
 
   read(): Promise<Buffer | null> {
     this.started = true;
-    const chunk = this.queue.shift();
-    if (chunk) {
-      this.queued -= chunk.length;
-      if (this.queued < this.queueMax / 2 && !this.complete) this.hooks.resume();
+    const first = this.queue[0];
+    if (first) {
+      const chunk = this.taken > 0 ? first.subarray(this.taken) : first;
+      this.queue.shift();
+      this.consumed(chunk.length);
+      this.taken = 0;
       return Promise.resolve(chunk);
     }
-    if (this.failed) return Promise.reject(this.failed);
-    if (this.complete || this.cancelled) return Promise.resolve(null);
-    this.hooks.wait();
-    this.hooks.resume();
+    return this.waitFor((resolve, chunk) => {
+      resolve(chunk && keepPiece(chunk));
+      return chunk?.length ?? 0;
+    });
+  }
+
+  readInto(target: Buffer): Promise<number> {
+    this.started = true;
+    const first = this.queue[0];
+    if (first) {
+      const count = first.copy(target, 0, this.taken);
+      this.taken += count;
+      if (this.taken === first.length) {
+        this.queue.shift();
+        this.taken = 0;
+        this.free(first);
+      }
+      this.consumed(count);
+      return Promise.resolve(count);
+    }
+    return this.waitFor((resolve, chunk) => {
+      const count = chunk?.copy(target) ?? 0;
+      resolve(count);
+      return count;
+    });
+  }
+
+  /** Room for more once there is enough of it. */
+  private consumed(count: number): void {
+    this.queued -= count;
+    if (this.queued < this.queueMax / 2 && !this.complete) this.hooks.resume();
+  }
+
+  private waitFor<T>(take: (resolve: (value: T) => void, chunk: Buffer | null) => number): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.waiter = { resolve, reject };
+      if (this.failed) return reject(this.failed);
+      if (this.complete || this.cancelled) return void take(resolve, null);
+      this.hooks.wait();
+      this.hooks.resume();
+      this.waiter = { take: chunk => take(resolve, chunk), reject };
     });
   }
 
   cancel(): void {
     this.queue.length = 0;
     this.queued = 0;
+    this.taken = 0;
     if (this.cancelled) return;
     this.cancelled = true;
     if (!this.complete && !this.failed) this.hooks.abandon();
@@ -105,6 +153,10 @@ export class FramedBody implements BodyStream {
    * received, most of the time of an upload's server.
    */
   free(chunk: Buffer): void {
+    if (isLent(chunk)) {
+      releaseSlab(chunk);
+      return;
+    }
     const { buffer } = chunk;
     if (!(buffer instanceof ArrayBuffer) || chunk.length < FREED_BYTES_MIN) return;
     // A part of a larger one: others may hold the rest.
@@ -127,7 +179,7 @@ export class FramedBody implements BodyStream {
     const waiter = this.waiter;
     this.waiter = null;
     this.hooks.done();
-    waiter?.resolve(null);
+    waiter?.take(null);
   }
 
   /** Takes bytes from the socket; returns those that belong to the next message. */
@@ -158,14 +210,15 @@ export class FramedBody implements BodyStream {
   }
 
   private push(chunk: Buffer): void {
-    const waiter = this.waiter;
+    const { waiter } = this;
+    let rest = chunk;
     if (waiter) {
       this.waiter = null;
       this.hooks.unwait();
-      waiter.resolve(chunk);
-    } else {
-      this.queue.push(chunk);
-      this.queued += chunk.length;
+      rest = chunk.subarray(waiter.take(chunk));
     }
+    if (rest.length === 0) return;
+    this.queue.push(keepPiece(rest));
+    this.queued += rest.length;
   }
 }

@@ -48,7 +48,8 @@ export class ChunkDecoder {
       const length = end < 0 ? data.length : end + 1;
       this.checkLength(length);
       if (end < 0) {
-        this.line = data;
+        // What is fed may be memory that others read into next.
+        this.line = Buffer.from(data);
         return null;
       }
       if (end === 0 || data[end - 1] !== CR) throw new BadFraming('a line of chunk framing ends in CR LF');

@@ -23,6 +23,7 @@ export {
   dropBody,
   EMPTY_BODY,
   type Headers,
+  intoMemory,
   lowerName,
   REASONS,
   type RequestBody,

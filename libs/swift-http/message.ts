@@ -15,6 +15,8 @@ export interface BodyStream {
   read(): Promise<Buffer | null>;
   /** Lets go of the source without reading the rest. Safe at any time. */
   cancel(): void;
+  /** The next bytes, at most as many as there is room for, into memory of the reader's; how many, 0 at the end. */
+  readInto?(target: Buffer): Promise<number>;
   /**
    * Frees the memory of a chunk at once. Only for a reader that has copied its bytes and knows of nobody else who has
    * the chunk. Bodies whose chunks may be shared have no such thing.
@@ -216,6 +218,24 @@ export async function readAll(stream: BodyStream, limit: number): Promise<Buffer
     }
     parts.push(chunk);
   }
+}
+
+/** What reads any body into memory of the reader's; as `readInto` does, for those that cannot themselves. */
+export function intoMemory(body: BodyStream): (target: Buffer) => Promise<number> {
+  if (body.readInto) return target => must(body.readInto?.(target), 'it was there just now');
+  let chunk: Buffer | null = null;
+  let taken = 0;
+  return async target => {
+    while (chunk === null || taken === chunk.length) {
+      if (chunk) body.free?.(chunk);
+      chunk = await body.read();
+      taken = 0;
+      if (chunk === null) return 0;
+    }
+    const count = chunk.copy(target, 0, taken);
+    taken += count;
+    return count;
+  };
 }
 
 /** Bytes that are there already, as a stream. */

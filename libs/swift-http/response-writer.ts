@@ -145,9 +145,12 @@ async function writeStream(
       socket.cork();
       writeHead();
       if (chunked) socket.write(chunkHead(chunk.length), 'latin1');
-      let free = isLent(chunk)
-        ? socket.write(chunk, error => (error ? undefined : releaseSlab(chunk)))
-        : socket.write(chunk);
+      let free = socket.write(chunk, error => {
+        // A connection that broke may hold on to it.
+        if (error) return;
+        if (isLent(chunk)) releaseSlab(chunk);
+        else body.free?.(chunk);
+      });
       if (chunked) free = socket.write(CHUNK_END, 'latin1');
       socket.uncork();
       if (!free) await out.drained();

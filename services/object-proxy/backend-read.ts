@@ -239,6 +239,7 @@ function resuming(
       cancelled = true;
       source.cancel();
     },
+    free: chunk => source.free?.(chunk),
   };
 }
 

@@ -2,14 +2,24 @@ import { hash } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type BodyStream, intoMemory } from '@folsom/swift-http';
 import { afterAll, expect, it } from 'vitest';
 import { md5Of, writeBody } from './large-body.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'large-body-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function* pieces(bytes: Buffer, length: number): AsyncGenerator<Buffer> {
-  for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
+/** A body that comes in pieces of a length. */
+function bodyIn(bytes: Buffer, length: number): BodyStream {
+  let at = 0;
+  return {
+    read: async () => {
+      const piece = bytes.subarray(at, at + length);
+      at += length;
+      return piece.length > 0 ? piece : null;
+    },
+    cancel: () => {},
+  };
 }
 
 it.each([
@@ -19,11 +29,11 @@ it.each([
   [3_000_001, 700_000],
 ])('writes %i bytes that come in pieces of %i, synced on the way', async (length, piece) => {
   const bytes = Buffer.alloc(length, 'abcdefghijk');
-  const source = pieces(bytes, piece);
+  const source = bodyIn(bytes, piece);
   const path = join(folder, `${length}-${piece}`);
   const fd = openSync(path, 'w');
   try {
-    const written = await writeBody(fd, async () => (await source.next()).value ?? null, {
+    const written = await writeBody(fd, intoMemory(source), {
       bytesPerSync: 1_000_000,
       md5: md5Of(null),
     });
@@ -39,7 +49,7 @@ it('fails as its source or its file fails, with nothing under way any more', asy
   const fd = openSync(path, 'w');
   let left = 20;
   const breaking = async () => {
-    if (left-- > 0) return Buffer.alloc(65_536);
+    if (left-- > 0) return 65_536;
     throw new Error('gone');
   };
   await expect(writeBody(fd, breaking, { bytesPerSync: 0, md5: md5Of(null) })).rejects.toThrow('gone');
@@ -47,7 +57,7 @@ it('fails as its source or its file fails, with nothing under way any more', asy
   const readOnly = openSync(path, 'r');
   left = 20;
   await expect(
-    writeBody(readOnly, async () => (left-- > 0 ? Buffer.alloc(65_536) : null), {
+    writeBody(readOnly, async () => (left-- > 0 ? 65_536 : 0), {
       bytesPerSync: 0,
       md5: md5Of(null),
     }),

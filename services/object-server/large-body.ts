@@ -27,8 +27,6 @@ export interface BodyWriting {
   bytesPerSync: number;
   /** Makes its sum. */
   md5: Digest;
-  /** Is given each chunk when it has been copied. */
-  free?: (chunk: Buffer) => void;
 }
 
 /** A digest for a body of a length, if that is known: for less than a batch no thread is asked. */
@@ -39,12 +37,12 @@ export const md5Of = (length: number | null): Digest =>
  * Writes a body of any length to a file from its start. The bytes are gathered in shared memory; threads write and
  * digest one batch while the next arrives, so that the loop, which serves all other requests, does no more than copy.
  * Each upload has two batches in memory at most.
- * @param next the next bytes, which must not change any more; null at the end
+ * @param next puts the next bytes, as many as it has, into the memory given; 0 at the end
  */
 export async function writeBody(
   fd: number,
-  next: () => Promise<Buffer | null>,
-  { bytesPerSync, md5, free = () => {} }: BodyWriting,
+  next: (target: Buffer) => Promise<number>,
+  { bytesPerSync, md5 }: BodyWriting,
 ): Promise<Written> {
   let size = 0;
   let synced = 0;
@@ -68,16 +66,13 @@ export async function writeBody(
   };
   let done = false;
   try {
-    for (let chunk = await next(); chunk; chunk = await next()) {
-      for (let at = 0; at < chunk.length; ) {
-        slab ??= takeSlab();
-        const copied = chunk.copy(slab.bytes, filled, at);
-        at += copied;
-        filled += copied;
-        size += copied;
-        if (filled === SLAB_BYTES) await pass();
-      }
-      free(chunk);
+    for (;;) {
+      slab ??= takeSlab();
+      const came = await next(slab.bytes.subarray(filled));
+      if (came === 0) break;
+      filled += came;
+      size += came;
+      if (filled === SLAB_BYTES) await pass();
     }
     if (filled > 0) await pass();
     await Promise.all([passing, syncing]);

@@ -10,6 +10,7 @@ import {
   brokenBodyAnswer,
   ClientTimeout,
   type Headers,
+  intoMemory,
   type ServerResponse,
   titleCase,
 } from '@folsom/swift-http';
@@ -193,19 +194,20 @@ async function receive(
     for (let at = 0; at < size; ) at += writeSync(file.fd, bytes, at, size - at);
     return { size, etag: hash('md5', bytes, 'hex') };
   }
+  const next = intoMemory(http.body);
   let size = 0;
   const written = await writeBody(
     file.fd,
-    async () => {
-      const chunk = await read(request, length, size);
-      if (chunk && late()) throw new ClientTimeout('the upload took too long');
-      size += chunk?.length ?? 0;
-      return chunk;
+    async target => {
+      // Never more is asked for than there is.
+      const came = length !== null && size >= length ? 0 : await next(target);
+      if (came > 0 && late()) throw new ClientTimeout('the upload took too long');
+      size += came;
+      return came;
     },
     {
       bytesPerSync: context.options.bytesPerSync,
       md5: sharedMd5(uploadOf(request), () => md5Of(length)),
-      free: chunk => http.body.free?.(chunk),
     },
   );
   return length !== null && size !== length ? answer(499, http) : written;

@@ -173,5 +173,6 @@ function loggedStream(stream: BodyStream, done: (sent: number, gone: boolean) =>
       stream.cancel();
       finish(true);
     },
+    free: chunk => stream.free?.(chunk),
   };
 }
