@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { large, streams } from './object/large.ts';
+import { burst, large, streams } from './object/large.ts';
 import { listing } from './object/listing.ts';
 import { staticServer } from './object/references.ts';
 import { printHead, rows, sized } from './object/rows.ts';
@@ -19,7 +19,9 @@ const WIDTHS = [process.env.BENCH_CONNECTIONS ?? '1,16', process.env.BENCH_CONNE
   text.split(',').map(Number),
 );
 const STREAM = { clients: 64, bytes: 16 * 2 ** 20 };
-const PARTS = ['small', 'medium', 'listing', 'large', 'streams', 'one-process'];
+/** Uploads at the same moment. */
+const BURST = { clients: 64, bytes: 64 * 2 ** 20 };
+const PARTS = ['small', 'medium', 'listing', 'large', 'streams', 'burst', 'one-process'];
 
 /**
  * Object storage through the proxy: small and medium objects at several widths with one and three replicas, a very
@@ -42,7 +44,7 @@ export const bench: Bench = async (print, asked, tools) => {
   const sizes = SIZES.filter(size => has(size < 2 ** 20 ? 'small' : 'medium'));
   try {
     for (const replicas of [1, 3]) {
-      const whole = replicas === 3 && ['listing', 'large', 'streams'].some(has);
+      const whole = replicas === 3 && ['listing', 'large', 'streams', 'burst'].some(has);
       if (sizes.length === 0 && !whole) continue;
       const own = join(folder, `r${replicas}`);
       const servers = await startServers(own, BASE_PORT, { replicas, profiles });
@@ -58,6 +60,7 @@ export const bench: Bench = async (print, asked, tools) => {
         if (!whole) continue;
         if (has('listing')) await listing(print, servers, { folder: own, objects: LISTED, tools });
         if (has('streams')) await streams(print, servers, STREAM);
+        if (has('burst')) await burst(print, servers, { ...BURST, replicas, folder: files, tools });
         if (has('large'))
           await large(print, servers, { bytes: LARGE_BYTES, replicas, folder: files, fileServer, tools });
       } finally {

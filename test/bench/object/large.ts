@@ -70,6 +70,64 @@ export async function large(
   wire.close();
 }
 
+/** How often others look while many upload, milliseconds. */
+const LOOK_MS = 50;
+
+/** Many uploads that begin at the same moment, while another client reads a small object: none may be refused. */
+export async function burst(
+  print: Print,
+  servers: BenchServers,
+  options: { clients: number; bytes: number; replicas: number; folder: string; tools: BenchTools },
+): Promise<void> {
+  const { clients, bytes, replicas } = options;
+  const { headers } = servers;
+  const path = (name: string | number) => `${servers.path}/bench/burst-${name}`;
+  const disk = await writeLarge(options.folder, bytes, replicas);
+  const other = await Wire.open('127.0.0.1', servers.port);
+  await other.exchange({ method: 'PUT', path: path('small'), headers, body: Buffer.from('x') });
+  const statuses: Record<number, number> = {};
+  const before = servers.cpuByProgram();
+  const started = performance.now();
+  let running = true;
+  const uploads = Promise.all(
+    Array.from({ length: clients }, async (_, index) => {
+      const wire = await Wire.open('127.0.0.1', servers.port);
+      const { status } = await wire.upload({ method: 'PUT', path: path(index), headers }, CHUNK, bytes);
+      statuses[status] = (statuses[status] ?? 0) + 1;
+      wire.close();
+    }),
+  ).finally(() => {
+    running = false;
+  });
+  const looks: number[] = [];
+  while (running) {
+    const from = performance.now();
+    await other.exchange({ method: 'GET', path: path('small'), headers });
+    looks.push(performance.now() - from);
+    await new Promise(resolve => setTimeout(resolve, LOOK_MS));
+  }
+  await uploads;
+  const rate = (clients * bytes) / 1e6 / ((performance.now() - started) / 1000);
+  looks.sort((a, b) => a - b);
+  const [p50 = 0, longest = 0] = [looks[looks.length >> 1], looks.at(-1)];
+  const name = `${clients} × ${sized(bytes)} at once, ${replicas} replicas`;
+  const cpu = costs(before, servers, clients);
+  options.tools.row({
+    name,
+    rate,
+    unit: 'MB/s',
+    cpu,
+    limit: { what: 'plain files side by side', rate: disk },
+  });
+  const said = Object.entries(statuses).map(([status, count]) => `${count} × ${status}`);
+  print(
+    `${name}: ${rate.toFixed(0)} MB/s, answered ${said.join(', ')}; another client's GET meanwhile p50 ${p50.toFixed(1)} ms, longest ${longest.toFixed(1)} ms`,
+  );
+  for (let index = 0; index < clients; index++)
+    await other.exchange({ method: 'DELETE', path: path(index), headers });
+  other.close();
+}
+
 const mb = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
 
 function forget(path: string): void {
