@@ -209,6 +209,46 @@ program
     tell('everything runs');
   });
 
+interface CampaignCommand {
+  clients: number;
+  seconds: number;
+  seed: number;
+}
+
+const campaign = (command: Command): Command =>
+  command
+    .option('--clients <n>', 'how many work meanwhile', whole(1, 200), 8)
+    .option('--seed <n>', 'what they do', whole(0, 1_000_000), 1);
+
+campaign(
+  program
+    .command('faults')
+    .description(
+      'each fault in turn while clients work; prints time to recovery, errors they saw, what was lost and stuck',
+    )
+    .argument('[name...]'),
+)
+  .option('--seconds <n>', 'how long each stands', whole(1, 600), 10)
+  .action(async (names: string[], options: CampaignCommand) => {
+    const lab = theLab();
+    if (!inTheLab(lab)) return;
+    const { measureFaults } = await import('./figures.ts');
+    if (!(await measureFaults(lab, names, { ...options, tell }))) process.exitCode = 1;
+  });
+
+campaign(
+  program
+    .command('roll')
+    .description(
+      'restarts every service, one process at a time, while clients work; exit code 1 where one noticed',
+    ),
+).action(async (options: CampaignCommand) => {
+  const lab = theLab();
+  if (!inTheLab(lab)) return;
+  const { roll } = await import('./figures.ts');
+  if (!(await roll(lab, { ...options, tell }))) process.exitCode = 1;
+});
+
 const hostNames = (plan: LabPlan): string => plan.plan.map(({ name }) => name).join(', ');
 
 try {

@@ -1,4 +1,5 @@
-import { IDENTITY_HEADERS } from '@folsom/auth';
+import { IDENTITY_HEADERS, type TokenInfo } from '@folsom/auth';
+import { isFault } from '@folsom/core';
 import { answer } from '@folsom/swift-http';
 import { isTrue } from '../request.ts';
 import type { Middleware } from './middleware.ts';
@@ -14,7 +15,15 @@ export const authToken: Middleware = (app, conf, tools) => {
   return async request => {
     for (const name of IDENTITY_HEADERS) request.headers.delete(name);
     const token = request.headers.get('x-auth-token') ?? request.headers.get('x-storage-token');
-    const found = token && tools.validator ? await tools.validator.validate(token) : null;
+    let found: TokenInfo | null = null;
+    try {
+      if (token && tools.validator) found = await tools.validator.validate(token);
+    } catch (error) {
+      if (!isFault(error, 'IdentityUnavailable')) throw error;
+      // Neither good nor bad: whoever asks may ask again, as the original's middleware says it.
+      tools.log.error('the identity service does not answer', { requestId: request.transId, error });
+      return answer(503, request);
+    }
     if (found) {
       request.identity = {
         userName: found.userName,
