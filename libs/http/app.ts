@@ -125,15 +125,36 @@ const REQUEST_ID = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 const routeNotFound = () => new Fault('RouteNotFound', 404, 'The resource could not be found.');
 
-/** Makes the HTTP application of a service: limits, request ids, fault rendering, one log line a request, health. */
-export function createApp(options: AppOptions): App {
-  const { name, world, requestIdHeader } = options;
-  const log = world.log.child({ service: name });
-  const metrics = metricsOf(world);
-  metrics.declare(httpMetrics);
-  const routes: RouteInfo[] = [];
+/** Gives each request what its answer and its log line need: an id, its start, its place in a trace. May be asked again. */
+function beginner(name: string, world: World) {
+  return (request: FastifyRequest, reply: FastifyReply): void => {
+    // Empty; or absent, for a request the router could not read.
+    if (request.requestId) return;
+    // No browser may take an answer for a page because of what some user had it say.
+    reply.header('x-content-type-options', 'nosniff');
+    const carried = request.headers['x-openstack-request-id'];
+    request.requestId =
+      typeof carried === 'string' && REQUEST_ID.test(carried) ? carried : newRequestId(world.random);
+    request.startedAt = world.clock.monotonic();
+    request.traceparent = traceparentOf(request.headers.traceparent);
+    if (!world.tracer) return;
+    request.span = world.tracer.start(request.method, 'server', request.traceparent, {
+      'folsom.service': name,
+      'folsom.request_id': request.requestId,
+      'http.request.method': request.method,
+    });
+    request.traceparent = request.span.traceparent;
+  };
+}
 
-  const inFlight = requestsInFlight();
+interface Front {
+  log: World['log'];
+  inFlight: ReturnType<typeof requestsInFlight>;
+  begin: ReturnType<typeof beginner>;
+}
+
+/** The server without its hooks: what is refused before there is a request, and what each request carries. */
+function bareServer(options: AppOptions, { log, inFlight, begin }: Front): FastifyInstance {
   const server = Fastify({
     rewriteUrl: request => {
       const { path, query, authority } = canonicalTarget(request.url ?? '/');
@@ -160,7 +181,7 @@ export function createApp(options: AppOptions): App {
         requestTimeout: options.requestTimeoutMs ?? 0,
       };
       const http = options.tls
-        ? createTlsServer(options.tls, name, settings, handler)
+        ? createTlsServer(options.tls, options.name, settings, handler)
         : createServer(settings, handler);
       inFlight.watch(http);
       guard(http);
@@ -179,26 +200,20 @@ export function createApp(options: AppOptions): App {
   server.decorateRequest('startedAt', 0);
   server.decorateRequest('traceparent', null);
   server.decorateRequest('span', null);
+  return server;
+}
 
-  const begin = (request: FastifyRequest, reply: FastifyReply) => {
-    // Empty; or absent, for a request the router could not read.
-    if (request.requestId) return;
-    // No browser may take an answer for a page because of what some user had it say.
-    reply.header('x-content-type-options', 'nosniff');
-    const carried = request.headers['x-openstack-request-id'];
-    request.requestId =
-      typeof carried === 'string' && REQUEST_ID.test(carried) ? carried : newRequestId(world.random);
-    request.startedAt = world.clock.monotonic();
-    request.traceparent = traceparentOf(request.headers.traceparent);
-    if (!world.tracer) return;
-    request.span = world.tracer.start(request.method, 'server', request.traceparent, {
-      'folsom.service': name,
-      'folsom.request_id': request.requestId,
-      'http.request.method': request.method,
-    });
-    request.traceparent = request.span.traceparent;
-  };
+/** Makes the HTTP application of a service: limits, request ids, fault rendering, one log line a request, health. */
+export function createApp(options: AppOptions): App {
+  const { name, world, requestIdHeader } = options;
+  const log = world.log.child({ service: name });
+  const metrics = metricsOf(world);
+  metrics.declare(httpMetrics);
+  const routes: RouteInfo[] = [];
 
+  const begin = beginner(name, world);
+  const inFlight = requestsInFlight();
+  const server = bareServer(options, { log, inFlight, begin });
   server.removeAllContentTypeParsers();
   const bodyLimits = {
     bytes: options.bodyLimit ?? LIMITS.jsonBodyBytesMax,

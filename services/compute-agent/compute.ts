@@ -74,15 +74,13 @@ const MESSAGE_PATIENCE_MS = 45_000;
 /** A build that nobody has taken, or a task that nobody works on, after this time has lost its message. */
 const LOST_MESSAGE_MS = 600_000;
 
-/** Starts nova-compute: takes over what is on this host, then serves the bus. */
-export async function startCompute(options: ComputeServiceOptions): Promise<RunningCompute> {
+/** What the operations on this host work with. */
+function seamOf(options: ComputeServiceOptions, outbox: Outbox): ComputeSeam {
   const { config, db, bus, world, driver } = options;
   const settings = settingsOf(config);
-  onlyNovaNetwork(settings.network_api_class);
   const host = settings.host;
   const log = world.log.child({ service: 'nova-compute' });
-  const outbox = options.outbox ?? novaOutbox({ db, bus, world, owner: `nova-compute:${host}` });
-  const seam: ComputeSeam = {
+  return {
     db,
     bus: outbox.bus,
     outbox,
@@ -100,6 +98,17 @@ export async function startCompute(options: ComputeServiceOptions): Promise<Runn
     awaited: awaitedMessages(world.clock),
     observe: options.observe,
   };
+}
+
+/** Starts nova-compute: takes over what is on this host, then serves the bus. */
+export async function startCompute(options: ComputeServiceOptions): Promise<RunningCompute> {
+  const { config, db, bus, world, driver } = options;
+  const settings = settingsOf(config);
+  onlyNovaNetwork(settings.network_api_class);
+  const host = settings.host;
+  const outbox = options.outbox ?? novaOutbox({ db, bus, world, owner: `nova-compute:${host}` });
+  const seam = seamOf(options, outbox);
+  const { log } = seam;
   const guests = async (): Promise<Guest[]> =>
     (await joinInstances(db.knex, await instancesOnHost(db.knex, host))).map(record => asGuest(seam, record));
 

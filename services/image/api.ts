@@ -71,34 +71,8 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
   const served: ServedVersions = { v1: settings.enable_v1_api, v2: settings.enable_v2_api && db !== null };
   if (db) await checkSchema(db, 'glance');
 
-  const cipher = settings.metadata_encryption_key
-    ? locationCipher(settings.metadata_encryption_key, world.random)
-    : null;
-  const plainRegistry = options.registry ?? (db ? localRegistry({ db, world, limits: settings }) : null);
-  if (!plainRegistry) throw new Error('glance-api needs a database or a registry');
-  const stores = await openStores(config, world);
-  const { fileDirectory } = stores;
-  const journal = await openJournal(config, fileDirectory, world);
-  const cached = /cach/.test(flavor) && settings.image_cache_dir !== null;
-  const parts: ApiParts = {
-    world,
-    policy: options.policy ?? defaultPolicy(),
-    registry: cipher ? encryptingRegistry(plainRegistry, cipher) : plainRegistry,
-    db,
-    cipher,
-    stores,
-    uploads: createUploads({ journal, world, sizeMax: settings.image_size_cap }),
-    copies: createCopies(world),
-    cache: cached ? await configuredCache(config, world) : null,
-    scrubQueue: scrubQueue(settings.scrubber_datadir, settings.scrub_time),
-    notifier: createNotifier(settings.notifier_strategy, {
-      world,
-      bus: options.bus ?? null,
-      topic: settings.rabbit_notification_topic,
-    }),
-    settings,
-  };
-  if (db) await recoverUploads({ db, stores, journal, world, cipher, scrubQueue: parts.scrubQueue });
+  const { parts, journal } = await apiParts(options, world, flavor);
+  const { fileDirectory } = parts.stores;
 
   const tls = configuredTls(config);
   const app = createApp({
@@ -151,6 +125,44 @@ export async function startImageApi(options: ImageApiOptions): Promise<RunningIm
       return stopping;
     },
   };
+}
+
+/** What the operations work on, after the recovery of what a crash cut off. */
+async function apiParts(
+  options: ImageApiOptions,
+  world: World,
+  flavor: string,
+): Promise<{ parts: ApiParts; journal: UploadJournal }> {
+  const { config, db } = options;
+  const settings = config.of(imageOptions);
+  const cipher = settings.metadata_encryption_key
+    ? locationCipher(settings.metadata_encryption_key, world.random)
+    : null;
+  const plainRegistry = options.registry ?? (db ? localRegistry({ db, world, limits: settings }) : null);
+  if (!plainRegistry) throw new Error('glance-api needs a database or a registry');
+  const stores = await openStores(config, world);
+  const journal = await openJournal(config, stores.fileDirectory, world);
+  const cached = /cach/.test(flavor) && settings.image_cache_dir !== null;
+  const parts: ApiParts = {
+    world,
+    policy: options.policy ?? defaultPolicy(),
+    registry: cipher ? encryptingRegistry(plainRegistry, cipher) : plainRegistry,
+    db,
+    cipher,
+    stores,
+    uploads: createUploads({ journal, world, sizeMax: settings.image_size_cap }),
+    copies: createCopies(world),
+    cache: cached ? await configuredCache(config, world) : null,
+    scrubQueue: scrubQueue(settings.scrubber_datadir, settings.scrub_time),
+    notifier: createNotifier(settings.notifier_strategy, {
+      world,
+      bus: options.bus ?? null,
+      topic: settings.rabbit_notification_topic,
+    }),
+    settings,
+  };
+  if (db) await recoverUploads({ db, stores, journal, world, cipher, scrubQueue: parts.scrubQueue });
+  return { parts, journal };
 }
 
 async function mountVersions(

@@ -55,8 +55,10 @@ export interface RunningNetwork extends RunningService {
   removeNetworkFromHost(): Promise<void>;
 }
 
-/** Starts nova-network as the manager that `network_manager` names. */
-export async function startNetwork(options: NetworkServiceOptions): Promise<RunningNetwork> {
+/** What the operations on networks and addresses work with, before the host itself is looked at. */
+async function seamOf(
+  options: NetworkServiceOptions,
+): Promise<{ seam: AddressSeam; dns: ReturnType<typeof chooseNames> }> {
   const { db, bus, world } = options;
   const settings = options.config.of(novaOptions);
   const log = world.log.child({ service: 'nova-network' });
@@ -104,9 +106,19 @@ export async function startNetwork(options: NetworkServiceOptions): Promise<Runn
       );
     },
   };
+  return { seam, dns };
+}
+
+/** Starts nova-network as the manager that `network_manager` names. */
+export async function startNetwork(options: NetworkServiceOptions): Promise<RunningNetwork> {
+  const { db, bus, world } = options;
+  const settings = options.config.of(novaOptions);
+  const host = settings.host;
+  const { seam, dns } = await seamOf(options);
+  const { log } = seam;
   let leases: LeaseSpool | null = null;
   // FlatManager leaves the host to its operator.
-  if (!settings.fake_network && kind !== 'flat') {
+  if (!settings.fake_network && seam.kind !== 'flat') {
     leases = await leaseSpool({
       directory: settings.networks_path,
       clock: world.clock,

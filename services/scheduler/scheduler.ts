@@ -37,35 +37,23 @@ export interface SchedulerServiceOptions {
 /** Tenants whose written use of quota is put right in one periodic run. */
 const TENANTS_A_RUN = 200;
 
-/** Starts nova-scheduler. */
-export async function startScheduler(options: SchedulerServiceOptions): Promise<RunningService> {
-  const { config, db, bus } = options;
+interface DriverParts {
+  world: World;
+  outbox: Outbox;
+  sources: ReturnType<typeof sqlSources>;
+  hosts: ReturnType<typeof hostStates>;
+  notify: ReturnType<typeof createNotifier>;
+}
+
+/** The driver that `scheduler_driver` and its neighbours name, with all that its decisions go by. */
+function configuredDriver(config: Config, { world, outbox, sources, hosts, notify }: DriverParts) {
   const settings = config.of(novaOptions);
   const own = config.of(schedulerOptions);
-  const world: World = { ...options.world, log: options.world.log.child({ service: 'nova-scheduler' }) };
-  metricsOf(world).declare(schedulerMetrics);
-  const { host } = settings;
   const serviceDownTimeMs = settings.service_down_time * 1000;
-
-  const sources = sqlSources(db);
-  const hosts = hostStates(sources, world.clock);
-  const notify = createNotifier({
-    bus,
-    world,
-    publisherId: `scheduler.${host}`,
-    drivers: settings.notification_driver,
-    topics: settings.notification_topics,
-  });
-  const updates =
-    settings.notify_on_any_change || settings.notify_on_state_change !== null
-      ? instanceNotifier({ bus, db, world, service: 'scheduler', settings })
-      : undefined;
-  const outbox =
-    options.outbox ?? novaOutbox({ db, bus, world, owner: `nova-scheduler:${host}`, takesOrphans: true });
   const seam = { bus: outbox.bus, outbox, world, instanceNameTemplate: settings.instance_name_template };
   const maxAttempts = settings.scheduler_max_attempts;
   const chance = { seam, sources, world, serviceDownTimeMs, maxAttempts };
-  const driver = chooseDriver(settings, {
+  return chooseDriver(settings, {
     filter: () =>
       filterScheduler({
         seam,
@@ -99,6 +87,33 @@ export async function startScheduler(options: SchedulerServiceOptions): Promise<
     chance: () => chanceScheduler(chance),
     simple: () => simpleScheduler({ ...chance, maxGigabytes: own.max_gigabytes }),
   });
+}
+
+/** Starts nova-scheduler. */
+export async function startScheduler(options: SchedulerServiceOptions): Promise<RunningService> {
+  const { config, db, bus } = options;
+  const settings = config.of(novaOptions);
+  const world: World = { ...options.world, log: options.world.log.child({ service: 'nova-scheduler' }) };
+  metricsOf(world).declare(schedulerMetrics);
+  const { host } = settings;
+  const serviceDownTimeMs = settings.service_down_time * 1000;
+
+  const sources = sqlSources(db);
+  const hosts = hostStates(sources, world.clock);
+  const notify = createNotifier({
+    bus,
+    world,
+    publisherId: `scheduler.${host}`,
+    drivers: settings.notification_driver,
+    topics: settings.notification_topics,
+  });
+  const updates =
+    settings.notify_on_any_change || settings.notify_on_state_change !== null
+      ? instanceNotifier({ bus, db, world, service: 'scheduler', settings })
+      : undefined;
+  const outbox =
+    options.outbox ?? novaOutbox({ db, bus, world, owner: `nova-scheduler:${host}`, takesOrphans: true });
+  const driver = configuredDriver(config, { world, outbox, sources, hosts, notify });
 
   const beat = await startHeartbeat({
     db,
@@ -116,7 +131,7 @@ export async function startScheduler(options: SchedulerServiceOptions): Promise<
     host,
     schedulerHandlers({
       db,
-      bus: seam.bus,
+      bus: outbox.bus,
       world,
       serviceDownTimeMs,
       driver,

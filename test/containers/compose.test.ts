@@ -50,6 +50,26 @@ const ours = Object.entries(compose.services).filter(([, service]) => service.bu
 /** Every port that a container listens on. */
 const PORTS = '5000 35357 9292 9191 8773 8774 8775 8776 6080 6081 8080 6002 6001 6000'.split(' ');
 
+interface Access {
+  token: { id: string; tenant: { id: string } };
+  serviceCatalog: { type: string; endpoints: { publicURL: string }[] }[];
+}
+
+/** The administrator's token and catalogue. */
+async function logIn(url: string): Promise<Access> {
+  const login = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      auth: {
+        tenantName: 'admin',
+        passwordCredentials: { username: 'admin', password: 'compose-test' },
+      },
+    }),
+  });
+  return ((await login.json()) as { access: Access }).access;
+}
+
 describe('docker-compose.yml', () => {
   it('builds every service of ours from a target the Dockerfile has, with a command that exists', async () => {
     const manifest = JSON.parse(await readFile(join(ROOT, 'deploy', 'package.json'), 'utf8')) as {
@@ -254,22 +274,7 @@ describe('docker-compose.yml', () => {
 
     it('make a cloud: an administrator logs in, uploads an image, boots a server and stores an object', async () => {
       const at = (port: string, path: string) => `http://127.0.0.1:${moved[port]}${path}`;
-      const login = await fetch(at('5000', '/v2.0/tokens'), {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({
-          auth: {
-            tenantName: 'admin',
-            passwordCredentials: { username: 'admin', password: 'compose-test' },
-          },
-        }),
-      });
-      const { access } = (await login.json()) as {
-        access: {
-          token: { id: string; tenant: { id: string } };
-          serviceCatalog: { type: string; endpoints: { publicURL: string }[] }[];
-        };
-      };
+      const access = await logIn(at('5000', '/v2.0/tokens'));
       expect(access.serviceCatalog.map(service => service.type).sort()).toEqual([
         'compute',
         'ec2',

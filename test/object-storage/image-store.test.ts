@@ -60,6 +60,35 @@ const glanceConf = ({
     '',
   ].join('\n');
 
+/** The user, role and endpoint of swift as a walk-through makes them: `service:swift`, an administrator. Gives its tenant's id. */
+async function makeSwiftUser(adminPort: number, proxy: number): Promise<string> {
+  const made = async (path: string, body: unknown): Promise<string> => {
+    const answer = await fetch(`http://127.0.0.1:${adminPort}/v2.0/${path}`, {
+      method: 'POST',
+      headers: { 'x-auth-token': 'bootstrap', 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    expect(answer.status, path).toBe(200);
+    return Object.values((await answer.json()) as Record<string, { id: string }>)[0]!.id;
+  };
+  const tenant = await made('tenants', { tenant: { name: 'service' } });
+  const user = await made('users', { user: { name: 'swift', password: 'secret/key', tenantId: tenant } });
+  const role = await made('OS-KSADM/roles', { role: { name: 'admin' } });
+  const granted = await fetch(
+    `http://127.0.0.1:${adminPort}/v2.0/tenants/${tenant}/users/${user}/roles/OS-KSADM/${role}`,
+    { method: 'PUT', headers: { 'x-auth-token': 'bootstrap' } },
+  );
+  expect(granted.status).toBe(200);
+  const service = await made('OS-KSADM/services', {
+    'OS-KSADM:service': { name: 'swift', type: 'object-store' },
+  });
+  const url = `http://127.0.0.1:${proxy}/v1/AUTH_$(tenant_id)s`;
+  await made('endpoints', {
+    endpoint: { region: 'regionOne', service_id: service, publicurl: url, internalurl: url, adminurl: url },
+  });
+  return tenant;
+}
+
 // Keystone and an object store of three devices in this process, glance-api as a program, configured as a walk-through of
 // Folsom's time has it: default_store = swift, swift_store_user = service:swift.
 describe('glance with its images in the object store', () => {
@@ -94,30 +123,7 @@ describe('glance with its images in the object store', () => {
       () => keystone.close(),
       () => identity.stop(),
     );
-    const made = async (path: string, body: unknown): Promise<string> => {
-      const answer = await fetch(`http://127.0.0.1:${adminPort}/v2.0/${path}`, {
-        method: 'POST',
-        headers: { 'x-auth-token': 'bootstrap', 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      });
-      expect(answer.status, path).toBe(200);
-      return Object.values((await answer.json()) as Record<string, { id: string }>)[0]!.id;
-    };
-    const tenant = await made('tenants', { tenant: { name: 'service' } });
-    const user = await made('users', { user: { name: 'swift', password: 'secret/key', tenantId: tenant } });
-    const role = await made('OS-KSADM/roles', { role: { name: 'admin' } });
-    const granted = await fetch(
-      `http://127.0.0.1:${adminPort}/v2.0/tenants/${tenant}/users/${user}/roles/OS-KSADM/${role}`,
-      { method: 'PUT', headers: { 'x-auth-token': 'bootstrap' } },
-    );
-    expect(granted.status).toBe(200);
-    const service = await made('OS-KSADM/services', {
-      'OS-KSADM:service': { name: 'swift', type: 'object-store' },
-    });
-    const url = `http://127.0.0.1:${proxy}/v1/AUTH_$(tenant_id)s`;
-    await made('endpoints', {
-      endpoint: { region: 'regionOne', service_id: service, publicurl: url, internalurl: url, adminurl: url },
-    });
+    const tenant = await makeSwiftUser(adminPort, proxy);
     const storage = await startObjectStorage({
       stateDir: join(place.path, 'swift'),
       devices: 3,

@@ -21,11 +21,8 @@ export interface FakeDriver extends ComputeDriver {
 /** What a snapshot of a simulated guest consists of. */
 const SNAPSHOT_BYTES = Buffer.from('fake snapshot\n');
 
-/**
- * A hypervisor without guests: it keeps names in memory and agrees to everything. What it answers is what Folsom's
- * fake driver answers, so that clients and tests made for that find the same.
- */
-export function fakeDriver(options: FakeDriverOptions): FakeDriver {
+/** Which guests there are, and their volumes by device. */
+function simulatedGuests() {
   const guests = new Set<string>();
   const mounts = new Map<string, Map<string, string>>();
   const mountsOf = (name: string) => {
@@ -45,6 +42,15 @@ export function fakeDriver(options: FakeDriverOptions): FakeDriver {
   const known = (guest: Guest): void => {
     if (!guests.has(guest.name)) throw novaFault('InstanceNotFound', { instance_id: guest.name });
   };
+  return { guests, mounts, mountsOf, there, gone, known };
+}
+
+/**
+ * A hypervisor without guests: it keeps names in memory and agrees to everything. What it answers is what Folsom's
+ * fake driver answers, so that clients and tests made for that find the same.
+ */
+export function fakeDriver(options: FakeDriverOptions): FakeDriver {
+  const { guests, mounts, mountsOf, there, gone, known } = simulatedGuests();
   const agree = async (guest: Guest): Promise<void> => known(guest);
   const total = {
     vcpus: options.vcpus ?? 64,

@@ -24,6 +24,31 @@ export interface FakeSwift {
 export const FAKE_USER = 'service:glance';
 export const FAKE_KEY = 'swift secret';
 
+type Answered = [status: number, headers?: Record<string, string>, body?: string];
+
+/** What a request about a container itself does and is answered. */
+function ofContainer(swift: FakeSwift, request: IncomingMessage, name: string, prefix: string): Answered {
+  const container = swift.containers.get(name);
+  switch (request.method) {
+    case 'PUT':
+      swift.containers.set(name, container ?? new Map<string, never>());
+      return [201];
+    case 'POST':
+      swift.acls.set(name, request.headers as Record<string, string>);
+      return [204];
+    case 'DELETE':
+      swift.containers.delete(name);
+      return [204];
+    case 'HEAD':
+      return [container ? 204 : 404];
+    default: {
+      if (!container) return [404];
+      const names = [...container.keys()].filter(key => key.startsWith(prefix)).sort();
+      return [200, {}, JSON.stringify(names.map(key => ({ name: key })))];
+    }
+  }
+}
+
 export async function startFakeSwift(): Promise<FakeSwift> {
   let base = '';
   let puts = 0;
@@ -75,27 +100,8 @@ export async function startFakeSwift(): Promise<FakeSwift> {
     const [, , , name = '', ...rest] = url.pathname.split('/').map(decodeURIComponent);
     const object = rest.join('/');
     const container = swift.containers.get(name);
-    if (object === '') {
-      switch (request.method) {
-        case 'PUT':
-          swift.containers.set(name, container ?? new Map<string, never>());
-          return answer(201);
-        case 'POST':
-          swift.acls.set(name, request.headers as Record<string, string>);
-          return answer(204);
-        case 'DELETE':
-          swift.containers.delete(name);
-          return answer(204);
-        case 'HEAD':
-          return answer(container ? 204 : 404);
-        default: {
-          if (!container) return answer(404);
-          const prefix = url.searchParams.get('prefix') ?? '';
-          const names = [...container.keys()].filter(key => key.startsWith(prefix)).sort();
-          return answer(200, {}, JSON.stringify(names.map(key => ({ name: key }))));
-        }
-      }
-    }
+    if (object === '')
+      return answer(...ofContainer(swift, request, name, url.searchParams.get('prefix') ?? ''));
     if (request.method === 'PUT') {
       const bytes = await bodyOf(request).catch(() => null);
       if (bytes === null) return;

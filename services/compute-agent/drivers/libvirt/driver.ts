@@ -84,21 +84,17 @@ function groundOf({ settings, db, images, world, runner = hostRunner }: LibvirtD
   return { log, libvirt, cache, filters, firewall, runner };
 }
 
-export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
-  const { settings, world } = options;
-  const instancesPath = settings.instances_path;
-  const { log, libvirt, cache, filters, firewall, runner } = groundOf(options);
-  const traits: HostTraits = { type: 'qemu', filters: null, asRoot: false };
-  const rules = diskRules(settings);
-  const { prefix } = rules;
-  const making = { cache, rules, injection: injectionOf(settings, world.random) };
+/** libvirt's filters, as soon as it answers: no guest is started before it is known whether there are any. */
+function preparing(
+  { libvirt, filters, log }: ReturnType<typeof groundOf>,
+  ipv6: boolean,
+  traits: HostTraits,
+) {
   let prepared = false;
-  /** libvirt's filters, as soon as it answers: no guest is started before it is known whether there are any. */
-  const prepare = async (): Promise<void> => {
+  return async (): Promise<void> => {
     if (prepared || !filters) return;
     try {
       await libvirt.version();
-      const ipv6 = settings.use_ipv6;
       for (const filter of baseFilters(ipv6)) await libvirt.defineFilter(filter);
       traits.filters = { ipv6 };
     } catch (error) {
@@ -107,10 +103,41 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     }
     prepared = true;
   };
+}
+
+/** Whether guests run on this machine's processors; says what is weaker here than elsewhere. */
+async function hypervisorOf(
+  { settings, cpuInfo: read }: LibvirtDriverOptions,
+  log: World['log'],
+): Promise<HostTraits['type']> {
+  const cpuInfo = await (read ?? (() => readFile('/proc/cpuinfo', 'utf8')))();
+  const type = settings.libvirt_type === 'kvm' && canVirtualise(cpuInfo) ? 'kvm' : 'qemu';
+  if (settings.libvirt_type === 'kvm' && type === 'qemu') {
+    log.warn('this machine cannot run guests on its own processors; they are emulated and slow');
+  }
+  const kept = await confinement();
+  if (kept.kind === 'limited') {
+    log.warn('image tools run without namespaces here; only limits and the inspection of images hold them', {
+      reason: kept.reason,
+    });
+  }
+  return type;
+}
+
+/** The driver's parts, each on what it needs of the others. */
+function partsOf(options: LibvirtDriverOptions) {
+  const { settings, world } = options;
+  const instancesPath = settings.instances_path;
+  const ground = groundOf(options);
+  const { log, libvirt, cache, firewall, runner } = ground;
+  const traits: HostTraits = { type: 'qemu', filters: null, asRoot: false };
+  const rules = diskRules(settings);
+  const { prefix } = rules;
+  const making = { cache, rules, injection: injectionOf(settings, world.random) };
+  const prepare = preparing(ground, settings.use_ipv6, traits);
   const { clock, random } = world;
   const volumes = volumesOfHost({ libvirt, settings, prefix, runner, clock, log });
   const domains = guestDomains({ libvirt, firewall, settings, traits, prefix, volumes, prepare, clock, log });
-  const { folderOf } = domains;
   const facts = hostFacts({ libvirt, instancesPath, clock });
   const moves = moving({ domains, volumes, firewall, settings });
   const live = liveMigration({
@@ -125,21 +152,37 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     random,
     clock,
   });
+  return { ...ground, traits, rules, making, prepare, volumes, domains, facts, moves, live };
+}
 
-  const remove = async (guest: Guest, attached: Volumes): Promise<void> => {
-    await domains.undefine(guest);
-    for (const volume of attached) await volumes.disconnect(volume);
-    await firewall.remove(guest);
-    await rm(folderOf(guest), { recursive: true, force: true });
-    // While a resize is taken back, the old disks beside the new ones are what the guest goes on with.
-    if (guest.task_state !== taskState.resizeReverting) {
-      await rm(`${folderOf(guest)}_resize`, { recursive: true, force: true });
-    }
-  };
+/** Takes all that is a guest's off this host. */
+async function remove(
+  { domains, volumes, firewall }: ReturnType<typeof partsOf>,
+  guest: Guest,
+  attached: Volumes,
+): Promise<void> {
+  await domains.undefine(guest);
+  for (const volume of attached) await volumes.disconnect(volume);
+  await firewall.remove(guest);
+  await rm(domains.folderOf(guest), { recursive: true, force: true });
+  // While a resize is taken back, the old disks beside the new ones are what the guest goes on with.
+  if (guest.task_state !== taskState.resizeReverting) {
+    await rm(`${domains.folderOf(guest)}_resize`, { recursive: true, force: true });
+  }
+}
 
-  const notHere = async (): Promise<never> => {
-    throw computeFault('NotImplementedError');
-  };
+const notHere = async (): Promise<never> => {
+  throw computeFault('NotImplementedError');
+};
+
+export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
+  const { settings, world } = options;
+  const instancesPath = settings.instances_path;
+  const parts = partsOf(options);
+  const { log, libvirt, cache, firewall, runner, traits, rules, making } = parts;
+  const { prepare, volumes, domains, facts, moves, live } = parts;
+  const { prefix } = rules;
+  const { folderOf } = domains;
 
   return {
     name: 'libvirt',
@@ -149,20 +192,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
     async init(guests) {
       await mkdir(join(instancesPath, settings.base_dir_name), { recursive: true, mode: 0o711 });
       traits.asRoot = !(await othersMayEnter(instancesPath));
-      const cpuInfo = await (options.cpuInfo ?? (() => readFile('/proc/cpuinfo', 'utf8')))();
-      traits.type = settings.libvirt_type === 'kvm' && canVirtualise(cpuInfo) ? 'kvm' : 'qemu';
-      if (settings.libvirt_type === 'kvm' && traits.type === 'qemu') {
-        log.warn('this machine cannot run guests on its own processors; they are emulated and slow');
-      }
-      const kept = await confinement();
-      if (kept.kind === 'limited') {
-        log.warn(
-          'image tools run without namespaces here; only limits and the inspection of images hold them',
-          {
-            reason: kept.reason,
-          },
-        );
-      }
+      traits.type = await hypervisorOf(options, log);
       await firewall.adopt(guests.map(filtered));
       await prepare().catch(error => log.error('libvirt is not there yet', { error }));
     },
@@ -190,7 +220,7 @@ export function libvirtDriver(options: LibvirtDriverOptions): ComputeDriver {
       await domains.defineAndStart(request.guest, files, request.network, request.volumes);
     },
 
-    destroy: (guest, _network, attached) => remove(guest, attached),
+    destroy: (guest, _network, attached) => remove(parts, guest, attached),
 
     async reboot(guest, network, reboot, attached) {
       const soft =
