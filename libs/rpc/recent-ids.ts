@@ -1,4 +1,5 @@
-import { must } from '@folsom/core';
+import { LRUCache } from 'lru-cache';
+
 /** Remembers the last `max` ids; the oldest is forgotten first. */
 export interface RecentIds {
   add(id: string): void;
@@ -6,12 +7,9 @@ export interface RecentIds {
 }
 
 export function recentIds(max: number): RecentIds {
-  const ids = new Set<string>();
+  const ids = new LRUCache<string, true>({ max });
   return {
-    add(id) {
-      ids.add(id);
-      if (ids.size > max) ids.delete(must(ids.values().next().value, 'value is there'));
-    },
+    add: id => void ids.set(id, true),
     has: id => ids.has(id),
   };
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '@folsom/core';
-import { must } from '@folsom/core';
+import { LRUCache } from 'lru-cache';
 import { CONSOLE_WEB_LIMITS } from './limits.ts';
 
 /** Counts logins that failed, by client: guessing a password here is no quicker than at keystone. */
@@ -13,15 +13,13 @@ export interface Failures {
 
 export function failures(clock: Clock): Failures {
   const { failuresMax, failuresWithinMs, failingClientsMax } = CONSOLE_WEB_LIMITS;
-  const seen = new Map<string, { at: number }[]>();
+  const seen = new LRUCache<string, { at: number }[]>({ max: failingClientsMax });
   return {
     begin: client => {
       const now = clock.monotonic();
       const recent = (seen.get(client) ?? []).filter(({ at }) => now - at < failuresWithinMs);
       if (recent.length >= failuresMax) return null;
       const own = { at: now };
-      seen.delete(client);
-      if (seen.size >= failingClientsMax) seen.delete(must(seen.keys().next().value, 'value is there'));
       seen.set(client, [...recent, own]);
       return failed => {
         if (failed) return;

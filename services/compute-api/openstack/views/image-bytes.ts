@@ -1,5 +1,6 @@
 import type { ImageWire } from '@folsom/nova/rpc/wire';
 import type { Writer } from '@folsom/wire/view';
+import { LRUCache } from 'lru-cache';
 import type { Caller, Shown } from '../http/api.ts';
 import type { ImageViews } from './images.ts';
 
@@ -11,7 +12,7 @@ interface Kept {
 /** Answers kept for one list: each caller's address and query is another. */
 const ANSWERS_MAX = 8;
 
-const kept = new WeakMap<readonly ImageWire[], Map<string, Kept>>();
+const kept = new WeakMap<readonly ImageWire[], LRUCache<string, Kept>>();
 
 /**
  * The JSON of a list of detailed images. Making it is most of the work of a long one, so it is kept as long as the list itself, which is
@@ -24,8 +25,8 @@ export function imagesBytes({ details }: ImageViews, caller: Caller, images: rea
   const known = answers?.get(key);
   if (known && sameAdditions(known.additions, additions)) return known.bytes;
   const bytes = Buffer.from(JSON.stringify(details.json(images, caller)));
-  if (answers === undefined || answers.size >= ANSWERS_MAX) {
-    answers = new Map();
+  if (answers === undefined) {
+    answers = new LRUCache({ max: ANSWERS_MAX });
     kept.set(images, answers);
   }
   answers.set(key, { additions, bytes });
