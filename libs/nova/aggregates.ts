@@ -1,4 +1,4 @@
-import { toSqlTime } from '@folsom/db';
+import { type RowOf, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, groupBy, type RowBase, type Sql } from './rows.ts';
 
@@ -12,22 +12,22 @@ export interface Aggregate extends RowBase {
 }
 
 const spec = columns();
-type Raw = Record<string, unknown>;
+type Raw = RowOf<'aggregates'>;
 
 export async function listAggregates(sql: Sql): Promise<Aggregate[]> {
-  return complete(sql, (await sql('aggregates').where(alive).orderBy('id')) as Raw[]);
+  return complete(sql, await sql('aggregates').where(alive).orderBy('id'));
 }
 
 /** @throws Fault `AggregateNotFound` */
 export async function aggregateById(sql: Sql, id: number): Promise<Aggregate> {
-  const [aggregate] = await complete(sql, (await sql('aggregates').where({ ...alive, id })) as Raw[]);
+  const [aggregate] = await complete(sql, await sql('aggregates').where({ ...alive, id }));
   if (!aggregate) throw novaFault('AggregateNotFound', { aggregate_id: id });
   return aggregate;
 }
 
 async function complete(sql: Sql, raws: Raw[]): Promise<Aggregate[]> {
   if (raws.length === 0) return [];
-  const ids = raws.map(raw => raw.id as number);
+  const ids = raws.map(raw => raw.id);
   const hosts = groupBy(
     (await sql('aggregate_hosts').where(alive).whereIn('aggregate_id', ids).orderBy('id')) as {
       aggregate_id: number;
@@ -44,10 +44,11 @@ async function complete(sql: Sql, raws: Raw[]): Promise<Aggregate[]> {
     row => row.aggregate_id,
   );
   return raws.map(raw => {
-    const row = fromRow<Aggregate>(spec, raw);
-    row.hosts = (hosts.get(row.id) ?? []).map(item => item.host);
-    row.metadata = Object.fromEntries((metadata.get(row.id) ?? []).map(item => [item.key, item.value]));
-    return row;
+    const row = fromRow<Omit<Aggregate, 'hosts' | 'metadata'>>(spec, raw);
+    return Object.assign(row, {
+      hosts: (hosts.get(row.id) ?? []).map(item => item.host),
+      metadata: Object.fromEntries((metadata.get(row.id) ?? []).map(item => [item.key, item.value])),
+    });
   });
 }
 

@@ -1,4 +1,4 @@
-import { fromSqlBool, prepared, toSqlTime } from '@folsom/db';
+import { fromSqlBool, prepared, type RowOf, toSqlTime } from '@folsom/db';
 import { nameOfNewDevice, type OwnDevices } from './device-names.ts';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, type RowBase, type Sql, toRow } from './rows.ts';
@@ -26,18 +26,17 @@ export interface BlockDeviceRow extends RowBase {
 export const RESERVED = 'reserved';
 
 const spec = columns([], ['delete_on_termination', 'no_device']);
-type Raw = Record<string, unknown>;
+type Raw = RowOf<'block_device_mapping'>;
 const deviceFrom = (raw: Raw): BlockDeviceRow => fromRow<BlockDeviceRow>(spec, raw);
 
 /** All of an instance's, in the order in which they came. */
 export async function blockDevicesOf(sql: Sql, instanceUuid: string): Promise<BlockDeviceRow[]> {
   return (await devicesOf(sql, instanceUuid)).map(deviceFrom);
 }
-const devicesOf = prepared(
-  (sql, instanceUuid: string) =>
-    sql('block_device_mapping')
-      .where({ ...alive, instance_uuid: instanceUuid })
-      .orderBy('id') as PromiseLike<Raw[]>,
+const devicesOf = prepared((sql, instanceUuid: string) =>
+  sql('block_device_mapping')
+    .where({ ...alive, instance_uuid: instanceUuid })
+    .orderBy('id'),
 );
 
 /** Those of them that are volumes. */

@@ -1,4 +1,4 @@
-import { inBatches, insertReturningId, toSqlTime } from '@folsom/db';
+import { inBatches, insertReturningId, type RowOf, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, fromRow, groupBy, type RowBase, type Sql } from './rows.ts';
 import { type ServiceRow, serviceFrom } from './services.ts';
@@ -34,7 +34,7 @@ export interface ComputeNode extends ComputeNodeRow {
   stats: Record<string, string>;
 }
 
-type Raw = Record<string, unknown>;
+type Raw = RowOf<'compute_nodes'>;
 const spec = columns();
 const nodeFrom = (raw: Raw): ComputeNodeRow => fromRow<ComputeNodeRow>(spec, raw);
 
@@ -43,9 +43,9 @@ async function complete(sql: Sql, rows: readonly ComputeNodeRow[]): Promise<Comp
   if (rows.length === 0) return [];
   const services = new Map(
     (
-      (await inBatches([...new Set(rows.map(row => row.service_id))], ids =>
+      await inBatches([...new Set(rows.map(row => row.service_id))], ids =>
         sql('services').where(alive).where({ topic: 'compute' }).whereIn('id', ids),
-      )) as Raw[]
+      )
     )
       .map(serviceFrom)
       .map(service => [service.id, service]),
@@ -65,13 +65,13 @@ async function complete(sql: Sql, rows: readonly ComputeNodeRow[]): Promise<Comp
 }
 
 export async function listComputeNodes(sql: Sql): Promise<ComputeNode[]> {
-  const raws = (await sql('compute_nodes').where(alive).orderBy('id')) as Raw[];
+  const raws = await sql('compute_nodes').where(alive).orderBy('id');
   return complete(sql, raws.map(nodeFrom));
 }
 
 /** @throws Fault `ComputeHostNotFound` */
 export async function computeNodeById(sql: Sql, id: number): Promise<ComputeNode> {
-  const raws = (await sql('compute_nodes').where({ ...alive, id })) as Raw[];
+  const raws = await sql('compute_nodes').where({ ...alive, id });
   const [node] = await complete(sql, raws.map(nodeFrom));
   if (!node) throw novaFault('ComputeHostNotFound', { host: id });
   return node;
@@ -79,7 +79,7 @@ export async function computeNodeById(sql: Sql, id: number): Promise<ComputeNode
 
 /** The node of the nova-compute on a host. @throws Fault `ComputeHostNotFound` */
 export async function computeNodeByHost(sql: Sql, host: string): Promise<ComputeNode> {
-  const raws = (await sql('compute_nodes')
+  const raws = await sql('compute_nodes')
     .where('compute_nodes.deleted', 0)
     .whereIn(
       'service_id',
@@ -87,7 +87,7 @@ export async function computeNodeByHost(sql: Sql, host: string): Promise<Compute
         .select('id')
         .where({ ...alive, host, topic: 'compute' }),
     )
-    .orderBy('id')) as Raw[];
+    .orderBy('id');
   const [node] = await complete(sql, raws.map(nodeFrom));
   if (!node) throw novaFault('ComputeHostNotFound', { host });
   return node;
@@ -96,10 +96,10 @@ export async function computeNodeByHost(sql: Sql, host: string): Promise<Compute
 /** Nodes whose hypervisor_hostname contains the text. */
 export async function searchComputeNodes(sql: Sql, match: string): Promise<ComputeNode[]> {
   const escaped = match.replace(/[\\%_]/g, found => `\\${found}`);
-  const raws = (await sql('compute_nodes')
+  const raws = await sql('compute_nodes')
     .where(alive)
     .whereRaw("hypervisor_hostname LIKE ? ESCAPE '\\\\'".replace('\\\\', likeEscape(sql)), [`%${escaped}%`])
-    .orderBy('id')) as Raw[];
+    .orderBy('id');
   return complete(sql, raws.map(nodeFrom));
 }
 
@@ -194,7 +194,7 @@ export type ComputeNodeStatistics = Record<(typeof COUNTED)[number] | 'count', n
 export async function computeNodeStatistics(sql: Sql): Promise<ComputeNodeStatistics> {
   const query = sql('compute_nodes').where(alive).count({ count: 'id' });
   for (const name of COUNTED) query.sum({ [name]: name });
-  const row = ((await query.first()) ?? {}) as Raw;
+  const row: Readonly<Record<string, unknown>> = (await query.first()) ?? {};
   const out = { count: Number(row.count ?? 0) } as ComputeNodeStatistics;
   for (const name of COUNTED) out[name] = Number(row[name] ?? 0);
   return out;

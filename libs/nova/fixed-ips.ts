@@ -1,5 +1,5 @@
 import { assert, must } from '@folsom/core';
-import { type Database, fromSqlBool, type Knex, prepared, toSqlTime } from '@folsom/db';
+import { type Database, fromSqlBool, type Knex, prepared, type RowOf, toSqlTime } from '@folsom/db';
 import { networkFault } from './network-faults.ts';
 
 /** A row of `fixed_ips`. */
@@ -19,8 +19,8 @@ export interface FixedIpRow {
   deleted: boolean;
 }
 
-const toFixedIp = (row: Record<string, unknown>): FixedIpRow => ({
-  ...(row as unknown as FixedIpRow),
+const toFixedIp = (row: RowOf<'fixed_ips'>): FixedIpRow => ({
+  ...(row satisfies { [Name in keyof FixedIpRow]: unknown } as unknown as FixedIpRow),
   allocated: fromSqlBool(row.allocated),
   leased: fromSqlBool(row.leased),
   reserved: fromSqlBool(row.reserved),

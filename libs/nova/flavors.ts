@@ -1,4 +1,4 @@
-import { prepared, toSqlTime } from '@folsom/db';
+import { prepared, type RowOf, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, type RowBase, type Sql, toRow, wireBase } from './rows.ts';
 import type { FlavorColumns, FlavorWire } from './rpc/wire.ts';
@@ -6,7 +6,7 @@ import type { FlavorColumns, FlavorWire } from './rpc/wire.ts';
 export interface FlavorRow extends RowBase, FlavorColumns {}
 
 const spec = columns([], ['disabled', 'is_public']);
-const flavorFrom = (raw: Record<string, unknown>): FlavorRow => {
+const flavorFrom = (raw: RowOf<'instance_types'>): FlavorRow => {
   const row = fromRow<FlavorRow>(spec, raw);
   row.rxtx_factor = Number(row.rxtx_factor ?? 1);
   return row;
@@ -42,7 +42,7 @@ export async function listFlavors(sql: Sql, filter: FlavorFilter = {}): Promise<
       }
     });
   }
-  return ((await query) as Record<string, unknown>[]).map(flavorFrom);
+  return (await query).map(flavorFrom);
 }
 
 /**
@@ -68,7 +68,7 @@ export async function flavorByFlavorId(
 const latestOf = prepared((sql, flavorid: string, deletedToo: boolean) => {
   const query = sql('instance_types').where('flavorid', flavorid).orderBy('deleted').orderBy('id', 'desc');
   if (!deletedToo) query.where(alive);
-  return query.first() as PromiseLike<Record<string, unknown> | undefined>;
+  return query.first();
 });
 
 const hasAccess = async (sql: Sql, id: number, projectId: string | null): Promise<boolean> =>
@@ -77,10 +77,7 @@ const hasAccess = async (sql: Sql, id: number, projectId: string | null): Promis
     .where({ ...alive, instance_type_id: id, project_id: projectId })
     .first('id')) !== undefined;
 
-const rowsOf = prepared(
-  (sql, ids: readonly number[]) =>
-    sql('instance_types').whereIn('id', [...ids]) as PromiseLike<Record<string, unknown>[]>,
-);
+const rowsOf = prepared((sql, ids: readonly number[]) => sql('instance_types').whereIn('id', [...ids]));
 
 /** Flavors by row id, deleted ones too: instances outlive their flavor. */
 export async function flavorsByIds(sql: Sql, ids: readonly number[]): Promise<Map<number, FlavorRow>> {
@@ -97,9 +94,9 @@ export async function flavorById(sql: Sql, id: number): Promise<FlavorRow> {
 
 /** @throws Fault `InstanceTypeNotFoundByName` */
 export async function flavorByName(sql: Sql, name: string): Promise<FlavorRow> {
-  const raw = (await sql('instance_types')
+  const raw = await sql('instance_types')
     .where({ ...alive, name })
-    .first()) as Record<string, unknown> | undefined;
+    .first();
   if (!raw) throw novaFault('InstanceTypeNotFoundByName', { instance_type_name: name });
   return flavorFrom(raw);
 }

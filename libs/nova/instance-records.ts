@@ -1,3 +1,4 @@
+import { must } from '@folsom/core';
 import { prepared } from '@folsom/db';
 import { type FlavorRow, flavorsByIds, flavorWire } from './flavors.ts';
 import {
@@ -33,11 +34,10 @@ export interface InstanceRecord extends InstanceRow {
 }
 
 const cacheSpec = columns();
-const infoCaches = prepared(
-  (sql, uuids: readonly string[]) =>
-    sql('instance_info_caches')
-      .where(alive)
-      .whereIn('instance_uuid', [...uuids]) as PromiseLike<Record<string, unknown>[]>,
+const infoCaches = prepared((sql, uuids: readonly string[]) =>
+  sql('instance_info_caches')
+    .where(alive)
+    .whereIn('instance_uuid', [...uuids]),
 );
 
 /** Adds what belongs to the instances: one query a table, however many there are. */
@@ -50,7 +50,7 @@ export async function joinInstances(sql: Sql, rows: readonly InstanceRow[]): Pro
   const rules = await rulesOfGroups(sql, [...new Set([...groups.values()].flat().map(group => group.id))]);
   const caches = new Map(
     (await infoCaches(sql, uuids)).map(raw => [
-      raw.instance_uuid as string,
+      must(raw.instance_uuid, 'read by it'),
       fromRow<InfoCacheRow>(cacheSpec, raw),
     ]),
   );

@@ -2,8 +2,6 @@ import { toSqlTime } from '@folsom/db';
 import { type InstanceRow, instanceFrom } from './instances.ts';
 import { alive, groupBy, type Sql } from './rows.ts';
 
-type Raw = Record<string, unknown>;
-
 /**
  * Instances that ran at some time between `begin` and `end` (milliseconds), deleted ones among them; of one tenant or of
  * all. For usage reports.
@@ -19,7 +17,7 @@ export async function instancesActiveBetween(
     .where('launched_at', '<', toSqlTime(end))
     .orderBy('id');
   if (projectId !== undefined) query.where({ project_id: projectId });
-  return ((await query) as Raw[]).map(instanceFrom);
+  return (await query).map(instanceFrom);
 }
 
 /** The instances of several hosts by host: one query. */
@@ -28,6 +26,6 @@ export async function instancesOnHosts(
   hosts: readonly string[],
 ): Promise<Map<string | null, InstanceRow[]>> {
   if (hosts.length === 0) return new Map();
-  const raws = (await sql('instances').where(alive).whereIn('host', hosts).orderBy('id')) as Raw[];
+  const raws = await sql('instances').where(alive).whereIn('host', hosts).orderBy('id');
   return groupBy(raws.map(instanceFrom), row => row.host);
 }

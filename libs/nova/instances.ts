@@ -1,4 +1,4 @@
-import { fromSqlBool, prepared, toSqlTime } from '@folsom/db';
+import { fromSqlBool, prepared, type RowOf, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, groupBy, type RowBase, type Sql, toRow } from './rows.ts';
 
@@ -56,7 +56,7 @@ const spec = columns(
   ['scheduled_at', 'launched_at', 'terminated_at'],
   ['locked', 'auto_disk_config', 'shutdown_terminate', 'disable_terminate'],
 );
-type Raw = Record<string, unknown>;
+type Raw = RowOf<'instances'>;
 export const instanceFrom = (raw: Raw): InstanceRow => fromRow<InstanceRow>(spec, raw);
 
 export interface Visibility {
@@ -77,14 +77,14 @@ const rowOf = prepared((sql, uuid: string, projectId: string | null, deleted: bo
   const query = sql('instances').where({ uuid });
   if (projectId !== null) query.where('project_id', projectId);
   if (deleted !== null) query.where('deleted', deleted ? 1 : 0);
-  return query.first() as PromiseLike<Raw | undefined>;
+  return query.first();
 });
 
 /** Instances that live on a host. */
 export async function instancesOnHost(sql: Sql, host: string): Promise<InstanceRow[]> {
-  const rows = (await sql('instances')
+  const rows = await sql('instances')
     .where({ ...alive, host })
-    .orderBy('id')) as Raw[];
+    .orderBy('id');
   return rows.map(instanceFrom);
 }
 
@@ -149,20 +149,22 @@ interface InState {
   vms: readonly string[] | undefined;
 }
 
-const changeRow = prepared((sql, uuid: string, values: Raw, { host, tasks, vms }: InState) => {
-  const query = sql('instances').where({ ...alive, uuid });
-  if (host === null) query.whereNull('host');
-  else if (host !== undefined) query.where({ host });
-  if (tasks !== undefined) {
-    const named = tasks.filter(state => state !== null);
-    query.where(where => {
-      if (named.length > 0) where.whereIn('task_state', named);
-      if (tasks.includes(null)) where.orWhereNull('task_state');
-    });
-  }
-  if (vms !== undefined) query.whereIn('vm_state', [...vms]);
-  return query.update(values);
-});
+const changeRow = prepared(
+  (sql, uuid: string, values: Record<string, unknown>, { host, tasks, vms }: InState) => {
+    const query = sql('instances').where({ ...alive, uuid });
+    if (host === null) query.whereNull('host');
+    else if (host !== undefined) query.where({ host });
+    if (tasks !== undefined) {
+      const named = tasks.filter(state => state !== null);
+      query.where(where => {
+        if (named.length > 0) where.whereIn('task_state', named);
+        if (tasks.includes(null)) where.orWhereNull('task_state');
+      });
+    }
+    if (vms !== undefined) query.whereIn('vm_state', [...vms]);
+    return query.update(values);
+  },
+);
 
 const pythonList = (states: UpdateCondition['expectedTaskState']): string =>
   states === undefined
@@ -193,12 +195,11 @@ export interface MetadataRow extends RowBase {
   value: string;
 }
 const metadataSpec = columns();
-const metadataRows = prepared(
-  (sql, uuids: readonly string[]) =>
-    sql('instance_metadata')
-      .where(alive)
-      .whereIn('instance_uuid', [...uuids])
-      .orderBy('id') as PromiseLike<Raw[]>,
+const metadataRows = prepared((sql, uuids: readonly string[]) =>
+  sql('instance_metadata')
+    .where(alive)
+    .whereIn('instance_uuid', [...uuids])
+    .orderBy('id'),
 );
 
 export async function metadataOfInstances(
@@ -265,7 +266,7 @@ async function replaceItems(
   );
   const gone = [...present.values()].filter(row => !Object.hasOwn(wanted, row.key)).map(row => row.id);
   if (gone.length > 0) await sql(table).whereIn('id', gone).update(deletion(now));
-  const added: Raw[] = [];
+  const added: Record<string, unknown>[] = [];
   for (const [key, value] of Object.entries(wanted)) {
     const row = present.get(key);
     if (!row) added.push({ instance_uuid: uuid, key, value, deleted: 0, created_at: toSqlTime(now) });
@@ -311,7 +312,7 @@ export async function latestFaults(
     .whereIn('instance_uuid', [...uuids])
     .groupBy('instance_uuid')
     .select(sql.raw('max(id)'));
-  const rows = (await sql('instance_faults').whereIn('id', last)) as Raw[];
+  const rows = await sql('instance_faults').whereIn('id', last);
   return new Map(
     rows.map(raw => fromRow<InstanceFaultRow>(metadataSpec, raw)).map(row => [row.instance_uuid, row]),
   );

@@ -13,20 +13,19 @@ export interface KeyPairRow extends RowBase {
 }
 
 const spec = columns();
-type Raw = Record<string, unknown>;
 
 export async function listKeyPairs(sql: Sql, userId: string): Promise<KeyPairRow[]> {
-  const rows = (await sql('key_pairs')
+  const rows = await sql('key_pairs')
     .where({ ...alive, user_id: userId })
-    .orderBy('name')) as Raw[];
+    .orderBy('name');
   return rows.map(raw => fromRow<KeyPairRow>(spec, raw));
 }
 
 /** @throws Fault `KeypairNotFound` */
 export async function keyPairByName(sql: Sql, userId: string, name: string): Promise<KeyPairRow> {
-  const raw = (await sql('key_pairs')
+  const raw = await sql('key_pairs')
     .where({ ...alive, user_id: userId, name })
-    .first()) as Raw | undefined;
+    .first();
   if (!raw) throw novaFault('KeypairNotFound', { name, user_id: userId });
   return fromRow<KeyPairRow>(spec, raw);
 }

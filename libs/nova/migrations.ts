@@ -17,7 +17,6 @@ export interface MigrationRow extends RowBase {
 }
 
 const spec = columns();
-type Raw = Record<string, unknown>;
 
 export async function createMigration(
   sql: Sql,
@@ -30,17 +29,17 @@ export async function createMigration(
 
 /** @throws Fault `MigrationNotFound` */
 export async function migrationById(sql: Sql, id: number): Promise<MigrationRow> {
-  const raw = (await sql('migrations').where({ id }).first()) as Raw | undefined;
+  const raw = await sql('migrations').where({ id }).first();
   if (!raw) throw novaFault('MigrationNotFound', { migration_id: id });
   return fromRow<MigrationRow>(spec, raw);
 }
 
 /** @throws Fault `MigrationNotFoundByStatus` */
 export async function migrationByInstance(sql: Sql, uuid: string, status: string): Promise<MigrationRow> {
-  const raw = (await sql('migrations')
+  const raw = await sql('migrations')
     .where({ ...alive, instance_uuid: uuid, status })
     .orderBy('id', 'desc')
-    .first()) as Raw | undefined;
+    .first();
   if (!raw) throw novaFault('MigrationNotFoundByStatus', { instance_id: uuid, status });
   return fromRow<MigrationRow>(spec, raw);
 }
@@ -50,10 +49,10 @@ export async function migrationByInstance(sql: Sql, uuid: string, status: string
  * reverted one is called so from the moment that was asked for.
  */
 export async function movedBetween(sql: Sql, uuid: string): Promise<string[]> {
-  const last = (await sql('migrations')
+  const last = await sql('migrations')
     .where({ ...alive, instance_uuid: uuid })
     .orderBy('id', 'desc')
-    .first('source_compute', 'dest_compute')) as Raw | undefined;
+    .first('source_compute', 'dest_compute');
   return [last?.source_compute, last?.dest_compute].filter(host => typeof host === 'string');
 }
 
@@ -93,10 +92,10 @@ export async function deletedAfterMove(
 
 /** Finished moves to a host that nobody has confirmed or taken back since `before`. */
 export async function unconfirmedMigrations(sql: Sql, host: string, before: number): Promise<MigrationRow[]> {
-  const rows = (await sql('migrations')
+  const rows = await sql('migrations')
     .where({ ...alive, dest_compute: host, status: 'finished' })
     .where('updated_at', '<=', toSqlTime(before))
-    .orderBy('id')) as Raw[];
+    .orderBy('id');
   return rows.map(raw => fromRow<MigrationRow>(spec, raw));
 }
 

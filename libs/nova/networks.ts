@@ -1,4 +1,4 @@
-import { type Database, fromSqlBool, prepared, toSqlTime } from '@folsom/db';
+import { type Database, fromSqlBool, prepared, type RowOf, toSqlTime } from '@folsom/db';
 import type { Knex } from 'knex';
 import { networkFault } from './network-faults.ts';
 
@@ -37,8 +37,8 @@ export interface NetworkRow {
 
 type Connection = Knex | Knex.Transaction;
 
-const toNetwork = (row: Record<string, unknown>): NetworkRow => ({
-  ...(row as unknown as NetworkRow),
+const toNetwork = (row: RowOf<'networks'>): NetworkRow => ({
+  ...(row satisfies { [Name in keyof NetworkRow]: unknown } as unknown as NetworkRow),
   injected: fromSqlBool(row.injected),
   multi_host: fromSqlBool(row.multi_host),
   deleted: fromSqlBool(row.deleted),

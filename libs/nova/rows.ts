@@ -25,8 +25,9 @@ export const columns = (times: readonly string[] = [], bools: readonly string[] 
 
 type Raw = Record<string, unknown>;
 
-/** Translates a row as the driver gave it, in place. */
-export function fromRow<T>(spec: Columns, raw: Raw): T {
+/** Translates a row as the driver gave it, in place: one that has every column of what it becomes. */
+export function fromRow<T>(spec: Columns, row: { [Name in keyof T]: unknown }): T {
+  const raw: Raw = row;
   for (const name of spec.times) {
     const value = raw[name];
     if (value !== null && value !== undefined) raw[name] = fromSqlTime(value as string);

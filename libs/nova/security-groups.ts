@@ -1,4 +1,4 @@
-import { prepared, toSqlTime, whereListed } from '@folsom/db';
+import { prepared, type RowOf, toSqlTime, whereListed } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, groupBy, type RowBase, type Sql, wireBase } from './rows.ts';
 import type { SecurityGroupRuleWire, SecurityGroupWire } from './rpc/wire.ts';
@@ -25,14 +25,14 @@ export interface SecurityGroupRuleRow extends RowBase {
 }
 
 const spec = columns();
-type Raw = Record<string, unknown>;
+type Raw = RowOf<'security_groups'>;
 const groupFrom = (raw: Raw) => fromRow<SecurityGroupRow>(spec, raw);
-const ruleFrom = (raw: Raw) => fromRow<SecurityGroupRuleRow>(spec, raw);
+const ruleFrom = (raw: RowOf<'security_group_rules'>) => fromRow<SecurityGroupRuleRow>(spec, raw);
 
 export async function listSecurityGroups(sql: Sql, projectId: string | null): Promise<SecurityGroupRow[]> {
   const query = sql('security_groups').where(alive).orderBy('id');
   if (projectId !== null) query.where('project_id', projectId);
-  return ((await query) as Raw[]).map(groupFrom);
+  return (await query).map(groupFrom);
 }
 
 /** By id, within the tenant unless `projectId` is null (administrators). @throws Fault `SecurityGroupNotFound` */
@@ -43,7 +43,7 @@ export async function securityGroupById(
 ): Promise<SecurityGroupRow> {
   const query = sql('security_groups').where({ ...alive, id });
   if (projectId !== null) query.where('project_id', projectId);
-  const raw = (await query.first()) as Raw | undefined;
+  const raw = await query.first();
   if (!raw) throw novaFault('SecurityGroupNotFound', { security_group_id: id });
   return groupFrom(raw);
 }
@@ -54,10 +54,10 @@ export async function securityGroupsByIds(
   ids: readonly number[],
 ): Promise<Map<number, SecurityGroupRow>> {
   if (ids.length === 0) return new Map();
-  const rows = (await sql('security_groups')
+  const rows = await sql('security_groups')
     .where(alive)
-    .whereIn('id', [...ids])) as Raw[];
-  return new Map(rows.map(raw => [raw.id as number, groupFrom(raw)]));
+    .whereIn('id', [...ids]);
+  return new Map(rows.map(raw => [raw.id, groupFrom(raw)]));
 }
 
 /** The tenant's groups of these names, by name. */
@@ -68,13 +68,12 @@ export async function securityGroupsByNames(
 ): Promise<Map<string, SecurityGroupRow>> {
   if (names.length === 0) return new Map();
   const rows = await groupsNamed(sql, projectId, names);
-  return new Map(rows.map(raw => [raw.name as string, groupFrom(raw)]));
+  return new Map(rows.map(groupFrom).map(group => [group.name, group]));
 }
-const groupsNamed = prepared(
-  (sql, projectId: string, names: readonly string[]) =>
-    sql('security_groups')
-      .where({ ...alive, project_id: projectId })
-      .whereIn('name', [...names]) as PromiseLike<Raw[]>,
+const groupsNamed = prepared((sql, projectId: string, names: readonly string[]) =>
+  sql('security_groups')
+    .where({ ...alive, project_id: projectId })
+    .whereIn('name', [...names]),
 );
 
 /** @throws Fault `SecurityGroupNotFoundForProject` */
@@ -132,19 +131,18 @@ export async function rulesOfGroups(
   if (groupIds.length === 0) return new Map();
   return groupBy((await rulesIn(sql, groupIds)).map(ruleFrom), rule => rule.parent_group_id);
 }
-const rulesIn = prepared(
-  (sql, groupIds: readonly number[]) =>
-    sql('security_group_rules')
-      .where(alive)
-      .whereIn('parent_group_id', [...groupIds])
-      .orderBy('id') as PromiseLike<Raw[]>,
+const rulesIn = prepared((sql, groupIds: readonly number[]) =>
+  sql('security_group_rules')
+    .where(alive)
+    .whereIn('parent_group_id', [...groupIds])
+    .orderBy('id'),
 );
 
 /** @throws Fault `SecurityGroupNotFoundForRule` */
 export async function ruleById(sql: Sql, id: number): Promise<SecurityGroupRuleRow> {
-  const raw = (await sql('security_group_rules')
+  const raw = await sql('security_group_rules')
     .where({ ...alive, id })
-    .first()) as Raw | undefined;
+    .first();
   if (!raw) throw novaFault('SecurityGroupNotFoundForRule', { rule_id: id });
   return ruleFrom(raw);
 }
@@ -163,14 +161,13 @@ export async function deleteRule(sql: Sql, id: number, now: number): Promise<voi
   await sql('security_group_rules').where({ id }).update(deletion(now));
 }
 
-const groupsHolding = prepared(
-  (sql, uuids: readonly string[]) =>
-    sql('security_group_instance_association as a')
-      .join('security_groups as g', 'g.id', 'a.security_group_id')
-      .where({ 'a.deleted': 0, 'g.deleted': 0 })
-      .whereIn('a.instance_uuid', [...uuids])
-      .orderBy('g.id')
-      .select('g.*', 'a.instance_uuid as instance_uuid') as PromiseLike<Raw[]>,
+const groupsHolding = prepared((sql, uuids: readonly string[]) =>
+  sql('security_group_instance_association as a')
+    .join('security_groups as g', 'g.id', 'a.security_group_id')
+    .where({ 'a.deleted': 0, 'g.deleted': 0 })
+    .whereIn('a.instance_uuid', [...uuids])
+    .orderBy('g.id')
+    .select('g.*', 'a.instance_uuid as instance_uuid'),
 );
 
 /** Groups of several instances in one query, by instance uuid. */

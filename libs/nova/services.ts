@@ -1,4 +1,4 @@
-import { insertReturningId, toSqlTime } from '@folsom/db';
+import { insertReturningId, type RowOf, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, fromRow, type RowBase, type Sql } from './rows.ts';
 
@@ -14,7 +14,7 @@ export interface ServiceRow extends RowBase {
   availability_zone: string;
 }
 
-type Raw = Record<string, unknown>;
+type Raw = RowOf<'services'>;
 
 const spec = columns([], ['disabled']);
 export const serviceFrom = (raw: Raw): ServiceRow => {
@@ -50,14 +50,14 @@ export async function listServices(sql: Sql, filter: ServiceFilter = {}): Promis
   // A missing value means enabled, as rows of older releases have it.
   if (filter.disabled === false)
     query.where(where => void where.where({ disabled: 0 }).orWhereNull('disabled'));
-  return ((await query) as Raw[]).map(serviceFrom);
+  return (await query).map(serviceFrom);
 }
 
 /** @throws Fault `ServiceNotFound` */
 export async function serviceById(sql: Sql, id: number): Promise<ServiceRow> {
-  const raw = (await sql('services')
+  const raw = await sql('services')
     .where({ ...alive, id })
-    .first()) as Raw | undefined;
+    .first();
   if (!raw) throw novaFault('ServiceNotFound', { service_id: id });
   return serviceFrom(raw);
 }

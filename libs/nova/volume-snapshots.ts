@@ -1,4 +1,4 @@
-import { toSqlTime } from '@folsom/db';
+import { type RowOf, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, type RowBase, type Sql, toRow } from './rows.ts';
 import {
@@ -25,7 +25,7 @@ export interface VolumeSnapshotRow extends RowBase {
 }
 
 const spec = columns(['scheduled_at']);
-type Raw = Record<string, unknown>;
+type Raw = RowOf<'snapshots'>;
 const snapshotFrom = (raw: Raw): VolumeSnapshotRow => fromRow<VolumeSnapshotRow>(spec, raw);
 
 /** The one lookup of a snapshot; null sees every tenant's. @throws Fault `SnapshotNotFound` */
@@ -36,7 +36,7 @@ export async function volumeSnapshotById(
 ): Promise<VolumeSnapshotRow> {
   const query = sql('snapshots').where({ ...alive, id });
   if (projectId !== null) query.where({ project_id: projectId });
-  const raw = (await query.first()) as Raw | undefined;
+  const raw = await query.first();
   if (!raw) throw novaFault('SnapshotNotFound', { snapshot_id: id });
   return snapshotFrom(raw);
 }
@@ -64,7 +64,7 @@ export async function listVolumeSnapshots(
     query.whereIn('volume_id', sql('volumes').where({ host: filter.host }).select('id'));
   if (filter.limit !== undefined) query.limit(filter.limit);
   if (filter.offset !== undefined && filter.offset > 0) query.offset(filter.offset);
-  return ((await query) as Raw[]).map(snapshotFrom);
+  return (await query).map(snapshotFrom);
 }
 
 export async function countVolumeSnapshots(sql: Sql, volumeId: string): Promise<number> {

@@ -1,4 +1,4 @@
-import { inBatches, insertReturningId, toSqlTime } from '@folsom/db';
+import { inBatches, insertReturningId, type RowOf, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, groupBy, type RowBase, type Sql } from './rows.ts';
 
@@ -10,11 +10,11 @@ export interface VolumeType extends RowBase {
 }
 
 const spec = columns();
-type Raw = Record<string, unknown>;
+type Raw = RowOf<'volume_types'>;
 
 /** Types by name. */
 export async function listVolumeTypes(sql: Sql): Promise<VolumeType[]> {
-  return complete(sql, (await sql('volume_types').where(alive).orderBy('name').orderBy('id')) as Raw[]);
+  return complete(sql, await sql('volume_types').where(alive).orderBy('name').orderBy('id'));
 }
 
 /** @throws Fault `VolumeTypeNotFound`; what is no number names none */
@@ -22,9 +22,9 @@ export async function volumeTypeById(sql: Sql, id: number | undefined, given: st
   const raws =
     id === undefined
       ? []
-      : ((await sql('volume_types')
+      : await sql('volume_types')
           .where({ ...alive, id })
-          .limit(1)) as Raw[]);
+          .limit(1);
   const [type] = await complete(sql, raws);
   if (!type) throw novaFault('VolumeTypeNotFound', { volume_type_id: given });
   return type;
@@ -34,10 +34,10 @@ export async function volumeTypeById(sql: Sql, id: number | undefined, given: st
 export async function volumeTypeByName(sql: Sql, name: string): Promise<VolumeType> {
   const [type] = await complete(
     sql,
-    (await sql('volume_types')
+    await sql('volume_types')
       .where({ ...alive, name })
       .orderBy('id')
-      .limit(1)) as Raw[],
+      .limit(1),
   );
   if (!type) throw novaFault('VolumeTypeNotFoundByName', { volume_type_name: name });
   return type;
@@ -46,7 +46,7 @@ export async function volumeTypeByName(sql: Sql, name: string): Promise<VolumeTy
 async function complete(sql: Sql, raws: Raw[]): Promise<VolumeType[]> {
   if (raws.length === 0) return [];
   const rows = (await inBatches(
-    raws.map(raw => raw.id as number),
+    raws.map(raw => raw.id),
     batch =>
       sql('volume_type_extra_specs')
         .where(alive)
@@ -56,9 +56,9 @@ async function complete(sql: Sql, raws: Raw[]): Promise<VolumeType[]> {
   )) as { volume_type_id: number; key: string; value: string }[];
   const specs = groupBy(rows, row => row.volume_type_id);
   return raws.map(raw => {
-    const row = fromRow<VolumeType>(spec, raw);
-    row.extra_specs = Object.fromEntries((specs.get(row.id) ?? []).map(({ key, value }) => [key, value]));
-    return row;
+    const row = fromRow<Omit<VolumeType, 'extra_specs'>>(spec, raw);
+    const own = specs.get(row.id) ?? [];
+    return Object.assign(row, { extra_specs: Object.fromEntries(own.map(({ key, value }) => [key, value])) });
   });
 }
 

@@ -1,4 +1,4 @@
-import { inBatches, toSqlTime } from '@folsom/db';
+import { inBatches, type RowOf, toSqlTime } from '@folsom/db';
 import { novaFault } from './faults.ts';
 import { alive, columns, deletion, fromRow, type RowBase, type Sql, toRow } from './rows.ts';
 import { metadataOfVolumes, type VolumeMetadata } from './volume-metadata.ts';
@@ -47,24 +47,24 @@ export interface Volume extends VolumeRow {
 }
 
 const spec = columns(['scheduled_at', 'launched_at', 'terminated_at', 'attach_time']);
-type Raw = Record<string, unknown>;
+type Raw = RowOf<'volumes'>;
 const volumeFrom = (raw: Raw): VolumeRow => fromRow<VolumeRow>(spec, raw);
 
 /** The one lookup of a volume; null sees every tenant's. @throws Fault `VolumeNotFound` */
 export async function volumeById(sql: Sql, id: string, projectId: string | null = null): Promise<VolumeRow> {
   const query = sql('volumes').where({ ...alive, id });
   if (projectId !== null) query.where({ project_id: projectId });
-  const raw = (await query.first()) as Raw | undefined;
+  const raw = await query.first();
   if (!raw) throw novaFault('VolumeNotFound', { volume_id: id });
   return volumeFrom(raw);
 }
 
 /** The same, held until the transaction ends: nobody else changes it or makes a snapshot of it meanwhile. */
 export async function lockedVolume(trx: Sql, id: string): Promise<VolumeRow> {
-  const raw = (await trx('volumes')
+  const raw = await trx('volumes')
     .where({ ...alive, id })
     .forUpdate()
-    .first()) as Raw | undefined;
+    .first();
   if (!raw) throw novaFault('VolumeNotFound', { volume_id: id });
   return volumeFrom(raw);
 }
@@ -97,7 +97,7 @@ export async function listVolumes(sql: Sql, filter: VolumeFilter = {}): Promise<
   }
   if (filter.limit !== undefined) query.limit(filter.limit);
   if (filter.offset !== undefined && filter.offset > 0) query.offset(filter.offset);
-  return ((await query) as Raw[]).map(volumeFrom);
+  return (await query).map(volumeFrom);
 }
 
 /** Volumes that were there at some moment between two, deleted ones as well, oldest first. */
@@ -107,7 +107,7 @@ export async function volumesThereBetween(sql: Sql, begin: number, end: number):
     .where('created_at', '<', toSqlTime(end))
     .orderBy('created_at')
     .orderBy('id');
-  return ((await query) as Raw[]).map(volumeFrom);
+  return (await query).map(volumeFrom);
 }
 
 /** Adds what belongs to the volumes: one query a table, however many there are. */

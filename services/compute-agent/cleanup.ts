@@ -19,11 +19,11 @@ export async function cleanRunningDeleted(seam: ComputeSeam): Promise<void> {
   if (action === 'noop') return;
   const present = new Set(await seam.driver.listGuests());
   if (present.size === 0) return;
-  const rows = (await seam.db
+  const rows = await seam.db
     .knex('instances')
     .where({ deleted: 1, host: seam.host })
     .orderBy('id', 'desc')
-    .limit(PAGE)) as Record<string, unknown>[];
+    .limit(PAGE);
   const template = seam.settings.instance_name_template;
   const zombies = rows.map(instanceFrom).filter(row => present.has(instanceName(template, row)));
   for (const record of await joinInstances(seam.db.knex, zombies)) {

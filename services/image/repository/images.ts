@@ -1,7 +1,7 @@
 import { type Database, isDuplicate } from '@folsom/db';
 import type { Image, ImageStatus, ImageValues } from '../image.ts';
 import { loadProperties, setProperties, softDeleteProperties } from './properties.ts';
-import { type Executor, type ImageRow, imageOf } from './rows.ts';
+import { type Executor, imageOf } from './rows.ts';
 import { sqlTime } from './time.ts';
 
 /** The image with its properties, or null. `withDeleted` also finds deleted ones. */
@@ -16,7 +16,7 @@ export async function findImage(
 async function findWith(executor: Executor, id: string, withDeleted: boolean): Promise<Image | null> {
   const query = executor('images').where({ id }).first();
   if (!withDeleted) query.where({ deleted: 0 });
-  const row = (await query) as ImageRow | undefined;
+  const row = await query;
   if (!row) return null;
   return imageOf(row, (await loadProperties(executor, [id])).get(id));
 }
@@ -131,7 +131,7 @@ export async function imagesInStatus(
 ): Promise<Image[]> {
   const query = db.knex('images').whereIn('status', [...statuses]);
   if (!options.withDeleted) query.where({ deleted: 0 });
-  const rows = (await query.orderBy('created_at').limit(options.limit)) as ImageRow[];
+  const rows = await query.orderBy('created_at').limit(options.limit);
   return rows.map(row => imageOf(row));
 }
 

@@ -62,7 +62,7 @@ export async function listImages(db: Database, query: ImageQuery): Promise<Image
   const keys = [...new Set<SortKey>([query.sortKey, 'created_at', 'id'])];
   let after: unknown[] | undefined;
   if (query.marker !== undefined) {
-    const marker = (await knex('images').where({ id: query.marker }).first()) as ImageRow | undefined;
+    const marker = await knex('images').where({ id: query.marker }).first();
     if (!marker) return [];
     after = keys.map(key => marker[key]);
   }

@@ -1,8 +1,8 @@
-import { type Database, fromSqlBool, fromSqlTime } from '@folsom/db';
+import { type Database, fromSqlBool, fromSqlTime, type RowOf } from '@folsom/db';
 import type { Image, ImageStatus, Member } from '../image.ts';
 
 /** A row of `images` as the driver gives it. */
-export type ImageRow = Record<string, unknown> & { id: string };
+export type ImageRow = RowOf<'images'>;
 
 const text = (value: unknown): string | null =>
   value === null || value === undefined ? null : String(value);
@@ -31,7 +31,7 @@ export function imageOf(row: ImageRow, properties: Record<string, string | null>
   };
 }
 
-export const memberOf = (row: Record<string, unknown>): Member => ({
+export const memberOf = (row: RowOf<'image_members'>): Member => ({
   image_id: String(row.image_id),
   member: String(row.member),
   can_share: fromSqlBool(row.can_share),

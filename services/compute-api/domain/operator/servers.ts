@@ -26,12 +26,12 @@ async function* rows({ db }: OperatorDeps, host: string | undefined): AsyncGener
     return;
   }
   for (let after = 0; ; ) {
-    const found = (await db
+    const found = await db
       .knex('instances')
       .where('deleted', 0)
       .where('id', '>', after)
       .orderBy('id')
-      .limit(PAGE_ROWS)) as Record<string, unknown>[];
+      .limit(PAGE_ROWS);
     const page = found.map(instanceFrom);
     if (page.length > 0) yield page;
     if (page.length < PAGE_ROWS) return;
