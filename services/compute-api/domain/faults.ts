@@ -1,4 +1,4 @@
-import { catalogue, type FaultEntry } from '@folsom/core';
+import { catalogue, type Fault, type FaultEntry, isFault } from '@folsom/core';
 import { novaFault } from '@folsom/nova/faults';
 import { networkFault } from '@folsom/nova/network-faults';
 import { rpcFault } from '@folsom/rpc';
@@ -57,3 +57,6 @@ export type SharedFaultName = keyof typeof SHARED;
 /** The status that a fault of the daemons brings along. */
 export const sharedStatus = (name: string): number | undefined =>
   (SHARED as Readonly<Record<string, FaultEntry | undefined>>)[name]?.status;
+
+/** Whether it says that something is not to be had, in words for who asked, rather than that something broke. */
+export const isRefusal = (error: unknown): error is Fault => isFault(error) && error.status < 500;

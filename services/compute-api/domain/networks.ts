@@ -2,7 +2,7 @@ import { isFault, must, type RequestContext } from '@folsom/core';
 import type { NetworkRow } from '@folsom/nova/networks';
 import type { CreateNetworks } from '@folsom/nova/rpc/network';
 import type { Deps } from './deps.ts';
-import { computeFault } from './faults.ts';
+import { computeFault, isRefusal } from './faults.ts';
 import { networkSize } from './network-size.ts';
 
 export type { NetworkRow };
@@ -71,8 +71,7 @@ export async function associateNetwork(
       args: { project_id, network_uuid: uuid },
     });
   } catch (error) {
-    const known = isFault(error) && error.status < 500;
-    const reason = known ? error.message : 'the network service refused';
+    const reason = isRefusal(error) ? error.message : 'the network service refused';
     throw computeFault('NetworkNotAssociable', { network: uuid ?? '', project_id, reason });
   }
 }
