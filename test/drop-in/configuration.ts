@@ -112,7 +112,7 @@ export function writeFiles(facts: Facts, originals: Originals): Files {
   return {
     args: ({ program, project, host = CONTROL }) =>
       project === 'swift'
-        ? [join(etc, `${program.replace('swift-', '')}.conf`)]
+        ? [join(etc, `${program.replace(/^swift-(\w+)-.*/, '$1')}-server.conf`)]
         : (ofProgram[program] ?? [...file(novaFile), ...file(hostFile.get(host) ?? '')]),
     manage: { keystone: file(keystoneFile), glance: file(registryFile), nova: file(novaFile) },
   };

@@ -1,6 +1,6 @@
 import { systemClock } from '@folsom/core';
 import { accessTo } from './access.ts';
-import { audit, makeUsages, sweep } from './audit.ts';
+import { audit, makeUsages, setToNone, sweep, uncounted } from './audit.ts';
 import type { Cloud } from './cloud.ts';
 import type { Course } from './courses/course.ts';
 import { EVERYDAY } from './courses/index.ts';
@@ -22,7 +22,9 @@ export async function drive(cloud: Cloud, mixture: Mixture): Promise<Outcome> {
     await makeUsages(cloud.nova, access.demo.tenantId);
     for (const one of first) await one.run(access, done);
     await Promise.all(EVERYDAY.map(one => one.run(access, done)));
-    left = await audit(cloud.nova);
+    const without = uncounted(networksOf(mixture));
+    left = await audit(cloud.nova, without);
+    await setToNone(cloud.nova, without);
   } catch (error) {
     done('the mixture', (error as Error).message);
   }
@@ -31,6 +33,10 @@ export async function drive(cloud: Cloud, mixture: Mixture): Promise<Outcome> {
   const seconds = (systemClock.monotonic() - begun) / 1000;
   return { ...outcome, seconds };
 }
+
+/** Who had nova-network while the mixture was used. */
+const networksOf = (mixture: Mixture) =>
+  [mixture, ...(mixture.takesOver ? [before(mixture)] : [])].map(({ sides }) => sides.get('nova-network'));
 
 /** What is done first where everything is taken over from the other side. */
 async function taken(cloud: Cloud, mixture: Mixture): Promise<Course[]> {

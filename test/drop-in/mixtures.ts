@@ -16,13 +16,14 @@ const everyday = PLACES.map(({ name }) => name).filter(name => name !== SECOND);
 const all = (side: Side): Map<string, Side> => new Map(everyday.map(name => [name, side]));
 const otherSide = (side: Side): Side => (side === 'ours' ? 'original' : 'ours');
 
-/** Services that are exchanged on their own: both nova-computes are one. */
-const SERVICES = [...new Set(everyday.map(name => name.replace(/^nova-compute .*/, 'nova-compute')))];
+/** What a place belongs to: both nova-computes are one service, a swift server and its updater another. */
+const serviceOf = (place: string): string => place.split(' ')[0] ?? place;
+/** Services that are exchanged on their own. */
+const SERVICES = [...new Set(everyday.map(serviceOf))];
 
 function alone(service: string, side: Side): Mixture {
   const sides = all(otherSide(side));
-  for (const name of everyday)
-    if (name.replace(/^(nova-compute) .*/, '$1') === service) sides.set(name, side);
+  for (const name of everyday) if (serviceOf(name) === service) sides.set(name, side);
   const rest = side === 'ours' ? 'originals' : 'ours';
   const who = side === 'ours' ? 'our' : 'the original';
   return { name: `${who} ${service} among ${rest}`, sides, takesOver: false };
@@ -45,11 +46,14 @@ export const MIXTURES: readonly Mixture[] = [
   { name: 'all originals on what ours made', sides: all('original'), takesOver: true },
 ];
 
-/** Those whose name holds one of the words; all without a word. @throws for a word that is in no name */
+/** Those whose name is or holds one of the words; all without a word. @throws for a word that is in no name */
 export function chosenMixtures(words: readonly string[]): readonly Mixture[] {
   const strange = words.find(word => !MIXTURES.some(({ name }) => name.includes(word)));
   if (strange !== undefined) throw new Error(`no mixture is called ${strange}`);
-  return MIXTURES.filter(({ name }) => words.length === 0 || words.some(word => name.includes(word)));
+  const whole = new Set(words.filter(word => MIXTURES.some(({ name }) => name === word)));
+  const chosen = (name: string) =>
+    words.some(word => (whole.has(word) ? name === word : name.includes(word)));
+  return MIXTURES.filter(({ name }) => words.length === 0 || chosen(name));
 }
 
 /** The mixture in which the rows are made that this one takes over. */

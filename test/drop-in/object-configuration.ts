@@ -8,18 +8,22 @@ const DEVICES = ['d1', 'd2', 'd3'] as const;
 /** 2^n partitions: enough for some objects. */
 const PART_POWER = 6;
 const RINGS = ['account', 'container', 'object'] as const;
+/** How often updaters go about. */
+const UPDATE_SECONDS = 3;
 
 /** Writes swift's files, makes its devices, and lets the original make the rings. */
 export async function writeObjectFiles(facts: Facts, originals: Originals): Promise<void> {
   const etc = join(facts.dir, 'etc');
   const devices = join(facts.dir, 'devices');
   for (const device of DEVICES) mkdirSync(join(devices, device), { recursive: true });
+  mkdirSync(join(facts.dir, 'recon'));
   const write = (name: string, sections: Parameters<typeof iniText>[0]) =>
     writeFileSync(join(etc, name), iniText(sections), { mode: 0o600 });
   const server = (port: number) => ({
     ...{ bind_ip: '127.0.0.1', bind_port: port, workers: 1, user: userInfo().username, swift_dir: etc },
     // The originals do not start where nothing listens at /dev/log.
     ...{ devices, mount_check: false, log_level: 'INFO', log_udp_host: '127.0.0.1' },
+    ...{ recon_cache_path: join(facts.dir, 'recon'), conn_timeout: 10, node_timeout: 30 },
   });
   write('swift.conf', { 'swift-hash': { swift_hash_path_suffix: HASH_SUFFIX } });
   for (const name of RINGS) {
@@ -29,6 +33,7 @@ export async function writeObjectFiles(facts: Facts, originals: Originals): Prom
       [`app:${name}-server`]: { use: `egg:swift#${name}` },
       [`${name}-replicator`]: {},
       [`${name}-auditor`]: {},
+      [`${name}-updater`]: { interval: UPDATE_SECONDS },
     });
     const ring = (...words: string[]) =>
       originals.run('swift', 'swift-ring-builder', [join(etc, `${name}.builder`), ...words]);

@@ -41,6 +41,10 @@ const nova = (program: string, host: string = CONTROL, name = program): Place =>
 const swift = (name: string, listener: Listener): Place => ({
   ...{ name, program: `${name}-server`, project: 'swift', listens: [listener] },
 });
+/** Tells others later what they could not be told at once. */
+const updater = (name: string): Place => ({
+  ...{ name: `${name} updater`, program: `${name}-updater`, project: 'swift', listens: [] },
+});
 
 /** In the order in which a cloud is started. */
 export const PLACES: readonly Place[] = [
@@ -60,6 +64,8 @@ export const PLACES: readonly Place[] = [
   { name: 'nova-api', program: 'nova-api', project: 'nova', listens: ['compute', 'volume', 'metadata'] },
   swift('swift-account', 'account'),
   swift('swift-container', 'container'),
+  updater('swift-container'),
   swift('swift-object', 'object'),
+  updater('swift-object'),
   swift('swift-proxy', 'proxy'),
 ];

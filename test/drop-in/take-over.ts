@@ -78,7 +78,6 @@ export async function make(access: Access): Promise<Kept> {
   await until('its floating address', async () =>
     (await showServer(demo, servers.active)).addresses.private?.length === 2 ? true : undefined,
   );
-  // What an account says about it is the container updater's, and nobody runs one here.
   await until('the object listed', async () => ((await listed(demo, '/kept')) === 1 ? true : undefined));
   const kept = { servers, volume, snapshot: snapshot.id, image, group, aggregate };
   return {
