@@ -6,6 +6,8 @@ interface EmptyServer {
   suffix: string;
   rootDn: string;
   rootPassword: string;
+  /** Certificates (PEM) to trust, of one at `ldaps://`. */
+  ca?: string;
 }
 
 /** A directory of a test's own with the trees that Folsom's documentation asks for, and what keystone.conf says to use it. */
@@ -18,7 +20,10 @@ export interface TestDirectory {
 
 export async function fillDirectory(server: EmptyServer): Promise<TestDirectory> {
   const as = async <T>(work: (client: Client) => Promise<T>): Promise<T> => {
-    const client = new Client({ url: server.url });
+    const client = new Client({
+      url: server.url,
+      ...(server.ca === undefined ? {} : { tlsOptions: { ca: server.ca } }),
+    });
     try {
       await client.bind(server.rootDn, server.rootPassword);
       return await work(client);
