@@ -3,7 +3,7 @@ import { parseFloatText } from './timestamps.ts';
 /** Statuses with what they mean; 304 is one, too. */
 export type Refusals = Readonly<Record<number, string>>;
 
-/** Timestamps are ten digits wide: longer ones would not sort after shorter ones. */
+/** An object's timestamps name its files and are ten digits wide: longer ones would not sort after shorter ones. */
 const TIME_END = 10_000_000_000;
 
 function isTime(text: string): boolean {
@@ -16,6 +16,8 @@ const SHAPES = {
   text: () => true,
   /** Seconds since 1970, fractions count. */
   time: isTime,
+  /** The same for accounts and containers, however many digits: the original takes whatever Python's float() does. */
+  seconds: text => parseFloatText(text) !== null,
   /** A whole number that is not negative. */
   size: text => /^\d{1,16}$/.test(text),
   /** A whole number: sums in a database of another's may be below nothing. */

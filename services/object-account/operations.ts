@@ -12,8 +12,8 @@ import {
 
 const ACCOUNT = '/:device/:partition/:account';
 
-const time: Field = { shape: 'time', required: 'Missing timestamp' };
-const timeOfPost: Field = { shape: 'time', required: 'Missing or bad timestamp' };
+const time: Field = { shape: 'seconds', required: 'Missing timestamp' };
+const timeOfPost: Field = { shape: 'seconds', required: 'Missing or bad timestamp' };
 const NO_STATISTICS = 'Missing container statistics';
 
 /** All that is asked of an account server. */
@@ -54,8 +54,8 @@ export const operations: readonly DbOperation<AccountContext, AccountDb>[] = [
     method: 'PUT',
     path: `${ACCOUNT}/:container`,
     headers: {
-      'x-put-timestamp': { shape: 'time', required: NO_STATISTICS },
-      'x-delete-timestamp': { shape: 'time', required: NO_STATISTICS },
+      'x-put-timestamp': { shape: 'seconds', required: NO_STATISTICS },
+      'x-delete-timestamp': { shape: 'seconds', required: NO_STATISTICS },
       'x-object-count': { shape: 'sum', required: NO_STATISTICS },
       'x-bytes-used': { shape: 'sum', required: NO_STATISTICS },
       'x-account-override-deleted': 'text',

@@ -98,6 +98,16 @@ it('an account is made, shown with its metadata and numbers, changed and deleted
   expect((await ask('PUT', 'a/c', told(0, 0))).status).toBe(404);
 });
 
+it('a timestamp may have more than ten digits, as in the original', async () => {
+  const far = { 'X-Timestamp': '99999999999' };
+  expect((await ask('PUT', 'far', far)).status).toBe(201);
+  const container = { ...told(0, 0), 'X-Put-Timestamp': '99999999999.5' };
+  expect((await ask('PUT', 'far/c', container)).status).toBe(201);
+  expect((await ask('HEAD', 'far')).headers.get('x-put-timestamp')).toBe('99999999999.00000');
+  expect((await ask('POST', 'far', { 'X-Timestamp': 'soon' })).status).toBe(400);
+  expect((await ask('DELETE', 'far', { 'X-Timestamp': '199999999999' })).status).toBe(204);
+});
+
 it('its containers are listed as text, JSON and XML, a page at a time', async () => {
   expect((await ask('PUT', 'listed')).status).toBe(201);
   const empty = await ask('GET', 'listed?format=json');

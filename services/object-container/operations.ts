@@ -24,8 +24,8 @@ export const VERSIONS_HEADER = 'x-versions-location';
 const CONTAINER = '/:device/:partition/:account/:container';
 const OBJECT = `${CONTAINER}/:object+`;
 
-const time: Field = { shape: 'time', required: 'Missing timestamp' };
-const timeOfPost: Field = { shape: 'time', required: 'Missing or bad timestamp' };
+const time: Field = { shape: 'seconds', required: 'Missing timestamp' };
+const timeOfPost: Field = { shape: 'seconds', required: 'Missing or bad timestamp' };
 const NO_STATISTICS = 'Missing object statistics';
 
 const METADATA: Fields = {

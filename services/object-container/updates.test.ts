@@ -106,3 +106,10 @@ it.each(['', '{', '{}', '[1]', '[["PUT","/",{"a":1}]]', JSON.stringify(Array(200
     expect((await ask(BATCH_METHOD, '/', {}, body)).status).toBe(400);
   },
 );
+
+it('a timestamp of a container may have more than ten digits, as in the original', async () => {
+  const at = (time: string) => ({ 'x-timestamp': time });
+  expect((await ask('PUT', '/sda/7/a/far', at('99999999999'))).status).toBe(201);
+  expect((await ask('HEAD', '/sda/7/a/far')).headers.get('x-put-timestamp')).toBe('99999999999.00000');
+  expect((await ask('POST', '/sda/7/a/far', at('soon'))).status).toBe(400);
+});

@@ -154,6 +154,7 @@ const BODIES = [
 const GOOD: Readonly<Record<Shape, () => string>> = {
   text: () => 'x',
   time: () => stamp(),
+  seconds: () => stamp(),
   size: () => '1',
   sum: () => '1',
   flag: () => 'true',
