@@ -6,8 +6,8 @@ import { PORT_OFFSETS } from '../port-offsets.ts';
 
 const OFFSET = PORT_OFFSETS.benchCloud;
 const STARTS = 5;
-/** Long enough for the first collections and heartbeats. */
-const IDLE_MS = 10_000;
+/** Long enough for the first collections and heartbeats, and for memory to be given back. */
+const IDLE_MS = 20_000;
 
 /** Seconds from the start of the process to a Node that does nothing: what no program on it can undercut. */
 async function bareNode(): Promise<number> {
