@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from './clock.ts';
 import { type LogLevel, levelOf, type ModuleLevels } from './log-levels.ts';
+import { fieldsText } from './log-line.ts';
 import { maskSecrets, maskText } from './masking.ts';
 import { counter, type Metrics, NO_METRICS } from './metrics.ts';
 
@@ -23,6 +24,9 @@ const RANK: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 4
 
 /** Longest line written: one request must never write more than this at once. */
 export const LOG_LINE_BYTES_MAX = 16 * 1024;
+
+/** What every line has of its own. */
+const RESERVED = ['time', 'level', 'message'];
 
 export const logMetrics = {
   lines: counter('folsom_log_lines_total', 'Lines of the log, by service and level.', ['service', 'level']),
@@ -53,9 +57,26 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     const service = typeof bound.service === 'string' ? bound.service : '';
     const level = levelOf(service, common, modules);
     const isFlat = flat(bound);
+    /** Of the fields that every line has; made with the first. */
+    let boundText: string | null | undefined;
+    /** A line of nothing but plain fields, each of another name; null for any other. */
+    const plainLine = (at: LogLevel, message: string, fields?: LogFields): string | null => {
+      boundText ??= isFlat && !RESERVED.some(name => name in bound) ? fieldsText(bound) : null;
+      if (boundText === null) return null;
+      for (const name in fields) if (name in bound || RESERVED.includes(name)) return null;
+      const own = fields ? fieldsText(fields) : '';
+      if (own === null) return null;
+      const said = JSON.stringify(maskText(message));
+      return `{"time":"${isoTime(clock.now())}","level":"${at}"${boundText},"message":${said}${own}}`;
+    };
     const emit = (at: LogLevel, message: string, fields?: LogFields) => {
       if (RANK[at] < RANK[level]) return;
       metrics.add(logMetrics.lines, [service, at]);
+      const plain = plainLine(at, message, fields);
+      if (plain !== null && plain.length <= LOG_LINE_BYTES_MAX) {
+        write(`${plain}\n`);
+        return;
+      }
       const entry = { time: isoTime(clock.now()), level: at, ...bound, message, ...fields };
       // Asked for every key, it would cost most of the line.
       const aware = isFlat && flat(fields) ? undefined : errorAware;

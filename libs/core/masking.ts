@@ -106,6 +106,7 @@ function decoded(text: string): string {
 
 /** Fields that hold a request's target. */
 const TARGET_FIELDS = new Set(['path', 'url', 'target', 'line', 'uri']);
+export const isTargetName = (name: string): boolean => TARGET_FIELDS.has(name);
 
 /** A copy of a value in which every field named like a secret reads `***`; limits its depth. */
 export function maskSecrets(value: unknown, depth = 0): unknown {
@@ -117,7 +118,7 @@ export function maskSecrets(value: unknown, depth = 0): unknown {
   const out: Record<string, unknown> = {};
   for (const [key, item] of Object.entries(value)) {
     if (isSecretName(key) && item !== null && item !== undefined && item !== '') out[key] = MASK;
-    else if (typeof item === 'string' && TARGET_FIELDS.has(key)) out[key] = maskTarget(item);
+    else if (typeof item === 'string' && isTargetName(key)) out[key] = maskTarget(item);
     else out[key] = maskSecrets(item, depth + 1);
   }
   return out;
