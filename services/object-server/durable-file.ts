@@ -26,6 +26,8 @@ export interface NewFile {
   fd: number;
   /** Its name under `tmp`; null if it has none at all. */
   path: string | null;
+  /** Whether it has the name it was written for. */
+  placed: boolean;
 }
 
 const O_TMPFILE = constants.O_DIRECTORY | 0o20000000;
@@ -38,7 +40,7 @@ export function newFile(device: string, random: Random): NewFile {
   if (!known.has(device)) requireDevice(device);
   if (!named.has(device)) {
     try {
-      return { fd: openSync(tmp, constants.O_RDWR | O_TMPFILE, 0o600), path: null };
+      return { fd: openSync(tmp, constants.O_RDWR | O_TMPFILE, 0o600), path: null, placed: false };
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ENOENT') {
@@ -53,13 +55,15 @@ export function newFile(device: string, random: Random): NewFile {
   requireDevice(device);
   mkdirSync(tmp, { recursive: true });
   const path = `${tmp}/${random.hex(16)}`;
-  return { fd: openSync(path, 'wx+', 0o600), path };
+  return { fd: openSync(path, 'wx+', 0o600), path, placed: false };
 }
 
 /** Lets go of a file that will not be committed (or was). */
 export function discard(file: NewFile): void {
-  // The last close of a large nameless file frees all its blocks, which some disks take long for.
-  close(file.fd, () => {});
+  // The last close of a large nameless file frees all its blocks, which some disks take long for. One that stays has
+  // nothing to free: asking another thread would cost more than closing it.
+  if (file.placed) closeSync(file.fd);
+  else close(file.fd, () => {});
   if (file.path === null) return;
   try {
     unlinkSync(file.path);
@@ -106,6 +110,7 @@ function place(
     try {
       if (file.path !== null) renameSync(file.path, path);
       else linkDescriptor(file.fd, path);
+      file.placed = true;
       return made;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;

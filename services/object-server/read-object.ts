@@ -17,7 +17,8 @@ import {
 } from '@folsom/swift-http';
 import { ifRangeHolds, judgeGet, judgeHead } from './conditions.ts';
 import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './context.ts';
-import { isExpired, type OpenObject, openObject } from './object-file.ts';
+import { openKnownObject } from './known-objects.ts';
+import { isExpired, type OpenObject } from './object-file.ts';
 import { quarantine } from './quarantine.ts';
 
 /** Up to this size the sum is made here: asking another thread would cost more than it spares. */
@@ -31,7 +32,7 @@ const FORGET_STEP = 1 << 20;
 export function getObject(context: ObjectServerContext, request: ObjectRequest): ServerResponse {
   const { http, place } = request;
   const { world } = context;
-  const found = openObject(place, world.random, onQuarantine(context, place));
+  const found = openKnownObject(place, world.random, onQuarantine(context, place));
   if (found.state === 'gone')
     return http.headers.get('if-match') === '*' ? answer(412, http) : answer(404, http);
   const { object } = found;
@@ -69,7 +70,7 @@ export function getObject(context: ObjectServerContext, request: ObjectRequest):
 /** HEAD: the headers of the object. */
 export function headObject(context: ObjectServerContext, request: ObjectRequest): ServerResponse {
   const { http, place } = request;
-  const found = openObject(place, context.world.random, onQuarantine(context, place));
+  const found = openKnownObject(place, context.world.random, onQuarantine(context, place));
   if (found.state === 'gone') return answer(404, http);
   const { object } = found;
   closeSync(object.fd);

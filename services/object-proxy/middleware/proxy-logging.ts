@@ -20,10 +20,21 @@ const ACCESS_SYSLOG = [
 
 const two = (value: number): string => String(value).padStart(2, '0');
 
-const logTime = (ms: number): string => {
-  const at = new Date(ms);
-  return `${two(at.getUTCDate())}/${MONTHS[at.getUTCMonth()]}/${at.getUTCFullYear()}/${two(at.getUTCHours())}/${two(at.getUTCMinutes())}/${two(at.getUTCSeconds())}`;
-};
+let lastSecond = Number.NaN;
+let lastTime = '';
+
+/** Whole seconds, which are worked out once. */
+function logTime(ms: number): string {
+  const second = Math.floor(ms / 1000);
+  if (second !== lastSecond) {
+    lastTime = timeText(new Date(second * 1000));
+    lastSecond = second;
+  }
+  return lastTime;
+}
+
+const timeText = (at: Date): string =>
+  `${two(at.getUTCDate())}/${MONTHS[at.getUTCMonth()]}/${at.getUTCFullYear()}/${two(at.getUTCHours())}/${two(at.getUTCMinutes())}/${two(at.getUTCSeconds())}`;
 
 /**
  * The access log: one line per answered request, written when its last byte is out. `line` holds the original's
