@@ -102,6 +102,23 @@ describe('docker-compose.yml', () => {
     expect(compose.services['nova-api']?.ports).toEqual(['8773:8773', '8774:8774', '8776:8776']);
   });
 
+  it("gives guests to the host's libvirt, which finds their files where nova says they are", async () => {
+    for (const name of ['nova-compute', 'nova-network', 'nova-volume']) {
+      const { volumes = [], network_mode } = compose.services[name]!;
+      expect(network_mode, name).toBe('host');
+      expect(volumes, name).toContain('/run/libvirt:/run/libvirt');
+      const state = volumes.filter(volume => volume.split(':')[1]!.startsWith('/var/lib/folsom'));
+      expect(state, name).toEqual(['/var/lib/folsom/nova:/var/lib/folsom/nova']);
+    }
+    const dockerfile = await readFile(join(ROOT, 'deploy', 'containers', 'Dockerfile'), 'utf8');
+    const installed = [...dockerfile.matchAll(/apt-get install (.*)$/gm)].flatMap(([, words = '']) =>
+      words.split(' '),
+    );
+    expect(installed).toContain('qemu-utils');
+    // With a daemon at hand nova-compute would start one where the host's is away.
+    expect(installed.filter(name => /^(libvirt-daemon|qemu-system)/.test(name))).toEqual([]);
+  });
+
   it('checks the health of what others wait for', () => {
     for (const [name, service] of Object.entries(compose.services)) {
       for (const [needed, { condition }] of Object.entries(service.depends_on ?? {})) {
