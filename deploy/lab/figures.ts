@@ -28,7 +28,10 @@ const columns = (name: string, ...rest: (string | number)[]) =>
   name.padEnd(26) + rest.map(text => String(text).padStart(11)).join('');
 const HEAD = columns('', 'recovery s', 'requests', 'errors', 'lost', 'stuck', 'booted', 'stored');
 
-/** Each fault alone, with clients before, in and after it. Answers whether nothing was lost or stuck. */
+/**
+ * Each fault alone, with clients before, in and after it. Answers whether nothing was lost or stuck. Recovery counts from
+ * when the fault is over: a killed process has been started and takes work. Its own start is not in the figure.
+ */
 export async function measureFaults(
   lab: Lab,
   names: readonly string[],

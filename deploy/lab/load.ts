@@ -29,7 +29,7 @@ export interface Load {
   /** Requests that were answered. */
   requests(): number;
   errors: Failure[];
-  /** Waits until a server that is asked for now is ACTIVE; milliseconds. */
+  /** Waits until a server that is asked for now is ACTIVE; milliseconds from the call on. */
   probe(): Promise<number>;
   /** Ends the clients, waits for what they have begun, and looks at what is there. */
   finish(): Promise<{ lost: string[]; stuck: string[]; booted: number; stored: number }>;
