@@ -26,6 +26,6 @@ export const RPC_LIMITS = {
   idleReplySlotsMax: 64,
   /** Finished message ids remembered to recognise a redelivery. */
   rememberedIdsMax: 4096,
-  /** Longest pause between two attempts to reach the broker. */
-  reconnectPauseMaxMs: 30_000,
+  /** Longest pause between two attempts to reach the broker, unless `rabbit_retry_interval` is longer. */
+  reconnectPauseMaxMs: 3_000,
 } as const;

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { World } from '@folsom/core';
 import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib';
 import { rpcFault } from './faults.ts';
-import { RPC_LIMITS } from './limits.ts';
 import { addressOf, type Broker, brokersOf, lasting, type RabbitOptions } from './options.ts';
+import { reconnectPauseMs } from './reconnect-pause.ts';
 
 /** One life of the connection; everything made in it is gone when it ends. */
 export interface Session {
@@ -119,7 +119,7 @@ export function rabbitConnection(options: RabbitOptions, world: World): RabbitCo
         return settle(waiter => waiter.resolve(session));
       } catch (error) {
         const isLast = tried % brokers.length === 0;
-        const pauseMs = isLast ? retryPauseMs(options, attempt) : 0;
+        const pauseMs = isLast ? reconnectPauseMs(options, attempt) : 0;
         world.log.warn('cannot reach the message broker', {
           address,
           attempt,
@@ -177,13 +177,6 @@ export function rabbitConnection(options: RabbitOptions, world: World): RabbitCo
     },
   };
 }
-
-/** Folsom's back-off: first pause, then so much more each time, with an upper bound. */
-const retryPauseMs = (options: RabbitOptions, attempt: number): number =>
-  Math.min(
-    RPC_LIMITS.reconnectPauseMaxMs,
-    1000 * (options.rabbit_retry_interval + (attempt - 1) * options.rabbit_retry_backoff),
-  );
 
 function connectOptions(options: RabbitOptions, { host, port }: Broker) {
   return {
