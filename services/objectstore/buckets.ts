@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, type ReadStream } from 'node:fs';
+import { constants } from 'node:fs';
 import {
+  type FileHandle,
   lstat,
   mkdir,
   open,
@@ -13,13 +14,15 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Random } from '@folsom/core';
+import type { Readable } from 'node:stream';
+import { keyedTurns, type Random, systemClock } from '@folsom/core';
 
 /** Bytes of one object: S3's own limit of the time. */
 const OBJECT_BYTES_MAX = 5 * 1024 ** 3;
 /** Objects that a listing looks at. */
 const LISTED_MAX = 100_000;
 const NAME_BYTES_MAX = 1_024;
+const TURN_WAIT_MS = 60_000;
 
 /** The folder of uploads that are not whole, and that of tenants by bucket; no bucket can be called so. */
 const UNFINISHED = '.unfinished';
@@ -50,9 +53,13 @@ export interface Buckets {
   /** Names in order. Null without such a bucket. */
   objects(bucket: string): Promise<string[] | null>;
   facts(bucket: string, name: string): Promise<ObjectFacts | null>;
-  read(bucket: string, name: string): ReadStream;
-  /** The MD5 of what was written; null where there is no such bucket. @throws ObjectTooLarge */
-  write(bucket: string, name: string, body: AsyncIterable<Buffer>): Promise<string | null>;
+  /** An object as it is now, whatever becomes of its name; `body` has to be read or destroyed. */
+  read(bucket: string, name: string): Promise<{ facts: ObjectFacts; body: Readable } | null>;
+  /**
+   * The MD5 of what was written; null where there is no such bucket of the tenant's, or not any more when the body has come.
+   * @throws ObjectTooLarge
+   */
+  write(bucket: string, name: string, body: AsyncIterable<Buffer>, tenant?: string): Promise<string | null>;
   delete(bucket: string, name: string): Promise<boolean>;
 }
 
@@ -92,6 +99,22 @@ export function bucketsIn(root: string, random: Random): Buckets {
     }
   };
 
+  const writeIn = async (here: FileHandle, name: string, body: AsyncIterable<Buffer>) => {
+    await mkdir(join(root, UNFINISHED), { recursive: true, mode: 0o700 });
+    const unfinished = join(root, UNFINISHED, random.uuid());
+    try {
+      const md5 = await written(unfinished, body);
+      if (await placed(unfinished, here, name)) return md5;
+    } catch (error) {
+      await rm(unfinished, { force: true });
+      throw error;
+    }
+    await rm(unfinished, { force: true });
+    return null;
+  };
+  /** Buckets are made and removed one after the other: the owner goes after the folder. */
+  const turns = keyedTurns(1, TURN_WAIT_MS, systemClock);
+
   return {
     owner,
     list: async tenant => {
@@ -105,56 +128,96 @@ export function bucketsIn(root: string, random: Random): Buckets {
       return found;
     },
     has: bucket => isFolder(folder(bucket)),
-    create: async (bucket, tenant) => {
-      if (tenant !== undefined && !(await claim(bucket, tenant))) return false;
-      try {
-        await mkdir(folder(bucket), { mode: 0o700 });
-        return true;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-        throw error;
-      }
-    },
-    remove: async bucket => {
-      if (!(await isFolder(folder(bucket)))) return 'missing';
-      try {
-        await rmdir(folder(bucket));
-        await rm(ownerFile(bucket), { force: true });
-        return 'removed';
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY') return 'in use';
-        throw error;
-      }
-    },
+    create: (bucket, tenant) =>
+      turns(bucket, async () => {
+        if (tenant !== undefined && !(await claim(bucket, tenant))) return false;
+        try {
+          await mkdir(folder(bucket), { mode: 0o700 });
+          return true;
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+          throw error;
+        }
+      }),
+    remove: bucket =>
+      turns(bucket, async () => {
+        if (!(await isFolder(folder(bucket)))) return 'missing';
+        try {
+          await rmdir(folder(bucket));
+          await rm(ownerFile(bucket), { force: true });
+          return 'removed';
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY') return 'in use';
+          throw error;
+        }
+      }),
     objects: async bucket => ((await isFolder(folder(bucket))) ? namesBelow(folder(bucket)) : null),
     facts: async (bucket, name) => {
       // Not what a link leads to.
       const info = await lstat(file(bucket, name)).catch(() => null);
       return info?.isFile() ? { name, size: info.size, modified: info.mtimeMs } : null;
     },
-    read: (bucket, name) => createReadStream(file(bucket, name)),
-    write: async (bucket, name, body) => {
-      if (!(await isFolder(folder(bucket)))) return null;
-      await mkdir(join(root, UNFINISHED), { recursive: true, mode: 0o700 });
-      const unfinished = join(root, UNFINISHED, random.uuid());
+    read: async (bucket, name) => {
+      const handle = await open(file(bucket, name), constants.O_RDONLY | constants.O_NOFOLLOW).catch(
+        () => null,
+      );
+      const info = await handle?.stat();
+      if (handle && info?.isFile())
+        return { facts: { name, size: info.size, modified: info.mtimeMs }, body: handle.createReadStream() };
+      await handle?.close();
+      return null;
+    },
+    write: async (bucket, name, body, tenant) => {
+      // This very folder: another may be called so when the body has come.
+      const here = await open(folder(bucket), constants.O_RDONLY | constants.O_DIRECTORY).catch(unlessGone);
+      if (!here) return null;
       try {
-        const md5 = await written(unfinished, body);
-        await mkdir(dirname(file(bucket, name)), { recursive: true, mode: 0o700 });
-        await rename(unfinished, file(bucket, name));
-        return md5;
-      } catch (error) {
-        await rm(unfinished, { force: true });
-        throw error;
+        if (tenant !== undefined && (await owner(bucket)) !== tenant) return null;
+        return await writeIn(here, name, body);
+      } finally {
+        await here.close();
       }
     },
     delete: async (bucket, name) => {
       const info = await lstat(file(bucket, name)).catch(() => null);
       if (!info?.isFile()) return false;
-      await unlink(file(bucket, name));
+      const gone = await unlink(file(bucket, name)).then(() => true, unlessGone);
+      if (!gone) return false;
       await dropEmptyFolders(folder(bucket), dirname(file(bucket, name)));
       return true;
     },
   };
+}
+
+/** How often the folders of a name are made anew that go with the last object in them. */
+const PLACE_TRIES = 10;
+
+/** Gives what was written its name; false where the bucket has been removed meanwhile. */
+async function placed(unfinished: string, bucket: FileHandle, name: string): Promise<boolean> {
+  const folders = name.split('/').slice(0, -1);
+  // Below what is open, wherever its name leads now; nothing can be made in a folder that was removed.
+  const here = `/proc/self/fd/${bucket.fd}`;
+  for (let tries = 1; ; tries++) {
+    try {
+      for (let depth = 1; depth <= folders.length; depth++)
+        await mkdir(join(here, ...folders.slice(0, depth)), { mode: 0o700 }).catch(unlessThere);
+      await rename(unfinished, join(here, name));
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      if ((await bucket.stat()).nlink === 0) return false;
+      if (tries === PLACE_TRIES) throw error;
+    }
+  }
+}
+
+function unlessThere(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
+}
+
+function unlessGone(error: NodeJS.ErrnoException): null {
+  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+  return null;
 }
 
 async function written(path: string, body: AsyncIterable<Buffer>): Promise<string> {
@@ -179,7 +242,12 @@ async function written(path: string, body: AsyncIterable<Buffer>): Promise<strin
 async function namesBelow(root: string): Promise<string[]> {
   const names: string[] = [];
   const walk = async (folder: string, prefix: string): Promise<void> => {
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
+    // Gone since it was seen: so are its objects.
+    const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+    for (const entry of entries) {
       if (names.length >= LISTED_MAX) return;
       if (entry.isDirectory()) await walk(join(folder, entry.name), `${prefix}${entry.name}/`);
       else if (entry.isFile()) names.push(prefix + entry.name);

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { configFrom } from '@folsom/config';
 import { type RunningService, silentLogger, systemClock, systemRandom } from '@folsom/core';
@@ -48,6 +49,91 @@ it('keeps buckets and objects as Folsom keeps them', async () => {
   expect((await ask('GET', '/images/a.manifest.xml')).status).toBe(404);
   expect((await ask('DELETE', '/images/')).status).toBe(204);
   expect((await ask('DELETE', '/images/')).status).toBe(404);
+});
+
+it('does not bring a bucket back that goes while an object is on its way', async () => {
+  for (const name of ['object', 'a/b/object']) {
+    await ask('PUT', '/brief');
+    const steps = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = steps.writable.getWriter();
+    const put = fetch(`${url}/brief/${name}`, {
+      method: 'PUT',
+      body: steps.readable,
+      duplex: 'half',
+    } as RequestInit);
+    await writer.write(new Uint8Array(10));
+    await expect.poll(() => readdirSync(join(root, '.unfinished')).length, { timeout: 30_000 }).toBe(1);
+    expect((await ask('DELETE', '/brief')).status).toBe(204);
+    await writer.close();
+    expect((await put).status).toBe(404);
+    expect((await ask('GET', '/brief')).status).toBe(404);
+    expect(readdirSync(join(root, '.unfinished'))).toEqual([]);
+  }
+});
+
+it('answers whatever is asked with a reason and never with 500', async () => {
+  await ask('PUT', '/odd');
+  const texts = [
+    '',
+    '.',
+    '..',
+    '%00',
+    '%2f',
+    '%ff',
+    '%c3%a9',
+    '%',
+    'a%0d%0ab',
+    '__proto__',
+    'constructor',
+    '-1',
+    '1.5',
+    '1e9',
+    'x'.repeat(300),
+    '%20',
+  ];
+  const targets = [
+    ...texts.flatMap(text => [
+      `/${text}`,
+      `/${text}/`,
+      `/odd/${text}`,
+      `/odd/${text}/x`,
+      `/odd/x/${text}`,
+      `/${text}/x`,
+    ]),
+    ...['max-keys', 'marker', 'prefix', 'terse', 'delimiter', 'toString'].flatMap(name =>
+      texts.flatMap(text => [`/odd/?${name}=${text}`, `/odd/?${name}=${text}&${name}=${text}`]),
+    ),
+  ];
+  const headers = [
+    [],
+    ...['authorization', 'date', 'content-md5', 'x-amz-date', 'range', 'content-type', 'expect'].flatMap(
+      name =>
+        ['', 'AWS', 'AWS :', 'AWS a:b', 'Basic !', '-1', 'x'.repeat(4000), '\u00ff'].map(value => [
+          [name, value],
+        ]),
+    ),
+  ] as [string, string][][];
+  const [host, port] = url.slice('http://'.length).split(':');
+  const status = (method: string, path: string, extra: [string, string][]) =>
+    new Promise<number>((resolve, reject) => {
+      const call = request({ host, port, method, path, headers: Object.fromEntries(extra) }, answer => {
+        answer.resume();
+        answer.on('end', () => resolve(answer.statusCode ?? 0));
+      });
+      call.setTimeout(60_000, () => call.destroy(new Error('no answer')));
+      call.on('error', reject);
+      call.end(method === 'PUT' ? 'bytes' : '');
+    });
+  const wrong: unknown[] = [];
+  const tried = async (method: string, path: string, extra: [string, string][] = []) => {
+    const said = await status(method, path, extra);
+    if (said < 200 || said > 499) wrong.push([method, path, extra, said]);
+  };
+  for (const method of ['GET', 'HEAD', 'PUT', 'DELETE', 'POST', 'OPTIONS']) {
+    for (const path of targets) await tried(method, path);
+    for (const extra of headers) for (const path of ['/', '/odd', '/odd/x']) await tried(method, path, extra);
+  }
+  expect(wrong).toEqual([]);
 });
 
 it('lists by prefix, marker and number', async () => {

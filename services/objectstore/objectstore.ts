@@ -138,16 +138,18 @@ function routesOf(
   });
   for (const method of ['GET', 'HEAD'] as const)
     on(method, objectUrls, 'read an object', async (_request, reply, { bucket, object }) => {
-      const facts = await buckets.facts(bucket, object);
-      if (facts === null) throw fault('NoSuchKey');
+      const found = await buckets.read(bucket, object);
+      if (found === null) throw fault('NoSuchKey');
+      if (method === 'HEAD') found.body.destroy();
       reply
         .header('content-type', 'application/unknown')
-        .header('content-length', facts.size)
-        .header('last-modified', new Date(facts.modified).toUTCString());
-      return reply.send(method === 'HEAD' ? undefined : buckets.read(bucket, object));
+        .header('content-length', found.facts.size)
+        .header('last-modified', new Date(found.facts.modified).toUTCString());
+      return reply.send(method === 'HEAD' ? undefined : found.body);
     });
-  on('PUT', objectUrls, 'write an object', async (request, reply, { bucket, object }) => {
-    const md5 = await buckets.write(bucket, object, bodyOf(request)).catch((error: NodeJS.ErrnoException) => {
+  on('PUT', objectUrls, 'write an object', async (request, reply, { bucket, object, tenant }) => {
+    const write = buckets.write(bucket, object, bodyOf(request), tenant);
+    const md5 = await write.catch((error: NodeJS.ErrnoException) => {
       if (error instanceof ObjectTooLarge) throw fault('EntityTooLarge');
       // A folder stands where the object should, or an object where a folder should.
       if (['EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY'].includes(error.code ?? ''))
