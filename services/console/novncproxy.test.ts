@@ -211,6 +211,24 @@ describe('the websocket', () => {
     expect(lines.join('')).not.toContain('MARKED');
   });
 
+  it('says so when the gateway closes without a word, and keeps nothing of a client that left before it answered', async () => {
+    await start();
+    access = { ...access, internal_access_path: '/console' };
+    const asked = () => vnc.received().toString().split('CONNECT').length - 1;
+    const refused = expect(open(`/?token=${TOKEN}`)).rejects.toThrow('502');
+    await eventually(asked).toBe(1);
+    for (const socket of vnc.sockets) socket.end();
+    await refused;
+    const client = new WebSocket(`${origin.replace('http', 'ws')}/?token=${TOKEN}`, ['binary']);
+    const gone = new Promise(resolve => client.once('close', resolve));
+    client.on('error', () => {});
+    await eventually(asked).toBe(2);
+    client.terminate();
+    await gone;
+    for (const socket of vnc.sockets) socket.write('HTTP/1.1 200 OK\r\n\r\n');
+    await eventually(() => vnc.sockets.size).toBe(0);
+  });
+
   it('goes through the gateway a hypervisor names', async () => {
     await start();
     access = { ...access, internal_access_path: '/console?ref=1' };
@@ -386,13 +404,32 @@ describe('xvpvncproxy', () => {
       socket.once('error', reject);
     });
 
-  it('goes on with VNC after a good token', async () => {
+  const startXvp = async () => {
     await start();
     access = { ...access, console_type: 'xvpvnc' };
     const config = configFrom([novaOptions], {
       DEFAULT: { xvpvncproxy_host: '127.0.0.1', xvpvncproxy_port: '0' },
     });
     xvp = await startXvpVncProxy({ config, bus, world: world() });
+  };
+
+  it('keeps nothing of a viewer that left before the screen answered', async () => {
+    await startXvp();
+    access = { ...access, internal_access_path: '/console' };
+    const [host, port] = xvp!.addresses[0]!.split(':');
+    const viewer = connect(Number(port), host, () =>
+      viewer.write(`GET /console?token=${TOKEN} HTTP/1.0\r\n\r\n`),
+    );
+    await eventually(() => vnc.received().toString()).toContain('CONNECT');
+    const gone = new Promise(resolve => viewer.once('close', resolve));
+    viewer.resetAndDestroy();
+    await gone;
+    for (const socket of vnc.sockets) socket.write('HTTP/1.1 200 OK\r\n\r\n');
+    await eventually(() => vnc.sockets.size).toBe(0);
+  });
+
+  it('goes on with VNC after a good token', async () => {
+    await startXvp();
     expect(await ask(`GET /console?token=${TOKEN} HTTP/1.0\r\n\r\n`, 'RFB')).toBe(
       'HTTP/1.1 200 OK\r\n\r\nRFB',
     );

@@ -77,6 +77,8 @@ export async function startNovncProxy(options: NovncProxyOptions): Promise<Runni
       }
       fields.instance = access.instance_uuid;
       const vnc = await connectVnc(access);
+      // Who has left meanwhile closes nothing any more.
+      if (socket.destroyed) return void vnc.destroy();
       vnc.pause();
       websockets.handleUpgrade(request, socket, head, client => {
         clients.add(client);

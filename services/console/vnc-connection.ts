@@ -37,6 +37,8 @@ export function connectVnc(access: ConsoleAccess): Promise<Socket> {
       ready();
     };
     socket.once('error', fail);
+    // A gateway that closes without a word is no error of the connection; once it is open, nobody waits any more.
+    socket.once('close', () => fail(new Error('the console closes the connection')));
     socket.once('connect', () => {
       if (!path) return ready();
       if (/[\r\n\s]/.test(path)) return void socket.destroy(new Error('not a path'));

@@ -42,6 +42,8 @@ export async function startXvpVncProxy(options: XvpVncProxyOptions): Promise<Run
       return refuse(socket, '401 Not Authorized', 'Not Authorized');
     }
     const vnc = await connectVnc(access);
+    // Who has left meanwhile closes nothing any more.
+    if (socket.destroyed) return void vnc.destroy();
     open++;
     count('open');
     log.info('console opened', { instance: access.instance_uuid, client: socket.remoteAddress });
