@@ -1,4 +1,4 @@
-import { Fault } from '@folsom/core';
+import { Fault, type Logger } from '@folsom/core';
 import { webobAnswer } from '@folsom/wire/webob-page';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TOKEN_CHARS_MAX, type TokenInfo, type TokenValidator } from './token.ts';
@@ -12,6 +12,7 @@ declare module 'fastify' {
 
 export interface AuthTokenOptions {
   validator: TokenValidator;
+  log: Logger;
   /** What the 401 names as the place to log in. */
   authUri?: string;
   /** Lets requests without a valid token through with `request.token` null: the service decides later (glance, swift). */
@@ -40,7 +41,7 @@ export const IDENTITY_HEADERS = [
 export function authTokenHook(
   options: AuthTokenOptions,
 ): (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> {
-  const { validator, authUri = 'http://127.0.0.1:35357', delayAuthDecision = false } = options;
+  const { validator, log, authUri = 'http://127.0.0.1:35357', delayAuthDecision = false } = options;
   return async (request, reply) => {
     for (const header of IDENTITY_HEADERS) delete request.headers[header];
     request.token = null;
@@ -55,6 +56,7 @@ export function authTokenHook(
       }
     } catch (error) {
       if (!(error instanceof Fault) || error.status !== 503) throw error;
+      log.warn('a token cannot be looked at', { requestId: request.requestId, error });
       return unavailable(request, reply);
     }
     if (delayAuthDecision) return;

@@ -312,9 +312,9 @@ export function createApp(options: AppOptions): App {
     }
     if (error instanceof Fault) {
       // What a neighbour or a host failed with is told to nobody else.
-      if (error.status >= 500 && error.cause !== undefined) {
+      if (error.status >= 500 && error.status !== 501) {
         const { requestId, tenantId: tenant } = request;
-        log.warn('a request failed', { requestId, tenant, fault: error.name, error: error.cause });
+        log.warn('a request failed', { requestId, tenant, fault: error.name, error: error.cause ?? error });
       }
       return error;
     }

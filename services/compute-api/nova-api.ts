@@ -117,6 +117,7 @@ function appOf(
     checks: { database: () => database.ping(), bus: () => bus.ready() },
     authenticate: authTokenHook({
       validator: options.validator,
+      log: world.log.child({ service: kind.name }),
       ...(options.authUri === undefined ? {} : { authUri: options.authUri }),
     }),
   });

@@ -24,6 +24,7 @@ export function loginOf(
   const authUri = refuse?.authUri;
   const login = authTokenHook({
     validator,
+    log: world.log,
     delayAuthDecision: refuse === null,
     ...(authUri === undefined ? {} : { authUri }),
   });

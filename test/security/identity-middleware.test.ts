@@ -23,7 +23,7 @@ import {
   type TokenValidator,
 } from '@folsom/auth';
 import { configFrom } from '@folsom/config';
-import { Fault, silentLogger, systemClock, systemRandom } from '@folsom/core';
+import { createLogger, Fault, type Logger, silentLogger, systemClock, systemRandom } from '@folsom/core';
 import { run } from '@folsom/host';
 import { type App, createApp } from '@folsom/http';
 import { startTestIdentity, TEST_PASSWORD, type TestIdentity } from '@folsom/identity/testing';
@@ -62,13 +62,13 @@ async function serviceSettings(
 /** A service that answers who it takes the caller for, after a moment. */
 async function whoAmI(
   validator: TokenValidator,
-  more: { delayAuthDecision?: boolean } = {},
+  more: { delayAuthDecision?: boolean; log?: Logger } = {},
 ): Promise<string> {
   const app: App = createApp({
     name: 'who-am-i',
     world,
     renderFault: (fault: Fault) => ({ status: fault.status, headers: {}, body: fault.message }),
-    authenticate: authTokenHook({ validator, ...more }),
+    authenticate: authTokenHook({ validator, log: silentLogger, ...more }),
   });
   app.server.get('/', async request => {
     await systemClock.sleep(systemRandom.int(5));
@@ -320,13 +320,18 @@ describe('what Folsom’s middleware answered', () => {
     expect(await somebody.json()).toMatchObject({ tenant: 't', user: 'u' });
   });
 
-  it('503 while nobody can say who it is', async () => {
-    const url = await whoAmI({
+  it('503 while nobody can say who it is, and why stands in the log', async () => {
+    const lines: string[] = [];
+    const log = createLogger({ level: 'warn', write: line => lines.push(line) });
+    const away: TokenValidator = {
       validate: async () => {
         throw new Fault('IdentityUnavailable', 503, 'down');
       },
-    });
-    expect((await fetch(url, { headers: { 'x-auth-token': 'x' } })).status).toBe(503);
+    };
+    const url = await whoAmI(away, { log });
+    expect((await fetch(url, { headers: { 'x-auth-token': 'x-secret' } })).status).toBe(503);
+    expect(lines.join('')).toMatch(/"requestId":"req-.*IdentityUnavailable/);
+    expect(lines.join('')).not.toContain('x-secret');
   });
 });
 

@@ -23,6 +23,16 @@ const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 export const EXPECTED_STATUS_HEADER = 'x-glance-registry-expected-status';
 export const WITHOUT_LOCATION_HEADER = 'x-glance-registry-without-location';
 
+interface Call {
+  method: string;
+  path: string;
+  token: string | null;
+  payload: Buffer | undefined;
+  headers: Record<string, string>;
+}
+
+class KeptConnectionClosed extends Error {}
+
 /** A glance-registry, ours or the original, spoken to over its REST interface. */
 export function remoteRegistry(options: RemoteRegistryOptions): Registry & { close(): void } {
   const secure = options.protocol === 'https';
@@ -32,16 +42,9 @@ export function remoteRegistry(options: RemoteRegistryOptions): Registry & { clo
   // 0.0.0.0 is where a server listens; a client reaches it on this machine.
   const host = options.host === '0.0.0.0' ? '127.0.0.1' : options.host;
 
-  const send = async (
-    context: ImageContext | null,
-    method: string,
-    path: string,
-    body?: unknown,
-    headers: Record<string, string> = {},
-  ): Promise<unknown> => {
-    const token = context?.authToken ?? (await options.serviceToken?.()) ?? null;
-    const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-    const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
+  /** One request and its answer. @throws KeptConnectionClosed */
+  const exchange = ({ method, path, token, payload, headers }: Call) =>
+    new Promise<{ status: number; text: string }>((resolve, reject) => {
       const request = (secure ? httpsRequest : httpRequest)({
         agent,
         host,
@@ -56,7 +59,10 @@ export function remoteRegistry(options: RemoteRegistryOptions): Registry & { clo
         },
       });
       request.on('timeout', () => request.destroy(new Error('the registry does not answer')));
-      request.on('error', reject);
+      request.on('error', (error: NodeJS.ErrnoException) => {
+        const closed = request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+        reject(closed ? new KeptConnectionClosed('a kept connection was closed', { cause: error }) : error);
+      });
       request.on('response', response => {
         const chunks: Buffer[] = [];
         let size = 0;
@@ -71,9 +77,27 @@ export function remoteRegistry(options: RemoteRegistryOptions): Registry & { clo
         );
       });
       request.end(payload);
-    }).catch(error => {
-      throw registryFailure(503, 'The image registry cannot be reached.', error);
     });
+
+  const send = async (
+    context: ImageContext | null,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<unknown> => {
+    const token = context?.authToken ?? (await options.serviceToken?.()) ?? null;
+    const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    const call = { method, path, token, payload, headers };
+    const { status, text } = await exchange(call)
+      .catch(error => {
+        // A connection kept since the last request that the other end has closed meanwhile says nothing of the registry.
+        if (method === 'POST' || !(error instanceof KeptConnectionClosed)) throw error;
+        return exchange(call);
+      })
+      .catch(error => {
+        throw registryFailure(503, 'The image registry cannot be reached.', error);
+      });
     if (status >= 300) throw registryFailure(status, text);
     if (text === '') return null;
     try {
