@@ -19,19 +19,25 @@ it.each<[string, () => void]>([
       renameSync(db('new'), db('nova'));
     },
   ],
-])('a database that is %s is noticed, and no other', async (_what, change) => {
-  for (const name of ['keystone', 'nova']) writeFileSync(db(name), name);
+])('a database that is %s is noticed', async (_what, change) => {
+  for (const name of ['keystone', 'glance', 'nova']) writeFileSync(db(name), name);
   const watch = await watchState({ db }, quick);
   let told = '';
   void watch.gone.then(path => {
     told = path;
   });
-  // Written to, and one that this cloud does not have.
   writeFileSync(db('nova'), 'more', { flag: 'a' });
-  writeFileSync(db('glance'), 'came later');
   await new Promise(resolve => setTimeout(resolve, 50));
   expect(told).toBe('');
   change();
   expect(await watch.gone).toBe(db('nova'));
+  watch.stop();
+});
+
+it('a database that went before anybody looked is gone', async () => {
+  for (const name of ['keystone', 'nova']) writeFileSync(db(name), name);
+  rmSync(db('glance'), { force: true });
+  const watch = await watchState({ db }, quick);
+  expect(await watch.gone).toBe(db('glance'));
   watch.stop();
 });

@@ -11,8 +11,9 @@ export interface StateWatch {
 }
 
 /**
- * Sees whether the databases still are those that the cloud was started on. A process goes on writing to a file that was deleted, and
- * nothing that it acknowledges then is there at the next start.
+ * Sees whether the databases still are those that the cloud was started on. A process goes on writing to a file that was
+ * deleted, and nothing that it acknowledges then is there at the next start. One that is missing when the watch begins is gone
+ * already: the services have opened it before.
  */
 export async function watchState(layout: Pick<Layout, 'db'>, clock: Clock): Promise<StateWatch> {
   const inode = (path: string) =>
@@ -20,18 +21,21 @@ export async function watchState(layout: Pick<Layout, 'db'>, clock: Clock): Prom
       ({ dev, ino }) => `${dev}:${ino}`,
       error => ((error as NodeJS.ErrnoException).code === 'ENOENT' ? null : undefined),
     );
-  const paths = (['keystone', 'glance', 'nova'] as const).map(name => layout.db(name));
-  const began = new Map<string, string>();
-  for (const path of paths) {
-    const found = await inode(path);
-    if (typeof found === 'string') began.set(path, found);
-  }
   const { promise, resolve } = Promise.withResolvers<string>();
+  const began = new Map<string, string | undefined>();
+  for (const name of ['keystone', 'glance', 'nova'] as const) {
+    const path = layout.db(name);
+    const found = await inode(path);
+    if (found === null) resolve(path);
+    else began.set(path, found);
+  }
   const look = async () => {
     for (const [path, before] of began) {
       const now = await inode(path);
       // What cannot be looked at for another reason tells nothing.
-      if (now !== undefined && now !== before) resolve(path);
+      if (now === undefined) continue;
+      if (before === undefined) began.set(path, now ?? undefined);
+      if (now === null || (before !== undefined && now !== before)) resolve(path);
     }
   };
   const timer = clock.every(EVERY_MS, () => void look());

@@ -43,7 +43,7 @@ import { type ComputeDriver, hasProgram, type Provisioned, provision } from './p
 import { forgetRunning, readRunning, writeRunning } from './running.ts';
 import { loadSecrets, type Secrets } from './secrets.ts';
 import { type PurgeSettings, readSettings } from './settings.ts';
-import { watchState } from './state-watch.ts';
+import { type StateWatch, watchState } from './state-watch.ts';
 
 export interface UpOptions {
   stateDir: string;
@@ -88,6 +88,7 @@ export async function up(options: UpOptions, print: Print): Promise<number> {
 
 interface Up {
   cloud: Cloud;
+  state: StateWatch;
   stopMetrics: () => Promise<void>;
   closeLog: () => void;
 }
@@ -130,6 +131,8 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
     logFile.close();
     throw error;
   }
+  // Before anybody is told that the cloud is ready: what is acknowledged from then on must stay.
+  const state = await watchState(layout, world.clock);
   const metricsServer = options.metrics
     ? await serveMetrics(metrics, {
         host: hostOfPort('metrics', options.hostIp),
@@ -148,6 +151,7 @@ async function start(options: UpOptions, layout: Layout, print: Print): Promise<
   print(`ready in ${(performance.now() / 1000).toFixed(1)} s`);
   return {
     cloud,
+    state,
     stopMetrics: async () => {
       await metricsServer?.stop();
       await exporter?.stop();
@@ -334,9 +338,12 @@ function teller(print: Print): Tell {
   };
 }
 
-async function stayUp({ cloud, stopMetrics, closeLog }: Up, layout: Layout, print: Print): Promise<number> {
+async function stayUp(
+  { cloud, state, stopMetrics, closeLog }: Up,
+  layout: Layout,
+  print: Print,
+): Promise<number> {
   const memory = watchMemory();
-  const state = await watchState(layout, systemClock);
   const signal = new Promise<null>(resolve => {
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => resolve(null));
   });

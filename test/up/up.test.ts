@@ -298,12 +298,16 @@ describe('folsom up', () => {
       ['up', '--state-dir', own, ...common, '--services', 'identity', '--no-metrics'],
       { logFile: join(dir, 'deleted.log'), until: /^ready in [\d.]+ s$/m, timeoutMs: 240_000 },
     );
-    // It may be writing a line meanwhile.
-    await rm(own, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
-    expect(await program.exited).toBe(1);
-    await eventually(() => program.output()).toMatch(
-      /\.sqlite was deleted or replaced under the running cloud/,
-    );
+    try {
+      // It may be writing a line meanwhile.
+      await rm(own, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+      expect(await program.exited).toBe(1);
+      await eventually(() => program.output()).toMatch(
+        /\.sqlite was deleted or replaced under the running cloud/,
+      );
+    } finally {
+      await program.stop();
+    }
   });
 
   describe('says in one sentence why it cannot start, and exits with 1', () => {
