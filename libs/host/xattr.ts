@@ -15,6 +15,10 @@ const linkat = libc.func(
 );
 const fadvise = libc.func('int posix_fadvise(int fd, int64 offset, int64 length, int advice)');
 
+const syncFileRange = libc.func(
+  'int sync_file_range(int fd, int64 offset, int64 length, unsigned int flags)',
+);
+
 const ENODATA = 61;
 const ENOSYS = 38;
 const EOPNOTSUPP = 95;
@@ -22,6 +26,8 @@ const AT_FDCWD = -100;
 const AT_SYMLINK_FOLLOW = 0x400;
 const FALLOC_FL_KEEP_SIZE = 1;
 const POSIX_FADV_DONTNEED = 4;
+/** Begin after what is under way, write, and wait. */
+const SYNC_FILE_RANGE_ALL = 1 | 2 | 4;
 
 const NAMES: Readonly<Record<number, string>> = {
   1: 'EPERM',
@@ -74,6 +80,20 @@ export function linkDescriptor(fd: number, path: string): void {
   if (linkat(AT_FDCWD, `/proc/self/fd/${fd}`, AT_FDCWD, path, AT_SYMLINK_FOLLOW) !== 0)
     throw failure('linkat');
 }
+
+/**
+ * Hands a file's bytes to the disk and waits until it has them: no more than that, the disk may still keep them in its own
+ * cache, and how to find them is in the file system's journal at most.
+ */
+export const writeOut = (fd: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    syncFileRange.async(fd, 0, 0, SYNC_FILE_RANGE_ALL, (error: unknown, status: number) => {
+      if (error) reject(error);
+      // Of another thread, where errno cannot be asked for.
+      else if (status !== 0) reject(Object.assign(new Error('EIO: sync_file_range failed'), { code: 'EIO' }));
+      else resolve();
+    });
+  });
 
 /** Lets the page cache forget part of a file that nobody will read soon. */
 export const dropCache = (fd: number, offset: number, length: number): void => {

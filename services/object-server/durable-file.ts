@@ -17,7 +17,7 @@ import {
 import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { Random } from '@folsom/core';
-import { linkDescriptor } from '@folsom/host/xattr';
+import { linkDescriptor, writeOut } from '@folsom/host/xattr';
 
 const fsyncFile = promisify(fsync);
 
@@ -84,12 +84,49 @@ export interface CommitOptions {
  * attributes and the name survive a crash of the machine.
  */
 export async function commit(file: NewFile, path: string, options: CommitOptions): Promise<void> {
-  await fsyncFile(file.fd);
-  const made = place(file, path, options);
+  const { dev } = fstatSync(file.fd);
+  const kind = journalOf(options.device, dev);
   const directory = dirname(path);
-  const { shared, parents } = syncingOf(options.device);
-  if (shared) await syncShared(directory, options.device);
-  else await syncDirectories(directory, parents ? made : null);
+  if (kind === 'one') {
+    // The name is noted in the journal after everything about the file, and the disk has its bytes before that: one
+    // sync makes all of it last.
+    await writeOut(file.fd);
+    place(file, path, options);
+    await syncShared(directory, dev);
+    return;
+  }
+  await fsyncFile(file.fd);
+  const nameless = file.path === null;
+  const made = place(file, path, options);
+  const syncing = async (): Promise<void> => {
+    // To get its first name is a change of the file, too.
+    if (nameless) await fsyncFile(file.fd);
+    // One that replaces another went by a name of its own in between.
+    if (file.path !== null || kind === 'unknown') await syncDirectories(directory, made);
+  };
+  await (made === null ? syncing() : withUnsynced(made, directory, syncing));
+  await untilSynced(directory, options.device);
+}
+
+/** Directories that were made and are not on disk yet: whoever puts a file there waits, too. */
+const unsynced = new Map<string, Promise<void>>();
+
+async function withUnsynced(made: string, directory: string, sync: () => Promise<void>): Promise<void> {
+  const mine: string[] = [];
+  for (let at = directory; at.length >= made.length; at = dirname(at)) mine.push(at);
+  const synced = sync();
+  const settled = synced.catch(() => {});
+  for (const at of mine) unsynced.set(at, settled);
+  try {
+    await synced;
+  } finally {
+    for (const at of mine) if (unsynced.get(at) === settled) unsynced.delete(at);
+  }
+}
+
+async function untilSynced(directory: string, device: string): Promise<void> {
+  if (unsynced.size === 0) return;
+  for (let at = directory; at.length > device.length; at = dirname(at)) await unsynced.get(at);
 }
 
 /** Names the file; the topmost directory that had to be made for it, or null. */
@@ -145,26 +182,23 @@ function requireDevice(device: string): void {
 const gone = (device: string): NodeJS.ErrnoException =>
   Object.assign(new Error(`ENODEV: ${device} is not the file system it was`), { code: 'ENODEV' });
 
-/** What syncing a directory of a device leaves to be done. */
-interface Syncing {
-  /** It covers the names that other directories got before: writers side by side need one sync between them. */
-  shared: boolean;
-  /** New directories above must be synced, too. */
-  parents: boolean;
-}
+/**
+ * How a file system keeps its metadata: in one journal, in order, so that a sync covers all changes before it, to
+ * whatever file or directory; in none, where ext4 syncs a file together with the new directories above it; or we do not
+ * know.
+ */
+type Journal = 'one' | 'none' | 'unknown';
 
-const syncings = new Map<string, Syncing>();
+const journals = new Map<string, Journal>();
 
-function syncingOf(device: string): Syncing {
-  let found = syncings.get(device);
+function journalOf(device: string, dev: number): Journal {
+  const key = `${dev} ${device}`;
+  let found = journals.get(key);
   if (!found) {
-    const kind = fileSystemOf(device);
-    // XFS and ext4 keep all metadata in one journal, in order. Without a journal ext4 syncs the new directories above
-    // by itself.
-    const journal =
-      kind.type === 'xfs' || (kind.type === 'ext4' && existsSync(`/proc/fs/jbd2/${kind.disk}-8`));
-    found = { shared: journal, parents: !journal && kind.type !== 'ext4' };
-    syncings.set(device, found);
+    const { type, disk } = fileSystemOf(device);
+    if (type === 'xfs' || (type === 'ext4' && existsSync(`/proc/fs/jbd2/${disk}-8`))) found = 'one';
+    else found = type === 'ext4' ? 'none' : 'unknown';
+    journals.set(key, found);
   }
   return found;
 }
@@ -186,7 +220,7 @@ function fileSystemOf(path: string): { type: string; disk: string } {
   }
 }
 
-/** The sync of a device that has begun, and the one that all who came since will share. */
+/** The sync of a file system that has begun, and the one that all who came since will share. */
 interface SharedSyncs {
   running: Promise<void>;
   next: Promise<void> | null;
@@ -194,17 +228,18 @@ interface SharedSyncs {
   latest: string;
 }
 
-const syncing = new Map<string, SharedSyncs>();
+/** By the number of the file system. */
+const syncing = new Map<number, SharedSyncs>();
 
 /**
  * Syncs a directory changed just now. With one journal the sync of the directory that was changed last covers the
  * changes made before it, so that writers side by side need one between them.
  */
-function syncShared(directory: string, device: string): Promise<void> {
-  let syncs = syncing.get(device);
+function syncShared(directory: string, dev: number): Promise<void> {
+  let syncs = syncing.get(dev);
   if (!syncs) {
     syncs = { running: Promise.resolve(), next: null, latest: directory };
-    syncing.set(device, syncs);
+    syncing.set(dev, syncs);
   }
   const mine = syncs;
   mine.latest = directory;
