@@ -31,6 +31,7 @@ export function internalSwift(conf: SwiftConf, world: SwiftWorld): { swift: Inte
       pathHash: world.pathHash,
       client,
       errors: nodeErrors(settings, world),
+      each: new Set(),
       stamp: stamps(world),
       guessType: contentTypes(['/etc/mime.types']),
     }),

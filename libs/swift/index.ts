@@ -2,6 +2,16 @@ export { answered } from './answered.ts';
 export { type RangeAnswer, readRange } from './byte-range.ts';
 export { type Pass, startDaemon } from './daemon.ts';
 export { isUsable, namesIn } from './devices.ts';
+export {
+  EACH_BY_ITSELF,
+  EACH_DEVICES,
+  EACH_HEADER,
+  EACH_METHODS,
+  type EachAnswer,
+  type EachMethod,
+  joinEach,
+  splitEach,
+} from './each-replica.ts';
 export { type PathHash, pathHash } from './hash-path.ts';
 export { maskedTarget } from './masked-target.ts';
 export { swiftMetrics } from './metrics.ts';
@@ -21,7 +31,7 @@ export {
   type StorageOperation,
   shapeOf,
 } from './storage-operation.ts';
-export { isMounted, storageDirectory } from './storage-paths.ts';
+export { invalidDeviceOrPartition, isMounted, storageDirectory } from './storage-paths.ts';
 export { type StorageRequest, storageHandler, storageRoutes, type Undeclared } from './storage-routes.ts';
 export { type SweepOptions, sweepOptions } from './sweep-options.ts';
 export {

@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { metricsOf, type World } from '@folsom/core';
+import { EACH_METHODS } from './each-replica.ts';
 import { swiftMetrics } from './metrics.ts';
 import type { ConfSection } from './swift-conf.ts';
 import { BATCH_METHOD } from './update-batch.ts';
@@ -63,6 +64,7 @@ const METHODS = new Set([
   'OPTIONS',
   'REPLICATE',
   BATCH_METHOD,
+  ...Object.values(EACH_METHODS),
 ]);
 
 /** A request's method as a label: what nobody knows is one of them. */

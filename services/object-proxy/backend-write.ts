@@ -1,4 +1,5 @@
 import type { RingDevice } from '@folsom/ring';
+import { EACH_HEADER } from '@folsom/swift';
 import {
   type Headers,
   InternalTimeout,
@@ -7,7 +8,7 @@ import {
   quotePath,
   type ServerResponse,
 } from '@folsom/swift-http';
-import { type Place, type ProxyCore, type ServerKind, usableNodes } from './nodes.ts';
+import { type Place, type ProxyCore, type ServerKind, serverOf, usableNodes } from './nodes.ts';
 
 export interface BackendAnswer {
   status: number;
@@ -52,6 +53,50 @@ export function forwardHeaders(
 export const nodePath = (node: RingDevice, partition: number, path: string, query = ''): string =>
   `/${quotePath(node.device)}/${partition}${path}${query ? `?${query}` : ''}`;
 
+/** What is asked of every replica. */
+export interface WriteRequest {
+  method: string;
+  partition: number;
+  /** Quoted. */
+  path: string;
+  body?: Buffer;
+}
+
+/** Sends a request to `first`, if there is one, and on to `others` while they fail; 503 where none was to be had. */
+export async function requestOne(
+  core: ProxyCore,
+  { method, partition, path, body }: WriteRequest,
+  headers: Iterable<readonly [string, string]>,
+  others: Iterator<RingDevice, void>,
+  first?: RingDevice,
+): Promise<BackendAnswer> {
+  const next = (): RingDevice | undefined => {
+    const { value, done } = others.next();
+    return done ? undefined : value;
+  };
+  for (let node = first ?? next(); node; node = next()) {
+    try {
+      const response = await core.client.request(node, {
+        method,
+        path: nodePath(node, partition, path),
+        headers,
+        ...(body ? { body } : {}),
+        connectTimeoutMs: core.options.connTimeout * 1000,
+        timeoutMs: core.options.nodeTimeout * 1000,
+      });
+      const text = await internalText(response);
+      core.errors.heard(node);
+      noteEach(core, node, response.headers);
+      const { status, reason } = response;
+      if (status < 500) return { status, reason, headers: response.headers, body: text };
+      noteRefusal(core, node, method, status);
+    } catch (error) {
+      noteFailure(core, node, method, error);
+    }
+  }
+  return UNAVAILABLE;
+}
+
 /**
  * Sends a request to every replica, going on to handoffs for nodes that fail; one answer for each of `headers`,
  * 503 where none was to be had.
@@ -63,42 +108,28 @@ export async function requestAll(
   method: string,
   path: string,
   headers: readonly Iterable<readonly [string, string]>[],
-  body?: Buffer,
 ): Promise<BackendAnswer[]> {
   const nodes = usableNodes(core, kind, place);
-  const quoted = quotePath(path);
-  const one = async (own: Iterable<readonly [string, string]>): Promise<BackendAnswer> => {
-    for (let next = nodes.next(); !next.done; next = nodes.next()) {
-      const node = next.value;
-      try {
-        const response = await core.client.request(node, {
-          method,
-          path: nodePath(node, place.partition, quoted),
-          headers: own,
-          ...(body ? { body } : {}),
-          connectTimeoutMs: core.options.connTimeout * 1000,
-          timeoutMs: core.options.nodeTimeout * 1000,
-        });
-        const text = await internalText(response);
-        core.errors.heard(node);
-        if (response.status < 500)
-          return { status: response.status, reason: response.reason, headers: response.headers, body: text };
-        if (response.status === 507) core.errors.limit(node);
-        else core.errors.count(node);
-        core.log.error('storage node answered an error', {
-          node: `${node.ip}:${node.port}/${node.device}`,
-          method,
-          status: response.status,
-        });
-      } catch (error) {
-        noteFailure(core, node, method, error);
-      }
-    }
-    return UNAVAILABLE;
-  };
-  const answers = await Promise.all(headers.map(one));
+  const request: WriteRequest = { method, partition: place.partition, path: quotePath(path) };
+  const answers = await Promise.all(headers.map(own => requestOne(core, request, own, nodes)));
   while (answers.length < place.nodes.length) answers.push(UNAVAILABLE);
   return answers;
+}
+
+/** Notes that a node answered with an error of its own. */
+export function noteRefusal(core: ProxyCore, node: RingDevice, method: string, status: number): void {
+  if (status === 507) core.errors.limit(node);
+  else core.errors.count(node);
+  core.log.error('storage node answered an error', {
+    node: `${node.ip}:${node.port}/${node.device}`,
+    method,
+    status,
+  });
+}
+
+/** Notes whether a node's server takes changes for many of its devices at once. */
+export function noteEach(core: ProxyCore, node: RingDevice, headers: Headers): void {
+  if (headers.has(EACH_HEADER)) core.each.add(serverOf(node));
 }
 
 /**

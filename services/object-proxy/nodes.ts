@@ -16,6 +16,8 @@ export interface ProxyCore {
   pathHash: PathHash;
   client: InternalClient;
   errors: NodeErrors;
+  /** Servers (see {@link serverOf}) that take a change for many of their devices in one request. */
+  each: Set<string>;
   /** The time of a write, later than all given before. */
   stamp: () => string;
   /** Guesses a content type from a name; null if unknown. */
@@ -42,6 +44,9 @@ export function placeOf(
   return { partition, nodes: ring.nodes(partition) };
 }
 
+/** The server that a device is behind. */
+export const serverOf = (node: RingDevice): string => `${node.ip}:${node.port}`;
+
 /** Remembers which storage nodes failed, so that they are left alone for a while. */
 export interface NodeErrors {
   limited(node: RingDevice): boolean;
@@ -59,7 +64,6 @@ export function nodeErrors(options: ProxyOptions, { clock }: Pick<World, 'clock'
   const known = new Map<string, { errors: number; last: number }>();
   const keyOf = (node: RingDevice): string => `${node.ip}:${node.port}/${node.device}`;
   const heard = new Map<string, number>();
-  const serverOf = (node: RingDevice): string => `${node.ip}:${node.port}`;
   const pause = options.errorSuppressionInterval * 1000;
   return {
     limited: node => {

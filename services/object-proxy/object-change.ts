@@ -2,6 +2,7 @@ import { must } from '@folsom/core';
 import { answer, quotePath, type ServerResponse } from '@folsom/swift-http';
 import { bestResponse, requestAll } from './backend-write.ts';
 import { badMetadata } from './constraints.ts';
+import { changeObject } from './each-replica.ts';
 import { containerInfo } from './info.ts';
 import { ListingRefused, listObjects } from './manifest.ts';
 import { type ProxyCore, placeOf } from './nodes.ts';
@@ -112,11 +113,7 @@ export async function handleObjectDelete(
   const place = placeOf(core, 'object', account, target.container, target.object);
   const perNode = updateHeaders(request, info, null, [['X-Timestamp', time.timestamp]]);
   const path = `/${account}/${target.container}/${target.object}`;
-  return bestResponse(
-    await requestAll(core, 'object', place, 'DELETE', path, perNode),
-    'Object DELETE',
-    core,
-  );
+  return bestResponse(await changeObject(core, place, 'DELETE', path, perNode), 'Object DELETE', core);
 }
 
 /** The newest name in the archive; null if there is none; an answer if it may not be looked at. */

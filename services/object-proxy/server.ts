@@ -65,6 +65,7 @@ export async function startProxy(options: ProxyServerOptions): Promise<RunningSe
     pathHash: options.pathHash,
     client,
     errors: nodeErrors(settings, world),
+    each: new Set(),
     stamp: stamps(world),
     guessType: contentTypes(['/etc/mime.types', join(options.swiftDir, 'mime.types')]),
     ...(options.undeclared ? { undeclared: options.undeclared } : {}),

@@ -116,28 +116,32 @@ use = egg:swift#cname_lookup
 use = egg:swift#healthcheck
 `;
 
-/** A proxy before test nodes, one replica on each of the first `replicas`, the others for handoff. */
+/** A proxy before test nodes, one replica on each of the first `replicas` of their devices, the others for handoff. */
 export async function testProxy(
   options: {
     nodes?: number;
+    /** Of each node; the first ones of all nodes come first. */
+    devices?: number;
     replicas?: number;
     app?: string;
     filters?: string;
     cname?: Record<string, string>;
   } = {},
 ) {
-  const { nodes: count = 3, replicas = 3 } = options;
+  const { nodes: count = 3, devices: perNode = 1, replicas = 3 } = options;
   const nodes = await Promise.all(Array.from({ length: count }, startNode));
   const data: RingData = {
-    devices: nodes.map(({ port }, id) => ({
-      id,
-      zone: id,
-      ip: '127.0.0.1',
-      port,
-      device: `d${id}`,
-      weight: 1,
-      meta: '',
-    })),
+    devices: Array.from({ length: perNode }, () => nodes)
+      .flat()
+      .map(({ port }, id) => ({
+        id,
+        zone: id,
+        ip: '127.0.0.1',
+        port,
+        device: `d${id}`,
+        weight: 1,
+        meta: '',
+      })),
     partShift: 32,
     rows: Array.from({ length: replicas }, (_, id) => Uint16Array.of(id)),
   };

@@ -1,4 +1,4 @@
-import { normalizeTimestamp } from '@folsom/swift';
+import { EACH_HEADER, normalizeTimestamp } from '@folsom/swift';
 import type { ObjectMetadata } from '@folsom/swift/object-metadata';
 import { answer, type ServerResponse } from '@folsom/swift-http';
 import { updateContainer, updateDeleteAt } from './container-updates.ts';
@@ -6,7 +6,8 @@ import { type ObjectRequest, type ObjectServerContext, onQuarantine } from './co
 import { refuseMetadata } from './creation-check.ts';
 import { discard, type NewFile, newFile } from './durable-file.ts';
 import { currentObject, fileTimestamp, isExpired } from './object-file.ts';
-import { addHeaders, deleteAtOf, isNoRoom, noRoom, storeFile, timestampOf } from './put-object.ts';
+import { addHeaders, deleteAtOf, storeFile, timestampOf } from './put-object.ts';
+import { isNoRoom, noRoom } from './refusal.ts';
 import { isReplicated } from './sync-protocol.ts';
 
 /** POST: replaces the object's own metadata. */
@@ -70,7 +71,7 @@ export async function deleteObject(
     if (!replicated && (before.timestamp === null || before.timestamp < timestamp)) {
       await updateContainer(context, request, 'DELETE', { 'x-timestamp': timestamp });
     }
-    return answer(before.metadata ? 204 : 404, http);
+    return answer(before.metadata ? 204 : 404, http, { headers: [[EACH_HEADER, 'true']] });
   });
 }
 

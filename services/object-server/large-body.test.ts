@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BodyStream, intoMemory } from '@folsom/swift-http';
 import { afterAll, expect, it } from 'vitest';
-import { md5Of, writeBody } from './large-body.ts';
+import { type BodyTarget, md5Of, writeBody } from './large-body.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'large-body-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -33,7 +33,7 @@ it.each([
   const path = join(folder, `${length}-${piece}`);
   const fd = openSync(path, 'w');
   try {
-    const written = await writeBody(fd, intoMemory(source), {
+    const written = await writeBody([{ fd, failed: null }], intoMemory(source), {
       bytesPerSync: 1_000_000,
       md5: md5Of(null),
     });
@@ -52,12 +52,14 @@ it('fails as its source or its file fails, with nothing under way any more', asy
     if (left-- > 0) return 65_536;
     throw new Error('gone');
   };
-  await expect(writeBody(fd, breaking, { bytesPerSync: 0, md5: md5Of(null) })).rejects.toThrow('gone');
+  await expect(
+    writeBody([{ fd, failed: null }], breaking, { bytesPerSync: 0, md5: md5Of(null) }),
+  ).rejects.toThrow('gone');
   closeSync(fd);
   const readOnly = openSync(path, 'r');
   left = 20;
   await expect(
-    writeBody(readOnly, async () => (left-- > 0 ? 65_536 : 0), {
+    writeBody([{ fd: readOnly, failed: null }], async () => (left-- > 0 ? 65_536 : 0), {
       bytesPerSync: 0,
       md5: md5Of(null),
     }),
@@ -65,4 +67,24 @@ it('fails as its source or its file fails, with nothing under way any more', asy
     code: 'EBADF',
   });
   closeSync(readOnly);
+});
+
+it('a file that fails is left alone while there are others', async () => {
+  const [good, bad] = [join(folder, 'good'), join(folder, 'bad')];
+  writeFileSync(bad, '');
+  const targets = [good, bad].map(
+    (path, i): BodyTarget => ({ fd: openSync(path, i ? 'r' : 'w'), failed: null }),
+  );
+  const bytes = Buffer.alloc(1_500_000, 'abc');
+  const written = await writeBody(targets, intoMemory(bodyIn(bytes, 65_536)), {
+    bytesPerSync: 600_000,
+    md5: md5Of(null),
+  });
+  expect(written.etag).toBe(hash('md5', bytes, 'hex'));
+  expect(targets.map(({ failed }) => failed && (failed.error as NodeJS.ErrnoException).code)).toEqual([
+    null,
+    'EBADF',
+  ]);
+  expect(readFileSync(good).equals(bytes)).toBe(true);
+  for (const { fd } of targets) closeSync(fd);
 });

@@ -21,6 +21,13 @@ export interface Written {
   etag: string;
 }
 
+/** A file that a body goes to. */
+export interface BodyTarget {
+  readonly fd: number;
+  /** Why nothing is written to it any more. */
+  failed: { error: unknown } | null;
+}
+
 /** How a body is written. */
 export interface BodyWriting {
   /** What is written so far goes to the disk, and out of the page cache, every so many bytes; 0: never. */
@@ -34,13 +41,13 @@ export const md5Of = (length: number | null): Digest =>
   length !== null && length <= SLAB_BYTES ? directMd5() : threadedMd5();
 
 /**
- * Writes a body of any length to a file from its start. The bytes are gathered in shared memory; threads write and
+ * Writes a body of any length to files from their start. The bytes are gathered in shared memory; threads write and
  * digest one batch while the next arrives, so that the loop, which serves all other requests, does no more than copy.
- * Each upload has two batches in memory at most.
+ * Each upload has two batches in memory at most. It fails when all of its files have.
  * @param next puts the next bytes, as many as it has, into the memory given; 0 at the end
  */
 export async function writeBody(
-  fd: number,
+  targets: readonly BodyTarget[],
   next: (target: Buffer) => Promise<number>,
   { bytesPerSync, md5 }: BodyWriting,
 ): Promise<Written> {
@@ -55,12 +62,15 @@ export async function writeBody(
     slab = null;
     filled = 0;
     await passing;
-    passing = passOn(fd, md5, full, bytes, from);
+    passing = passOn(targets, md5, full, bytes, from);
     passing.catch(() => {});
     if (bytesPerSync <= 0 || size - synced < bytesPerSync) return;
     await Promise.all([passing, syncing]);
     const [begin, end] = [synced, size];
-    syncing = syncData(fd).then(() => dropCache(fd, begin, end - begin));
+    syncing = toEach(targets, async ({ fd }) => {
+      await syncData(fd);
+      dropCache(fd, begin, end - begin);
+    });
     syncing.catch(() => {});
     synced = size;
   };
@@ -87,12 +97,40 @@ export async function writeBody(
 }
 
 /** Writes and digests a batch, side by side; its memory is free again when both are through. */
-async function passOn(fd: number, md5: Digest, slab: Slab, length: number, from: number): Promise<void> {
+async function passOn(
+  targets: readonly BodyTarget[],
+  md5: Digest,
+  slab: Slab,
+  length: number,
+  from: number,
+): Promise<void> {
   const lent = lendSlab(slab, SLAB_BYTES);
-  const both = [writeAll(fd, slab.bytes, length, from), md5.update(slab.memory, length)];
+  const both = [
+    toEach(targets, ({ fd }) => writeAll(fd, slab.bytes, length, from)),
+    md5.update(slab.memory, length),
+  ];
   const ends = await Promise.allSettled(both);
   releaseSlab(lent);
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+/** Does something with every file that has not failed yet. */
+async function toEach(
+  targets: readonly BodyTarget[],
+  work: (target: BodyTarget) => Promise<void>,
+): Promise<void> {
+  await Promise.all(
+    targets.map(async target => {
+      if (target.failed) return;
+      try {
+        await work(target);
+      } catch (error) {
+        target.failed ??= { error };
+      }
+    }),
+  );
+  const [first] = targets;
+  if (first?.failed && targets.every(({ failed }) => failed)) throw first.failed.error;
 }
 
 async function writeAll(fd: number, bytes: Buffer, length: number, from: number): Promise<void> {

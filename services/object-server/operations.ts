@@ -1,8 +1,17 @@
 import { must } from '@folsom/core';
-import type { Field, Fields, StorageOperation, StorageRequest } from '@folsom/swift';
+import {
+  EACH_DEVICES,
+  EACH_METHODS,
+  type EachMethod,
+  type Field,
+  type Fields,
+  type StorageOperation,
+  type StorageRequest,
+} from '@folsom/swift';
 import type { ServerResponse } from '@folsom/swift-http';
 import { deleteObject, postObject } from './change-object.ts';
 import type { ObjectRequest, ObjectServerContext } from './context.ts';
+import { changeEach } from './each-replica.ts';
 import { objectPlace } from './object-file.ts';
 import { putObject } from './put-object.ts';
 import { getObject, headObject } from './read-object.ts';
@@ -34,7 +43,19 @@ const onObject =
     return handler(context, { http, account, container, object, deviceName, place });
   };
 
+const onEach =
+  (method: EachMethod): ObjectRun =>
+  (context, { http, names }) =>
+    changeEach(context, method, http, {
+      partition: named(names, 'partition'),
+      account: named(names, 'account'),
+      container: named(names, 'container'),
+      object: named(names, 'object'),
+    });
+
 const OBJECT = '/:device/:partition/:account/:container/:object+';
+
+const ON_EACH = '/:partition/:account/:container/:object+';
 
 const time: Field = { shape: 'time', required: 'Missing timestamp' };
 
@@ -70,6 +91,35 @@ const EXPIRY: Fields = {
 
 const REPLICA: Fields = { [REPLICATION_HEADER]: 'text' };
 
+const DEVICES: Fields = { [EACH_DEVICES]: { shape: 'text', required: 'no devices' } };
+
+const STORING: Fields = {
+  'x-timestamp': time,
+  'content-type': 'text',
+  etag: 'text',
+  'x-copy-from': 'text',
+  ...KEPT,
+  ...CONTAINER,
+  ...EXPIRY,
+  ...REPLICA,
+};
+
+const DELETING: Fields = {
+  'x-timestamp': time,
+  'x-if-delete-at': 'time',
+  ...CONTAINER,
+  ...EXPIRY,
+  ...REPLICA,
+};
+
+const NOT_STORED = {
+  408: 'the body does not come',
+  411: 'no length, and not in chunks',
+  413: 'too large',
+  422: 'the bytes have another checksum than their ETag',
+  499: 'the body breaks off',
+} as const;
+
 const NOT_READ = {
   304: 'unchanged',
   412: 'a condition that does not hold',
@@ -103,25 +153,10 @@ export const operations: readonly StorageOperation<ObjectRun>[] = [
     about: 'Stores an object and tells its container.',
     method: 'PUT',
     path: OBJECT,
-    headers: {
-      'x-timestamp': time,
-      'content-type': 'text',
-      etag: 'text',
-      'x-copy-from': 'text',
-      ...KEPT,
-      ...CONTAINER,
-      ...EXPIRY,
-      ...REPLICA,
-    },
+    headers: STORING,
     body: 'the bytes',
     answers: [201],
-    refuses: {
-      408: 'the body does not come',
-      411: 'no length, and not in chunks',
-      413: 'too large',
-      422: 'the bytes have another checksum than their ETag',
-      499: 'the body breaks off',
-    },
+    refuses: NOT_STORED,
     run: onObject(putObject),
   },
   {
@@ -138,10 +173,30 @@ export const operations: readonly StorageOperation<ObjectRun>[] = [
     about: 'Deletes an object and tells its container; 202 where a newer one stays.',
     method: 'DELETE',
     path: OBJECT,
-    headers: { 'x-timestamp': time, 'x-if-delete-at': 'time', ...CONTAINER, ...EXPIRY, ...REPLICA },
+    headers: DELETING,
     answers: [204, 202],
     refuses: { 412: 'it does not end at X-If-Delete-At' },
     run: onObject(deleteObject),
+  },
+  {
+    name: 'PutReplicas',
+    about:
+      'Stores an object on several devices, beyond swift: many PutObject with one body, their statuses, ETags and texts the answer.',
+    method: EACH_METHODS.PUT,
+    path: ON_EACH,
+    headers: { ...STORING, ...DEVICES },
+    body: 'the bytes',
+    answers: [200],
+    run: onEach('PUT'),
+  },
+  {
+    name: 'DeleteReplicas',
+    about: 'Deletes an object from several devices, beyond swift: many DeleteObject.',
+    method: EACH_METHODS.DELETE,
+    path: ON_EACH,
+    headers: { ...DELETING, ...DEVICES },
+    answers: [200],
+    run: onEach('DELETE'),
   },
   {
     name: 'ReplicatePartition',

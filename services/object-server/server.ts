@@ -1,7 +1,7 @@
-import { Fault, isDiskFull, type Logger, type RunningService, type World } from '@folsom/core';
+import type { RunningService, World } from '@folsom/core';
 import {
   answered,
-  maskedTarget,
+  EACH_METHODS,
   type PathHash,
   type ServerFilter,
   storageHandler,
@@ -9,20 +9,17 @@ import {
   type Undeclared,
 } from '@folsom/swift';
 import {
-  answer,
-  brokenBodyAnswer,
   createHttpServer,
   createInternalClient,
   type InternalClient,
   type ListenOptions,
   type LocalServers,
   listenOptions,
-  type ServerRequest,
-  type ServerResponse,
 } from '@folsom/swift-http';
 import type { ObjectServerContext } from './context.ts';
 import { operations } from './operations.ts';
 import type { ObjectServerOptions } from './options.ts';
+import { refusalOf } from './refusal.ts';
 import { updateSender } from './update-sender.ts';
 
 export interface ObjectServerSettings extends ListenOptions {
@@ -41,6 +38,9 @@ export interface ObjectServerSettings extends ListenOptions {
   /** For tests: told of what an operation does and does not declare. */
   undeclared?: Undeclared;
 }
+
+/** What the option `slow` is about. */
+const SLOWED = new Set(Object.entries(EACH_METHODS).flat());
 
 /** Starts an object server: swift's storage protocol over the devices of one directory. */
 export async function startObjectServer(settings: ObjectServerSettings): Promise<RunningService> {
@@ -73,7 +73,7 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
       const started = world.clock.monotonic();
       const response = await handle(http);
       const took = world.clock.monotonic() - started;
-      if (options.slowMs > took && (http.method === 'PUT' || http.method === 'DELETE')) {
+      if (options.slowMs > took && SLOWED.has(http.method)) {
         await world.clock.sleep(options.slowMs - took);
       }
       const logged = options.logRequests;
@@ -94,18 +94,4 @@ export async function startObjectServer(settings: ObjectServerSettings): Promise
       return stopped;
     },
   };
-}
-
-const GONE = new Set(['ENOENT', 'ENOTDIR', 'EIO', 'EROFS', 'ENODEV']);
-
-/** The answer to a request that failed. */
-function refusalOf(error: unknown, http: ServerRequest, log: Logger): ServerResponse {
-  const broken = brokenBodyAnswer(error, http);
-  if (broken) return broken;
-  log.error('request failed', { method: http.method, target: maskedTarget(http.target), error });
-  if (error instanceof Fault)
-    return answer(error.status, http, { body: error.message, contentType: 'text/plain' });
-  // A device that vanished or broke under the request is one that cannot store.
-  if (isDiskFull(error)) return answer(507, http, { detail: 'The device is full' });
-  return answer(GONE.has((error as NodeJS.ErrnoException).code ?? '') ? 507 : 500, http);
 }
