@@ -1,5 +1,5 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -101,8 +101,14 @@ it('13: a signing directory must be the service’s own, or the service does not
   checkSigningDir(own, uid);
   checkSigningDir(own, uid);
   expect(() => checkSigningDir(own, uid + 1)).toThrow(/another user/);
+  for (const mode of [0o770, 0o702]) {
+    chmodSync(own, mode);
+    expect(() => checkSigningDir(own, uid)).toThrow(/open to other users/);
+  }
+  // Nobody else can have put anything there: it is closed, as Folsom's middleware closes it.
   chmodSync(own, 0o755);
-  expect(() => checkSigningDir(own, uid)).toThrow(/open to other users/);
+  checkSigningDir(own, uid);
+  expect(statSync(own).mode & 0o777).toBe(0o700);
   symlinkSync(own, join(dir.path, 'link'));
   expect(() => checkSigningDir(join(dir.path, 'link'), uid)).toThrow(/no directory/);
   expect(() => checkSigningDir(join(dir.path, 'a', 'b'), uid)).toThrow(/cannot be made/);
