@@ -1,6 +1,7 @@
 import type { Cloud } from './cloud.ts';
 import { ADMIN_TOKEN, PASSWORD, SERVICE_TENANT, SERVICE_USER } from './configuration.ts';
 import { type Caller, caller } from './rest.ts';
+import { type Rows, rowsOf } from './rows.ts';
 
 /** A login of a cloud, with the services it asks. */
 export interface Login {
@@ -11,6 +12,7 @@ export interface Login {
   compute: Caller;
   volume: Caller;
   objects: Caller;
+  rows: Rows;
 }
 
 /** What operations are given. */
@@ -84,7 +86,7 @@ async function login(cloud: Cloud, username: string): Promise<Login> {
   const url = (type: string): string =>
     access.serviceCatalog.find((service: { type: string }) => service.type === type).endpoints[0].publicURL;
   return {
-    ...{ token, tenantId: access.token.tenant.id, identity: identity(token) },
+    ...{ token, tenantId: access.token.tenant.id, identity: identity(token), rows: rowsOf(cloud.nova) },
     image: caller(url('image'), token),
     compute: caller(url('compute'), token),
     volume: caller(url('volume'), token),

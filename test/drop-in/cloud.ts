@@ -19,6 +19,7 @@ import type { Mixture } from './mixtures.ts';
 import { writeObjectFiles } from './object-configuration.ts';
 import { findOriginals, type Originals } from './originals.ts';
 import { LISTENERS, type Listener, PLACES, type Place, type Side } from './programs.ts';
+import type { Spent } from './report.ts';
 
 /** What a cloud of both sides stands on, and what runs in it. */
 export interface Cloud {
@@ -27,8 +28,8 @@ export interface Cloud {
   nova: Database;
   /** Runs one of the originals' programs that end by themselves. */
   manage(project: 'keystone' | 'glance' | 'nova', words: readonly string[]): Promise<string>;
-  /** Exchanges what is of another side than the mixture wants, and waits until all of it serves. */
-  turn(mixture: Mixture): Promise<void>;
+  /** Exchanges what is of another side than the mixture wants, and waits until all of it serves; gives how long each took. */
+  turn(mixture: Mixture): Promise<Spent[]>;
   /** Copies what the programs have said to a place that stays; gives its path. */
   keepLogs(): Promise<string>;
   stop(): Promise<void>;
@@ -37,8 +38,8 @@ export interface Cloud {
 /** Imports of Python on a machine that does much else. */
 const READY_MS = 300_000;
 const STOP_MS = 30_000;
-/** How many are started at once. */
-const TOGETHER = 3;
+/** How many are started at once: they wait for half of the time, until they have said that they are there. */
+const TOGETHER = 6;
 
 /** Starts database, broker and memcached, and has the originals make their tables. Nothing runs yet. */
 export async function startCloud(sources: string, python: string): Promise<Cloud> {
@@ -93,12 +94,14 @@ async function startOn(
     ports: Object.fromEntries(LISTENERS.map((name, at) => [name, numbers[at]])) as Record<Listener, number>,
   };
   const files = writeFiles(facts, originals);
-  await writeObjectFiles(facts, originals);
   const manage: Cloud['manage'] = async (project, words) =>
     (await originals.run(project, `${project}-manage`, [...files.manage[project], ...words])).stdout;
-  await manage('keystone', ['db_sync']);
-  await manage('glance', ['db_sync']);
-  await manage('nova', ['db', 'sync']);
+  await Promise.all([
+    manage('nova', ['db', 'sync']),
+    manage('keystone', ['db_sync']),
+    manage('glance', ['db_sync']),
+    writeObjectFiles(facts, originals),
+  ]);
   const nova = await openDatabase({ connection: facts.database('nova') });
   taken.push(() => nova.close());
   const programs = startPrograms({ facts, files, originals, nova });
@@ -128,7 +131,7 @@ interface Ground {
 }
 
 /** Which programs run, as `turn` was last told. */
-function startPrograms(ground: Ground): { turn(sides: ReadonlyMap<string, Side>): Promise<void> } {
+function startPrograms(ground: Ground): { turn(sides: ReadonlyMap<string, Side>): Promise<Spent[]> } {
   const running = new Map<string, Running>();
   const prepared = new Set<string>();
 
@@ -169,18 +172,32 @@ function startPrograms(ground: Ground): { turn(sides: ReadonlyMap<string, Side>)
 
   return {
     turn: async sides => {
+      const spent: Spent[] = [];
+      const timed = async (name: string, work: () => Promise<void>) => {
+        const begun = systemClock.monotonic();
+        await work();
+        spent.push({ name, seconds: (systemClock.monotonic() - begun) / 1000 });
+      };
       const changed = PLACES.filter(({ name }) => running.get(name)?.side !== sides.get(name));
-      await eachOf(changed.toReversed(), async ({ name }) => {
-        await running.get(name)?.process.stop(STOP_MS);
-        running.delete(name);
-      });
+      await Promise.all(
+        changed.map(async ({ name }) => {
+          const old = running.get(name);
+          if (old === undefined) return;
+          await timed(`stop of ${name} (${old.side})`, () => old.process.stop(STOP_MS));
+          running.delete(name);
+        }),
+      );
       const wanted = changed.filter(({ name }) => sides.has(name));
       for (const place of wanted) if (sides.get(place.name) === 'ours') await prepare(place);
       // Everything asks keystone.
       const identity = wanted.filter(({ project }) => project === 'keystone');
       const rest = wanted.filter(({ project }) => project !== 'keystone');
       for (const some of [identity, rest])
-        await eachOf(some, place => start(place, must(sides.get(place.name), 'it is wanted')));
+        await eachOf(some, place => {
+          const side = must(sides.get(place.name), 'it is wanted');
+          return timed(`start of ${place.name} (${side})`, () => start(place, side));
+        });
+      return spent;
     },
   };
 }
@@ -211,7 +228,9 @@ async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>):
   const worker = async () => {
     for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
   };
-  await Promise.all(Array.from({ length: TOGETHER }, worker));
+  // What goes wrong with one is told when nothing goes on any more: the next mixture is not made beside it.
+  const ended = await Promise.allSettled(Array.from({ length: TOGETHER }, worker));
+  for (const end of ended) if (end.status === 'rejected') throw end.reason;
 }
 
 function tail(path: string): string {

@@ -159,7 +159,7 @@ const novaOptions = (
   ...{ firewall_driver: 'nova.virt.firewall.NoopFirewallDriver', force_dhcp_release: false },
   ...{ network_manager: 'nova.network.manager.FlatDHCPManager', flat_network_bridge: 'br100' },
   ...{ volume_api_class: 'nova.volume.api.API', volume_driver: 'nova.volume.driver.FakeISCSIDriver' },
-  ...{ iscsi_helper: 'ietadm', report_interval: 2, service_down_time: 60, rpc_response_timeout: 60 },
+  ...{ iscsi_helper: 'ietadm', report_interval: 1, service_down_time: 60, rpc_response_timeout: 60 },
   // A resize goes to the other host, so that two computes have to understand each other.
   ...{ allow_resize_to_same_host: false, resize_confirm_window: 0, image_cache_manager_interval: 0 },
 });

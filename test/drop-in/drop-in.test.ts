@@ -17,7 +17,8 @@ import { course } from './courses/course.ts';
 import { EVERYDAY } from './courses/index.ts';
 import { before, chosenMixtures, MIXTURES } from './mixtures.ts';
 import { PLACES } from './programs.ts';
-import { isWhole, type Outcome, outcomeLines, summaryLine } from './report.ts';
+import { isWhole, type Outcome, outcomeLines, slowestLines, summaryLine, type Tried } from './report.ts';
+import { rowsOf } from './rows.ts';
 
 describe('the mixtures', () => {
   const sidesOf = (name: string) =>
@@ -77,23 +78,28 @@ describe('the mixtures', () => {
 
 describe('the report', () => {
   const outcome = (more: Partial<Outcome>): Outcome => ({
-    ...{ mixture: 'all ours', operations: [{ name: 'images: upload' }], left: [], seconds: 12.3 },
+    ...{ mixture: 'all ours', operations: [{ name: 'images: upload', seconds: 2 }], left: [] },
+    ...{ exchanged: [{ name: 'start', seconds: 6.25 }], seconds: { all: 12.3, exchange: 6.6, settle: 0.4 } },
     ...more,
   });
 
   it('has a line for a whole mixture, and one more for each thing that is wrong', () => {
     expect(outcomeLines(outcome({}))).toEqual([
-      `whole  ${'all ours'.padEnd(42)}      1/1  quotas equal, nothing left  12 s`,
+      `whole  ${'all ours'.padEnd(42)}      1/1  quotas equal, nothing left  12 s (7 to exchange, 0 to settle)`,
     ]);
     const wrong = outcome({
-      operations: [{ name: 'images: upload' }, { name: 'images: list', wrong: '500' }],
+      operations: [
+        { name: 'images: upload', seconds: 2 },
+        { name: 'images: list', seconds: 1, wrong: '500' },
+      ],
       left: ['servers left: 1'],
     });
     expect(outcomeLines(wrong)).toEqual([
-      `BROKEN ${'all ours'.padEnd(42)}      1/2  1 left or unequal  12 s`,
+      `BROKEN ${'all ours'.padEnd(42)}      1/2  1 left or unequal  12 s (7 to exchange, 0 to settle)`,
       '       images: list: 500',
       '       afterwards: servers left: 1',
     ]);
+    expect(slowestLines(wrong, 2)).toEqual(['          6.3 s start', '          2.0 s images: upload']);
     expect(isWhole(outcome({ operations: [] }))).toBe(false);
     expect(summaryLine([outcome({}), wrong])).toBe('1 of 2 mixtures whole, 2 of 3 operations passed');
   });
@@ -107,9 +113,14 @@ describe('the report', () => {
       },
       use: async (_, { id }) => void tried.push(id),
     });
-    const said: (string | undefined)[][] = [];
-    await one.run({} as never, (...words) => void said.push(words));
-    expect([tried, said]).toEqual([['made'], [['kind: make', 'refused'], ['kind: use']]]);
+    const said: Tried[] = [];
+    await one.run({} as never, what => void said.push(what));
+    expect(tried).toEqual(['made']);
+    expect(said.map(({ name, wrong }) => [name, wrong])).toEqual([
+      ['kind: make', 'refused'],
+      ['kind: use', undefined],
+    ]);
+    expect(said.every(({ seconds }) => seconds >= 0)).toBe(true);
     expect(new Set(EVERYDAY.map(({ name }) => name)).size).toBe(EVERYDAY.length);
   });
 });
@@ -179,6 +190,33 @@ describe('what is looked at when nobody uses the cloud any more', () => {
     expect(await unequalQuotas(db, uncounted(['ours', 'original']))).toEqual([]);
     await setToNone(db, uncounted(['original']));
     expect(await unequalQuotas(db)).toEqual([]);
+  });
+
+  it('rows are waited for until they are at rest or gone', async () => {
+    const { knex } = await emptyCloud();
+    const rows = rowsOf(db);
+    await knex('instances').insert({ uuid: 'a', deleted: 0, task_state: 'pausing' });
+    await knex('volumes').insert({ id: 'v', deleted: 0, status: 'creating' });
+    const done: string[] = [];
+    const noted = async (what: string, waits: Promise<void>) => {
+      await waits;
+      done.push(what);
+    };
+    const waiting = [
+      noted('at rest', rows.serverAtRest('a')),
+      noted('gone', rows.serverGone('a')),
+      noted('volume', rows.volumeAtRest('volume', 'v')),
+    ];
+    for (const [table, change, whose] of [
+      ['volumes', { status: 'available' }, 'volume'],
+      ['instances', { task_state: null }, 'at rest'],
+      ['instances', { deleted: 1 }, 'gone'],
+    ] as const) {
+      expect(done).not.toContain(whose);
+      await knex(table).update(change);
+      await expect.poll(() => done.at(-1)).toBe(whose);
+    }
+    await Promise.all(waiting);
   });
 
   it('what is left and what is going on is named', async () => {

@@ -1,11 +1,24 @@
+/** What took its time. */
+export interface Spent {
+  name: string;
+  seconds: number;
+}
+
+/** An operation that was tried, by `course: operation`, with what was wrong about it if it failed. */
+export interface Tried extends Spent {
+  wrong?: string;
+}
+
 /** What came of one mixture. */
 export interface Outcome {
   mixture: string;
-  /** Operations that were tried, by `course: operation`, with what was wrong about those that failed. */
-  operations: readonly { name: string; wrong?: string }[];
+  operations: readonly Tried[];
+  /** Programs that were stopped and started for it. */
+  exchanged: readonly Spent[];
   /** What did not agree when nobody used the cloud any more. */
   left: readonly string[];
-  seconds: number;
+  /** For everything, and what of it went by before and after the use. */
+  seconds: { all: number; exchange: number; settle: number };
 }
 
 const passedOf = ({ operations }: Outcome) => operations.filter(({ wrong }) => wrong === undefined).length;
@@ -21,12 +34,20 @@ export function outcomeLines(outcome: Outcome): string[] {
   const { mixture, operations, left, seconds } = outcome;
   const score = `${passedOf(outcome)}/${operations.length}`;
   const rest = left.length === 0 ? 'quotas equal, nothing left' : `${left.length} left or unequal`;
+  const [all, exchange, settle] = [seconds.all, seconds.exchange, seconds.settle].map(Math.round);
   return [
-    `${isWhole(outcome) ? 'whole ' : 'BROKEN'} ${mixture.padEnd(42)} ${score.padStart(8)}  ${rest}  ${Math.round(seconds)} s`,
+    `${isWhole(outcome) ? 'whole ' : 'BROKEN'} ${mixture.padEnd(42)} ${score.padStart(8)}  ${rest}  ${all} s (${exchange} to exchange, ${settle} to settle)`,
     ...operations.flatMap(({ name, wrong }) => (wrong === undefined ? [] : [`       ${name}: ${wrong}`])),
     ...left.map(line => `       afterwards: ${line}`),
   ];
 }
+
+/** Where the time of a mixture went: what took longest, the longest first. */
+export const slowestLines = ({ operations, exchanged }: Outcome, most: number): string[] =>
+  [...operations, ...exchanged]
+    .sort((a, b) => b.seconds - a.seconds)
+    .slice(0, most)
+    .map(({ name, seconds }) => `       ${seconds.toFixed(1).padStart(6)} s ${name}`);
 
 /** The last line. */
 export function summaryLine(outcomes: readonly Outcome[]): string {

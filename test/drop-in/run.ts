@@ -1,17 +1,18 @@
-// `npm run drop-in -- --sources DIR --python VENV/bin/python [--only WORD,WORD]`: see CONTRIBUTING.
+// `npm run drop-in -- --sources DIR --python VENV/bin/python [--only WORD,WORD] [--slowest N]`: see CONTRIBUTING.
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { populate } from './access.ts';
 import { startCloud } from './cloud.ts';
 import { drive } from './drive.ts';
 import { chosenMixtures, MIXTURES } from './mixtures.ts';
-import { isWhole, type Outcome, outcomeLines, summaryLine } from './report.ts';
+import { isWhole, type Outcome, outcomeLines, slowestLines, summaryLine } from './report.ts';
 
 const { values } = parseArgs({
   options: {
     sources: { type: 'string' },
     python: { type: 'string' },
     only: { type: 'string', default: '' },
+    slowest: { type: 'string', default: '0' },
     list: { type: 'boolean', default: false },
   },
 });
@@ -21,7 +22,7 @@ if (values.list) {
 }
 if (values.sources === undefined || values.python === undefined) {
   console.error(
-    'usage: npm run drop-in -- --sources DIR --python VENV/bin/python [--only WORD,WORD] | --list\n' +
+    'usage: npm run drop-in -- --sources DIR --python VENV/bin/python [--only WORD,WORD] [--slowest N] | --list\n' +
       'DIR holds keystone, glance and nova 2012.2.4 and swift 1.7.4; VENV what their tools/pip-requires name, and MySQLdb.',
   );
   process.exit(2);
@@ -38,7 +39,8 @@ try {
   for (const mixture of mixtures) {
     const outcome = await drive(cloud, mixture);
     outcomes.push(outcome);
-    for (const line of outcomeLines(outcome)) console.log(line);
+    for (const line of [...outcomeLines(outcome), ...slowestLines(outcome, Number(values.slowest))])
+      console.log(line);
   }
   console.log(summaryLine(outcomes));
 } finally {

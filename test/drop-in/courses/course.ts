@@ -1,4 +1,6 @@
+import { systemClock } from '@folsom/core';
 import type { Access } from '../access.ts';
+import type { Tried } from '../report.ts';
 
 /** What one operation does; it throws a sentence when something is wrong. */
 export type Operation<Bag> = (access: Access, bag: Bag) => Promise<void>;
@@ -9,7 +11,7 @@ export interface Course {
   /** How many it will try. */
   size: number;
   /** Tries them all, also after one has failed: what it leaves must be taken away. */
-  run(access: Access, done: (name: string, wrong?: string) => void): Promise<void>;
+  run(access: Access, done: (tried: Tried) => void): Promise<void>;
 }
 
 /**
@@ -26,11 +28,17 @@ export const course = <Bag>(
   run: async (access, done) => {
     const own = bag();
     for (const [operation, work] of Object.entries(operations)) {
+      const begun = systemClock.monotonic();
+      const tried = (wrong?: string) =>
+        done({
+          ...{ name: `${name}: ${operation}`, seconds: (systemClock.monotonic() - begun) / 1000 },
+          ...(wrong === undefined ? {} : { wrong }),
+        });
       try {
         await work(access, own);
-        done(`${name}: ${operation}`);
+        tried();
       } catch (error) {
-        done(`${name}: ${operation}`, (error as Error).message);
+        tried((error as Error).message);
       }
     }
   },

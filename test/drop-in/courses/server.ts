@@ -21,6 +21,7 @@ export const showServer = async ({ compute }: Login, id: string): Promise<Server
 /** Waits for a status with nothing going on; one in ERROR is not waited for. */
 export const serverIs = (login: Login, id: string, status: string): Promise<Server> =>
   until(`server ${status}`, async () => {
+    await login.rows.serverAtRest(id);
     const server = await showServer(login, id);
     if (server.status === 'ERROR' && status !== 'ERROR')
       throw new Error(`in ERROR, not ${status}: ${JSON.stringify(server.fault)}`);
@@ -47,6 +48,7 @@ export const act = ({ compute }: Login, id: string, action: string, of: unknown 
 /** Deletes and waits until it is gone. */
 export async function destroy(login: Login, id: string): Promise<void> {
   await login.compute('DELETE', `/servers/${id}`, { status: 204 });
+  await login.rows.serverGone(id);
   await until('server gone', async () => {
     const { servers } = (await login.compute('GET', '/servers')).json;
     return servers.some((one: Server) => one.id === id) ? undefined : true;

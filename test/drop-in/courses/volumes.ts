@@ -4,15 +4,17 @@ import { course } from './course.ts';
 import { boot, destroy } from './server.ts';
 
 /** Waits for the status of a volume or a snapshot. */
-const is = ({ volume }: Login, kind: 'volume' | 'snapshot', id: string | number, status: string) =>
+const is = ({ volume, rows }: Login, kind: 'volume' | 'snapshot', id: string | number, status: string) =>
   until(`${kind} ${status}`, async () => {
+    await rows.volumeAtRest(kind, id);
     const shown = (await volume('GET', `/${kind}s/${id}`)).json[kind];
     if (shown.status.startsWith('error')) throw new Error(`${kind} is ${shown.status}, not ${status}`);
     return shown.status === status ? shown : undefined;
   });
 
-const gone = ({ volume }: Login, kind: 'volume' | 'snapshot', id: string | number) =>
+const gone = ({ volume, rows }: Login, kind: 'volume' | 'snapshot', id: string | number) =>
   until(`${kind} gone`, async () => {
+    await rows.volumeAtRest(kind, id);
     const { json } = await volume('GET', `/${kind}s/detail`);
     const found = json[`${kind}s`].find((one: { id: string | number }) => one.id === id);
     if (found?.status.startsWith('error')) throw new Error(`${kind} is ${found.status}`);
