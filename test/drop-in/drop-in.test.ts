@@ -196,7 +196,9 @@ describe('what is looked at when nobody uses the cloud any more', () => {
     const { knex } = await emptyCloud();
     const rows = rowsOf(db);
     await knex('instances').insert({ uuid: 'a', deleted: 0, task_state: 'pausing' });
-    await knex('volumes').insert({ id: 'v', deleted: 0, status: 'creating' });
+    await knex('migrations').insert({ instance_uuid: 'a', deleted: 0, status: 'post-migrating' });
+    await knex('volumes').insert({ id: 'v', deleted: 0, status: 'detaching' });
+    await knex('block_device_mapping').insert({ volume_id: 'v', device_name: '/dev/vdc', deleted: 0 });
     const done: string[] = [];
     const noted = async (what: string, waits: Promise<void>) => {
       await waits;
@@ -207,9 +209,11 @@ describe('what is looked at when nobody uses the cloud any more', () => {
       noted('gone', rows.serverGone('a')),
       noted('volume', rows.volumeAtRest('volume', 'v')),
     ];
+    await knex('volumes').update({ status: 'available' });
+    await knex('instances').update({ task_state: null });
     for (const [table, change, whose] of [
-      ['volumes', { status: 'available' }, 'volume'],
-      ['instances', { task_state: null }, 'at rest'],
+      ['block_device_mapping', { deleted: 1 }, 'volume'],
+      ['migrations', { status: 'finished' }, 'at rest'],
       ['instances', { deleted: 1 }, 'gone'],
     ] as const) {
       expect(done).not.toContain(whose);

@@ -3,10 +3,11 @@ import type { Database, Knex } from '@folsom/db';
 import { WAIT_MS } from './rest.ts';
 
 const PAUSE_MS = 50;
+const MOVING = ['pre-migrating', 'migrating', 'post-migrating'];
 
 /** A row of nova's that is waited for; a service is asked when there is a chance that it has what one waits for. */
 export interface Rows {
-  /** Resolves when nothing goes on with a server. */
+  /** Resolves when nothing goes on with a server, nor with a move of it. */
   serverAtRest(uuid: string): Promise<void>;
   serverGone(uuid: string): Promise<void>;
   /** Resolves when a volume or snapshot is not on its way to another status, or is gone. */
@@ -23,11 +24,21 @@ export function rowsOf({ knex }: Database): Rows {
     while ((await some().first()) !== undefined && systemClock.monotonic() < end)
       await systemClock.sleep(PAUSE_MS);
   }
-  const server = (uuid: string) => knex('instances').where({ uuid, deleted: 0 });
+  const there = (table: string, where: Record<string, unknown>) =>
+    knex(table).where({ ...where, deleted: 0 });
   return {
-    serverAtRest: uuid => none(() => server(uuid).whereNotNull('task_state')),
-    serverGone: uuid => none(() => server(uuid)),
-    volumeAtRest: (kind, id) =>
-      none(() => knex(`${kind}s`).where('id', id).where('deleted', 0).where('status', 'like', '%ing')),
+    serverAtRest: async uuid => {
+      await none(() => there('instances', { uuid }).whereNotNull('task_state'));
+      // A move is noted as finished after its server, and neither confirmed nor reverted before.
+      await none(() => there('migrations', { instance_uuid: uuid }).whereIn('status', MOVING));
+    },
+    serverGone: uuid => none(() => there('instances', { uuid })),
+    volumeAtRest: async (kind, id) => {
+      await none(() => there(`${kind}s`, { id }).where('status', 'like', '%ing'));
+      if (kind === 'snapshot' || (await there('volumes', { id, status: 'available' }).first()) === undefined)
+        return;
+      // It is available before its server has let go of the name of the device.
+      await none(() => there('block_device_mapping', { volume_id: id }));
+    },
   };
 }
