@@ -24,6 +24,7 @@ import { certificateText } from './certificate-text.ts';
 import { certFault } from './faults.ts';
 import { appendIssued, markRevoked, readIndex } from './index-file.ts';
 import { encodeName, type Name, nameText } from './names.ts';
+import { opensslSettings } from './openssl-settings.ts';
 
 export interface AuthorityFiles {
   /** The authority's own directory, e.g. `/var/lib/nova/CA`. */
@@ -42,7 +43,7 @@ export interface Issued {
 
 /**
  * A certificate authority in the directory layout of openssl and Folsom's scripts (cacert.pem, private/cakey.pem,
- * crl.pem, serial, index.txt, newcerts/), so that one made by either is used by both. It signs with SHA-256 and makes
+ * crl.pem, serial, index.txt, newcerts/, openssl.cnf), so that one made by either is used by both. It signs with SHA-256 and makes
  * keys of 2,048 bits where Folsom used MD5 and 1,024.
  */
 export interface Authority {
@@ -130,6 +131,8 @@ export function authority(files: AuthorityFiles, { clock, random, log }: World):
           log.info('certificate authority made', { directory: files.directory, name: nameText(name) });
         }
         if (!existsSync(path(files.crlFile))) await writeCrl();
+        // Not read here: the original's nova-cert signs by it.
+        if (!existsSync(path('openssl.cnf'))) await writeSafely(path('openssl.cnf'), opensslSettings(files));
       }),
 
     fetchCa: () => readIfThere(path(files.caFile)),

@@ -69,7 +69,9 @@ describe('nova-cert', () => {
     await client.revoke_certs_by_user(context, { user_id: 'u' });
     const entries = readdirSync(dir.path, { recursive: true, withFileTypes: true });
     expect(entries.map(entry => entry.name)).toEqual(
-      expect.arrayContaining(['cakey.pem', 'cacert.pem', 'crl.pem', 'index.txt', 'serial', '10.pem']),
+      expect.arrayContaining([
+        ...['cakey.pem', 'cacert.pem', 'crl.pem', 'index.txt', 'serial', '10.pem', 'openssl.cnf'],
+      ]),
     );
     for (const entry of entries) {
       const mode = statSync(join(entry.parentPath, entry.name)).mode & 0o777;
@@ -194,6 +196,31 @@ describe('nova-cert', () => {
     await expect(client.decrypt_text(context, { project_id: null, text: 'AAAA' })).rejects.toMatchObject({
       name: 'DecryptionFailure',
     });
+  });
+
+  it.each([false, true])('lets openssl go on with its authority, a tenant’s: %s', async ofTenant => {
+    const client = await start({ use_project_ca: String(ofTenant) });
+    const user = { user_id: 'u', project_id: 'p' };
+    await client.generate_x509_cert(context, user);
+    // As the original's nova-cert signs and revokes.
+    const ca = ofTenant ? join(dir.path, 'projects/p') : dir.path;
+    const inCa = (...args: string[]) => run(['openssl', ...args], { timeoutMs: 30_000, cwd: ca });
+    const request = join(dir.path, 'request.pem');
+    const subject = '/C=US/ST=California/O=OpenStack/OU=NovaDev/CN=p-u-2012-11-27T00:00:00Z';
+    await inCa('genrsa', '-out', join(dir.path, 'key'), '2048');
+    await inCa('req', '-new', '-key', join(dir.path, 'key'), '-out', request, '-batch', '-subj', subject);
+    const signed = join(dir.path, 'signed.pem');
+    await inCa('ca', '-batch', '-out', signed, '-config', './openssl.cnf', '-infiles', request);
+    expect(inner(readFileSync(signed, 'utf8')).serialNumber).toBe('11');
+    expect(inner(readFileSync(signed, 'utf8')).subject.replaceAll('\n', '/')).toBe(subject.slice(1));
+    expect(await openssl('verify', '-CAfile', join(ca, 'cacert.pem'), signed)).toContain(': OK');
+    await inCa('ca', '-config', './openssl.cnf', '-revoke', 'newcerts/10.pem');
+    await inCa('ca', '-gencrl', '-config', './openssl.cnf', '-out', 'crl.pem');
+    const [, text] = await client.generate_x509_cert(context, user);
+    expect(inner(text).serialNumber).toBe('12');
+    await client.revoke_certs_by_user(context, user);
+    const list = await openssl('crl', '-in', join(ca, 'crl.pem'), '-noout', '-text');
+    expect(list.match(/(?<=Serial Number: )\w+/g)).toEqual(['10', '12']);
   });
 
   it('goes on with an authority that openssl has made', async () => {
