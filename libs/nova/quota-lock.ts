@@ -224,16 +224,21 @@ export async function tenantsToRefresh(db: Database, limit: number): Promise<str
     string,
     unknown
   >[];
+  const fixed = (await knex('fixed_ips as f')
+    .join('instances as i', 'i.uuid', 'f.instance_uuid')
+    .where({ 'f.deleted': 0, 'f.allocated': 1, 'i.deleted': 0 })
+    .groupBy('i.project_id')
+    .select('i.project_id as project_id', knex.raw('count(*) as fixed_ips'))) as Record<string, unknown>[];
   const promised = (await knex('reservations')
     .where({ deleted: 0 })
     .where('delta', '>', 0)
     .distinct('project_id')) as { project_id: string }[];
   const counts = new Map<string, Record<string, unknown>>();
-  for (const row of [...real, ...floating, ...volumes])
+  for (const row of [...real, ...floating, ...volumes, ...fixed])
     counts.set(String(row.project_id), { ...counts.get(String(row.project_id)), ...row });
   const open = new Set(promised.map(row => row.project_id));
   const rows = (await knex('quota_usages')
-    .whereIn('resource', ['instances', 'cores', 'ram', 'volumes', 'gigabytes', 'floating_ips'])
+    .whereIn('resource', ['instances', 'cores', 'ram', 'volumes', 'gigabytes', 'floating_ips', 'fixed_ips'])
     .select('project_id', 'resource', 'in_use', 'reserved')) as {
     project_id: string;
     resource: string;

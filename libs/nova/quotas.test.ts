@@ -2,7 +2,7 @@ import { seededRandom } from '@folsom/core';
 import { type Database, dbSync, openDatabase } from '@folsom/db';
 import { type MariaDb, serverMissing, startMariaDb } from '@folsom/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { withQuota } from './quota-lock.ts';
+import { refreshUsage, tenantsToRefresh, withQuota } from './quota-lock.ts';
 import { COUNTED, exceeded, type Limits, QUOTA_RESOURCES, type Usages, usagesOf } from './quotas.ts';
 import { commitReservations, reserve } from './reservations.ts';
 
@@ -32,6 +32,14 @@ describe.each(serverMissing('mariadb') ? ['SQLite'] : ['SQLite', 'MariaDB'])('us
       { ...instance, uuid: 'd', project_id: 'another' },
     ]);
     await knex('security_groups').insert({ name: 'default', project_id: 'p', deleted: 0 });
+    await knex('instances').insert({ ...instance, uuid: 'e', deleted: 1 });
+    const address = { allocated: 1, deleted: 0 };
+    await knex('fixed_ips').insert([
+      { ...address, address: '10.0.0.2', instance_uuid: 'a' },
+      { ...address, address: '10.0.0.3', instance_uuid: 'a', allocated: 0 },
+      { ...address, address: '10.0.0.4', instance_uuid: 'd' },
+      { ...address, address: '10.0.0.5', instance_uuid: 'e' },
+    ]);
     const promise = { now: NOW, random: seededRandom(1), expireSeconds: 60 };
     const cores = await reserve(db, 'p', limits, { cores: 3 }, promise);
     await reserve(db, 'p', limits, { cores: 1, ram: 4 }, promise);
@@ -41,7 +49,7 @@ describe.each(serverMissing('mariadb') ? ['SQLite'] : ['SQLite', 'MariaDB'])('us
       cores: { in_use: 4, reserved: 4 },
       ram: { in_use: 6, reserved: 4 },
       security_groups: { in_use: 1, reserved: 0 },
-      fixed_ips: { in_use: 0, reserved: 0 },
+      fixed_ips: { in_use: 1, reserved: 0 },
     });
     await expect(reserve(db, 'p', limits, { cores: 3 }, promise)).rejects.toMatchObject({
       name: 'OverQuota',
@@ -53,6 +61,14 @@ describe.each(serverMissing('mariadb') ? ['SQLite'] : ['SQLite', 'MariaDB'])('us
       cores: 7,
       ram: 6,
     });
+    await refreshUsage(db, 'p', NOW);
+    expect(await tenantsToRefresh(db, 10)).toEqual([]);
+    for (const resource of ['cores', 'floating_ips', 'fixed_ips']) {
+      await knex('quota_usages').where({ project_id: 'p', resource }).increment('in_use', 1);
+      expect(await tenantsToRefresh(db, 10)).toEqual(['p']);
+      await refreshUsage(db, 'p', NOW);
+      expect(await tenantsToRefresh(db, 10)).toEqual([]);
+    }
   });
 });
 

@@ -148,12 +148,13 @@ const COUNTS: readonly Count[] = [
     rows: (sql, project_id) => sql('security_groups').where({ ...alive, project_id }),
   },
   {
+    // One that was given back waits for the end of its lease with its server, or for long after it.
     names: ['fixed_ips'],
     sums: [],
     rows: (sql, project_id) =>
       sql('fixed_ips as f')
         .join('instances as i', 'i.uuid', 'f.instance_uuid')
-        .where({ 'f.deleted': 0, 'i.project_id': project_id }),
+        .where({ 'f.deleted': 0, 'f.allocated': 1, 'i.deleted': 0, 'i.project_id': project_id }),
   },
 ];
 

@@ -1,12 +1,14 @@
 import { isFault, type World } from '@folsom/core';
 import type { Database } from '@folsom/db';
 import { networkFault } from '@folsom/nova/network-faults';
+import { refreshUsage } from '@folsom/nova/quota-lock';
 import { defaultLimits, limitsOf } from '@folsom/nova/quotas';
 import { commitReservations, reserve, rollbackReservations } from '@folsom/nova/reservations';
 import type { AddressQuota } from './addresses.ts';
 
 /**
- * Holds tenants to quota_fixed_ips or quota_floating_ips (-1 is no limit).
+ * Holds tenants to quota_fixed_ips or quota_floating_ips (-1 is no limit), and writes down what they have after each change: an original
+ * that allocates later goes by it.
  * @throws Fault `FixedIpLimitExceeded`, `FloatingIpLimitExceeded`
  */
 export function addressQuota(
@@ -16,13 +18,22 @@ export function addressQuota(
   resource: 'fixed_ips' | 'floating_ips',
 ): AddressQuota {
   const defaults = defaultLimits(settings);
-  const nothing = { commit: async () => {}, rollback: async () => {} };
+  const nothing = async () => {};
+  const noted = (projectId: string) => ({
+    // What has been done is not undone because it could not be noted: the scheduler looks again.
+    commit: () =>
+      refreshUsage(db, projectId, world.clock.now()).catch(error =>
+        world.log.warn('the use of quota could not be written down', { tenant: projectId, resource, error }),
+      ),
+    rollback: nothing,
+  });
   return {
     reserve: async (_context, projectId, delta) => {
+      if (projectId === null) return { commit: nothing, rollback: nothing };
       // What is given back is counted as free as soon as it is; only taking needs a promise.
-      if (delta < 0 || projectId === null) return nothing;
+      if (delta < 0) return noted(projectId);
       const limits = await limitsOf(db.knex, projectId, defaults);
-      if (limits[resource] < 0) return nothing;
+      if (limits[resource] < 0) return noted(projectId);
       const now = world.clock.now();
       try {
         const promise = { now, random: world.random, expireSeconds: settings.reservation_expire };

@@ -94,7 +94,12 @@ describe('floating addresses', () => {
     expect(rest.map(result => result.status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
     expect(await network.get_floating_ips_by_project(mine, {})).toHaveLength(3);
     expect(await name(network.deallocate_floating_ip(others, { address: given[0]! }))).toBe('NotAuthorized');
+    const usage = { project_id: 'p', resource: 'floating_ips' };
+    const used = async () => (await db.knex('quota_usages').where(usage).first())?.in_use;
+    expect(await used()).toBe(3);
     for (const address of given) await network.deallocate_floating_ip(mine, { address });
+    // An original that allocates next goes by it.
+    expect(await used()).toBe(0);
     expect(await name(network.allocate_floating_ip(mine, { project_id: 'p', pool: 'zz' }))).toBe(
       'NoMoreFloatingIps',
     );

@@ -67,6 +67,8 @@ export async function deallocateFloatingIp(
   if (floating.fixed_ip_id === null) await forgetNamesOf(seam, args.address);
   const given = await giveBackFloatingIp(seam.db, floating.id, seam.world.clock.now());
   if (!given) throw networkFault('FloatingIpAssociated', { address: args.address });
+  if (!floating.auto_assigned)
+    await (await seam.floatingQuota.reserve(context, floating.project_id, -1)).commit();
   await tell(seam, context, 'deallocate', floating.project_id, args.address);
 }
 

@@ -372,6 +372,22 @@ describe('nova-network without touching the host', () => {
     expect(await db.knex('reservations').where('deleted', 0)).toEqual([]);
   });
 
+  it.each([10, -1])('writes down what a tenant has for an original, with a limit of %i', async hard_limit => {
+    await db.knex('quotas').insert({ project_id: 'p', resource: 'fixed_ips', hard_limit, deleted: 0 });
+    const used = async () =>
+      (await db.knex('quota_usages').where({ project_id: 'p', resource: 'fixed_ips' }).first())?.in_use;
+    const one = await addInstance(db, 240 + hard_limit);
+    await network.allocate_for_instance(admin, ask(one));
+    const before = await used();
+    const two = await addInstance(db, 270 + hard_limit);
+    await network.allocate_for_instance(admin, ask(two));
+    expect(await used()).toBe((before ?? 0) + 1);
+    for (const { id } of [one, two])
+      await network.deallocate_for_instance(admin, { instance_id: id, project_id: 'p', host: 'node1' });
+    expect(await used()).toBe((before ?? 0) - 1);
+    await db.knex('quotas').delete();
+  });
+
   it('keeps a leased address until its lease ends', async () => {
     const instance = await addInstance(db, 2);
     const info = await network.allocate_for_instance(admin, ask(instance));
