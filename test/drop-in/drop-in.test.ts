@@ -211,7 +211,11 @@ describe('what is looked at when nobody uses the cloud any more', () => {
     ];
     await knex('volumes').update({ status: 'available' });
     await knex('instances').update({ task_state: null });
+    await knex('volumes').insert({ id: 'w', deleted: 0, status: 'in-use' });
+    await knex('block_device_mapping').insert({ volume_id: 'w', device_name: '/dev/vdc', deleted: 0 });
+    waiting.push(noted('attached', rows.volumeAtRest('volume', 'w')));
     for (const [table, change, whose] of [
+      ['block_device_mapping', { connection_info: '{}' }, 'attached'],
       ['block_device_mapping', { deleted: 1 }, 'volume'],
       ['migrations', { status: 'finished' }, 'at rest'],
       ['instances', { deleted: 1 }, 'gone'],

@@ -35,10 +35,12 @@ export function rowsOf({ knex }: Database): Rows {
     serverGone: uuid => none(() => there('instances', { uuid })),
     volumeAtRest: async (kind, id) => {
       await none(() => there(`${kind}s`, { id }).where('status', 'like', '%ing'));
-      if (kind === 'snapshot' || (await there('volumes', { id, status: 'available' }).first()) === undefined)
-        return;
-      // It is available before its server has let go of the name of the device.
-      await none(() => there('block_device_mapping', { volume_id: id }));
+      if (kind === 'snapshot') return;
+      // The host notes how it has attached a volume after that it has, and that the name of the device is free after the volume is.
+      const device = () => there('block_device_mapping', { volume_id: id });
+      const { status } = (await there('volumes', { id }).first('status')) ?? { status: '' };
+      if (status === 'in-use') await none(() => device().whereNull('connection_info'));
+      if (status === 'available') await none(device);
     },
   };
 }
