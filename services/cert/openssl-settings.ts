@@ -1,5 +1,3 @@
-import type { AuthorityFiles } from './authority.ts';
-
 /** Of what a subject may consist, in the order in which it is signed. */
 const SUBJECT = [
   'countryName',
@@ -12,7 +10,7 @@ const SUBJECT = [
 ];
 
 /** `openssl.cnf` of an authority, for whoever signs or revokes with `openssl ca` in its directory. */
-export const opensslSettings = ({ caFile, keyFile }: AuthorityFiles): string => `[ca]
+export const opensslSettings = ({ caFile, keyFile }: Record<'caFile' | 'keyFile', string>): string => `[ca]
 default_ca = authority
 
 [authority]
