@@ -44,8 +44,8 @@ export interface InternalResponse {
 /** A request whose body is still to be sent. `early` is set if the server answered without wanting the body. */
 export interface OpenRequest {
   early: InternalResponse | null;
-  /** Whether the memory of a piece may be used again once `write` has resolved. */
-  copies: boolean;
+  /** Whether a piece is still read after `write` has resolved: then its memory must not be used for something else. */
+  keeps(chunk: Buffer): boolean;
   write(chunk: Buffer): Promise<void>;
   /** Ends the body and waits for the answer. */
   finish(timeoutMs?: number): Promise<InternalResponse>;

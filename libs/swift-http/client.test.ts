@@ -104,7 +104,7 @@ it.each([false, true])(
         ...limits,
       },
     );
-    expect(upload.copies).toBe(true);
+    expect(upload.keeps(piece)).toBe(false);
     const wanted = createHash('md5');
     for (let i = 0; i < pieces; i++) {
       piece.fill(i);

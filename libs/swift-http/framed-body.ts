@@ -140,6 +140,8 @@ export class FramedBody implements BodyStream {
   }
 
   cancel(): void {
+    // Nobody else has what lies in the queue, unless it was taken as the `whole`.
+    if (this.whole === null) for (const chunk of this.queue) this.free(chunk);
     this.queue.length = 0;
     this.queued = 0;
     this.taken = 0;

@@ -10,6 +10,7 @@ import {
   type ServerRequest,
   type ServerResponse,
 } from './message.ts';
+import { isLent } from './slabs.ts';
 
 /** A promise that must settle within a time, or the wait for it fails. */
 function within<T>(work: Promise<T>, ms: number, target: Target, clock: Clock): Promise<T> {
@@ -97,7 +98,8 @@ export async function openHere(
   );
   return {
     early: first === null ? null : arrived(first, call.method),
-    copies: false,
+    // Of a slab the reader has a share of its own.
+    keeps: chunk => !isLent(chunk),
     write: async chunk => {
       await within(body.push(chunk), call.timeoutMs, target, clock);
     },

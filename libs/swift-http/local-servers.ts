@@ -6,6 +6,7 @@ import {
   type ServerHandler,
   type ServerResponse,
 } from './message.ts';
+import { holdSlab, releaseSlab } from './slabs.ts';
 
 /**
  * Servers of this process, by `ip:port`: a client of the same process calls their handlers directly instead of
@@ -68,9 +69,13 @@ export class LocalBody implements RequestBody {
 
   cancel(): void {
     this.cancelled = true;
-    this.queue.length = 0;
+    for (const chunk of this.queue.splice(0)) releaseSlab(chunk);
     this.queued = 0;
     this.wake();
+  }
+
+  free(chunk: Buffer): void {
+    releaseSlab(chunk);
   }
 
   private wake(): void {
@@ -79,8 +84,10 @@ export class LocalBody implements RequestBody {
     writer?.();
   }
 
+  /** A slab is held until the reader frees it, or nobody wants it any more. */
   push(chunk: Buffer): Promise<void> {
     if (this.cancelled || this.ended) return Promise.resolve();
+    holdSlab(chunk);
     const reader = this.reader;
     if (reader) {
       this.reader = null;

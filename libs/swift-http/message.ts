@@ -226,14 +226,18 @@ export function intoMemory(body: BodyStream): (target: Buffer) => Promise<number
   let chunk: Buffer | null = null;
   let taken = 0;
   return async target => {
-    while (chunk === null || taken === chunk.length) {
-      if (chunk) body.free?.(chunk);
+    while (chunk === null || chunk.length === 0) {
       chunk = await body.read();
       taken = 0;
       if (chunk === null) return 0;
     }
     const count = chunk.copy(target, 0, taken);
     taken += count;
+    if (taken === chunk.length) {
+      // Maybe nothing more is asked for.
+      body.free?.(chunk);
+      chunk = null;
+    }
     return count;
   };
 }

@@ -7,6 +7,7 @@ import { Connection, type Shared } from './connection.ts';
 import { HTTP_LIMITS } from './limits.ts';
 import type { LocalServers } from './local-servers.ts';
 import type { ServerHandler } from './message.ts';
+import { dropReadySlabs } from './slabs.ts';
 import { spareMemory } from './spare-memory.ts';
 
 /**
@@ -53,7 +54,10 @@ export interface HttpServerOptions extends ListenOptions {
 }
 
 /** All servers of a process share its memory. The C library is asked only when there is something to give back. */
-const spare = spareMemory(async () => (await import('@folsom/host/memory')).giveBackMemory());
+const spare = spareMemory(async () => {
+  dropReadySlabs();
+  await (await import('@folsom/host/memory')).giveBackMemory();
+});
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { world } = options;

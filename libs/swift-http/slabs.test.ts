@@ -1,5 +1,14 @@
 import { expect, it } from 'vitest';
-import { giveSlab, isLent, lendSlab, releaseSlab, SLAB_BYTES, takeSlab } from './slabs.ts';
+import {
+  dropReadySlabs,
+  giveSlab,
+  isLent,
+  lendSlab,
+  releaseSlab,
+  SLAB_BYTES,
+  type Slab,
+  takeSlab,
+} from './slabs.ts';
 
 it('hands out a slab again only after everybody has let go of it', () => {
   const slab = takeSlab();
@@ -25,9 +34,27 @@ it('keeps what is let go of in parts, or twice', () => {
   releaseSlab(Buffer.alloc(5));
 });
 
-it('does not keep slabs without end', () => {
-  const many = Array.from({ length: 200 }, () => takeSlab());
-  for (const slab of many) giveSlab(slab);
-  const again = Array.from({ length: 200 }, () => takeSlab());
-  expect(again.filter(slab => many.includes(slab)).length).toBe(32);
+/** How many of those that are given back now are handed out again. */
+const found = (slabs: readonly Slab[]): number => {
+  const again = Array.from({ length: slabs.length }, () => takeSlab());
+  return again.filter(slab => slabs.includes(slab)).length;
+};
+const many = (count: number) => Array.from({ length: count }, () => takeSlab());
+
+it('keeps as many slabs as are needed at a time, and few once the process is at rest', () => {
+  const slabs = many(200);
+  for (const slab of slabs) giveSlab(slab);
+  expect(found(slabs)).toBe(200);
+  for (const slab of slabs) giveSlab(slab);
+  dropReadySlabs();
+  expect(found(slabs)).toBe(32);
+});
+
+it('lets go of those that nobody needs any more, while others are used', () => {
+  const slabs = many(400);
+  for (const slab of slabs) giveSlab(slab);
+  for (let round = 0; round < 2000; round++) giveSlab(takeSlab());
+  const left = found(slabs);
+  expect(left).toBeGreaterThanOrEqual(32);
+  expect(left).toBeLessThan(50);
 });

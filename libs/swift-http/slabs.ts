@@ -12,24 +12,43 @@ export interface Slab {
 }
 
 export const SLAB_BYTES = 524_288;
-/** Slabs that lie ready at most, 16 MiB in all. */
-const READY_MAX = 32;
+/** So many may always lie ready: 16 MiB. */
+const READY_MIN = 32;
+/** After so many returns it is seen which slabs nobody has needed meanwhile. */
+const RETURNS_A_LOOK = 256;
 
 const ready: Slab[] = [];
+let returns = 0;
+/** The fewest that lay ready since the last look. */
+let unneeded = 0;
 
 /** The part of a slab that was lent, and by how many it is held. */
 const lent = new WeakMap<ArrayBufferLike, { slab: Slab; length: number; holds: number }>();
 
 export function takeSlab(): Slab {
   const slab = ready.pop();
+  unneeded = Math.min(unneeded, ready.length);
   if (slab) return slab;
   const memory = new SharedArrayBuffer(SLAB_BYTES);
   return { memory, bytes: Buffer.from(memory) };
 }
 
-/** Gives back a slab nobody else knows of. */
+/**
+ * Gives back a slab nobody else knows of. As many lie ready as are needed at a time: V8 does not count shared memory, so what is let go
+ * of and made anew would grow until it happens to collect. Half of those that nobody needed for a while are let go of.
+ */
 export function giveSlab(slab: Slab): void {
-  if (ready.length < READY_MAX) ready.push(slab);
+  ready.push(slab);
+  returns++;
+  if (returns % RETURNS_A_LOOK === 0) keepReady(ready.length - Math.ceil(unneeded / 2));
+}
+
+/** Lets go of all but a few that lie ready: for a process that has come to rest. */
+export const dropReadySlabs = (): void => keepReady(0);
+
+function keepReady(count: number): void {
+  ready.length = Math.min(ready.length, Math.max(count, READY_MIN));
+  unneeded = ready.length;
 }
 
 /** The first bytes of a slab as a chunk to pass on; it comes back after as many releases as there are holds. */

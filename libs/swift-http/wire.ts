@@ -174,7 +174,7 @@ export class Wire {
     };
     return {
       early,
-      copies: true,
+      keeps: () => false,
       write,
       finish: async timeoutMs => {
         if (this.broken) throw this.broken;

@@ -109,7 +109,7 @@ export async function putLarge(
         return answer(503, request);
       }
       // A connection that broke may hold on to it.
-      if (uploads.every(({ open, failed }) => open.copies && !failed)) body.free?.(bytes);
+      if (uploads.every(({ open, failed }) => !failed && !open.keeps(bytes))) body.free?.(bytes);
     }
   } catch (error) {
     abort();
