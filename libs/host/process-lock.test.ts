@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { iptables } from './iptables.ts';
 import { withProcessLock } from './process-lock.ts';
 
 // What the original's daemons do: an exclusive record lock on the whole file.
@@ -29,6 +30,33 @@ it('waits for a process that holds the lock file as the original does', async ()
     holder.stdin.end('\n');
     await ours;
     expect(seen).toEqual(['let go', 'ours']);
+  } finally {
+    holder.kill();
+    rmSync(dir, { recursive: true });
+  }
+});
+
+it('packet filters are neither read nor written while an original holds nova-iptables', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'process-lock-'));
+  const holder = spawn('python3', ['-c', HOLDER, join(dir, 'nova-iptables')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  try {
+    await once(holder.stdout, 'data');
+    const done: string[] = [];
+    const run = async ([program = '']: readonly string[]) => {
+      done.push(program);
+      return { code: 0, stdout: '', stderr: '' };
+    };
+    const runner = Object.assign(run, { prefix: [] });
+    const rules = iptables({ runner, binary: 'nova-network', lockPath: dir });
+    rules.addRule('nat', 'snat', '-s 10.0.0.0/24 -j SNAT --to-source 192.0.2.1');
+    const applied = rules.apply();
+    for (let turn = 0; turn < 100; turn++) await new Promise(resolve => setImmediate(resolve));
+    expect(done).toEqual([]);
+    holder.stdin.end('\n');
+    await applied;
+    expect(done).toEqual(['iptables-save', 'iptables-restore']);
   } finally {
     holder.kill();
     rmSync(dir, { recursive: true });
