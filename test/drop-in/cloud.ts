@@ -44,8 +44,13 @@ const TOGETHER = 6;
 /** Starts database, broker and memcached, and has the originals make their tables. Nothing runs yet. */
 export async function startCloud(sources: string, python: string): Promise<Cloud> {
   const taken: (() => unknown)[] = [];
-  const stop = async () => {
+  const giveAllBack = async () => {
     for (const giveBack of taken.splice(0).toReversed()) await giveBack();
+  };
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= giveAllBack();
+    return stopped;
   };
   try {
     return await startOn(sources, python, taken, stop);

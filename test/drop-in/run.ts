@@ -29,8 +29,12 @@ if (values.sources === undefined || values.python === undefined) {
 }
 const mixtures = chosenMixtures(values.only.split(',').filter(Boolean));
 const cloud = await startCloud(resolve(values.sources), resolve(values.python));
+let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void cloud.stop().finally(() => process.exit(130)));
+  process.once(signal, () => {
+    interrupted = true;
+    void cloud.stop().finally(() => process.exit(130));
+  });
 const outcomes: Outcome[] = [];
 try {
   const keystone = new Map([['keystone', 'original' as const]]);
@@ -38,14 +42,15 @@ try {
   await populate(cloud);
   for (const mixture of mixtures) {
     const outcome = await drive(cloud, mixture);
+    if (interrupted) break;
     outcomes.push(outcome);
     for (const line of [...outcomeLines(outcome), ...slowestLines(outcome, Number(values.slowest))])
       console.log(line);
   }
-  console.log(summaryLine(outcomes));
+  if (!interrupted) console.log(summaryLine(outcomes));
 } finally {
   // What the programs said is worth more than the sentence.
-  if (outcomes.length < mixtures.length || !outcomes.every(isWhole))
+  if (!interrupted && (outcomes.length < mixtures.length || !outcomes.every(isWhole)))
     console.log(`logs: ${await cloud.keepLogs()}`);
   await cloud.stop();
 }
