@@ -77,6 +77,8 @@ export interface CommitOptions {
   random: Random;
   /** False if the directory of the new name is known to be missing. */
   directoryThere?: boolean;
+  /** Nobody looks into the file: its name may come to the disk before the rest of it. */
+  nameSaysAll?: boolean;
 }
 
 /**
@@ -84,19 +86,19 @@ export interface CommitOptions {
  * attributes and the name survive a crash of the machine.
  */
 export async function commit(file: NewFile, path: string, options: CommitOptions): Promise<void> {
-  const { dev } = fstatSync(file.fd);
+  const { dev, size } = fstatSync(file.fd);
   const kind = journalOf(options.device, dev);
   const directory = dirname(path);
   if (kind === 'one') {
     // The name is noted in the journal after everything about the file, and the disk has its bytes before that: one
     // sync makes all of it last.
-    await writeOut(file.fd);
+    if (size > 0) await writeOut(file.fd);
     place(file, path, options);
     await syncShared(directory, dev);
     return;
   }
-  await fsyncFile(file.fd);
   const nameless = file.path === null;
+  if (!options.nameSaysAll || !nameless || kind === 'unknown') await fsyncFile(file.fd);
   const made = place(file, path, options);
   const syncing = async (): Promise<void> => {
     // To get its first name is a change of the file, too.

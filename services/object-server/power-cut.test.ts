@@ -30,7 +30,12 @@ async function write(device: string, name: string, bytes: Buffer): Promise<void>
   try {
     writeSync(file.fd, bytes);
     writeMetadata(file.fd, { name });
-    await commit(file, join(device, 'objects', name), { device, random, directoryThere: false });
+    await commit(file, join(device, 'objects', name), {
+      device,
+      random,
+      directoryThere: false,
+      nameSaysAll: name.endsWith('.ts'),
+    });
   } finally {
     discard(file);
   }
@@ -57,6 +62,7 @@ it.skipIf(!canMount).each([
       name: `${i % 3}/${i % 11}/${i}/1.data`,
       bytes: Buffer.alloc(i % 4 ? 1000 + i : 300_000, `bytes ${i} `),
     }));
+    for (let i = 0; i < 10; i++) files.push({ name: `${i % 3}/${i % 7}/t${i}/1.ts`, bytes: Buffer.alloc(0) });
     await Promise.all(files.map(({ name, bytes }) => write(device, name, bytes)));
     for (const file of files.slice(0, 5)) file.bytes = Buffer.alloc(700, file.name);
     await Promise.all(files.slice(0, 5).map(({ name, bytes }) => write(device, name, bytes)));

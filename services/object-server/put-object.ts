@@ -1,4 +1,4 @@
-import { statfsSync, unlink } from 'node:fs';
+import { statfsSync, statSync, unlink, unlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { Fault, must } from '@folsom/core';
 import { EACH_HEADER, normalizeTimestamp } from '@folsom/swift';
@@ -80,6 +80,20 @@ export async function putReplicas(
     return all(refusalOf(error, http, context.world.log));
   } finally {
     for (const { file } of replicas) discard(file);
+  }
+}
+
+/** Files up to this size have no more than a few pieces to be freed. */
+const QUICK_BYTES_MAX = 1_048_576;
+
+/** A large file takes some disks long to free: longer than another thread costs. */
+async function remove(path: string): Promise<void> {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  try {
+    if (size <= QUICK_BYTES_MAX) unlinkSync(path);
+    else await unlinkFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
 
@@ -211,14 +225,13 @@ export async function storeFile(
     device: place.device,
     random: world.random,
     directoryThere: before.present,
+    nameSaysAll: ending === '.ts',
   });
   const suffix = place.directory.slice(0, place.directory.lastIndexOf('/'));
   await invalidateSuffix(suffix, world.clock);
   if (ending === '.meta') return;
   for (const name of before.all) {
     if (fileTimestamp(name) >= timestamp) continue;
-    await unlinkFile(`${place.directory}/${name}`).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
+    await remove(`${place.directory}/${name}`);
   }
 }
