@@ -65,7 +65,6 @@ export const bench: Bench = async (print, asked, tools) => {
           await large(print, servers, { bytes: LARGE_BYTES, replicas, folder: files, fileServer, tools });
       } finally {
         await servers.stop();
-        rmSync(own, { recursive: true, force: true });
       }
     }
     if (!has('one-process')) return;
