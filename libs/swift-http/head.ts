@@ -67,6 +67,9 @@ export const isHeader = (name: string, value: string): boolean =>
 
 const endsChunked = (coding: string): boolean => /(?:^|,)[ \t]*chunked$/i.test(coding);
 
+/** A path, a whole URL, or the server itself (RFC 9112, 3.2). What else a target is, node's parser takes for no request at all. */
+const TARGET_FORM = /^(?:\/|https?:\/\/|\*$)/i;
+
 /** Reads a request's head; a number is the status to refuse it with. */
 export function parseRequestHead(head: string): RequestHead | number {
   const lineEnd = head.indexOf('\r\n');
@@ -77,7 +80,7 @@ export function parseRequestHead(head: string): RequestHead | number {
   const method = first.slice(0, space);
   const target = first.slice(space + 1, lastSpace);
   const protocol = first.slice(lastSpace + 1);
-  if (!isMethod(method) || !isTarget(target)) return 400;
+  if (!isMethod(method) || !isTarget(target) || !TARGET_FORM.test(target)) return 400;
   if (protocol !== 'HTTP/1.1' && protocol !== 'HTTP/1.0') return 400;
   if (target.length > HTTP_LIMITS.targetCharsMax) return 414;
   const headers = parseFields(head, lineEnd);

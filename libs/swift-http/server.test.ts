@@ -141,6 +141,8 @@ it.each([
   ['a length below zero that is zero', 'PUT / HTTP/1.1\r\nContent-Length: -0\r\n\r\n', '400'],
   ['a length that is no number', 'PUT / HTTP/1.1\r\nContent-Length: abc\r\n\r\n', '400'],
   ['two lengths', 'PUT / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', '400'],
+  ['a target that is no path', 'GET a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n', '400'],
+  ['a target that begins with a star', 'GET *a HTTP/1.1\r\n\r\n', '400'],
   ['a line feed in the target', 'GET /a\nX-Evil:1 HTTP/1.1\r\n\r\n', '400'],
   ['a tab in the target', 'GET /a\tb HTTP/1.1\r\n\r\n', '400'],
   ['a NUL in the target', 'GET /a\0b HTTP/1.1\r\n\r\n', '400'],

@@ -17,6 +17,8 @@ interface Target {
 /** For operations without a recorded body: its one key is all that is known. */
 const PLAIN: Sample = { body: '{"thing": {"name": "a", "id": 1}}', type: 'application/json' };
 const ANSWER_MS = 20_000;
+/** A line that says why a service could not do what it was asked. */
+const isComplaint = (line: string): boolean => /"level":"(?:warn|error)"/.test(line);
 const PROBLEMS_MAX = 30;
 
 function targetsOf(operations: readonly Declared[], image: string, estate: Estate): Target[] {
@@ -138,10 +140,10 @@ export const part: Part = {
         const own = answer.status >= 500 && answer.status !== 501;
         // What was sent may come back.
         const inner = INNER.exec(answer.text)?.[0];
-        const why = own ? cloud.takeLog().findLast(line => line.includes('"unexpected error"')) : undefined;
+        const why = own ? cloud.takeLog().filter(isComplaint).slice(-3).join(' ') : '';
         if (own || (inner !== undefined && !sent.includes(inner)))
           problems.push(
-            `${own ? 'an error of its own' : `says "${inner}"`}: ${shown}: ${answer.status} ${answer.text.slice(0, 300)} ${why ?? ''}`,
+            `${own ? 'an error of its own' : `says "${inner}"`}: ${shown}: ${answer.status} ${answer.text.slice(0, 300)} ${why}`,
           );
         if (problems.length > PROBLEMS_MAX) throw new Error(told());
       };
